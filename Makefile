@@ -1,0 +1,47 @@
+# The commands that people and CI run alike; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?=
+
+.PHONY: help demo test lint format bench clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.local: pyproject.toml requirements.txt requirements-local.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/.dev: .venv/.local requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+demo: .venv/.local ## Real servers, the sample (or DATA=path) streamed, the dashboard opened; Ctrl-C stops it
+	$(BIN)/retail local up $(if $(DATA),--data "$(DATA)")
+
+test: .venv/.dev ## Every test, on real ZooKeeper, Kafka and mongod; coverage of src/ is enforced
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: .venv/.dev ## black, isort, flake8, mypy --strict, shellcheck
+	$(BIN)/black --check --quiet src tests bench
+	$(BIN)/isort --check --quiet src tests bench
+	$(BIN)/flake8 src tests bench
+	$(BIN)/mypy
+	git ls-files -z '*.sh' .ci/run | xargs -0 -r $(BIN)/shellcheck
+
+format: .venv/.dev ## Format the code
+	$(BIN)/isort --quiet src tests bench
+	$(BIN)/black --quiet src tests bench
+
+bench: .venv/.local ## Rows/s, CPU per row and memory on real servers, beside bare loops (DATA=path)
+	$(BIN)/python -m bench.run $(if $(DATA),--data "$(DATA)")
+
+clean: ## Remove the environment and what tools leave behind (not the local stack's data)
+	rm -rf .venv .mypy_cache .pytest_cache .coverage* htmlcov build dist src/*.egg-info

@@ -1,0 +1,26 @@
+"""One way to reach MongoDB: durable writes, short waits, UTC dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import MongoClient
+
+Document = dict[str, Any]
+
+
+def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Document]:
+    """Return a client for ``uri`` whose writes are acknowledged once they are journaled.
+
+    It connects lazily: a server that is away shows at the first call, after ``timeout_ms``
+    milliseconds. ``name`` is what the server's own log calls this client.
+    """
+    return MongoClient(
+        uri,
+        appname=name,
+        serverSelectionTimeoutMS=timeout_ms,
+        connectTimeoutMS=timeout_ms,
+        tz_aware=True,
+        w=1,
+        journal=True,
+    )

@@ -1,0 +1,51 @@
+"""Every error that the pipeline raises on purpose.
+
+    RetailError
+    ├── UsageError          a setting, a flag or a file is wrong: exit status 2, nothing written
+    │   ├── SettingsError   an environment variable
+    │   └── SourceError     an input file, by its name
+    ├── RowError            one row breaks the record contract: it goes to quarantine
+    ├── TransientError      a server is away or busy: worth another try
+    └── PermanentError      no retry will help: stop, exit status 1
+
+The text of each is one line that names the thing at fault and says what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class RetailError(Exception):
+    """Base of all errors below."""
+
+
+class UsageError(RetailError):
+    """The user's own input is wrong; the program stops with exit status 2."""
+
+
+class SettingsError(UsageError):
+    """An environment variable is missing or holds something that can't be used."""
+
+
+class SourceError(UsageError):
+    """A file can't be used as a source of transactions; the text names the file."""
+
+
+class RowError(RetailError):
+    """One row breaks the record contract.
+
+    ``reason`` is one of the codes in :class:`retail_pipeline.domain.rejection.Reason`; the text
+    says what was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class TransientError(RetailError):
+    """A server is away, electing or overloaded; the text names its address."""
+
+
+class PermanentError(RetailError):
+    """Something that no retry mends: rights, a wrong password, a refused topic."""

@@ -1,0 +1,118 @@
+"""Settings: environment variables (or a .env file), read once, checked, and explained.
+
+Every field's description is its help text; ``.env.example`` must explain each of them, which a
+test checks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from retail_pipeline.errors import SettingsError
+
+DEVELOPMENT_SECRET = "dev-only"
+Role = Literal["writer", "reader", "monitor", "setup"]
+
+
+class Settings(BaseSettings):
+    """What every process of the pipeline can be told from outside."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    retail_env: Literal["development", "staging", "production"] = Field(
+        "development",
+        description="Where this runs; staging and production refuse the development passwords.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much is logged."
+    )
+    state_dir: Path = Field(
+        Path(".retail/state"), description="Folder of the producer's checkpoints."
+    )
+    kafka_bootstrap_servers: str = Field(
+        "127.0.0.1:9092", description="Kafka brokers, host:port, separated by commas."
+    )
+    kafka_topic: str = Field(
+        "retail_transactions",
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="Topic of the transactions; .dlq and .manifests are added for the two others.",
+    )
+    kafka_group: str = Field(
+        "retail-processor", min_length=1, description="Consumer group of the processors."
+    )
+    kafka_partitions: int = Field(
+        6, ge=1, le=1000, description="Partitions of the transactions topic, when it is made."
+    )
+    kafka_session_timeout_ms: int = Field(
+        10_000,
+        ge=6_000,
+        le=300_000,
+        description="Milliseconds after which a silent processor's partitions go to another.",
+    )
+    mongo_uri: str = Field(
+        "mongodb://127.0.0.1:27017", description="MongoDB, for each role that has no own address."
+    )
+    mongo_writer_uri: str | None = Field(None, description="MongoDB as the processor's user.")
+    mongo_reader_uri: str | None = Field(None, description="MongoDB as the dashboard's user.")
+    mongo_monitor_uri: str | None = Field(None, description="MongoDB as the monitor's user.")
+    mongo_setup_uri: str | None = Field(None, description="MongoDB as the set-up step's user.")
+    mongo_database: str = Field(
+        "retail_db", pattern=r"^[A-Za-z0-9_-]{1,60}$", description="Database of the pipeline."
+    )
+    processor_batch_rows: int = Field(
+        5_000, ge=1, le=50_000, description="Most records that the processor takes at a time."
+    )
+    processor_wait_ms: int = Field(
+        200, ge=1, le=60_000, description="Longest wait for a batch to fill, in milliseconds."
+    )
+    heartbeat_file: Path = Field(
+        Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
+    )
+
+    @model_validator(mode="after")
+    def _development_secrets_stay_in_development(self) -> Settings:
+        if self.retail_env != "development":
+            for role in ("writer", "reader", "monitor", "setup"):
+                if (urlsplit(self.mongo(role)).password or "").startswith(DEVELOPMENT_SECRET):
+                    raise ValueError(
+                        f"the {role}'s MongoDB password is the development default, which"
+                        f" RETAIL_ENV={self.retail_env} refuses: set a password of your own"
+                    )
+        return self
+
+    def mongo(self, role: Role) -> str:
+        """Return the MongoDB address for ``role``."""
+        own: str | None = getattr(self, f"mongo_{role}_uri")
+        return own or self.mongo_uri
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Topic of the rows that break the contract, with their reasons."""
+        return f"{self.kafka_topic}.dlq"
+
+    @property
+    def manifest_topic(self) -> str:
+        """Topic in which the producer says what it read of each source."""
+        return f"{self.kafka_topic}.manifests"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment and from ``.env``.
+
+    Raises:
+        SettingsError: a variable holds something that can't be used; the text names each one.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in problem['loc']).upper() or 'settings'}:"
+            f" {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise SettingsError("; ".join(lines)) from None
