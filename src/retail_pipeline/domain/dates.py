@@ -1,0 +1,97 @@
+"""Dates as retail files write them, read strictly: an impossible date is an error, never another."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.errors import RowError
+
+_TIME = (
+    r"(?:[ T]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6})[0-9]*)?)?"
+    r"(?: ?([AaPp][Mm]))?)?"
+)
+_ISO = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})" + _TIME + r"(Z|\+00:?00)?")
+_NUMERIC = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})" + _TIME)
+_YEARS = range(1900, 2101)
+
+
+class DateOrder(StrEnum):
+    """Which comes first in dates such as 1/12/2010."""
+
+    MONTH_FIRST = "month-first"
+    DAY_FIRST = "day-first"
+
+
+class OrderEvidence:
+    """Counts, over a whole file, the dates that can be read in one order only."""
+
+    def __init__(self) -> None:
+        self.month_first = 0
+        self.day_first = 0
+        self.numeric = 0
+
+    def add(self, text: str) -> None:
+        """Take one date's text into account; anything but a numeric date says nothing."""
+        found = _NUMERIC.fullmatch(text.strip())
+        if found:
+            first, second = int(found[1]), int(found[2])
+            self.numeric += 1
+            self.month_first += second > 12 >= first
+            self.day_first += first > 12 >= second
+
+    @property
+    def decisive(self) -> bool:
+        """Whether the dates settle the order, or need none."""
+        return not self.numeric or self.month_first != self.day_first
+
+    @property
+    def order(self) -> DateOrder:
+        """The order of most dates; month-first, as the dataset has it, where they don't tell."""
+        if self.day_first > self.month_first:
+            return DateOrder.DAY_FIRST
+        return DateOrder.MONTH_FIRST
+
+
+def parse_date(text: str, order: DateOrder) -> datetime:
+    """Return the moment that ``text`` names, as UTC.
+
+    Raises:
+        RowError: it is no date, or a day or an hour that never was.
+    """
+    stripped = text.strip()
+    iso = _ISO.fullmatch(stripped)
+    numeric = None if iso else _NUMERIC.fullmatch(stripped)
+    if iso:
+        year, month, day = int(iso[1]), int(iso[2]), int(iso[3])
+        clock = iso.groups()[3:8]
+    elif numeric:
+        first, second, year = int(numeric[1]), int(numeric[2]), int(numeric[3])
+        month, day = (first, second) if order is DateOrder.MONTH_FIRST else (second, first)
+        year += 2000 if len(numeric[3]) == 2 else 0
+        clock = numeric.groups()[3:8]
+    else:
+        raise RowError(Reason.IMPOSSIBLE_DATE, f"InvoiceDate is {stripped[:60]!r}, not a date")
+    try:
+        if year not in _YEARS:
+            raise ValueError(f"year must be in {_YEARS.start}..{_YEARS.stop - 1}")
+        return datetime(year, month, day, *_clock(*clock), tzinfo=UTC)
+    except ValueError as error:
+        raise RowError(
+            Reason.IMPOSSIBLE_DATE, f"InvoiceDate is {stripped[:60]!r}: {error}"
+        ) from None
+
+
+def _clock(
+    hour: str | None, minute: str | None, second: str | None, fraction: str | None, half: str | None
+) -> tuple[int, int, int, int]:
+    hours = int(hour or 0)
+    if half:
+        if not 1 <= hours <= 12:
+            raise ValueError("hour must be in 1..12 before AM or PM")
+        hours = hours % 12 + (12 if half.upper() == "PM" else 0)
+    # MongoDB keeps milliseconds.
+    milliseconds = int((fraction or "").ljust(3, "0")[:3])
+    return hours, int(minute or 0), int(second or 0), milliseconds * 1000

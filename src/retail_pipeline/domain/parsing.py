@@ -1,0 +1,172 @@
+"""From the text of eight fields to a :class:`Transaction`, or to the reason why not.
+
+Each field has a small pure parser. A retail file repeats itself (a few thousand codes, prices and
+dates in half a million rows), so each parser keeps what it has seen: a row costs eight look-ups.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+
+from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
+from retail_pipeline.domain.dates import DateOrder, parse_date
+from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.transaction import Transaction
+from retail_pipeline.errors import RowError
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0{1,9})?")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,2})?")
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_CUSTOMER = re.compile(r"([0-9]{1,18})(\.0{1,9})?")
+# Tabs and line breaks are text; the other ASCII controls are damage.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SHOWN = 60
+_REMEMBERED = 16_384
+# Longer than any limit of the contract, so that what the parsers remember stays small.
+_LONGEST_FIELD = 4_096
+
+
+def shown(text: str) -> str:
+    """Return ``text`` as an error message quotes it: escaped, and cut where it is long."""
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def _check_text(field: str, text: str) -> str:
+    if len(text) > CONTRACT.limit(field, "maxLength"):
+        limit = CONTRACT.limit(field, "maxLength")
+        raise RowError(
+            Reason.TOO_LONG, f"{field} has {len(text)} characters, {limit} at most are allowed"
+        )
+    if _CONTROL.search(text):
+        raise RowError(Reason.CONTROL_BYTE, f"{field} holds a control byte: {shown(text)}")
+    return text
+
+
+def _check_number(field: str, text: str) -> str:
+    text = text.strip(" ")
+    if _NOT_FINITE.fullmatch(text):
+        raise RowError(Reason.NOT_FINITE, f"{field} is {shown(text)}, not a finite number")
+    if not text:
+        raise RowError(Reason.NOT_A_NUMBER, f"{field} is empty, a number is needed")
+    if _CONTROL.search(text):
+        raise RowError(Reason.CONTROL_BYTE, f"{field} holds a control byte: {shown(text)}")
+    if not _NUMBER.fullmatch(text):
+        digits = text.lstrip("+-")
+        if len(digits) > 18 and digits.replace(".", "", 1).isdigit():
+            raise RowError(Reason.OUT_OF_RANGE, f"{field} has too many digits: {shown(text)}")
+        raise RowError(Reason.NOT_A_NUMBER, f"{field} is {shown(text)}, not a number")
+    return text
+
+
+def _check_range(field: str, value: int | Decimal) -> None:
+    low, high = CONTRACT.limit(field, "minimum"), CONTRACT.limit(field, "maximum")
+    if not low <= value <= high:
+        raise RowError(Reason.OUT_OF_RANGE, f"{field} is {value}, outside {low} to {high}")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def parse_code(field: str, text: str) -> str:
+    """Return an InvoiceNo or StockCode without the blanks around it; it can't be empty."""
+    code = _check_text(field, text).strip()
+    if not code:
+        raise RowError(Reason.EMPTY_FIELD, f"{field} is empty")
+    return code
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def parse_text(field: str, text: str) -> str | None:
+    """Return a Description or Country as written, or None where there is none."""
+    return text if _check_text(field, text).strip() else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def parse_quantity(text: str) -> int:
+    """Return a whole number of units; ``6.0`` is 6, ``6.5`` is refused."""
+    digits = _check_number("Quantity", text)
+    if not _WHOLE.fullmatch(digits):
+        raise RowError(Reason.NOT_WHOLE, f"Quantity is {shown(digits)}, not a whole number")
+    quantity = int(digits.partition(".")[0])
+    _check_range("Quantity", quantity)
+    return quantity
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def parse_price(text: str) -> str:
+    """Return the exact decimal text of a price in pounds sterling, shortest form."""
+    digits = _check_number("UnitPrice", text)
+    price = Decimal(digits)
+    _check_range("UnitPrice", price)
+    plain = f"{price:f}"
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    scale = CONTRACT.limit("UnitPrice", "scale")
+    if len(plain.partition(".")[2]) > scale:
+        raise RowError(
+            Reason.OUT_OF_RANGE, f"UnitPrice is {shown(digits)}, more than {scale} decimals"
+        )
+    return "0" if plain in ("-0", "") else plain
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def parse_customer(text: str) -> str | None:
+    """Return a customer's number without a decimal point, or None for a guest."""
+    if not text.strip(" "):
+        return None
+    digits = _check_number("CustomerID", text)
+    found = _CUSTOMER.fullmatch(digits)
+    if not found:
+        raise RowError(Reason.NOT_WHOLE, f"CustomerID is {shown(digits)}, not a whole number")
+    return found[1]
+
+
+class RowParser:
+    """Turns the fields of one file's rows into transactions.
+
+    Args:
+        source: the file's identity, 16 hexadecimal digits.
+        columns: for each of the eight dataset fields, its position in a row.
+        width: how many fields a row has.
+        order: whether the day or the month comes first in the file's dates.
+    """
+
+    def __init__(self, source: str, columns: Sequence[int], width: int, order: DateOrder) -> None:
+        if len(columns) != len(DATASET_FIELDS):
+            raise ValueError("a position is needed for each of the eight fields")
+        self._source = source
+        self._columns = tuple(columns)
+        self._width = width
+        self._date: Callable[[str], datetime] = lru_cache(maxsize=_REMEMBERED)(
+            lambda text: parse_date(text, order)
+        )
+        self.ingested_at = datetime.now(UTC)
+
+    def parse(self, row: int, fields: Sequence[str]) -> Transaction:
+        """Return the transaction in ``fields``.
+
+        Raises:
+            RowError: the row breaks the contract; it says how.
+        """
+        if len(fields) != self._width:
+            raise RowError(
+                Reason.WRONG_FIELD_COUNT, f"{len(fields)} fields, {self._width} are needed"
+            )
+        if max(map(len, fields)) > _LONGEST_FIELD:
+            raise RowError(Reason.TOO_LONG, f"a field has more than {_LONGEST_FIELD} characters")
+        invoice, stock, description, quantity, date, price, customer, country = self._columns
+        return Transaction(
+            self._source,
+            row,
+            parse_code("InvoiceNo", fields[invoice]),
+            parse_code("StockCode", fields[stock]),
+            parse_quantity(fields[quantity]),
+            self._date(fields[date]),
+            parse_price(fields[price]),
+            self.ingested_at,
+            parse_text("Description", fields[description]),
+            parse_customer(fields[customer]),
+            parse_text("Country", fields[country]),
+        )

@@ -1,0 +1,54 @@
+"""A rejected row: what it said, where it stood, and why it can't be a transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from retail_pipeline.domain.transaction import row_id
+
+
+class Reason(StrEnum):
+    """Why a row is in quarantine."""
+
+    UNCLOSED_QUOTE = "unclosed_quote"
+    MALFORMED_QUOTE = "malformed_quote"
+    WRONG_FIELD_COUNT = "wrong_field_count"
+    EMPTY_FIELD = "empty_field"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_WHOLE = "not_whole"
+    NOT_FINITE = "not_finite"
+    OUT_OF_RANGE = "out_of_range"
+    IMPOSSIBLE_DATE = "impossible_date"
+    CONTROL_BYTE = "control_byte"
+    TOO_LONG = "too_long"
+    UNREADABLE_RECORD = "unreadable_record"
+    BROKEN_CONTRACT = "broken_contract"
+    UNKNOWN_VERSION = "unknown_version"
+    REFUSED_BY_STORE = "refused_by_store"
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A row in the dead-letter topic and in the quarantine collection.
+
+    ``raw`` is the row's text to the letter; encoded by ``encoding`` it gives the bytes of the
+    file back. ``truncated`` is true where the text was too long to keep: ``raw`` is its start.
+    """
+
+    source: str
+    row: int
+    name: str
+    reason: Reason
+    detail: str
+    raw: str
+    stage: str
+    rejected_at: datetime
+    encoding: str = "utf-8"
+    truncated: bool = False
+
+    @property
+    def id(self) -> str:
+        """The row's identity, the same as a stored row's."""
+        return row_id(self.source, self.row)

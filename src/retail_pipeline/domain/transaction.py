@@ -1,0 +1,77 @@
+"""A retail transaction: one invoice line that keeps the record contract."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+
+from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
+
+_limit = CONTRACT.limit
+
+
+class Kind(StrEnum):
+    """What a transaction is to the business."""
+
+    SALE = "sale"
+    CANCELLATION = "cancellation"
+    ADJUSTMENT = "adjustment"
+
+
+class Transaction(msgspec.Struct, frozen=True, gc=False):
+    """One invoice line, validated, as Kafka carries it (``schemas/transaction.v1.json``).
+
+    ``UnitPrice`` is the exact decimal text of a price in pounds sterling; ``InvoiceDate`` and
+    ``ingested_at`` are UTC. Money never is a float anywhere on the way.
+    """
+
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=_limit("source", "maxLength"))]
+    row: Annotated[int, msgspec.Meta(ge=_limit("row", "minimum"), le=_limit("row", "maximum"))]
+    InvoiceNo: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=_limit("InvoiceNo", "maxLength"))
+    ]
+    StockCode: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=_limit("StockCode", "maxLength"))
+    ]
+    Quantity: Annotated[
+        int, msgspec.Meta(ge=_limit("Quantity", "minimum"), le=_limit("Quantity", "maximum"))
+    ]
+    InvoiceDate: Annotated[datetime, msgspec.Meta(tz=True)]
+    UnitPrice: str
+    ingested_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    Description: (
+        Annotated[str, msgspec.Meta(max_length=_limit("Description", "maxLength"))] | None
+    ) = None
+    CustomerID: (
+        Annotated[str, msgspec.Meta(max_length=_limit("CustomerID", "maxLength"))] | None
+    ) = None
+    Country: Annotated[str, msgspec.Meta(max_length=_limit("Country", "maxLength"))] | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def id(self) -> str:
+        """The row's identity, decided by its source: the ``_id`` in MongoDB."""
+        return row_id(self.source, self.row)
+
+
+def row_id(source: str, row: int) -> str:
+    """Return the identity of a row; the padding keeps a source's rows in order in an index."""
+    return f"{source}:{row:09d}"
+
+
+@lru_cache(maxsize=16_384)
+def total_amount(quantity: int, unit_price: str) -> Decimal:
+    """Return quantity times price in pounds sterling, exact."""
+    return quantity * Decimal(unit_price)
+
+
+def kind_of(invoice: str, amount: Decimal, quantity: int) -> Kind:
+    """Return what the line is; of a positive quantity, a positive amount means a price above 0."""
+    if invoice.startswith("C"):
+        return Kind.CANCELLATION
+    return Kind.SALE if quantity > 0 and amount > 0 else Kind.ADJUSTMENT
