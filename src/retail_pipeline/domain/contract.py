@@ -1,4 +1,4 @@
-"""The record contract: one schema file, from which limits, MongoDB's validator and the docs come."""
+"""The record contract: one schema file, whence limits, MongoDB's validator and the docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dates as retail files write them, read strictly: an impossible date is an error, never another."""
+"""Dates as retail files write them, read strictly: an impossible date never becomes another."""
 
 from __future__ import annotations
 

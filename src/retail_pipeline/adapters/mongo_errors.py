@@ -1,0 +1,53 @@
+"""pymongo's errors in the pipeline's own terms: worth another try, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
+
+from retail_pipeline.errors import PermanentError, TransientError
+
+# Elections, shutdowns, interrupted operations and a full disk (mongod's error_codes.yml).
+TRANSIENT_CODES = frozenset(
+    {6, 7, 24, 50, 64, 89, 91, 112, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031}
+)
+_RIGHTS = {13: "lacks the rights", 18: "user name or password is wrong"}
+
+
+def address(client: MongoClient[Any]) -> str:
+    """Return the servers' addresses as the client was given them, without a password."""
+    hosts = client.topology_description.server_descriptions()
+    return ", ".join(sorted(f"{host}:{port}" for host, port in hosts)) or "?"
+
+
+@contextmanager
+def translated(client: MongoClient[Any]) -> Iterator[None]:
+    """Raise TransientError or PermanentError, with the address, for pymongo's own errors."""
+    try:
+        yield
+    except (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError) as error:
+        message = str(error).partition(", Topology Description")[0]
+        raise TransientError(f"MongoDB at {address(client)} is away: {message}") from error
+    except OperationFailure as error:
+        where = f"MongoDB at {address(client)}"
+        if error.code in TRANSIENT_CODES:
+            raise TransientError(f"{where} can't serve now: {error}") from error
+        raise PermanentError(
+            f"{where}: {_RIGHTS.get(error.code or 0, 'refused')}: {error}"
+        ) from error
+    except ConfigurationError as error:
+        raise PermanentError(f"MongoDB's address can't be used: {error}") from error
+    except PyMongoError as error:
+        raise PermanentError(f"MongoDB at {address(client)}: {error}") from error

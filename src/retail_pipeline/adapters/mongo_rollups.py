@@ -1,0 +1,99 @@
+"""Rollups: one document a UTC day, rebuilt whole, inside MongoDB, from that day's transactions.
+
+A day that rows came in for carries a mark in ``dirty_buckets`` (see ``MongoStore.mark``): a token,
+new with each mark. A rebuild claims the day, aggregates it, and removes the mark only if the token
+is still the same, so that no row that came in meanwhile is forgotten. Transactions are only ever
+added, hence the rollup with more lines is the newer one, whoever writes last.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, MongoClient, ReturnDocument
+
+from retail_pipeline.adapters.mongo_client import Document
+from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_schema import (
+    DIRTY_BUCKETS,
+    ORDERS_ROLLUP,
+    PRODUCTS_ROLLUP,
+    TRANSACTIONS,
+)
+
+_QUIET_MS = 1_000
+_LONGEST_WAIT_MS = 3_000
+_CLAIM_MS = 60_000
+
+_FIGURES = {
+    "lines": {"$sum": 1},
+    "units": {"$sum": "$Quantity"},
+    "amount": {"$sum": "$TotalAmount"},
+}
+# What an entry of each rollup stands for; every figure of the dashboard is a sum over entries.
+KEYS: dict[str, dict[str, Any]] = {
+    ORDERS_ROLLUP: {
+        "InvoiceNo": "$InvoiceNo",
+        "hour": {"$hour": "$InvoiceDate"},
+        "CustomerID": "$CustomerID",
+        "Country": "$Country",
+        "kind": "$kind",
+    },
+    PRODUCTS_ROLLUP: {"StockCode": "$StockCode", "Country": "$Country", "kind": "$kind"},
+}
+
+
+class MongoSummaries:
+    """Rebuilds of days; see :class:`retail_pipeline.flows.ports.Summaries`."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    def rebuild_next(self, *, even_busy: bool = False) -> bool:
+        """Claim one marked day, rebuild its rollups and clear its mark."""
+        with translated(self._client):
+            mark = self._claim(even_busy)
+            if mark is None:
+                return False
+            for rollup in KEYS:
+                self._database[TRANSACTIONS].aggregate(rebuild_pipeline(mark["_id"], rollup))
+            self._release(mark)
+            return True
+
+    def _claim(self, even_busy: bool) -> Document | None:
+        unclaimed = {"$lt": [{"$ifNull": ["$claimed_until", datetime.min]}, "$$NOW"]}
+        due = {
+            "$or": [
+                {"$lt": ["$marked_at", {"$subtract": ["$$NOW", _QUIET_MS]}]},
+                {"$lt": ["$since", {"$subtract": ["$$NOW", _LONGEST_WAIT_MS]}]},
+            ]
+        }
+        condition = unclaimed if even_busy else {"$and": [unclaimed, due]}
+        claim = {"claimed_until": {"$add": ["$$NOW", _CLAIM_MS]}, "since": "$$NOW"}
+        return self._database[DIRTY_BUCKETS].find_one_and_update(
+            {"$expr": condition},
+            [{"$set": claim}],
+            sort=[("marked_at", ASCENDING)],
+            return_document=ReturnDocument.AFTER,
+        )
+
+    def _release(self, mark: Document) -> None:
+        marks = self._database[DIRTY_BUCKETS]
+        if not marks.delete_one({"_id": mark["_id"], "token": mark["token"]}).deleted_count:
+            marks.update_one({"_id": mark["_id"]}, {"$unset": {"claimed_until": ""}})
+
+
+def rebuild_pipeline(day: datetime, rollup: str) -> list[dict[str, Any]]:
+    """Return the aggregation that rebuilds ``rollup`` for the UTC ``day`` from transactions."""
+    key = KEYS[rollup]
+    entry = {name: f"$_id.{name}" for name in key} | {name: f"${name}" for name in _FIGURES}
+    newer = {"$cond": [{"$gte": ["$$new.lines", "$lines"]}, "$$new", "$$ROOT"]}
+    return [
+        {"$match": {"InvoiceDate": {"$gte": day, "$lt": day + timedelta(days=1)}}},
+        {"$group": {"_id": key, **_FIGURES}},
+        {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": entry}}},
+        {"$set": {"rebuilt_at": "$$NOW"}},
+        {"$merge": {"into": rollup, "whenMatched": [{"$replaceWith": newer}]}},
+    ]

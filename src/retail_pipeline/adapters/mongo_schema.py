@@ -1,0 +1,55 @@
+"""The database's collections, validator and indexes, made idempotently."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid
+
+from retail_pipeline.adapters.mongo_client import Document
+from retail_pipeline.domain.contract import CONTRACT
+
+TRANSACTIONS = "transactions"
+QUARANTINE = "quarantine"
+MANIFESTS = "manifests"
+DIRTY_BUCKETS = "dirty_buckets"
+ORDERS_ROLLUP = "rollup_orders_daily"
+PRODUCTS_ROLLUP = "rollup_products_daily"
+
+# Each index with the query that needs it; a test has explain() show that it is used.
+INDEXES: dict[str, list[IndexModel]] = {
+    TRANSACTIONS: [
+        # The rebuild of a day, and the latest transactions.
+        IndexModel([("InvoiceDate", DESCENDING)], name="by_date"),
+        # A product's latest description and its own history.
+        IndexModel([("StockCode", ASCENDING), ("InvoiceDate", DESCENDING)], name="by_product"),
+    ],
+    QUARANTINE: [
+        IndexModel([("reason", ASCENDING), ("rejected_at", DESCENDING)], name="by_reason")
+    ],
+    MANIFESTS: [],
+    DIRTY_BUCKETS: [],
+    ORDERS_ROLLUP: [],
+    PRODUCTS_ROLLUP: [],
+}
+
+
+def ensure_schema(database: Database[Document]) -> list[str]:
+    """Make what is missing and bring the validator up to date; return the collections made."""
+    made = []
+    for name, indexes in INDEXES.items():
+        try:
+            database.create_collection(name)
+            made.append(name)
+        except CollectionInvalid:  # it is there already
+            pass
+        if indexes:
+            database[name].create_indexes(indexes)
+    database.command(
+        "collMod",
+        TRANSACTIONS,
+        validator=CONTRACT.validator(),
+        validationLevel="strict",
+        validationAction="error",
+    )
+    return made

@@ -1,0 +1,163 @@
+"""MongoDB as the store: idempotent inserts, durable once acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from bson import Decimal128, ObjectId
+from pymongo import MongoClient, UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+from retail_pipeline.adapters.mongo_client import Document
+from retail_pipeline.adapters.mongo_errors import TRANSIENT_CODES, address, translated
+from retail_pipeline.adapters.mongo_schema import (
+    DIRTY_BUCKETS,
+    MANIFESTS,
+    QUARANTINE,
+    TRANSACTIONS,
+)
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
+from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.flows.ports import Refusal
+
+_DUPLICATE_KEY = 11000
+_FAILED_VALIDATION = 121
+
+
+class MongoStore:
+    """The processor's writes; see :class:`retail_pipeline.flows.ports.Store`."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
+        """Insert, leave what is there already, and return what the validator refused."""
+        now = datetime.now(UTC)
+        documents = [as_document(transaction, now) for transaction in transactions]
+        refused = self._insert(self._database[TRANSACTIONS], documents)
+        return [Refusal(transactions[index], detail) for index, detail in refused]
+
+    def quarantine(self, rejections: Iterable[Rejection]) -> None:
+        """Insert rejected rows under the identity that their source gives them."""
+        now = datetime.now(UTC)
+        documents = [
+            {"_id": rejection.id, **msgspec.structs.asdict(rejection), "quarantined_at": now}
+            for rejection in rejections
+        ]
+        if refused := self._insert(self._database[QUARANTINE], documents):
+            raise PermanentError(f"the quarantine refused a row: {refused[0][1]}")
+
+    def record(self, manifests: Iterable[Manifest]) -> None:
+        """Keep, for each source, the manifest that says the most."""
+        updates = [_manifest_update(manifest) for manifest in manifests]
+        if updates:
+            with translated(self._client):
+                self._database[MANIFESTS].bulk_write(updates, ordered=True)
+
+    def mark(self, days: Iterable[date]) -> None:
+        """Give each day a new token, by the server's clock, so that a rebuild under way shows."""
+        updates = [_mark(day) for day in days]
+        if updates:
+            with translated(self._client):
+                self._database[DIRTY_BUCKETS].bulk_write(updates, ordered=False)
+
+    def _insert(
+        self, collection: Collection[Document], documents: list[Document]
+    ) -> list[tuple[int, str]]:
+        if not documents:
+            return []
+        with translated(self._client):
+            try:
+                collection.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                return self._sort_errors(dict(error.details))
+        return []
+
+    def _sort_errors(self, details: Mapping[str, Any]) -> list[tuple[int, str]]:
+        """Tell duplicates, which are welcome, from refused documents and from real failures."""
+        where = f"MongoDB at {address(self._client)}"
+        if details.get("writeConcernErrors"):
+            raise TransientError(f"{where} did not journal: {details['writeConcernErrors'][0]}")
+        refused = []
+        for error in details["writeErrors"]:
+            if error["code"] == _FAILED_VALIDATION:
+                refused.append((error["index"], _why_refused(error)))
+            elif error["code"] in TRANSIENT_CODES:
+                raise TransientError(f"{where} can't write now: {error['errmsg']}")
+            elif error["code"] != _DUPLICATE_KEY:
+                raise PermanentError(f"{where} refused a write: {error['errmsg']}")
+        return refused
+
+
+def as_document(transaction: Transaction, stored_at: datetime) -> Document:
+    """Return the enriched document of a transaction, ready to insert."""
+    quantity, invoice = transaction.Quantity, transaction.InvoiceNo
+    price, amount, total = _money(quantity, transaction.UnitPrice)
+    return {
+        "_id": transaction.id,
+        "InvoiceNo": invoice,
+        "StockCode": transaction.StockCode,
+        "Description": transaction.Description,
+        "Quantity": quantity,
+        "InvoiceDate": transaction.InvoiceDate,
+        "UnitPrice": price,
+        "CustomerID": transaction.CustomerID,
+        "Country": transaction.Country,
+        "TotalAmount": total,
+        "kind": kind_of(invoice, amount, quantity).value,
+        "source": transaction.source,
+        "row": transaction.row,
+        "schema_version": transaction.schema_version,
+        "ingested_at": transaction.ingested_at,
+        "stored_at": stored_at,
+    }
+
+
+@lru_cache(maxsize=16_384)
+def _money(quantity: int, unit_price: str) -> tuple[Decimal128, Decimal, Decimal128]:
+    """Return the price, the total and the total again, exact, as MongoDB and Python have them."""
+    amount = total_amount(quantity, unit_price)
+    return Decimal128(unit_price), amount, Decimal128(amount)
+
+
+def _manifest_update(manifest: Manifest) -> UpdateOne:
+    fields = msgspec.structs.asdict(manifest)
+    new = {name: {"$literal": value} for name, value in fields.items()}
+    says_more = {
+        "$or": [
+            {"$eq": [{"$type": "$rows_read"}, "missing"]},
+            {"$gt": [manifest.rows_read, "$rows_read"]},
+            {"$and": [manifest.complete, {"$gte": [manifest.rows_read, "$rows_read"]}]},
+        ]
+    }
+    kept = {"$cond": [says_more, {"$mergeObjects": ["$$ROOT", new]}, "$$ROOT"]}
+    return UpdateOne({"_id": manifest.source}, [{"$replaceWith": kept}], upsert=True)
+
+
+def _mark(day: date) -> UpdateOne:
+    change = {
+        "token": ObjectId(),
+        "marked_at": "$$NOW",
+        "since": {"$ifNull": ["$since", "$$NOW"]},
+    }
+    key = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return UpdateOne({"_id": key}, [{"$set": change}], upsert=True)
+
+
+def _why_refused(error: dict[str, Any]) -> str:
+    rules = error.get("errInfo", {}).get("details", {}).get("schemaRulesNotSatisfied", [])
+    fields = [
+        str(item.get("propertyName"))
+        for rule in rules
+        for item in rule.get("propertiesNotSatisfied", [])
+    ]
+    return f"MongoDB's validator refused {', '.join(fields) or 'the document'}"
