@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Runs inside the broker's container. Kafka's volume and ZooKeeper's must belong together: this says
+# in words when they don't, before the broker dies of it, and mends it without losing a record.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: kafka-volume.sh start | check | mend | topics
+
+  start   check, wait for a dead broker's node to go, then start the broker (the container's command)
+  check   exit 0 when the volume and ZooKeeper belong together, 1 with the reason when they don't
+  mend    make them belong together; the broker must be stopped (scripts/mend-kafka.sh does it all)
+  topics  make, on the running broker, the topics whose records lie in the volume
+TEXT
+}
+
+readonly zookeeper=${KAFKA_ZOOKEEPER_CONNECT:-zookeeper:2181}
+readonly volume=${KAFKA_LOG_DIRS:-/var/lib/kafka/data}
+readonly broker=${KAFKA_BROKER_ID:-1}
+readonly jars=${KAFKA_JARS:-/usr/share/java/kafka}
+
+say() { printf 'kafka-volume: %s\n' "$*" >&2; }
+
+# zk COMMAND...: one command for ZooKeeper; what it answers, without the client's own chatter.
+zk() {
+  java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$jars/*" \
+    org.apache.zookeeper.ZooKeeperMain -server "$zookeeper" "$@" 2>&1
+}
+
+zookeeper_cluster() {  # the cluster id that ZooKeeper holds, or nothing; 1 when it can't be asked
+  local answer
+  answer=$(zk get /cluster/id) || true
+  case "$answer" in
+    *'"id":"'*) sed -n 's/.*"id":"\([^"]*\)".*/\1/p' <<<"$answer" ;;
+    *'Node does not exist'*) ;;
+    *) return 1 ;;
+  esac
+}
+
+volume_cluster() {  # the cluster id that the volume holds, or nothing
+  if [[ -f "$volume/meta.properties" ]]; then
+    sed -n 's/^cluster\.id=//p' "$volume/meta.properties"
+  fi
+}
+
+children() { zk ls "$1" | sed -n 's/^\[\(.*\)\]$/\1/p'; }
+
+# verdict: "together", "other-cluster" (the volume is of another cluster than ZooKeeper) or
+# "empty-volume" (ZooKeeper knows topics whose records are gone); 1 when ZooKeeper can't be asked.
+verdict() {
+  local here there
+  here=$(volume_cluster)
+  there=$(zookeeper_cluster) || return 1
+  if [[ -n "$here" && "$here" != "$there" ]]; then
+    echo other-cluster
+  elif [[ -z "$here" && -n "$there" && -n "$(children /brokers/topics)" ]]; then
+    echo empty-volume
+  else
+    echo together
+  fi
+}
+
+explain() {
+  case "$1" in
+    other-cluster)
+      say "CLUSTER ID MISMATCH: Kafka's volume belongs to cluster '$(volume_cluster)', ZooKeeper" \
+        "says '$(zookeeper_cluster || true)': one of the two volumes was removed or replaced without" \
+        "the other, and the broker can't start." ;;
+    empty-volume)
+      say "KAFKA'S VOLUME IS EMPTY, but ZooKeeper knows topics: Kafka's volume was removed without" \
+        "ZooKeeper's. Records that were not stored yet are gone, and have to be sent again." ;;
+  esac
+  say 'MongoDB is not touched by this. To mend it, run on the host: ./scripts/mend-kafka.sh'
+}
+
+check() {
+  local found
+  if ! found=$(verdict); then
+    say "ZooKeeper at $zookeeper does not answer"
+    return 2
+  fi
+  if [[ "$found" != together ]]; then
+    explain "$found"
+    return 1
+  fi
+}
+
+# A broker that was killed leaves its node in ZooKeeper until its session expires, and a new one
+# that meets the node gives up.
+wait_for_dead_brokers_node() {
+  local second
+  for second in {0..60..2}; do
+    [[ " $(children /brokers/ids | tr -d ',') " == *" $broker "* ]] || return 0
+    if (( second == 0 )); then
+      say "ZooKeeper still holds broker $broker's node from a hard stop: waiting for it to expire"
+    fi
+    sleep 2
+  done
+}
+
+start() {
+  local status=0
+  check || status=$?
+  if (( status == 1 )); then exit 1; fi
+  if [[ -f "$volume/meta.properties" && ! -f "$volume/.kafka_cleanshutdown" ]]; then
+    wait_for_dead_brokers_node
+  fi
+  exec /etc/confluent/docker/run
+}
+
+# The records stay; what ties them to the lost cluster goes: its id, and the topics' ids. Producer
+# ids start above any that the lost cluster gave out, else the broker would take a new producer's
+# first batches for repetitions of an old one's and drop them.
+adopt_records() {
+  local first block
+  first=$(( $(date +%s) * 1000 ))
+  block="{\"version\":1,\"broker\":$broker,\"block_start\":\"$first\",\"block_end\":\"$((first + 999))\"}"
+  if [[ "$(zk get /latest_producer_id_block || true)" == *'Node does not exist'* ]]; then
+    zk create /latest_producer_id_block "$block" >/dev/null
+  else
+    zk set /latest_producer_id_block "$block" >/dev/null
+  fi
+  [[ "$(zk get /latest_producer_id_block)" == *"$first"* ]]
+  find "$volume" -mindepth 2 -maxdepth 2 \
+    \( -name partition.metadata -o -name leader-epoch-checkpoint \) -delete
+  rm -f "$volume/meta.properties"
+  say "the records in Kafka's volume are kept, and belong to ZooKeeper's cluster from now on"
+}
+
+forget_topics() {
+  local node
+  for node in /brokers/topics /config/topics /admin/delete_topics /cluster; do
+    zk deleteall "$node" >/dev/null || true
+  done
+  [[ -z "$(children /brokers/topics || true)" ]]
+  say "ZooKeeper has forgotten the topics whose records are gone"
+}
+
+mend() {
+  local found
+  found=$(verdict) || { say "ZooKeeper at $zookeeper does not answer"; exit 2; }
+  case "$found" in
+    other-cluster) adopt_records ;;
+    empty-volume) forget_topics ;;
+    together) say 'nothing to mend: the volume and ZooKeeper belong together' ;;
+  esac
+  echo "$found"
+}
+
+topics() {
+  local name count
+  find "$volume" -mindepth 1 -maxdepth 1 -type d -name '*-[0-9]*' ! -name '__*' -printf '%f\n' |
+    sed 's/-[0-9]*$//' | sort | uniq -c | while read -r count name; do
+      say "topic $name: $count partitions"
+      KAFKA_HEAP_OPTS=-Xmx128m kafka-topics --bootstrap-server kafka:29092 --create --if-not-exists \
+        --topic "$name" --partitions "$count" --replication-factor 1 </dev/null >&2
+    done
+}
+
+case "${1:-}" in
+  start | check | mend | topics) "$1" ;;
+  -h | --help) usage ;;
+  *) usage >&2; exit 2 ;;
+esac
