@@ -1,0 +1,50 @@
+"""The settings that reach a stack, as environment variables."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from retail_pipeline.local.ports import HOST
+from retail_pipeline.local.stack import Stack
+from retail_pipeline.local.users import role_uris
+from retail_pipeline.settings import Settings, load_settings
+
+_NAMES = ("KAFKA_TOPIC", "KAFKA_GROUP", "MONGO_DATABASE")
+
+
+def current_names() -> dict[str, str]:
+    """Return topic, group and database as the user's own settings name them."""
+    settings = load_settings()
+    return {name: str(getattr(settings, name.lower())) for name in _NAMES}
+
+
+def stack_env(stack: Stack) -> dict[str, str]:
+    """Return every variable that a process needs to reach the stack, and nothing else."""
+    ports = stack.state.ports
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{ports['kafka']}",
+        **stack.state.names,
+        **role_uris(stack.state, stack.state.names["MONGO_DATABASE"]),
+        "STATE_DIR": str(stack.home.checkpoints),
+        "HEARTBEAT_FILE": str(stack.home.heartbeat),
+        "DASHBOARD_URL": f"http://{HOST}:{ports['dashboard']}",
+    }
+
+
+def process_env(stack: Stack) -> dict[str, str]:
+    """Return the environment for a process of the stack."""
+    return {**os.environ, **stack_env(stack), "PYTHONUNBUFFERED": "1"}
+
+
+def settings_of(env: Mapping[str, str]) -> Settings:
+    """Return the settings that a process would read from ``env``."""
+    known: dict[str, Any] = {name.lower(): value for name, value in env.items()}
+    return Settings(**{name: known[name] for name in Settings.model_fields if name in known})
+
+
+def as_exports(env: Mapping[str, str]) -> str:
+    """Return ``env`` as lines for a shell."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in env.items())

@@ -1,0 +1,121 @@
+"""Where the local stack keeps its things: one folder, and a cache for what it downloads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from retail_pipeline.errors import PermanentError
+
+
+class LocalSettings(BaseSettings):
+    """What the local stack, and only it, can be told from outside."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    retail_home: Path = Field(
+        Path(".retail"), description="Folder of the local stack: its data, logs and passwords."
+    )
+    retail_cache: Path | None = Field(
+        None, description="Folder of the local stack's downloads; the user's cache by default."
+    )
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files of one local stack."""
+
+    root: Path
+    cache: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """Return the home that ``RETAIL_HOME`` and ``RETAIL_CACHE`` name."""
+        settings = LocalSettings()
+        cache = settings.retail_cache or platformdirs.user_cache_path("retail-pipeline")
+        return cls(settings.retail_home.absolute(), cache.absolute())
+
+    @property
+    def state_file(self) -> Path:
+        """Ports, passwords and process ids."""
+        return self.root / "stack.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The producer's folder (``STATE_DIR``)."""
+        return self.root / "state"
+
+    @property
+    def heartbeat(self) -> Path:
+        """The file that the processor touches."""
+        return self.root / "heartbeat"
+
+    @property
+    def sample(self) -> Path:
+        """The transactions that are streamed when no others are named."""
+        return self.root / "sample.csv"
+
+    def data(self, server: str) -> Path:
+        """Return the folder in which ``server`` keeps its data."""
+        return self.root / "data" / server
+
+    def log(self, part: str) -> Path:
+        """Return the file that ``part`` writes its output to."""
+        return self.root / "logs" / f"{part}.log"
+
+    def exit_file(self, part: str) -> Path:
+        """Return the file in which ``part`` leaves its exit status."""
+        return self.root / "logs" / f"{part}.exit"
+
+    def config(self, name: str) -> Path:
+        """Return the path of a configuration file made for a server."""
+        return self.root / "conf" / name
+
+    def create(self) -> None:
+        """Make the folders; what is inside is the owner's alone.
+
+        Raises:
+            PermanentError: the folder can't be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+            for name in ("data", "logs", "conf", "state"):
+                (self.root / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise PermanentError(f"{self.root}: {error.strerror}; set RETAIL_HOME") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the home's lock; the system lets go of it should this process die.
+
+        Raises:
+            PermanentError: another command is starting or stopping this stack.
+        """
+        with open(self.root / "lock", "a+b") as file:
+            try:
+                _lock(file.fileno())
+            except OSError as error:
+                raise PermanentError(
+                    f"another command is starting or stopping the stack in {self.root}:"
+                    " try again when it is done"
+                ) from error
+            yield
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,242 @@
+"""The three servers: how each is configured and started, and how to know that it works.
+
+They run in the home folder and are given paths relative to it: Kafka splits its data folder's path
+at commas, and property files can't hold every letter that a path can.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kafka.admin import KafkaAdminClient  # type: ignore[import-untyped]
+from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from pymongo.errors import PyMongoError
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.local.home import Home
+from retail_pipeline.local.mongod import Mongod
+from retail_pipeline.local.ports import HOST, answers
+
+BROKER_ID = 1
+_BROKER_NODE = f"/brokers/ids/{BROKER_ID}"
+_LOG4J = """\
+log4j.rootLogger=INFO, out
+log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.layout=org.apache.log4j.PatternLayout
+log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %-5p %m (%c{1})%n
+log4j.logger.org.apache.zookeeper=WARN
+log4j.logger.org.apache.zookeeper.server.ZooKeeperServerMain=INFO
+"""
+
+
+class Server(Protocol):
+    """One server of the stack."""
+
+    name: str
+    port: int
+    grace: float
+
+    def command(self) -> Sequence[str | Path]:
+        """Write the server's configuration, and return the command that runs it."""
+
+    def env(self) -> dict[str, str]:
+        """Return the environment to run it in."""
+
+    def before_start(self) -> None:
+        """Wait for what a killed predecessor left behind to be gone."""
+
+    def ready(self) -> bool:
+        """Tell whether the server does its work now."""
+
+
+@dataclass
+class ZooKeeper:
+    """ZooKeeper, alone."""
+
+    home: Home
+    java: Path
+    jars: Path
+    port: int
+    name: str = "zookeeper"
+    grace: float = 10
+
+    def command(self) -> Sequence[str | Path]:
+        """Write the configuration, and return the command."""
+        config = _write_properties(
+            self.home.config("zookeeper.properties"),
+            {
+                "dataDir": f"data/{self.name}",
+                "clientPort": self.port,
+                "clientPortAddress": HOST,
+                "tickTime": 2000,
+                "maxClientCnxns": 0,
+                "admin.enableServer": "false",
+                "4lw.commands.whitelist": "ruok,dump",
+                "autopurge.purgeInterval": 1,
+                "autopurge.snapRetainCount": 3,
+            },
+        )
+        flags = ["-Xms32m", "-Xmx128m", "-XX:+UseSerialGC"]
+        main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+        return _java(self.home, self.java, self.jars, flags, [main, str(config)])
+
+    def env(self) -> dict[str, str]:
+        """Return the environment to run it in."""
+        return dict(os.environ)
+
+    def before_start(self) -> None:
+        """Nothing outlives a killed ZooKeeper."""
+
+    def ready(self) -> bool:
+        """Ask ZooKeeper itself."""
+        return ask_zookeeper(self.port, "ruok") == "imok"
+
+
+@dataclass
+class Kafka:
+    """One broker, registered in ZooKeeper."""
+
+    home: Home
+    java: Path
+    jars: Path
+    port: int
+    zookeeper_port: int
+    name: str = "kafka"
+    grace: float = 30
+
+    def command(self) -> Sequence[str | Path]:
+        """Write the configuration, and return the command."""
+        config = _write_properties(
+            self.home.config("kafka.properties"),
+            {
+                "broker.id": BROKER_ID,
+                "listeners": f"PLAINTEXT://{HOST}:{self.port}",
+                "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
+                "zookeeper.connect": f"{HOST}:{self.zookeeper_port}",
+                "zookeeper.session.timeout.ms": 18_000,
+                "log.dirs": f"data/{self.name}",
+                "auto.create.topics.enable": "false",
+                "offsets.topic.replication.factor": 1,
+                "offsets.topic.num.partitions": 5,
+                "transaction.state.log.replication.factor": 1,
+                "transaction.state.log.min.isr": 1,
+                "group.initial.rebalance.delay.ms": 0,
+                # A group that rests over a long weekend goes on where it stopped.
+                "offsets.retention.minutes": 525_600,
+            },
+        )
+        flags = ["-Xms256m", "-Xmx512m"]
+        return _java(self.home, self.java, self.jars, flags, ["kafka.Kafka", str(config)])
+
+    def env(self) -> dict[str, str]:
+        """Return the environment to run it in."""
+        return dict(os.environ)
+
+    def before_start(self) -> None:
+        """Wait until ZooKeeper has forgotten a broker that was killed: a session's length."""
+        deadline = time.monotonic() + 40
+        while _BROKER_NODE in ask_zookeeper(self.zookeeper_port, "dump"):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.5)
+
+    def ready(self) -> bool:
+        """Make the broker answer an administrator's question."""
+        if not answers(self.port):
+            return False
+        try:
+            with closing(kafka_admin(f"{HOST}:{self.port}", timeout_ms=3_000)) as admin:
+                return bool(admin.describe_cluster()["brokers"])
+        except KafkaError:
+            return False
+
+
+@dataclass
+class MongoServer:
+    """mongod, which lets nobody in without a password."""
+
+    home: Home
+    mongod: Mongod
+    port: int
+    name: str = "mongodb"
+    grace: float = 30
+
+    def command(self) -> Sequence[str | Path]:
+        """Return the command."""
+        self.home.data(self.name).mkdir(parents=True, exist_ok=True)
+        return [
+            self.mongod.binary,
+            *("--dbpath", f"data/{self.name}"),
+            *("--bind_ip", HOST),
+            *("--port", str(self.port)),
+            "--auth",
+            *("--wiredTigerCacheSizeGB", "0.5"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *(() if os.name == "nt" else ("--nounixsocket",)),
+        ]
+
+    def env(self) -> dict[str, str]:
+        """Return the environment to run it in."""
+        return self.mongod.env()
+
+    def before_start(self) -> None:
+        """Mongod recognises a killed predecessor's lock, and recovers from its journal."""
+
+    def ready(self) -> bool:
+        """Ping the server, which needs no rights."""
+        if not answers(self.port):
+            return False
+        try:
+            with connect(f"mongodb://{HOST}:{self.port}", name="local", timeout_ms=3_000) as client:
+                client.admin.command("ping")
+                return True
+        except PyMongoError:
+            return False
+
+
+def kafka_admin(servers: str, *, timeout_ms: int = 10_000) -> KafkaAdminClient:
+    """Return an administrator's client; the caller closes it."""
+    return KafkaAdminClient(
+        bootstrap_servers=servers.split(","),
+        client_id="retail-local",
+        request_timeout_ms=timeout_ms,
+        bootstrap_timeout_ms=timeout_ms,
+    )
+
+
+def ask_zookeeper(port: int, word: str) -> str:
+    """Send one of ZooKeeper's four-letter words; the answer is empty if nobody answers."""
+    try:
+        with socket.create_connection((HOST, port), timeout=3) as connection:
+            connection.sendall(word.encode())
+            with connection.makefile("rb") as answer:
+                return answer.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _java(
+    home: Home, java: Path, jars: Path, flags: Sequence[str], main: Sequence[str]
+) -> Sequence[str | Path]:
+    log4j = home.config("log4j.properties")
+    log4j.write_text(_LOG4J, "utf-8")
+    return [
+        java,
+        *flags,
+        "-Djava.awt.headless=true",
+        f"-Dlog4j.configuration={log4j.as_uri()}",
+        *("-cp", f"{jars}{os.sep}*"),
+        *main,
+    ]
+
+
+def _write_properties(path: Path, values: dict[str, object]) -> Path:
+    path.write_text("".join(f"{name}={value}\n" for name, value in values.items()), "utf-8")
+    return path

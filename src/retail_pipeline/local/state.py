@@ -1,0 +1,63 @@
+"""What the local stack remembers between two commands: ``stack.json``, for its owner's eyes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import get_args
+
+import msgspec
+
+from retail_pipeline.errors import PermanentError
+from retail_pipeline.local.home import Home
+from retail_pipeline.settings import Role
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A started process; a recycled process id has another time of creation."""
+
+    pid: int
+    created: float
+
+
+class State(msgspec.Struct):
+    """Ports, passwords and processes of one stack."""
+
+    passwords: dict[str, str]
+    ports: dict[str, int] = {}
+    names: dict[str, str] = {}
+    processes: dict[str, Process] = {}
+    data: list[str] = []
+
+
+def new_state() -> State:
+    """Return the state of a stack that was never started, with passwords of its own."""
+    return State(passwords={name: secrets.token_urlsafe(24) for name in ("root", *ROLES)})
+
+
+def load_state(home: Home) -> State | None:
+    """Return what ``home`` remembers, or None if no stack was ever started there.
+
+    Raises:
+        PermanentError: the file was damaged.
+    """
+    try:
+        return msgspec.json.decode(home.state_file.read_bytes(), type=State)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, OSError) as error:
+        raise PermanentError(f"{home.state_file} can't be read: {error}") from error
+
+
+def save_state(home: Home, state: State) -> None:
+    """Replace the file at once, so that no reader and no crash sees half of it."""
+    draft = home.state_file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(state)))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(home.state_file)

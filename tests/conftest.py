@@ -1,0 +1,142 @@
+"""Fixtures that every test may use: real servers, started once, and names of one's own on them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from kafka.errors import KafkaError
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.local.environment import process_env, settings_of, stack_env
+from retail_pipeline.local.home import Home
+from retail_pipeline.local.processes import find
+from retail_pipeline.local.servers import kafka_admin
+from retail_pipeline.local.stack import Stack
+from retail_pipeline.local.users import role_uris, root_uri, secure
+from retail_pipeline.settings import Settings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the real servers."""
+    for item in items:
+        if {"stack", "fresh"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
+
+
+@dataclass
+class RunningStack:
+    """ZooKeeper, Kafka and mongod for tests, with no service of the pipeline on them."""
+
+    stack: Stack
+
+    @property
+    def home(self) -> Path:
+        """The folder in which everything lies."""
+        return self.stack.home.root
+
+    @property
+    def settings(self) -> Settings:
+        """Settings that reach the servers."""
+        return settings_of(stack_env(self.stack))
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The whole environment for a subprocess."""
+        return process_env(self.stack)
+
+    @property
+    def root_uri(self) -> str:
+        """MongoDB for one who may do everything: to arrange and to look, not to test with."""
+        return root_uri(self.stack.state)
+
+    def env_of(self, settings: Settings) -> dict[str, str]:
+        """Return the whole environment for a subprocess that shall have ``settings``."""
+        own = {
+            name.upper(): str(value)
+            for name, value in settings.model_dump().items()
+            if value is not None
+        }
+        return {**self.env, **own}
+
+    def kill(self, server: str) -> None:
+        """Kill ``zookeeper``, ``kafka`` or ``mongodb`` as a crash does, with no warning."""
+        live = find(self.stack.process(server))
+        assert live is not None, f"{server} is not running"
+        live.kill()
+        live.wait(10)
+
+    def stop(self, server: str) -> None:
+        """Stop a server in good order."""
+        self.stack.stop([server])
+
+    def restart(self) -> None:
+        """Start what is down, on the same ports and data, and wait until it works."""
+        before = dict(self.stack.state.ports)
+        self.stack.start_servers()
+        assert {**before, **self.stack.state.ports} == before, "a port was taken meanwhile"
+
+    def names(self, folder: Path) -> Settings:
+        """Return settings with a topic, a group and a database that nobody else has."""
+        unique = f"test_{uuid.uuid4().hex[:12]}"
+        secure(self.stack.state, unique)
+        env = {
+            **stack_env(self.stack),
+            **role_uris(self.stack.state, unique),
+            "KAFKA_TOPIC": unique,
+            "KAFKA_GROUP": unique,
+            "KAFKA_PARTITIONS": "3",
+            "MONGO_DATABASE": unique,
+            "STATE_DIR": str(folder / "state"),
+            "HEARTBEAT_FILE": str(folder / "heartbeat"),
+        }
+        return settings_of(env)
+
+    def forget(self, settings: Settings) -> None:
+        """Delete what a test left under its names."""
+        with connect(self.root_uri, name="tests") as client:
+            client[settings.mongo_database].command("dropAllUsersFromDatabase")
+            client[settings.mongo_database].command("dropAllRolesFromDatabase")
+            client.drop_database(settings.mongo_database)
+        with closing(kafka_admin(settings.kafka_bootstrap_servers)) as admin:
+            own = [name for name in admin.list_topics() if name.startswith(settings.kafka_topic)]
+            if own:
+                admin.delete_topics(own)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Real servers on free ports, in a folder of their own, for the whole run of the tests."""
+    home = Home(tmp_path_factory.mktemp("stack") / "home", Home.from_environment().cache)
+    local = Stack(home, say=print)
+    local.state.names = {
+        "KAFKA_TOPIC": "retail_transactions",
+        "KAFKA_GROUP": "retail-processor",
+        "MONGO_DATABASE": "retail_db",
+    }
+    try:
+        local.start_servers()
+        secure(local.state, "retail_db")
+        yield RunningStack(local)
+    finally:
+        local.stop()
+
+
+@pytest.fixture
+def fresh(stack: RunningStack, tmp_path: Path) -> Iterator[Settings]:
+    """Settings with a topic, a group, a database and folders that no other test has.
+
+    Its users are there; topics and collections are not, until the set-up step makes them. If the
+    test killed a server, it is started again afterwards.
+    """
+    settings = stack.names(tmp_path)
+    yield settings
+    stack.restart()
+    try:
+        stack.forget(settings)
+    except KafkaError as error:
+        print(f"left behind: {settings.kafka_topic} ({error})")

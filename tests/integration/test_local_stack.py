@@ -1,0 +1,46 @@
+"""The local stack on real servers."""
+
+from __future__ import annotations
+
+import pytest
+from pymongo.errors import OperationFailure
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.settings import Role, Settings
+
+
+def _may(settings: Settings, role: Role, verb: str, collection: str) -> bool:
+    with connect(settings.mongo(role), name="tests") as client:
+        things = client[settings.mongo_database][collection]
+        try:
+            {
+                "find": lambda: things.find_one(),
+                "insert": lambda: things.insert_one({"a": 1}),
+                "update": lambda: things.update_one({"a": 1}, {"$set": {"b": 1}}, upsert=True),
+                "remove": lambda: things.delete_many({"a": 1}),
+                "index": lambda: things.create_index("a"),
+                "drop": lambda: things.drop(),
+                "list": lambda: things.database.list_collection_names(),
+            }[verb]()
+        except OperationFailure as error:
+            assert error.code == 13, error
+            return False
+        return True
+
+
+@pytest.mark.parametrize(
+    ("role", "collection", "allowed"),
+    [
+        ("writer", "transactions", {"find", "insert", "update", "list"}),
+        ("writer", "dirty_buckets", {"find", "insert", "update", "remove", "list"}),
+        ("writer", "quarantine", {"find", "insert", "update", "remove", "list"}),
+        ("reader", "transactions", {"find", "list"}),
+        ("monitor", "transactions", {"find", "list"}),
+        ("setup", "transactions", {"find", "index", "list"}),
+    ],
+)
+def test_each_user_may_do_its_own_work_and_nothing_else(
+    fresh: Settings, role: Role, collection: str, allowed: set[str]
+) -> None:
+    verbs = ("find", "insert", "update", "remove", "index", "list", "drop")
+    assert {verb for verb in verbs if _may(fresh, role, verb, collection)} == allowed
