@@ -1,9 +1,92 @@
-"""``retail sample``."""
+"""``retail sample``: a made-up dataset, so that nothing needs to be downloaded."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from retail_pipeline.adapters.sample_file import write_file, write_lines
+from retail_pipeline.domain.sampling import (
+    DEFAULT_DAYS,
+    DEFAULT_DIRT,
+    DEFAULT_ROWS,
+    DEFAULT_SEED,
+    DEFAULT_START,
+    sample_lines,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
+    app.command("sample")(sample)
+
+
+def sample(
+    rows: Annotated[
+        int, typer.Option("--rows", "-n", min=0, help="Data rows, the broken ones included.")
+    ] = DEFAULT_ROWS,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Another seed gives other data; the same, the same bytes.")
+    ] = DEFAULT_SEED,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .csv or .csv.gz file, replaced once it is whole. [default: standard output]",
+        ),
+    ] = None,
+    dirty: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of rows that break the contract.")
+    ] = DEFAULT_DIRT,
+    start: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="First day.")
+    ] = DEFAULT_START.isoformat(),  # type: ignore[assignment]  # typer parses the default
+    days: Annotated[
+        int, typer.Option(min=1, max=36_525, help="Days over which the rows spread.")
+    ] = DEFAULT_DAYS,
+) -> None:
+    """Make up a dataset of the shape of UCI Online Retail.
+
+    It has seasons, opening hours, repeat customers, guests, cancellations, adjustments and some
+    rows that break the contract. The same options give the same bytes everywhere.
+
+    Examples:
+
+      retail sample --rows 1000 > small.csv
+
+      retail sample --rows 1000000 --seed 42 --output data/sample.csv.gz
+
+      retail sample --dirty 0 --start 2024-01-02 --days 30 -o january.csv
+    """
+    lines = sample_lines(rows, seed, dirty, start=start.date(), days=days)
+    if output is None or str(output) == "-":
+        _to_standard_output(lines)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    bar = Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    )
+    with bar:
+        task = bar.add_task("rows", total=rows + 1)
+        write_file(output, lines, lambda count: bar.advance(task, count))
+    typer.echo(f"{output}: {rows:,} rows, seed {seed}", err=True)
+
+
+def _to_standard_output(lines: Iterator[str]) -> None:
+    try:
+        # Bytes, or Windows would turn each line's end into two characters.
+        write_lines(sys.stdout.buffer, lines)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader, `head` say, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
