@@ -43,6 +43,11 @@ volume_cluster() {  # the cluster id that the volume holds, or nothing
   fi
 }
 
+topic_folders() {  # the folders of the volume that hold records, Kafka's own topics left out
+  find "$volume" -mindepth 1 -maxdepth 1 -type d -regextype posix-extended \
+    -regex '.*-[0-9]+' ! -name '__*' -printf '%f\n'
+}
+
 children() { zk ls "$1" | sed -n 's/^\[\(.*\)\]$/\1/p'; }
 
 # verdict: "together", "other-cluster" (the volume is of another cluster than ZooKeeper) or
@@ -53,7 +58,7 @@ verdict() {
   there=$(zookeeper_cluster) || return 1
   if [[ -n "$here" && "$here" != "$there" ]]; then
     echo other-cluster
-  elif [[ -z "$here" && -n "$there" && -n "$(children /brokers/topics)" ]]; then
+  elif [[ -z "$here$(topic_folders)" && -n "$there" && -n "$(children /brokers/topics)" ]]; then
     echo empty-volume
   else
     echo together
@@ -149,12 +154,11 @@ mend() {
 
 topics() {
   local name count
-  find "$volume" -mindepth 1 -maxdepth 1 -type d -name '*-[0-9]*' ! -name '__*' -printf '%f\n' |
-    sed 's/-[0-9]*$//' | sort | uniq -c | while read -r count name; do
-      say "topic $name: $count partitions"
-      KAFKA_HEAP_OPTS=-Xmx128m kafka-topics --bootstrap-server kafka:29092 --create --if-not-exists \
-        --topic "$name" --partitions "$count" --replication-factor 1 </dev/null >&2
-    done
+  topic_folders | sed 's/-[0-9]*$//' | sort | uniq -c | while read -r count name; do
+    say "topic $name: $count partitions"
+    KAFKA_HEAP_OPTS=-Xmx128m kafka-topics --bootstrap-server kafka:29092 --create --if-not-exists \
+      --topic "$name" --partitions "$count" --replication-factor 1 </dev/null >&2
+  done
 }
 
 case "${1:-}" in

@@ -55,10 +55,8 @@ main() {
   fi
   say 'starting Kafka'
   docker compose up --detach --wait kafka
-  if [[ "$found" == other-cluster ]]; then
-    say 'making the topics whose records were kept'
-    docker compose exec -T kafka bash /opt/retail/kafka-volume.sh topics
-  fi
+  say 'making the topics whose records were kept'
+  docker compose exec -T kafka bash /opt/retail/kafka-volume.sh topics
   say 'starting the rest'
   docker compose up --detach --wait
   say 'mended'
