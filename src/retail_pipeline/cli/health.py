@@ -1,9 +1,68 @@
-"""``retail health``."""
+"""``retail health``: does a process still get its work done? For health checks and people.
+
+A process that works touches its heartbeat file after every cycle; one that hangs, or waits for a
+server that is away, does not. Being alive is not enough to be healthy.
+"""
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import typer
+
+from retail_pipeline.errors import PermanentError
+from retail_pipeline.settings import load_settings
+
+PRODUCER_HEARTBEAT = "producer.heartbeat"
+
+health = typer.Typer(
+    help="Exit 0 when the process's last sign of work is young enough, else 1 with the reason.",
+    no_args_is_help=True,
+)
+MAX_AGE = typer.Option(30.0, "--max-age", min=1.0, help="Most seconds since the last heartbeat.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
+    app.add_typer(health, name="health")
+
+
+def heartbeat_age(heartbeat: Path, *, now: float) -> float:
+    """Return the seconds since ``heartbeat`` was touched; 0 when the clock went back since.
+
+    Raises:
+        PermanentError: there is no such file, or it can't be looked at.
+    """
+    try:
+        return max(0.0, now - heartbeat.stat().st_mtime)
+    except FileNotFoundError:
+        raise PermanentError(f"no heartbeat yet: {heartbeat} is not there") from None
+    except OSError as error:
+        raise PermanentError(f"can't look at the heartbeat {heartbeat}: {error.strerror}") from None
+
+
+def check(heartbeat: Path, max_age: float) -> str:
+    """Return what there is to say about a young enough ``heartbeat``.
+
+    Raises:
+        PermanentError: it is older than ``max_age`` seconds, or missing.
+    """
+    age = heartbeat_age(heartbeat, now=time.time())
+    if age > max_age:
+        raise PermanentError(
+            f"the last heartbeat is {age:.0f} s old, more than {max_age:.0f} s: {heartbeat}"
+        )
+    return f"healthy: last heartbeat {age:.1f} s ago"
+
+
+@health.command()
+def processor(max_age: float = MAX_AGE) -> None:
+    """Tell whether the processor has finished a cycle lately."""
+    typer.echo(check(load_settings().heartbeat_file, max_age))
+
+
+@health.command()
+def producer(max_age: float = MAX_AGE) -> None:
+    """Tell whether the producer has shown a sign of life lately."""
+    typer.echo(check(load_settings().state_dir / PRODUCER_HEARTBEAT, max_age))

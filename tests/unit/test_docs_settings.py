@@ -1,0 +1,78 @@
+"""Whatever can be set is explained in .env.example, with the default that really holds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from retail_pipeline.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+ENV_EXAMPLE = (ROOT / ".env.example").read_text().splitlines()
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+COMPOSE_LINES = [line for line in COMPOSE.splitlines() if not line.lstrip().startswith("#")]
+ASSIGNMENT = re.compile(r"#?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
+
+
+def explained() -> dict[str, str]:
+    """Each variable of .env.example whose line follows a comment, with its value."""
+    found = {}
+    for before, line in zip(ENV_EXAMPLE, ENV_EXAMPLE[1:]):
+        match = ASSIGNMENT.fullmatch(line)
+        if match and before.startswith("# ") and not before.startswith("# ---"):
+            found[match["name"]] = match["value"]
+    return found
+
+
+def used_by_compose() -> dict[str, str | None]:
+    """Each variable that docker-compose.yml takes from outside, with its default there."""
+    text = "\n".join(COMPOSE_LINES)
+    found: dict[str, str | None] = dict(re.findall(r"\$\{([A-Z0-9_]+):-([^}]*)\}", text))
+    passed_on = re.findall(r"^ +([A-Z][A-Z0-9_]*):$", text, flags=re.MULTILINE)
+    return found | dict.fromkeys(passed_on)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_explained_with_its_default(name: str) -> None:
+    variable = name.upper()
+    assert variable in explained(), f"{variable} has no commented line in .env.example"
+    default = Settings.model_fields[name].default
+    if default is not None:
+        assert explained()[variable] == str(default)
+
+
+@pytest.mark.parametrize("variable", used_by_compose())
+def test_every_variable_of_compose_is_explained_with_its_default(variable: str) -> None:
+    assert variable in explained(), f"{variable} has no commented line in .env.example"
+    default = used_by_compose()[variable]
+    if default is not None:
+        assert explained()[variable] == default
+
+
+def test_compose_needs_no_env_file() -> None:
+    bare = re.findall(r"\$\{[A-Z0-9_]+\}|\$\{[A-Z0-9_]+:?\?", "\n".join(COMPOSE_LINES))
+    assert bare == [], "each variable of docker-compose.yml has a default"
+
+
+def test_env_example_explains_nothing_that_nobody_reads() -> None:
+    known = {name.upper() for name in Settings.model_fields} | set(used_by_compose())
+    assert set(explained()) - known == {"COMPOSE_PROJECT_NAME"}
+
+
+def test_every_assignment_follows_its_comment() -> None:
+    assigned = {match["name"] for line in ENV_EXAMPLE if (match := ASSIGNMENT.fullmatch(line))}
+    assert assigned == set(explained())
+
+
+def test_development_passwords_can_be_told_from_real_ones() -> None:
+    passwords = {n: v for n, v in explained().items() if n.endswith("_PASSWORD")}
+    assert len(passwords) == 5
+    assert all(value.startswith("dev-only-") for value in passwords.values())
+
+
+def test_every_published_port_is_bound_to_this_machine_and_can_be_set() -> None:
+    ports = re.findall(r'ports: \["([^"]+)"\]', COMPOSE)
+    assert len(ports) == 3 and COMPOSE.count("ports:") == 3
+    assert all(re.match(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+$", port) for port in ports)
