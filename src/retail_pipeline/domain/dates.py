@@ -61,7 +61,8 @@ def parse_date(text: str, order: DateOrder) -> datetime:
     Raises:
         RowError: it is no date, or a day or an hour that never was.
     """
-    stripped = text.strip()
+    # Not all that str.strip() takes: it would let control bytes through.
+    stripped = text.strip(" \t\r\n")
     iso = _ISO.fullmatch(stripped)
     numeric = None if iso else _NUMERIC.fullmatch(stripped)
     if iso:

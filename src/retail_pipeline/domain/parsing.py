@@ -18,12 +18,12 @@ from retail_pipeline.domain.rejection import Reason
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import RowError
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0{1,9})?")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,2})?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _CUSTOMER = re.compile(r"([0-9]{1,18})(\.0{1,9})?")
-# Tabs and line breaks are text; the other ASCII controls are damage.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Tabs and line breaks are text; the other ASCII controls are damage, and so is half a character
+# (a lone surrogate), which neither JSON nor BSON can carry.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SHOWN = 60
 _REMEMBERED = 16_384
 # Longer than any limit of the contract, so that what the parsers remember stays small.
@@ -56,7 +56,7 @@ def _check_number(field: str, text: str) -> str:
         raise RowError(Reason.CONTROL_BYTE, f"{field} holds a control byte: {shown(text)}")
     if not _NUMBER.fullmatch(text):
         digits = text.lstrip("+-")
-        if len(digits) > 18 and digits.replace(".", "", 1).isdigit():
+        if len(digits) > 18 and digits.isascii() and digits.replace(".", "", 1).isdigit():
             raise RowError(Reason.OUT_OF_RANGE, f"{field} has too many digits: {shown(text)}")
         raise RowError(Reason.NOT_A_NUMBER, f"{field} is {shown(text)}, not a number")
     return text
@@ -85,13 +85,13 @@ def parse_text(field: str, text: str) -> str | None:
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_quantity(text: str) -> int:
-    """Return a whole number of units; ``6.0`` is 6, ``6.5`` is refused."""
+    """Return a whole number of units; ``6.0`` is 6 and ``1e3`` 1000, ``6.5`` is refused."""
     digits = _check_number("Quantity", text)
-    if not _WHOLE.fullmatch(digits):
-        raise RowError(Reason.NOT_WHOLE, f"Quantity is {shown(digits)}, not a whole number")
-    quantity = int(digits.partition(".")[0])
+    quantity = Decimal(digits)
     _check_range("Quantity", quantity)
-    return quantity
+    if quantity != int(quantity):
+        raise RowError(Reason.NOT_WHOLE, f"Quantity is {shown(digits)}, not a whole number")
+    return int(quantity)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -119,7 +119,9 @@ def parse_customer(text: str) -> str | None:
     digits = _check_number("CustomerID", text)
     found = _CUSTOMER.fullmatch(digits)
     if not found:
-        raise RowError(Reason.NOT_WHOLE, f"CustomerID is {shown(digits)}, not a whole number")
+        raise RowError(
+            Reason.NOT_WHOLE, f"CustomerID is {shown(digits)}, not a whole number of digits only"
+        )
     return found[1]
 
 
