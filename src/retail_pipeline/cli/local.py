@@ -2,11 +2,231 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
 import typer
+from rich.console import Console
+
+from retail_pipeline.errors import PermanentError
+from retail_pipeline.local.environment import as_exports, stack_env
+from retail_pipeline.local.foreground import Follower
+from retail_pipeline.local.home import Home
+from retail_pipeline.local.session import Outcome, Wishes, bring_down, bring_up
+from retail_pipeline.local.signals import Interrupted, interruptible, uninterruptible
+from retail_pipeline.local.stack import SERVERS, Stack
+from retail_pipeline.local.status import as_table, parts
+from retail_pipeline.local.waiting import wait as wait_until_stored
 
 app = typer.Typer(help="The real servers on this machine, without Docker.", no_args_is_help=True)
+
+_ENOUGH_MEMORY = 1.5e9
+_QUIET_INTERVAL = 10.0
+
+Show = Callable[[str], None]
 
 
 @app.callback()
 def _local() -> None:
     pass
+
+
+@app.command()
+def up(
+    data: list[str] = typer.Option(
+        [],
+        "--data",
+        metavar="PATH",
+        help="File, folder or glob to stream; may be repeated. Without it: what was streamed last,"
+        " or else a sample.",
+    ),
+    detach: bool = typer.Option(False, "--detach", "-d", help="Leave everything running, return."),
+    dashboard: bool = typer.Option(True, help="Start the dashboard."),
+    stream: bool = typer.Option(True, help="Stream data."),
+) -> None:
+    """Start servers, processor and dashboard, and stream data through them.
+
+    Stays until Ctrl-C, which stops it all; data is kept for the next time. On a stack that runs
+    already it starts what is missing, streams the data named and leaves the stack running.
+
+    Examples:
+
+        retail local up
+
+        retail local up --data online_retail.csv
+
+        retail local up --detach --no-dashboard --data 'exports/*.csv.gz'
+    """
+    stack = _stack()
+    _warn_of_little_memory(stack.say)
+    with interruptible():
+        try:
+            outcome = bring_up(stack, Wishes(data, stream, dashboard))
+            _say_what_next(stack, outcome)
+            if detach:
+                return
+            status = _stay(stack, outcome)
+        except Interrupted:
+            stack.say("Stopped before it was up.")
+            status = 130
+    raise typer.Exit(status)
+
+
+@app.command()
+def down() -> None:
+    """Stop everything in good order; data is kept.
+
+    Examples:
+
+        retail local down
+    """
+    stack = _stack()
+    with uninterruptible():
+        killed = bring_down(stack)
+    if killed is None:
+        stack.say(f"Nothing is running in {stack.home.root}.")
+    for part in killed or ():
+        stack.say(f"{part} didn't stop in time and was killed.")
+
+
+@app.command()
+def status(
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program."),
+) -> None:
+    """Show what runs; exit status 1 if something that should run does not.
+
+    Examples:
+
+        retail local status
+
+        retail local status --json
+    """
+    found = parts(_stack())
+    if as_json:
+        print(json.dumps([part.as_dict() for part in found], indent=2))
+    else:
+        Console().print(as_table(found))
+    raise typer.Exit(0 if all(part.ok for part in found) else 1)
+
+
+@app.command()
+def wait(
+    timeout: float = typer.Option(600, min=0, metavar="SECONDS", help="Longest time to wait."),
+) -> None:
+    """Wait until all that was sent is stored and summarised; exit status 1 if that can't be.
+
+    Examples:
+
+        retail local wait --timeout 300
+    """
+    stack = _stack()
+    began = time.monotonic()
+    with _progress() as show:
+        backlog = wait_until_stored(stack, timeout, show)
+    stack.say(
+        f"All {backlog.sent:,} records are stored and summarised"
+        f" ({time.monotonic() - began:.1f} s waited)."
+    )
+
+
+@app.command()
+def env() -> None:
+    """Print the settings that reach the stack, for a shell.
+
+    Examples:
+
+        eval "$(retail local env)"
+    """
+    stack = _stack()
+    if not all(stack.alive(part) for part in SERVERS):
+        raise PermanentError(
+            f"no stack is running in {stack.home.root}: `retail local up --detach` starts one"
+        )
+    print(as_exports(stack_env(stack)))
+
+
+def _stack() -> Stack:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    return Stack(Home.from_environment(), lambda text: console.print(text, markup=False))
+
+
+def _stay(stack: Stack, outcome: Outcome) -> int:
+    """Follow the work until Ctrl-C, then stop it all; a stack that ran before is left running."""
+    with _progress() as show:
+        follower = Follower(stack, stack.say, show, outcome.streams)
+        try:
+            follower.follow(until_stored=outcome.was_running)
+        except Interrupted:
+            pass
+    if outcome.was_running:
+        stack.say("The stack goes on running; `retail local down` stops it.")
+    else:
+        with uninterruptible():
+            bring_down(stack)
+        stack.say("Stopped. Data is kept for the next time.")
+    return 1 if follower.failed else 0
+
+
+def _say_what_next(stack: Stack, outcome: Outcome) -> None:
+    if outcome.was_running:
+        return
+    retail = "retail" if shutil.which("retail") else sys.argv[0]
+    lines = ["", "The pipeline is up."]
+    if outcome.dashboard_url:
+        lines.append(f"  Dashboard    {outcome.dashboard_url}")
+    lines += [
+        f"  Logs         {stack.home.root / 'logs'}",
+        "Try next, in another terminal:",
+        f"  {retail} local status            what runs, where, with how much memory",
+        f"  {retail} local up --data FILE    stream a file of your own as well",
+        f"  {retail} local wait              until all that was sent is stored and summarised",
+        f'  eval "$({retail} local env)"     settings for the other commands and for your own shell',
+        f"  {retail} local down              stop it all; data is kept",
+        "",
+    ]
+    stack.say("\n".join(lines))
+    if outcome.dashboard_url:
+        _open_browser(outcome.dashboard_url)
+
+
+def _open_browser(url: str) -> None:
+    has_display = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if has_display and sys.stdout.isatty():
+        try:
+            webbrowser.open(url)
+        except webbrowser.Error:
+            pass  # the address is printed
+
+
+def _warn_of_little_memory(say: Show) -> None:
+    free = psutil.virtual_memory().available
+    if free < _ENOUGH_MEMORY:
+        say(f"Only {free / 1e6:,.0f} MB of memory are free; the stack takes about 1,500 MB.")
+
+
+@contextmanager
+def _progress() -> Iterator[Show]:
+    """Show a text that changes: in place on a terminal, as an occasional line elsewhere."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("") as spinner:
+            yield spinner.update
+        return
+    shown, at = "", 0.0
+
+    def show(text: str) -> None:
+        nonlocal shown, at
+        if text != shown and time.monotonic() - at >= _QUIET_INTERVAL:
+            shown, at = text, time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    yield show

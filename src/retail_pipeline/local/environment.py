@@ -34,6 +34,11 @@ def stack_env(stack: Stack) -> dict[str, str]:
     }
 
 
+def known_env(stack: Stack) -> dict[str, str]:
+    """Return what :func:`stack_env` does, or nothing if the stack was never started."""
+    return stack_env(stack) if stack.state.names and stack.state.ports else {}
+
+
 def process_env(stack: Stack) -> dict[str, str]:
     """Return the environment for a process of the stack."""
     return {**os.environ, **stack_env(stack), "PYTHONUNBUFFERED": "1"}

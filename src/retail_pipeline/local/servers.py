@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kafka.admin import KafkaAdminClient  # type: ignore[import-untyped]
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from retail_pipeline.adapters.mongo_client import connect

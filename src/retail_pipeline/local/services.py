@@ -94,9 +94,14 @@ def absolute(paths: Sequence[str]) -> list[str]:
         UsageError: nothing is there under one of the names.
     """
     for path in paths:
-        if not Path(path).exists() and not glob.glob(path, recursive=True):
+        if not exists(path):
             raise UsageError(f"{path}: no such file or folder")
     return [os.path.abspath(path) for path in paths]
+
+
+def exists(path: str) -> bool:
+    """Tell whether a file, a folder or something that matches the glob is there."""
+    return Path(path).exists() or bool(glob.glob(path, recursive=True))
 
 
 def exit_status(stack: Stack, part: str) -> int | None:

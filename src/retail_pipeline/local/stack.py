@@ -41,6 +41,10 @@ class Stack:
         """Remember the present state."""
         save_state(self.home, self.state)
 
+    def reload(self) -> None:
+        """Read what other commands have written meanwhile."""
+        self.state = load_state(self.home) or self.state
+
     def process(self, part: str) -> Process | None:
         """Return the process that was last started as ``part``."""
         return self.state.processes.get(part)
@@ -78,6 +82,17 @@ class Stack:
         self.home.exit_file(part).unlink(missing_ok=True)
         self.state.processes[part] = processes.spawn(command, self.home.log(part), env)
         self.save()
+
+    def shut_down(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:
+        """Stop ``parts`` for good, and return the names of those that had to be killed."""
+        self.state.stopping = True
+        self.save()
+        killed = self.stop(parts)
+        for part in parts:
+            self.state.processes.pop(part, None)
+        self.state.stopping = False
+        self.save()
+        return killed
 
     def stop(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:
         """Stop ``parts``, and return the names of those that had to be killed."""

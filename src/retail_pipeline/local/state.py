@@ -30,6 +30,7 @@ class State(msgspec.Struct):
     names: dict[str, str] = {}
     processes: dict[str, Process] = {}
     data: list[str] = []
+    stopping: bool = False
 
 
 def new_state() -> State:

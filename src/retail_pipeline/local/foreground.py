@@ -1,0 +1,75 @@
+"""``retail local up`` while it stays in front: how the work goes, until it is told to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from retail_pipeline.errors import TransientError
+from retail_pipeline.local.backlog import Backlog, Gauge
+from retail_pipeline.local.environment import settings_of, stack_env
+from retail_pipeline.local.stack import SERVERS, Say, Stack
+from retail_pipeline.local.waiting import producer_problem
+
+_INTERVAL = 1.0
+
+
+class Follower:
+    """Watches a running stack; says each thing once."""
+
+    def __init__(self, stack: Stack, say: Say, show: Callable[[str], None], streams: bool) -> None:
+        self._stack = stack
+        self._say = say
+        self._show = show
+        self._streams = streams
+        self._told: set[object] = set()
+        self.failed = False
+
+    def follow(self, *, until_stored: bool = False) -> None:
+        """Return when the stack was stopped by another command, or all is stored if so asked."""
+        with Gauge(settings_of(stack_env(self._stack))) as gauge:
+            while self._goes_on():
+                producing = self._stack.alive("producer")
+                if self._measure(gauge, producing) and until_stored:
+                    return
+                time.sleep(_INTERVAL)
+
+    def _goes_on(self) -> bool:
+        self._stack.reload()
+        if self._stack.state.stopping or not self._stack.state.processes:
+            return False
+        for part in (*SERVERS, "processor", "dashboard"):
+            process = self._stack.process(part)
+            if process and not self._stack.alive(part):
+                self._once(
+                    process,
+                    f"{part} has ended: `retail local up` in another terminal starts it again,"
+                    f" and nothing is lost; {self._stack.end_of_log(part)}",
+                )
+        problem = producer_problem(self._stack)
+        if problem:
+            self.failed = True
+            self._once(self._stack.process("producer"), problem)
+        return True
+
+    def _measure(self, gauge: Gauge, producing: bool) -> bool:
+        """Show the backlog; return whether there is nothing left to wait for."""
+        try:
+            backlog = gauge.read()
+        except TransientError as error:
+            self._show(f"waiting for {error}")
+            return False
+        self._show(str(backlog))
+        done = backlog.empty and not producing
+        if done and self._streams and not self.failed:
+            self._once(self._stack.process("producer"), _summary(backlog))
+        return done
+
+    def _once(self, key: object, text: str) -> None:
+        if key not in self._told:
+            self._told.add(key)
+            self._say(text)
+
+
+def _summary(backlog: Backlog) -> str:
+    return f"All {backlog.sent:,} records are stored and summarised."

@@ -1,0 +1,74 @@
+"""What runs, where, and how much memory it takes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+from retail_pipeline.local import processes
+from retail_pipeline.local.ports import answers
+from retail_pipeline.local.services import exit_status
+from retail_pipeline.local.stack import SERVERS, SERVICES, Stack
+
+_NEEDED = (*SERVERS, "processor")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of the table."""
+
+    name: str
+    state: str
+    ok: bool
+    pid: int | None
+    address: str | None
+    memory_mb: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the line for a program."""
+        return asdict(self)
+
+
+def parts(stack: Stack) -> list[Part]:
+    """Look at every part of the stack."""
+    return [_look(stack, name) for name in (*SERVERS, *SERVICES)]
+
+
+def as_table(found: list[Part]) -> Table:
+    """Return the parts for a person."""
+    table = Table("part", "state", "pid", "address", box=None, pad_edge=False)
+    table.add_column("memory", justify="right")
+    for part in found:
+        state = part.state if part.ok else f"[red]{part.state}[/red]"
+        memory = f"{part.memory_mb:,.0f} MB" if part.memory_mb else ""
+        table.add_row(part.name, state, str(part.pid or ""), part.address or "", memory)
+    return table
+
+
+def _look(stack: Stack, name: str) -> Part:
+    process = stack.process(name)
+    port = stack.state.ports.get(name)
+    if not processes.alive(process) or process is None:
+        state, ok = _ended(stack, name)
+        return Part(name, state, ok, None, None, 0.0)
+    listening = port is None or answers(port)
+    scheme = {"mongodb": "mongodb://", "dashboard": "http://"}.get(name, "")
+    return Part(
+        name,
+        "running" if listening else "not answering",
+        listening,
+        process.pid,
+        f"{scheme}{stack.address(name)}" if port else None,
+        round(processes.memory_mb(process), 1),
+    )
+
+
+def _ended(stack: Stack, name: str) -> tuple[str, bool]:
+    if stack.process(name) is None:
+        return "stopped", name not in _NEEDED
+    status = exit_status(stack, name)
+    if status is None:
+        return "ended unexpectedly", False
+    return f"finished ({status})", name == "producer" and status == 0
