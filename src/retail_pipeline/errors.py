@@ -13,6 +13,11 @@ The text of each is one line that names the thing at fault and says what to do a
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retail_pipeline.domain.rejection import Reason
+
 
 class RetailError(Exception):
     """Base of all errors below."""
@@ -33,11 +38,10 @@ class SourceError(UsageError):
 class RowError(RetailError):
     """One row breaks the record contract.
 
-    ``reason`` is one of the codes in :class:`retail_pipeline.domain.rejection.Reason`; the text
-    says what was found.
+    ``reason`` is the code under which it is counted; ``detail`` says what was found.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -63,7 +63,7 @@ class MongoStore:
             with translated(self._client):
                 self._database[MANIFESTS].bulk_write(updates, ordered=True)
 
-    def mark(self, days: Iterable[date]) -> None:
+    def mark(self, days: Iterable[datetime]) -> None:
         """Give each day a new token, by the server's clock, so that a rebuild under way shows."""
         updates = [_mark(day) for day in days]
         if updates:
@@ -143,14 +143,13 @@ def _manifest_update(manifest: Manifest) -> UpdateOne:
     return UpdateOne({"_id": manifest.source}, [{"$replaceWith": kept}], upsert=True)
 
 
-def _mark(day: date) -> UpdateOne:
+def _mark(day: datetime) -> UpdateOne:
     change = {
         "token": ObjectId(),
         "marked_at": "$$NOW",
         "since": {"$ifNull": ["$since", "$$NOW"]},
     }
-    key = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return UpdateOne({"_id": key}, [{"$set": change}], upsert=True)
+    return UpdateOne({"_id": day}, [{"$set": change}], upsert=True)
 
 
 def _why_refused(error: dict[str, Any]) -> str:

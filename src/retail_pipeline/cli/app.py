@@ -50,3 +50,9 @@ def main() -> None:
     except RetailError as error:
         print(f"retail: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def run_command(name: str) -> None:
+    """Run one sub-command with this process's arguments, for the scripts in ``src/``."""
+    sys.argv.insert(1, name)
+    main()

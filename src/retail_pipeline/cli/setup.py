@@ -1,9 +1,47 @@
-"""``retail setup``."""
+"""``retail setup``: topics, collections, validator and indexes, made idempotently."""
 
 from __future__ import annotations
 
+import logging
+
 import typer
+
+log = logging.getLogger("setup")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
+    app.command("setup")(setup)
+
+
+def setup(
+    timeout: float = typer.Option(
+        120.0, min=0, help="Seconds to go on trying while Kafka or MongoDB is away."
+    ),
+) -> None:
+    """Make the topics, collections, validator and indexes that are missing.
+
+    Safe to run at any time, and again: what is there already is left as it is.
+
+    Example: retail setup --timeout 60
+    """
+    from retail_pipeline.adapters.kafka_topics import ensure_topics
+    from retail_pipeline.adapters.mongo_client import connect
+    from retail_pipeline.adapters.mongo_errors import translated
+    from retail_pipeline.adapters.mongo_schema import ensure_schema
+    from retail_pipeline.cli.common import start
+    from retail_pipeline.flows.retry import retrying
+
+    settings, stop = start("setup")
+    retry = retrying(stop, give_up_after_s=timeout)
+    topics = retry(ensure_topics, settings)
+    log.info("topics made: %s", ", ".join(topics) or "none, all are there")
+    client = connect(settings.mongo("setup"), name="retail-setup")
+
+    def schema() -> list[str]:
+        with translated(client):
+            return ensure_schema(client[settings.mongo_database])
+
+    collections = retry(schema)
+    log.info("collections made: %s", ", ".join(collections) or "none, all are there")
+    client.close()

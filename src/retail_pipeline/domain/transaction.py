@@ -13,6 +13,8 @@ import msgspec
 from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
 
 _limit = CONTRACT.limit
+# What the contract's bounds of a price leave: nine digits, and its scale.
+PRICE_PATTERN = rf"^-?[0-9]{{1,9}}(\.[0-9]{{1,{_limit('UnitPrice', 'scale')}}})?$"
 
 
 class Kind(StrEnum):
@@ -42,7 +44,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
         int, msgspec.Meta(ge=_limit("Quantity", "minimum"), le=_limit("Quantity", "maximum"))
     ]
     InvoiceDate: Annotated[datetime, msgspec.Meta(tz=True)]
-    UnitPrice: str
+    UnitPrice: Annotated[str, msgspec.Meta(pattern=PRICE_PATTERN)]
     ingested_at: Annotated[datetime, msgspec.Meta(tz=True)]
     Description: (
         Annotated[str, msgspec.Meta(max_length=_limit("Description", "maxLength"))] | None
@@ -51,7 +53,9 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
         Annotated[str, msgspec.Meta(max_length=_limit("CustomerID", "maxLength"))] | None
     ) = None
     Country: Annotated[str, msgspec.Meta(max_length=_limit("Country", "maxLength"))] | None = None
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, msgspec.Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = (
+        SCHEMA_VERSION
+    )
 
     @property
     def id(self) -> str:

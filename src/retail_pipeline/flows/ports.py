@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import datetime
 from typing import Protocol
 
+from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.domain.transaction import Transaction
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a record lies in Kafka."""
+class Message(Protocol):
+    """One record as the broker gave it; kafka-python's ConsumerRecord is one."""
 
-    topic: str
-    partition: int
-    offset: int
-
-
-@dataclass(frozen=True)
-class Message:
-    """One record as the broker gave it."""
-
-    place: Place
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 @dataclass
 class Batch:
     """Records taken in one poll, by topic, and the offsets that come after them."""
 
-    messages: dict[str, list[Message]] = field(default_factory=dict)
+    messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     next_offsets: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -60,11 +56,23 @@ class Consumer(Protocol):
         """
 
 
+class Barrier(Protocol):
+    """Stands for all that was queued up to a moment."""
+
+    def wait(self) -> None:
+        """Block until all of it is acknowledged by the brokers.
+
+        Raises:
+            TransientError: it was not acknowledged in time.
+            PermanentError: the broker refused a record.
+        """
+
+
 class Publisher(Protocol):
-    """Sends records to Kafka; bounded in flight."""
+    """Queues records for Kafka; what is in flight is bounded by waiting for barriers."""
 
     def send(self, transaction: Transaction) -> None:
-        """Queue one transaction; blocks while too many are in flight."""
+        """Queue one transaction, in the partition that its invoice's lines share."""
 
     def reject(self, rejection: Rejection) -> None:
         """Queue one rejected row for the dead-letter topic."""
@@ -72,13 +80,11 @@ class Publisher(Protocol):
     def report(self, manifest: Manifest) -> None:
         """Queue one manifest."""
 
-    def settle(self) -> None:
-        """Block until all that was queued is acknowledged.
+    def barrier(self) -> Barrier:
+        """Return a barrier for all that was queued since the last one."""
 
-        Raises:
-            TransientError: the broker did not acknowledge in time.
-            PermanentError: the broker refused a record.
-        """
+    def close(self) -> None:
+        """Give up what is not acknowledged, and the connections."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +110,8 @@ class Store(Protocol):
     def record(self, manifests: Iterable[Manifest]) -> None:
         """Store manifests; one that says less than what is stored changes nothing."""
 
-    def mark(self, days: Iterable[date]) -> None:
-        """Note durably that the summaries of ``days`` (UTC) are out of date."""
+    def mark(self, days: Iterable[datetime]) -> None:
+        """Note durably that the summaries of ``days`` (their first moments) are out of date."""
 
 
 class Summaries(Protocol):
@@ -121,20 +127,51 @@ class Summaries(Protocol):
 
 @dataclass(frozen=True)
 class RawRow:
-    """One row of a file before it is parsed; ``problem`` is (reason, detail) if it can't be."""
+    """One row of a file before it is parsed; ``problem`` is (reason, detail) if it can't be.
+
+    ``encoding`` is set where ``raw`` was decoded otherwise than the rest of the file.
+    """
 
     number: int
     fields: Sequence[str]
     raw: str
-    problem: tuple[str, str] | None = None
+    problem: tuple[Reason, str] | None = None
     truncated: bool = False
+    encoding: str | None = None
 
 
 class Source(Protocol):
     """A file (or a sheet of one) that was inspected and found to hold transactions."""
 
+    @property
+    def facts(self) -> SourceFacts:
+        """What the inspection found."""
+
+    def rows(self) -> Iterator[RawRow]:
+        """Yield every row, in order."""
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What is known of a source before its rows are read.
+
+    Attributes:
+        source: identity, 16 hexadecimal digits of its content's SHA-256.
+        name: the file's name, and the sheet's in a workbook with several.
+        format: csv or xlsx.
+        bytes: size of the uncompressed content.
+        lines: about how many rows there are, for a progress bar; None if unknown.
+        columns: where the eight dataset fields stand in a row; width is a row's field count.
+        date_order_known: whether the dates themselves, or the user, settled their order.
+    """
+
     source: str
     name: str
-
-    def rows(self, after: int) -> Iterator[RawRow]:
-        """Yield the rows whose number is greater than ``after``, in order."""
+    format: str
+    encoding: str
+    date_order: DateOrder
+    bytes: int
+    lines: int | None
+    columns: tuple[int, ...]
+    width: int
+    date_order_known: bool = True

@@ -1,0 +1,48 @@
+"""What of each source is acknowledged, in one small file a source, replaced atomically."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from retail_pipeline.domain.checkpoint import Checkpoint
+
+log = logging.getLogger(__name__)
+
+
+class CheckpointFolder:
+    """Checkpoints of one topic.
+
+    ``topic_id`` is the broker's own identity of the topic: a topic that was deleted or lost and
+    made anew holds nothing, so the checkpoints of the old one don't count for it.
+    """
+
+    def __init__(self, folder: Path, topic_id: str) -> None:
+        self._folder = folder / "checkpoints" / topic_id
+
+    def load(self, source: str) -> Checkpoint:
+        """Return the checkpoint of ``source``; a missing or damaged one means from the start."""
+        try:
+            return msgspec.json.decode(self._path(source).read_bytes(), type=Checkpoint)
+        except FileNotFoundError:
+            return Checkpoint()
+        except (msgspec.DecodeError, OSError) as error:
+            log.warning("checkpoint %s is unreadable (%s): starting over", source, error)
+            return Checkpoint()
+
+    def save(self, source: str, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint of ``source``, durably."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Two producers of the same file must not write into one another's draft.
+        draft = self._folder / f"{source}.{os.getpid()}.tmp"
+        with draft.open("wb") as stream:
+            stream.write(msgspec.json.encode(checkpoint))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(draft, self._path(source))
+
+    def _path(self, source: str) -> Path:
+        return self._folder / f"{source}.json"

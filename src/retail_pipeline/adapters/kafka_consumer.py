@@ -1,0 +1,82 @@
+"""The processor's side of Kafka: a member of the consumer group that commits by hand."""
+
+from __future__ import annotations
+
+import logging
+
+from kafka import KafkaConsumer
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.flows.ports import Batch
+from retail_pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+_MOVED_AWAY = (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+
+class GroupConsumer:
+    """Takes batches; see :class:`retail_pipeline.flows.ports.Consumer`."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+        topics = [settings.kafka_topic, settings.dead_letter_topic, settings.manifest_topic]
+        with translated(self._servers):
+            self._consumer = KafkaConsumer(
+                *topics,
+                bootstrap_servers=self._servers.split(","),
+                client_id=client_id,
+                group_id=settings.kafka_group,
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                session_timeout_ms=settings.kafka_session_timeout_ms,
+                heartbeat_interval_ms=settings.kafka_session_timeout_ms // 4,
+                max_poll_records=settings.processor_batch_rows,
+                # The broker itself waits for a batch to fill, by size and by time.
+                fetch_min_bytes=64 * 1024,
+                fetch_max_wait_ms=settings.processor_wait_ms,
+                max_partition_fetch_bytes=1024 * 1024,
+                fetch_max_bytes=8 * 1024 * 1024,
+                bootstrap_timeout_ms=10_000,
+                reconnect_backoff_max_ms=5_000,
+                allow_auto_create_topics=False,
+            )
+
+    def poll(self) -> Batch:
+        """Return the next batch, or an empty one after half a second without records."""
+        with translated(self._servers):
+            taken = self._consumer.poll(timeout_ms=500)
+        batch = Batch()
+        for partition, records in taken.items():
+            batch.messages[partition.topic].extend(records)
+            batch.next_offsets[partition.topic, partition.partition] = records[-1].offset + 1
+        return batch
+
+    def commit(self, batch: Batch) -> None:
+        """Commit the offsets after ``batch``."""
+        offsets = {
+            TopicPartition(topic, partition): OffsetAndMetadata(offset, "", -1)
+            for (topic, partition), offset in batch.next_offsets.items()
+        }
+        with translated(self._servers):
+            try:
+                self._consumer.commit(offsets, timeout_ms=30_000)
+            except _MOVED_AWAY as error:
+                # Another processor has the partitions and takes these records again: they are
+                # stored, and storing them twice changes nothing.
+                log.warning("offsets not committed, partitions moved: %s", error)
+
+    def close(self) -> None:
+        """Leave the group, so that the partitions move at once."""
+        self._consumer.close(timeout_ms=5_000)

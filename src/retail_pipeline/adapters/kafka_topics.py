@@ -1,0 +1,90 @@
+"""The three topics, made idempotently, and the identity of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient
+
+from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.errors import PermanentError
+from retail_pipeline.settings import Settings
+
+_DAY_MS = 24 * 60 * 60 * 1000
+_MEGABYTE = 1024 * 1024
+
+
+@contextmanager
+def admin_client(settings: Settings) -> Iterator[KafkaAdminClient]:
+    """Yield a connected admin client, and close it.
+
+    Raises:
+        TransientError: no broker answers.
+    """
+    servers = settings.kafka_bootstrap_servers
+    with translated(servers):
+        client = KafkaAdminClient(
+            bootstrap_servers=servers.split(","),
+            client_id="retail-setup",
+            bootstrap_timeout_ms=8_000,
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return each topic's partitions and configuration, as the admin API takes them."""
+    month, forever = str(30 * _DAY_MS), "-1"
+    return {
+        settings.kafka_topic: {
+            "num_partitions": settings.kafka_partitions,
+            "configs": {"retention.ms": month, "max.message.bytes": str(_MEGABYTE)},
+        },
+        settings.dead_letter_topic: {"num_partitions": 1, "configs": {"retention.ms": forever}},
+        settings.manifest_topic: {"num_partitions": 1, "configs": {"cleanup.policy": "compact"}},
+    }
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Make the topics that are missing; return their names.
+
+    Raises:
+        TransientError: no broker answers.
+        PermanentError: a topic can't be made.
+    """
+    with admin_client(settings) as admin:
+        there = set(admin.list_topics())
+        missing = {
+            name: options for name, options in wanted_topics(settings).items() if name not in there
+        }
+        if missing:
+            # Two set-ups at once may both find a topic missing.
+            result = admin.create_topics(missing, raise_errors=False, wait_for_metadata=True)
+            _check(result, set(admin.list_topics()), set(missing))
+        return sorted(missing)
+
+
+def _check(result: Any, there: set[str], missing: set[str]) -> None:
+    if absent := sorted(missing - there):
+        raise PermanentError(f"Kafka did not make the topics {', '.join(absent)}: {result}")
+
+
+def topic_id(settings: Settings) -> str:
+    """Return the broker's own identity of the transactions topic; a topic made anew has another.
+
+    Raises:
+        TransientError: no broker answers.
+        PermanentError: there is no such topic.
+    """
+    with admin_client(settings) as admin:
+        for topic in admin.describe_topics([settings.kafka_topic]):
+            if topic["name"] == settings.kafka_topic and topic.get("partitions"):
+                return str(topic["topic_id"])
+    raise PermanentError(
+        f"Kafka at {settings.kafka_bootstrap_servers} has no topic {settings.kafka_topic}:"
+        " run `retail setup` first"
+    )

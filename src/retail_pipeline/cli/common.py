@@ -1,0 +1,45 @@
+"""What the long-running commands share: logging, and a stop that signals ask for."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+from threading import Event
+from types import FrameType
+
+from retail_pipeline.settings import Settings, load_settings
+
+
+def start(command: str) -> tuple[Settings, Event]:
+    """Read the settings, set up logging, and return an event that SIGTERM and SIGINT set.
+
+    Raises:
+        SettingsError: a setting can't be used.
+    """
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    stop = Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        logging.getLogger(command).info("%s: stopping", signal.Signals(number).name)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return settings, stop
+
+
+def configure_logging(level: str) -> None:
+    """Log to standard error, in UTC; the client libraries only from warnings on."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=level,
+        stream=sys.stderr,
+        format="%(asctime)sZ %(levelname)-7s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        force=True,
+    )
+    for library in ("kafka", "pymongo"):
+        logging.getLogger(library).setLevel(max(logging.ERROR, logging.getLevelName(level)))

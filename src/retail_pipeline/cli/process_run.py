@@ -1,0 +1,100 @@
+"""A processor's life: connect, cycle, say how it goes, leave in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from dataclasses import dataclass
+from threading import Event
+
+from retail_pipeline.adapters.kafka_consumer import GroupConsumer
+from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_rollups import MongoSummaries
+from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.flows.process import DeadLetters, Processor, Topics
+from retail_pipeline.flows.retry import retrying
+from retail_pipeline.flows.summarise import Summariser
+from retail_pipeline.settings import Settings
+
+log = logging.getLogger("processor")
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass
+class ProcessorRun:
+    """One processor from its start to its stop."""
+
+    settings: Settings
+    stop: Event
+    until_idle: float | None
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self._name = f"retail-processor-{socket.gethostname()}-{os.getpid()}"
+        self._retry = retrying(self.stop)
+        self._client = connect(settings.mongo("writer"), name=self._name)
+        self._summaries = MongoSummaries(self._client, settings.mongo_database)
+        self._said_at = self._busy_at = time.monotonic()
+        self._said_rows = 0
+
+    def run(self) -> None:
+        """Process until ``stop`` is set, or all is done and ``until_idle`` seconds passed."""
+        settings = self.settings
+        consumer = self._retry(GroupConsumer, settings, self._name)
+        summariser = Summariser(self._summaries, self._retry, self.stop)
+        processor = Processor(
+            consumer,
+            MongoStore(self._client, settings.mongo_database),
+            DeadLetters(lambda: KafkaPublisher(settings, self._name)),
+            Topics(settings.kafka_topic, settings.dead_letter_topic, settings.manifest_topic),
+            self._retry,
+        )
+        log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
+        summariser.start()
+        try:
+            while not self.stop.is_set() and not self._cycle(processor):
+                pass
+        finally:
+            self.stop.set()
+            summariser.join(timeout=5)
+            processor.dead_letters.close()
+            consumer.close()
+            self._client.close()
+            log.info("stopped; %s", _said(processor))
+        if summariser.failure:
+            raise summariser.failure
+
+    def _cycle(self, processor: Processor) -> bool:
+        """Take one batch; return whether there is no more to do."""
+        records = processor.step()
+        now = time.monotonic()
+        self._beat()
+        if records:
+            self._busy_at = now
+        if records and now - self._said_at >= _SECONDS_BETWEEN_LINES:
+            rate = (processor.counts.stored - self._said_rows) / (now - self._said_at)
+            self._said_at, self._said_rows = now, processor.counts.stored
+            log.info("%s; %.0f rows/s", _said(processor), rate)
+        if self.until_idle is None or now - self._busy_at < self.until_idle:
+            return False
+        return not self._retry(self._summaries.rebuild_next, even_busy=True)
+
+    def _beat(self) -> None:
+        """Touch the heartbeat file: its age tells how long ago a cycle ended."""
+        path = self.settings.heartbeat_file
+        try:
+            path.touch()
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+
+def _said(processor: Processor) -> str:
+    counts = processor.counts
+    return (
+        f"{counts.stored:,} rows stored or already there, {counts.quarantined:,} quarantined,"
+        f" {counts.batches:,} batches"
+    )

@@ -1,0 +1,94 @@
+"""Periods of a report: presets that end with the data's last day, and units of time.
+
+Days are UTC. A preset counts back from the newest day with data, not from today, so that it also
+means something for a dataset of the past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+
+Unit = Literal["hour", "day", "week", "month"]
+UNITS: tuple[Unit, ...] = ("hour", "day", "week", "month")
+
+WHOLE = "Whole period"
+CUSTOM = "Custom dates"
+PRESETS: dict[str, int | None] = {
+    WHOLE: None,
+    "Last 12 months": 365,
+    "Last 90 days": 90,
+    "Last 30 days": 30,
+    "Last 7 days": 7,
+    CUSTOM: None,
+}
+_MOST_DAYS_BY_HOUR = 14
+_LEAST_DAYS: dict[Unit, int] = {"hour": 0, "day": 0, "week": 8, "month": 32}
+_BEST_UP_TO_DAYS: tuple[tuple[int, Unit], ...] = ((3, "hour"), (62, "day"), (400, "week"))
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days from ``first`` to ``last``, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """Number of days; zero or less when ``last`` comes before ``first``."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Units of time in which a chart of this period can be read."""
+        hours_fit = self.days <= _MOST_DAYS_BY_HOUR
+        return tuple(
+            unit
+            for unit in UNITS
+            if self.days >= _LEAST_DAYS[unit] and (hours_fit or unit != "hour")
+        )
+
+    @property
+    def best_unit(self) -> Unit:
+        """The unit that shows the shape of this period best."""
+        return next((unit for days, unit in _BEST_UP_TO_DAYS if self.days <= days), "month")
+
+    def starts(self, unit: Unit) -> list[datetime]:
+        """Return the start of each hour, day, week or month that the period touches."""
+        start, end = floor(self.first, unit), datetime.combine(self.last, time.max)
+        starts = []
+        while start <= end:
+            starts.append(start)
+            start = following(start, unit)
+        return starts
+
+
+def resolve(preset: str, data: Period, first: date | None, last: date | None) -> Period:
+    """Return the period of ``preset`` for data of the days ``data``.
+
+    ``first`` and ``last`` are the custom dates; None leaves that end to the data's own.
+    """
+    if preset == CUSTOM:
+        return Period(first or data.first, last or data.last)
+    days = PRESETS[preset]
+    if days is None:
+        return data
+    return Period(max(data.first, data.last - timedelta(days=days - 1)), data.last)
+
+
+def floor(day: date, unit: Unit) -> datetime:
+    """Return the start of the hour, day, week (Monday) or month that ``day`` begins in."""
+    if unit == "week":
+        day -= timedelta(days=day.weekday())
+    elif unit == "month":
+        day = day.replace(day=1)
+    return datetime.combine(day, time())
+
+
+def following(start: datetime, unit: Unit) -> datetime:
+    """Return the start of the unit after the one that begins at ``start``."""
+    if unit == "month":
+        return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return start + {"hour": timedelta(hours=1), "day": timedelta(1), "week": timedelta(7)}[unit]

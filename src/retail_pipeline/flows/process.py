@@ -1,0 +1,186 @@
+"""The processor: batches from Kafka into MongoDB, offsets committed last of all.
+
+Each step may be done twice without harm (a row has one identity, whoever stores it and however
+often), so a crash between any two of them costs a repetition and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+from tenacity import Retrying
+
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.transaction import Transaction
+from retail_pipeline.errors import RetailError
+from retail_pipeline.flows.ports import Batch, Consumer, Message, Publisher, Refusal, Store
+
+# JSON may write a character as six: this much still fits into a record.
+_LONGEST_RAW = 128 * 1024
+Record = TypeVar("Record", Transaction, Rejection, Manifest)
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The names of the three topics."""
+
+    transactions: str
+    dead_letters: str
+    manifests: str
+
+
+class DeadLetters:
+    """Publishes rejected rows; connects at the first one, and anew after a failure."""
+
+    def __init__(self, connect: Callable[[], Publisher]) -> None:
+        self._connect = connect
+        self._publisher: Publisher | None = None
+
+    def send(self, rejections: Sequence[Rejection]) -> None:
+        """Return when the dead-letter topic holds all ``rejections``."""
+        try:
+            self._publisher = self._publisher or self._connect()
+            for rejection in rejections:
+                self._publisher.reject(rejection)
+            self._publisher.barrier().wait()
+        except RetailError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._publisher:
+            self._publisher.close()
+        self._publisher = None
+
+
+@dataclass
+class Counts:
+    """What one processor did since it started, in rows."""
+
+    stored: int = 0
+    quarantined: int = 0
+    dead_lettered: int = 0
+    batches: int = 0
+
+
+@dataclass
+class Processor:
+    """Takes one batch at a time through: insert, dead-letter, quarantine, mark, commit."""
+
+    consumer: Consumer
+    store: Store
+    dead_letters: DeadLetters
+    topics: Topics
+    retry: Retrying
+    counts: Counts = field(default_factory=Counts)
+
+    def step(self) -> int:
+        """Process one batch; return how many records it had.
+
+        Raises:
+            TransientError: a server is away, and the time for retries is over.
+            PermanentError: a server refuses.
+        """
+        batch = self.retry(self.consumer.poll)
+        if not batch:
+            return 0
+        transactions, rejections = _decode(batch.messages[self.topics.transactions], _TRANSACTION)
+        refused = self.retry(self.store.insert, transactions)
+        rejections += [_refused(refusal) for refusal in refused]
+        if rejections:
+            self.retry(self.dead_letters.send, rejections)
+        self._quarantine(batch)
+        self.retry(self.store.mark, touched_days(transactions))
+        self.retry(self.consumer.commit, batch)
+        self.counts.stored += len(transactions) - len(refused)
+        self.counts.dead_lettered += len(rejections)
+        self.counts.batches += 1
+        return len(batch)
+
+    def _quarantine(self, batch: Batch) -> None:
+        """Bring what the other two topics carry to MongoDB."""
+        dead, unreadable = _decode(batch.messages[self.topics.dead_letters], _REJECTION)
+        manifests, worse = _decode(batch.messages[self.topics.manifests], _MANIFEST)
+        # A broken record of these topics goes straight to quarantine: never round in circles.
+        quarantined = dead + unreadable + worse
+        if quarantined:
+            self.retry(self.store.quarantine, quarantined)
+            self.counts.quarantined += len(quarantined)
+        if manifests:
+            self.retry(self.store.record, manifests)
+
+
+_TRANSACTION = msgspec.json.Decoder(Transaction)
+_REJECTION = msgspec.json.Decoder(Rejection)
+_MANIFEST = msgspec.json.Decoder(Manifest)
+
+
+def _decode(
+    messages: Iterable[Message], decoder: msgspec.json.Decoder[Record]
+) -> tuple[list[Record], list[Rejection]]:
+    good: list[Record] = []
+    bad: list[Rejection] = []
+    decode = decoder.decode
+    for message in messages:
+        try:
+            good.append(decode(message.value or b""))
+        except msgspec.DecodeError as error:
+            bad.append(_unusable(message, error))
+    return good, bad
+
+
+def touched_days(transactions: Iterable[Transaction]) -> set[datetime]:
+    """Return the UTC days (their first moments) that the transactions' invoices were made on."""
+    moments = {transaction.InvoiceDate for transaction in transactions}
+    return {
+        moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        for moment in moments
+    }
+
+
+def _unusable(message: Message, error: msgspec.DecodeError) -> Rejection:
+    """Return the rejection of a record that can't be read or breaks the contract.
+
+    Its place in Kafka is its identity: whatever else it says of itself can't be relied on.
+    """
+    value = message.value or b""
+    try:
+        raw, encoding = value.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        raw, encoding = value.decode("latin-1"), "latin-1"
+    reason = Reason.UNREADABLE_RECORD
+    if isinstance(error, msgspec.ValidationError):
+        versioned = "$.schema_version" in str(error)
+        reason = Reason.UNKNOWN_VERSION if versioned else Reason.BROKEN_CONTRACT
+    return Rejection(
+        source=f"{message.topic}-{message.partition}",
+        row=message.offset,
+        name=message.topic,
+        reason=reason,
+        detail=str(error),
+        raw=raw[:_LONGEST_RAW],
+        stage="processor",
+        rejected_at=datetime.now(UTC),
+        encoding=encoding,
+        truncated=len(raw) > _LONGEST_RAW,
+    )
+
+
+def _refused(refusal: Refusal) -> Rejection:
+    transaction = refusal.transaction
+    return Rejection(
+        source=transaction.source,
+        row=transaction.row,
+        name=transaction.source,
+        reason=Reason.REFUSED_BY_STORE,
+        detail=refusal.detail,
+        raw=msgspec.json.encode(transaction).decode(),
+        stage="processor",
+        rejected_at=datetime.now(UTC),
+    )
