@@ -187,7 +187,7 @@ def _say_what_next(stack: Stack, outcome: Outcome) -> None:
         f"  {retail} local status            what runs, where, with how much memory",
         f"  {retail} local up --data FILE    stream a file of your own as well",
         f"  {retail} local wait              until all that was sent is stored and summarised",
-        f'  eval "$({retail} local env)"     settings for the other commands and for your own shell',
+        f'  eval "$({retail} local env)"     settings for other commands, and your shell',
         f"  {retail} local down              stop it all; data is kept",
         "",
     ]
