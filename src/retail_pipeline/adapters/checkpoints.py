@@ -44,5 +44,9 @@ class CheckpointFolder:
             os.fsync(stream.fileno())
         os.replace(draft, self._path(source))
 
+    def forget(self, source: str) -> None:
+        """Remove the checkpoint of ``source``: it is sent from the start again."""
+        self._path(source).unlink(missing_ok=True)
+
     def _path(self, source: str) -> Path:
         return self._folder / f"{source}.json"

@@ -1,9 +1,91 @@
-"""``retail produce``."""
+"""``retail produce``: files of transactions into Kafka."""
 
 from __future__ import annotations
 
+import codecs
+from pathlib import Path
+
 import typer
+
+from retail_pipeline.domain.dates import DateOrder
+from retail_pipeline.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
+    app.command("produce")(produce)
+
+
+def produce(
+    files: list[str] = typer.Argument(
+        None, help="Files (.csv, .csv.gz, .xlsx), folders of them, or quoted globs."
+    ),
+    watch: Path | None = typer.Option(
+        None, metavar="FOLDER", help="Go on for ever: stream each file that appears in FOLDER."
+    ),
+    sample_if_empty: bool = typer.Option(
+        False, help="With --watch: stream the generated sample when FOLDER has no file at first."
+    ),
+    rate: float | None = typer.Option(None, min=0.001, help="Send at most so many rows/s."),
+    speed: float | None = typer.Option(
+        None, min=0.001, help="Replay in event time: 3600 sends an hour's rows in a second."
+    ),
+    loop: bool = typer.Option(
+        False, help="Start over at the end, for ever; each pass counts as a source of its own."
+    ),
+    again: bool = typer.Option(
+        False, help="Send what was acknowledged before once more; no row is stored twice."
+    ),
+    encoding: str | None = typer.Option(
+        None, help="The files' encoding, such as iso-8859-1, instead of detecting it."
+    ),
+    date_order: DateOrder | None = typer.Option(
+        None, help="Which comes first in dates such as 1/12/2010, instead of detecting it."
+    ),
+    give_up_after: float = typer.Option(
+        300.0, min=0, metavar="SECONDS", help="End with an error when Kafka is away so long."
+    ),
+) -> None:
+    """Stream transactions from files into Kafka, one record a row.
+
+    Every file is looked through before anything is sent. A row that breaks the record contract
+    goes to quarantine with its reason; the others go on. What is acknowledged is remembered: a
+    restart resumes, and a file that was sent already is not sent again.
+
+    Examples:
+
+      retail produce online_retail.xlsx
+
+      retail produce 'exports/*.csv.gz' --rate 500
+
+      retail produce day.csv --speed 3600 --date-order day-first
+
+      retail produce --watch data --sample-if-empty
+    """
+    from retail_pipeline.adapters.source_files import Reading
+    from retail_pipeline.cli.common import start
+    from retail_pipeline.cli.produce_run import ProducerRun
+    from retail_pipeline.flows.pace import Pace
+
+    if not files and not watch:
+        raise UsageError("nothing to stream: name files, or a folder with --watch")
+    if loop and watch:
+        raise UsageError("--loop and --watch can't go together: a watch never ends")
+    if encoding:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise UsageError(f"--encoding {encoding}: there is no such encoding") from None
+    settings, stop = start("producer")
+    run = ProducerRun(
+        settings,
+        stop,
+        Reading(encoding, date_order),
+        Pace(stop, rate, speed),
+        again=again,
+        give_up_after_s=give_up_after,
+    )
+    if watch:
+        run.watch(watch, files or [], sample_if_empty)
+    else:
+        run.files(files or [], loop)

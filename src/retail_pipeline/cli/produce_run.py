@@ -1,0 +1,244 @@
+"""A producer's life: inspect every file, then stream them, and say how it went."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+
+from retail_pipeline.adapters.checkpoints import CheckpointFolder
+from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
+from retail_pipeline.adapters.kafka_topics import topic_id
+from retail_pipeline.adapters.sample_file import write_sample
+from retail_pipeline.adapters.source_files import (
+    Reading,
+    find_files,
+    inspect,
+    list_folder,
+)
+from retail_pipeline.cli.progress import Progress
+from retail_pipeline.domain.checkpoint import Checkpoint
+from retail_pipeline.errors import RetailError, SourceError, TransientError
+from retail_pipeline.flows.pace import Pace
+from retail_pipeline.flows.ports import RawRow, Source, SourceFacts
+from retail_pipeline.flows.produce import Production
+from retail_pipeline.flows.retry import retrying
+from retail_pipeline.settings import Settings
+
+log = logging.getLogger("producer")
+SAMPLE_ROWS, SAMPLE_SEED = 50_000, 7
+_SECONDS_BETWEEN_SCANS = 2.0
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A source once more, under an identity of its own: what --loop sends from the second on."""
+
+    once: Source
+    number: int
+
+    @property
+    def facts(self) -> SourceFacts:
+        """The source's facts under the identity of this pass."""
+        facts = self.once.facts
+        return replace(facts, source=f"{facts.source}-{self.number}")
+
+    def rows(self) -> Iterator[RawRow]:
+        """Yield the source's rows."""
+        return self.once.rows()
+
+
+@dataclass
+class Totals:
+    """What one run of the producer did, in rows."""
+
+    sources: int = 0
+    read: int = 0
+    sent: int = 0
+    rejected: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, before: Checkpoint, after: Checkpoint) -> None:
+        """Count what lies between two checkpoints of a source."""
+        self.sources += 1
+        self.read += after.rows_read - before.rows_read
+        self.sent += after.rows_sent - before.rows_sent
+        self.rejected += after.rows_rejected - before.rows_rejected
+
+    def __str__(self) -> str:
+        seconds = max(time.monotonic() - self.began, 0.001)
+        return (
+            f"{self.read:,} rows read of {self.sources:,} source(s) in {seconds:,.1f} s"
+            f" ({self.read / seconds:,.0f} rows/s): {self.sent:,} sent,"
+            f" {self.rejected:,} to quarantine"
+        )
+
+
+@dataclass
+class ProducerRun:
+    """One producer from its start to its stop."""
+
+    settings: Settings
+    stop: Event
+    reading: Reading
+    pace: Pace
+    again: bool = False
+    give_up_after_s: float = 300.0
+    totals: Totals = field(default_factory=Totals)
+    _publisher: KafkaPublisher | None = None
+    _checkpoints: CheckpointFolder | None = None
+
+    def files(self, names: list[str], loop: bool) -> None:
+        """Stream the files that ``names`` stand for, over and over if ``loop``."""
+        sources = [source for path in find_files(names) for source in self._inspect(path)]
+        self._connect()
+        number = 1
+        try:
+            while not self.stop.is_set():
+                for source in sources:
+                    self._produce(source if number == 1 else Pass(source, number))
+                if not loop:
+                    break
+                number += 1
+        finally:
+            self._finish()
+
+    def watch(self, folder: Path, names: list[str], sample_if_empty: bool) -> None:
+        """Stream ``names``, then each file that appears in ``folder``, until told to stop."""
+        files = find_files(names)
+        waiting = list_folder(folder)
+        if sample_if_empty and not waiting and not files:
+            files = [self._sample()]
+        sources = [source for path in files for source in self._inspect(path)]
+        self._connect()
+        log.info("watching %s", folder)
+        seen: dict[Path, tuple[int, int]] = {}
+        done: dict[Path, tuple[int, int]] = {}
+        try:
+            for source in sources:
+                self._produce(source)
+            while not self.stop.is_set():
+                self._scan(folder, seen, done)
+                self._beat()
+                self.stop.wait(_SECONDS_BETWEEN_SCANS)
+        finally:
+            self._finish()
+
+    def _scan(
+        self,
+        folder: Path,
+        seen: dict[Path, tuple[int, int]],
+        done: dict[Path, tuple[int, int]],
+    ) -> None:
+        """Stream the files that have not changed since the last scan; they are written whole."""
+        for path in list_folder(folder):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            state = (status.st_size, status.st_mtime_ns)
+            if seen.get(path) != state:
+                seen[path] = state
+            elif done.get(path) != state:
+                done[path] = state
+                self._produce_file(path)
+
+    def _produce_file(self, path: Path) -> None:
+        """Stream one watched file; one that can't be used is named, and the watch goes on."""
+        try:
+            for source in self._inspect(path):
+                self._produce(source)
+        except SourceError as error:
+            log.error("%s; it is left out until it changes", error)
+
+    def _inspect(self, path: Path) -> list[Source]:
+        log.info("looking through %s", path.name)
+        sources = inspect(path, self.reading)
+        for source in sources:
+            facts = source.facts
+            log.info(
+                "%s: %s, %s, %s dates, source %s",
+                *(facts.name, facts.format, facts.encoding, facts.date_order, facts.source),
+            )
+            if not facts.date_order_known:
+                log.warning(
+                    "%s: its dates can be read in both orders; %s is taken: set --date-order",
+                    *(facts.name, facts.date_order),
+                )
+        return sources
+
+    def _sample(self) -> Path:
+        path = self.settings.state_dir / f"sample-{SAMPLE_ROWS}-{SAMPLE_SEED}.csv"
+        if not path.exists():
+            log.info("no file there: making a sample of %d rows", SAMPLE_ROWS)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_sample(path, SAMPLE_ROWS, SAMPLE_SEED)
+        return path
+
+    def _connect(self) -> None:
+        retry = retrying(self.stop, self.give_up_after_s)
+        identity = retry(topic_id, self.settings)
+        self._checkpoints = CheckpointFolder(self.settings.state_dir, identity)
+
+    def _produce(self, source: Source) -> None:
+        """Stream one source; after a transient error, go on from its checkpoint."""
+        if self.stop.is_set():
+            return
+        checkpoints, facts = self._folder(), source.facts
+        if self.again:
+            checkpoints.forget(facts.source)
+        before = checkpoints.load(facts.source)
+        if before.complete:
+            log.info(
+                "%s: all %s rows were sent already; --again sends them again",
+                *(facts.name, f"{before.rows_read:,}"),
+            )
+            return
+        with Progress(facts.name, facts.lines) as progress:
+
+            def tell(checkpoint: Checkpoint) -> None:
+                progress.show(checkpoint)
+                self._beat()
+
+            try:
+                after = retrying(self.stop, self.give_up_after_s)(self._attempt, source, tell)
+            except TransientError:
+                if not self.stop.is_set():
+                    raise
+                after = checkpoints.load(facts.source)
+        self.totals.add(before, after)
+
+    def _attempt(self, source: Source, tell: Progress.Tell) -> Checkpoint:
+        try:
+            if self._publisher is None:
+                self._publisher = KafkaPublisher(self.settings, "retail-producer")
+            run = Production(
+                source, self._publisher, self._folder(), self.pace, self.stop, tell
+            ).run()
+        except RetailError:
+            self._close()
+            raise
+        return run
+
+    def _folder(self) -> CheckpointFolder:
+        if self._checkpoints is None:
+            self._connect()
+        assert self._checkpoints is not None
+        return self._checkpoints
+
+    def _beat(self) -> None:
+        heartbeat = self.settings.state_dir / "producer.heartbeat"
+        heartbeat.parent.mkdir(parents=True, exist_ok=True)
+        heartbeat.touch()
+
+    def _close(self) -> None:
+        if self._publisher:
+            self._publisher.close()
+        self._publisher = None
+
+    def _finish(self) -> None:
+        self._close()
+        log.info("%s", self.totals)

@@ -1,0 +1,74 @@
+"""How far a source is: a bar on a terminal, otherwise a line in the log now and then."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+)
+from rich.progress import Progress as Bar
+from rich.progress import TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from retail_pipeline.domain.checkpoint import Checkpoint
+
+log = logging.getLogger("producer")
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Shows the acknowledged rows of one source, of about ``total`` if that is known."""
+
+    Tell = Callable[[Checkpoint], None]
+
+    def __init__(self, name: str, total: int | None) -> None:
+        self._name = name
+        self._total = total
+        self._bar: Bar | None = None
+        self._said_at = time.monotonic()
+        self._said_rows: int | None = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._name, total=self._total)
+        return self
+
+    def show(self, checkpoint: Checkpoint) -> None:
+        """Take a checkpoint into account."""
+        if self._bar:
+            self._bar.update(self._task, completed=checkpoint.rows_read)
+            return
+        now, rows = time.monotonic(), checkpoint.rows_read
+        if self._said_rows is None:
+            self._said_rows = rows
+        if now - self._said_at >= _SECONDS_BETWEEN_LINES:
+            share = f" ({rows / self._total:.0%})" if self._total else ""
+            rate = (rows - self._said_rows) / (now - self._said_at)
+            log.info(
+                "%s: %s rows acknowledged%s, %.0f rows/s", self._name, f"{rows:,}", share, rate
+            )
+            self._said_at, self._said_rows = now, rows
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
