@@ -1,0 +1,120 @@
+"""A workbook gives the transactions that the CSV form of the same data gives."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from retail_pipeline.adapters.xlsx_source import XlsxSource, cell_text, inspect_xlsx
+from retail_pipeline.domain.parsing import RowParser
+from retail_pipeline.domain.transaction import Transaction
+from retail_pipeline.errors import SourceError
+
+UCI = "InvoiceNo StockCode Description Quantity InvoiceDate UnitPrice CustomerID Country".split()
+TWO = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID"]
+MOMENT = datetime(2010, 12, 1, 8, 26)
+SALE = [536365, 71053, "WHITE METAL LANTERN", 6, MOMENT, 3.39, 17850, "United Kingdom"]
+CANCELLATION = ["C536379", "D", "Discount", -1, MOMENT, 27.5, None, "EIRE"]
+
+
+def workbook(folder: Path, sheets: dict[str, list[list[Any]]]) -> Path:
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    path = folder / "retail.xlsx"
+    book.save(path)
+    return path
+
+
+def transactions(source: XlsxSource) -> list[Transaction]:
+    facts = source.facts
+    parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
+    return [parser.parse(row.number, row.fields) for row in source.rows()]
+
+
+def test_the_uci_workbook_is_read_by_its_cells_types(tmp_path: Path) -> None:
+    [source] = inspect_xlsx(workbook(tmp_path, {"Online Retail": [UCI, SALE, CANCELLATION]}))
+    sale, cancellation = transactions(source)
+    assert (sale.InvoiceNo, sale.StockCode, sale.CustomerID) == ("536365", "71053", "17850")
+    assert (sale.Quantity, sale.UnitPrice) == (6, "3.39")
+    assert sale.InvoiceDate.replace(tzinfo=None) == MOMENT
+    assert (cancellation.InvoiceNo, cancellation.CustomerID) == ("C536379", None)
+    assert (sale.row, cancellation.row) == (2, 3)
+    assert source.facts.name == "retail.xlsx"
+
+
+def test_each_sheet_with_the_columns_is_a_source_of_its_own(tmp_path: Path) -> None:
+    header = [*TWO, "Country"]
+    sheets = {
+        "Year 2009-2010": [header, SALE],
+        "Notes": [["made by", "someone"]],
+        "Year 2010-2011": [header, SALE],
+    }
+    sources = inspect_xlsx(workbook(tmp_path, sheets))
+    names = [source.facts.name for source in sources]
+    assert names == ["retail.xlsx#Year 2009-2010", "retail.xlsx#Year 2010-2011"]
+    assert len({source.facts.source for source in sources}) == 2
+
+
+def test_blank_rows_are_no_rows_and_short_ones_are_filled(tmp_path: Path) -> None:
+    short = SALE[:6]
+    [source] = inspect_xlsx(workbook(tmp_path, {"S": [UCI, SALE, [None] * 8, short]}))
+    first, second = transactions(source)
+    assert (first.row, second.row) == (2, 4)
+    assert (second.CustomerID, second.Country) == (None, None)
+
+
+def test_text_dates_of_a_workbook_have_a_detected_order(tmp_path: Path) -> None:
+    rows = [SALE[:4] + [text] + SALE[5:] for text in ("1/12/2010 8:26", "13/12/2010 8:26")]
+    [source] = inspect_xlsx(workbook(tmp_path, {"S": [UCI, *rows]}))
+    assert [item.InvoiceDate.day for item in transactions(source)] == [1, 13]
+
+
+def test_the_raw_text_of_a_row_is_its_csv_line(tmp_path: Path) -> None:
+    odd = [*SALE[:2], 'LANTERN, "BIG"', *SALE[3:]]
+    [source] = inspect_xlsx(workbook(tmp_path, {"S": [UCI, odd]}))
+    assert next(source.rows()).raw == (
+        '536365,71053,"LANTERN, ""BIG""",6,2010-12-01 08:26:00,3.39,17850,United Kingdom'
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("x", "x"),
+        (True, "TRUE"),
+        (6.0, "6"),
+        (2.55, "2.55"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (date(2010, 12, 1), "2010-12-01"),
+        (time(8, 26), "08:26:00"),
+    ],
+)
+def test_a_cell_is_written_as_csv_would_have_it(value: Any, text: str) -> None:
+    assert cell_text(value) == text
+
+
+def test_a_workbook_without_the_columns_is_refused_by_name(tmp_path: Path) -> None:
+    path = workbook(tmp_path, {"Notes": [["made by", "someone"]]})
+    with pytest.raises(SourceError, match="retail.xlsx, sheet 'Notes': no column InvoiceNo"):
+        inspect_xlsx(path)
+
+
+def test_a_file_that_only_ends_in_xlsx_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "fake.xlsx"
+    path.write_text("InvoiceNo,StockCode\n")
+    with pytest.raises(SourceError, match="fake.xlsx: it is no Excel workbook"):
+        inspect_xlsx(path)
+
+
+def test_a_missing_workbook_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="absent.xlsx: it can't be read"):
+        inspect_xlsx(tmp_path / "absent.xlsx")
