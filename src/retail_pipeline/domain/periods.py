@@ -7,7 +7,7 @@ means something for a dataset of the past.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 Unit = Literal["hour", "day", "week", "month"]
@@ -55,9 +55,14 @@ class Period:
         """The unit that shows the shape of this period best."""
         return next((unit for days, unit in _BEST_UP_TO_DAYS if self.days <= days), "month")
 
+    def holds(self, start: datetime, unit: Unit) -> bool:
+        """Return whether all days of the unit that begins at ``start`` are in the period."""
+        after = following(start, unit) - timedelta(microseconds=1)
+        return self.first <= start.date() and after.date() <= self.last
+
     def starts(self, unit: Unit) -> list[datetime]:
         """Return the start of each hour, day, week or month that the period touches."""
-        start, end = floor(self.first, unit), datetime.combine(self.last, time.max)
+        start, end = floor(self.first, unit), datetime.combine(self.last, time.max, UTC)
         starts = []
         while start <= end:
             starts.append(start)
@@ -84,7 +89,7 @@ def floor(day: date, unit: Unit) -> datetime:
         day -= timedelta(days=day.weekday())
     elif unit == "month":
         day = day.replace(day=1)
-    return datetime.combine(day, time())
+    return datetime.combine(day, time(), UTC)
 
 
 def following(start: datetime, unit: Unit) -> datetime:

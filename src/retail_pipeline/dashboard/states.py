@@ -1,0 +1,79 @@
+"""What the page says when there is nothing to draw: what is the matter, and what to do."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from retail_pipeline.dashboard import words
+from retail_pipeline.domain.periods import Period
+from retail_pipeline.domain.report import Status
+from retail_pipeline.errors import PermanentError, RetailError, UsageError
+
+
+def failed(error: RetailError) -> None:
+    """Say why there are no figures, in words that name what to do."""
+    if isinstance(error, UsageError):
+        st.error(f"**A setting is wrong.** {words.plain(str(error))}", icon=":material/settings:")
+        st.markdown("Correct it in the environment or in `.env`, and start the dashboard again.")
+    elif isinstance(error, PermanentError):
+        st.error("**MongoDB refuses the dashboard's user.**", icon=":material/lock:")
+        st.markdown(
+            "Give the user in `MONGO_READER_URI` the right to read the database (`init-mongo.js`"
+            " makes such a user), or correct its name and password. This page tries again by"
+            " itself."
+        )
+        st.code(str(error), language=None, wrap_lines=True)
+    else:
+        st.warning("**MongoDB is away.**", icon=":material/cloud_off:")
+        st.markdown(
+            "No figure can be shown until it is back; nothing stored is lost. Start it with"
+            " `make demo` or `docker compose up`, or correct `MONGO_READER_URI` if it runs"
+            " somewhere else. This page comes back by itself, with your filters."
+        )
+        st.code(str(error), language=None, wrap_lines=True)
+
+
+def empty(status: Status) -> None:
+    """Say that nothing is summarised yet, and how data gets here."""
+    if status.stored:
+        st.info(
+            f"**The first {words.counted(status.stored, 'row')} arrived** and"
+            f" {'is' if status.stored == 1 else 'are'} being summarised. The figures appear here"
+            " in a few seconds.",
+            icon=":material/hourglass_top:",
+        )
+    else:
+        st.info("**No transactions yet.**", icon=":material/inbox:")
+        st.markdown(
+            "Stream some, and the figures appear here by themselves:\n\n"
+            "- on this machine: `make demo DATA=path/to/file.csv`, or `make demo` for a sample;\n"
+            "- with Docker Compose: drop a file into `data/`;\n"
+            "- to a stack that runs: `retail produce path/to/file.csv`."
+        )
+    if status.quarantined:
+        st.caption(f"{words.counted(status.quarantined, 'row')} in quarantine.")
+
+
+def no_rows(period: Period, data: Period, chosen: tuple[str | None, ...]) -> None:
+    """Say that the filters leave nothing, and what there is."""
+    if period.days < 1:
+        st.info(
+            f"**The dates are the wrong way round:** from {words.day(period.first)} to"
+            f" {words.day(period.last)}. Swap them in the filters.",
+            icon=":material/event_busy:",
+        )
+        return
+    where = words.plain(countries(chosen))
+    st.info(
+        f"**No transactions** in {words.span(period)} for {where}. There is data from"
+        f" {words.span(data)}; choose another period or other countries.",
+        icon=":material/filter_alt_off:",
+    )
+
+
+def countries(chosen: tuple[str | None, ...]) -> str:
+    """Return the countries chosen, in words."""
+    if not chosen:
+        return "all countries"
+    names = [words.country(name) for name in chosen]
+    return ", ".join(names) if len(names) <= 3 else f"{len(names)} countries"

@@ -1,0 +1,92 @@
+"""Numbers, dates and names as the pages write them, and what each figure means."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from retail_pipeline.domain.periods import Period, Unit, following
+
+NO_COUNTRY = "No country given"
+NOTHING = "–"
+_PENNY = Decimal("0.01")
+_MINUS = "\N{MINUS SIGN}"
+
+HELP = {
+    "Net sales": "What all lines add up to: gross sales, less cancellations, plus adjustments.",
+    "Gross sales": "Amounts of all sale lines: quantity above zero, price above zero, and an"
+    " invoice that is not a cancellation.",
+    "Cancellations": "Amounts of all lines on cancellation invoices, whose number starts with C."
+    " They lower net sales.",
+    "Adjustments": "Amounts of all other lines: write-offs, bad debt, samples and corrections.",
+    "Orders": "Distinct invoice numbers with at least one sale line.",
+    "Average order value": "Gross sales divided by orders.",
+    "Units sold": "Quantities of all sale lines; returned units are not taken off.",
+    "Customers": "Distinct customer numbers with at least one sale line. Guests, who have no"
+    " number, are not counted here; their sales are in every other figure.",
+    "Cancellation rate": "Distinct cancellation invoices divided by orders. An order can be"
+    " cancelled in part, or more than once.",
+}
+
+
+def money(amount: Decimal | None) -> str:
+    """Return pounds and pence with thousands separators: £1,234.50."""
+    if amount is None:
+        return NOTHING
+    rounded = amount.quantize(_PENNY, ROUND_HALF_UP)
+    return f"{_MINUS if rounded < 0 else ''}£{abs(rounded):,.2f}"
+
+
+def count(number: int) -> str:
+    """Return a whole number with thousands separators."""
+    return f"{number:,}".replace("-", _MINUS)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun, which takes an s unless there is one: 2,157 orders."""
+    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
+
+
+def percent(ratio: float | None) -> str:
+    """Return a ratio as a percentage with one decimal: 19.2%."""
+    return NOTHING if ratio is None else f"{ratio:.1%}"
+
+
+def day(value: date) -> str:
+    """Return a date as 9 Dec 2011, the same in every locale."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def span(period: Period) -> str:
+    """Return a period as 1 Dec 2010 to 9 Dec 2011."""
+    if period.days == 1:
+        return day(period.first)
+    return f"{day(period.first)} to {day(period.last)}"
+
+
+def bucket(start: datetime, unit: Unit) -> str:
+    """Return what a mark of a chart stands for: its hour, day, week or month."""
+    if unit == "hour":
+        return f"{day(start)}, {start:%H}:00 to {following(start, unit):%H}:00"
+    if unit == "week":
+        return f"{day(start)} to {day(start + timedelta(days=6))}"
+    return f"{start:%B %Y}" if unit == "month" else f"{start:%a} {day(start)}"
+
+
+def country(name: str | None) -> str:
+    """Return a country's name, or what stands for none."""
+    return NO_COUNTRY if name is None else name
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long ago something was, in its largest unit: 3 minutes ago."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{counted(seconds // size, name)} ago"
+    return "just now" if seconds < 10 else f"{seconds} seconds ago"
+
+
+def plain(text: str) -> str:
+    """Return text that Markdown shows as it is: a country can't become a link or an image."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]()<>#+-.!|~$:&" else char for char in text)
