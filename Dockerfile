@@ -6,8 +6,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     HOME=/tmp \
     STATE_DIR=/state \
-    HEARTBEAT_FILE=/tmp/heartbeat \
-    STREAMLIT_BROWSER_GATHER_USAGE_STATS=false
+    HEARTBEAT_FILE=/tmp/heartbeat
 # The folder exists so that a volume mounted on it takes over its owner.
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin retail \
  && install --directory --owner retail --group retail /state
@@ -20,6 +19,7 @@ COPY requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install -r requirements.txt
 COPY pyproject.toml README.md ./
+COPY .streamlit ./.streamlit
 COPY src ./src
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install --no-deps --editable . \

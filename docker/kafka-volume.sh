@@ -5,12 +5,12 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: kafka-volume.sh start | check | mend | topics
+usage: kafka-volume.sh start | check | mend | partitions TOPIC
 
-  start   check, wait for a dead broker's node to go, then start the broker (the container's command)
-  check   exit 0 when the volume and ZooKeeper belong together, 1 with the reason when they don't
-  mend    make them belong together; the broker must be stopped (scripts/mend-kafka.sh does it all)
-  topics  make, on the running broker, the topics whose records lie in the volume
+  start       check, wait for a dead broker's node to go, then start the broker (the container's command)
+  check       exit 0 when the volume and ZooKeeper belong together, 1 with the reason when they don't
+  mend        make them belong together; the broker must be stopped (scripts/mend-kafka.sh does it all)
+  partitions  print how many partitions of TOPIC lie in the volume
 TEXT
 }
 
@@ -132,37 +132,11 @@ adopt_records() {
   say "the records in Kafka's volume are kept, and belong to ZooKeeper's cluster from now on"
 }
 
-forget_topics() {
-  local node
-  for node in /brokers/topics /config/topics /admin/delete_topics /cluster; do
-    zk deleteall "$node" >/dev/null || true
-  done
-  [[ -z "$(children /brokers/topics || true)" ]]
-  say "ZooKeeper has forgotten the topics whose records are gone"
-}
-
-mend() {
-  local found
-  found=$(verdict) || { say "ZooKeeper at $zookeeper does not answer"; exit 2; }
-  case "$found" in
-    other-cluster) adopt_records ;;
-    empty-volume) forget_topics ;;
-    together) say 'nothing to mend: the volume and ZooKeeper belong together' ;;
-  esac
-  echo "$found"
-}
-
-topics() {
-  local name count
-  topic_folders | sed 's/-[0-9]*$//' | sort | uniq -c | while read -r count name; do
-    say "topic $name: $count partitions"
-    KAFKA_HEAP_OPTS=-Xmx128m kafka-topics --bootstrap-server kafka:29092 --create --if-not-exists \
-      --topic "$name" --partitions "$count" --replication-factor 1 </dev/null >&2
-  done
-}
+forget_partitions() { topic_folders | sed 's/-[0-9]*$//' | grep -Fxc -- "$1" || true; }
 
 case "${1:-}" in
-  start | check | mend | topics) "$1" ;;
+  start | check | mend) "$1" ;;
+  partitions) partitions "${2:?TOPIC is missing}" ;;
   -h | --help) usage ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -10,11 +10,11 @@ Kafka's volume and ZooKeeper's carry the same cluster id. When one of them is re
 without the other, the broker can't start. This finds out which of the two happened, mends it, and
 starts the stack again. MongoDB's data is never touched.
 
-  ZooKeeper's volume was lost   every record in Kafka and every committed offset is kept: nothing is
-                                sent again, nothing is lost
-  Kafka's volume was lost       the records in it are gone; the producer forgets what it has sent and
-                                sends the files in ./data again; row ids are decided by the file, so
-                                nothing is counted twice
+  ZooKeeper's volume was lost   every record in Kafka and every committed offset is kept
+  Kafka's volume was lost       the records in it are gone; those that were stored are in MongoDB
+
+In both cases the producer then sends the files of ./data once more, since the topics are new to it;
+a row's id is decided by its file, so nothing is counted twice.
 
   --check   only say whether there is something to mend: exit 0 when there is not, 1 when there is
 
@@ -25,20 +25,20 @@ TEXT
 say() { printf '\n== %s\n' "$*" >&2; }
 
 in_broker_container() {
-  docker compose run --rm --no-deps -T kafka bash /opt/retail/kafka-volume.sh "$1"
+  docker compose run --rm --no-deps -T kafka bash /opt/retail/kafka-volume.sh "$@"
 }
 
-forget_checkpoints() {
-  local project volume
-  project=$(docker compose config | sed -n 's/^name: //p')
-  docker compose rm --stop --force producer
-  volume=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" \
-    --filter label=com.docker.compose.volume=producer-state)
-  if [[ -n "$volume" ]]; then docker volume rm "$volume" >/dev/null; fi
+# The topics are made again by the one step that knows them, with as many partitions as were kept.
+make_topics() {
+  local topic kept options=()
+  topic=$(docker compose run --rm --no-deps -T setup python -c \
+    'from retail_pipeline.settings import load_settings; print(load_settings().kafka_topic)')
+  kept=$(in_broker_container partitions "$topic")
+  if (( kept > 0 )); then options=(-e "KAFKA_PARTITIONS=$kept"); fi
+  docker compose run --rm -T "${options[@]}" setup
 }
 
 main() {
-  local found
   cd "$(dirname "${BASH_SOURCE[0]}")/.."
   docker compose up --detach --wait --no-recreate zookeeper
   if [[ "${1:-}" == --check ]]; then
@@ -48,15 +48,10 @@ main() {
   say 'stopping what uses Kafka'
   docker compose stop producer processor kafka
   say 'comparing the volumes'
-  found=$(in_broker_container mend | tail -n 1)
-  if [[ "$found" == empty-volume ]]; then
-    say 'making the producer forget what it has sent'
-    forget_checkpoints
-  fi
-  say 'starting Kafka'
-  docker compose up --detach --wait kafka
-  say 'making the topics whose records were kept'
-  docker compose exec -T kafka bash /opt/retail/kafka-volume.sh topics
+  in_broker_container mend
+  say 'starting Kafka, and making its topics'
+  docker compose up --detach --wait kafka mongodb
+  make_topics
   say 'starting the rest'
   docker compose up --detach --wait
   say 'mended'

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from retail_pipeline.local.home import LocalSettings
 from retail_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ENV_EXAMPLE = (ROOT / ".env.example").read_text().splitlines()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 COMPOSE_LINES = [line for line in COMPOSE.splitlines() if not line.lstrip().startswith("#")]
+FIELDS = Settings.model_fields | LocalSettings.model_fields
 ASSIGNMENT = re.compile(r"#?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
 
 
@@ -34,11 +36,11 @@ def used_by_compose() -> dict[str, str | None]:
     return found | dict.fromkeys(passed_on)
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_is_explained_with_its_default(name: str) -> None:
     variable = name.upper()
     assert variable in explained(), f"{variable} has no commented line in .env.example"
-    default = Settings.model_fields[name].default
+    default = FIELDS[name].default
     if default is not None:
         assert explained()[variable] == str(default)
 
@@ -57,7 +59,7 @@ def test_compose_needs_no_env_file() -> None:
 
 
 def test_env_example_explains_nothing_that_nobody_reads() -> None:
-    known = {name.upper() for name in Settings.model_fields} | set(used_by_compose())
+    known = {name.upper() for name in FIELDS} | set(used_by_compose())
     assert set(explained()) - known == {"COMPOSE_PROJECT_NAME"}
 
 

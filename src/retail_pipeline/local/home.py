@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -38,6 +37,9 @@ class Home:
     @classmethod
     def from_environment(cls) -> Home:
         """Return the home that ``RETAIL_HOME`` and ``RETAIL_CACHE`` name."""
+        # Part of requirements-local.txt, which the containers do without.
+        import platformdirs
+
         settings = LocalSettings()
         cache = settings.retail_cache or platformdirs.user_cache_path("retail-pipeline")
         return cls(settings.retail_home.absolute(), cache.absolute())
