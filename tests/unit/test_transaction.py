@@ -56,6 +56,7 @@ def test_a_field_that_a_later_version_adds_is_no_obstacle() -> None:
         {"InvoiceDate": "2011-02-30T00:00:00Z"}, {"InvoiceDate": "2011-01-01T00:00:00"},
         {"Description": "A" * 1001}, {"CustomerID": 17850}, {"CustomerID": "1" * 19},
         {"UnitPrice": "abc"}, {"UnitPrice": "NaN"}, {"UnitPrice": "1e3"}, {"UnitPrice": ""},
+        {"InvoiceDate": "0001-01-01T00:00:00+05:00"}, {"ingested_at": "9999-12-31T23:59:59-05:00"},
         {"UnitPrice": "0.1234567"}, {"UnitPrice": "1234567890"}, {"schema_version": 2},
     ],
 )  # fmt: skip

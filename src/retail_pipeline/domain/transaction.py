@@ -57,6 +57,11 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
         SCHEMA_VERSION
     )
 
+    def __post_init__(self) -> None:
+        # Also what another writer put into Kafka: a date at the end of time can't be reckoned with.
+        if not (1900 <= self.InvoiceDate.year <= 2100 and 1900 <= self.ingested_at.year <= 2100):
+            raise ValueError("InvoiceDate and ingested_at must be in the years 1900 to 2100")
+
     @property
     def id(self) -> str:
         """The row's identity, decided by its source: the ``_id`` in MongoDB."""

@@ -130,7 +130,9 @@ def _decode(
     for message in messages:
         try:
             good.append(decode(message.value or b""))
-        except msgspec.DecodeError as error:
+        # Besides its own, msgspec lets two errors of Python's pass: for a string that is not
+        # UTF-8, and for a thousand brackets in a row.
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             bad.append(_unusable(message, error))
     return good, bad
 
@@ -144,7 +146,7 @@ def touched_days(transactions: Iterable[Transaction]) -> set[datetime]:
     }
 
 
-def _unusable(message: Message, error: msgspec.DecodeError) -> Rejection:
+def _unusable(message: Message, error: Exception) -> Rejection:
     """Return the rejection of a record that can't be read or breaks the contract.
 
     Its place in Kafka is its identity: whatever else it says of itself can't be relied on.
