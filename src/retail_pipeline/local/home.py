@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from retail_pipeline.errors import PermanentError
+from retail_pipeline.errors import PermanentError, UsageError
 
 
 class LocalSettings(BaseSettings):
@@ -41,7 +41,7 @@ class Home:
         import platformdirs
 
         settings = LocalSettings()
-        cache = settings.retail_cache or platformdirs.user_cache_path("retail-pipeline")
+        cache = settings.retail_cache or _user_cache()
         return cls(settings.retail_home.absolute(), cache.absolute())
 
     @property
@@ -110,6 +110,16 @@ class Home:
                     " try again when it is done"
                 ) from error
             yield
+
+
+def _user_cache() -> Path:
+    try:
+        import platformdirs
+    except ImportError as error:  # the services' images do without what only this stack needs
+        raise UsageError(
+            "the local stack needs more packages: pip install -r requirements-local.txt"
+        ) from error
+    return platformdirs.user_cache_path("retail-pipeline")
 
 
 def _lock(descriptor: int) -> None:

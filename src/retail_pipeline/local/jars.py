@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from retail_pipeline.errors import PermanentError
@@ -17,6 +18,7 @@ KAFKA_VERSION = "3.9.1"
 _COORDINATES = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}+org.slf4j:slf4j-reload4j:1.7.36"
 _LISTING = "jars.json"
 _ATTEMPTS = 3
+_CONNECTIONS = 6
 
 
 def kafka_jars(cache: Path, say: Callable[[str], None]) -> Path:
@@ -52,7 +54,7 @@ def _download(scratch: Path) -> Path:
     jars = scratch / "jars"
     jars.mkdir()
     listing = {}
-    for source in _resolve(scratch):
+    for source in _fetch(scratch):
         if _damaged(source):
             raise PermanentError(f"{source.name} arrived damaged: try again")
         shutil.copyfile(source, jars / source.name)
@@ -61,23 +63,28 @@ def _download(scratch: Path) -> Path:
     return jars
 
 
-def _resolve(scratch: Path) -> list[Path]:
-    """Let jgo work out and download what Kafka needs.
+def _fetch(scratch: Path) -> list[Path]:
+    """Let jgo work out what Kafka needs, and download it.
 
     Its download cache is our scratch folder: a shared one may hold what an interrupted download
-    left behind, which jgo would take for a whole file.
+    left behind, which jgo would take for a whole file. Its environments are not used: to sort the
+    jars it would download a whole Java where there is none.
     """
-    from jgo.env import EnvironmentBuilder
     from jgo.maven import MavenContext
+    from jgo.parse import Endpoint
 
-    logging.getLogger("jgo").setLevel(logging.ERROR)
     problem: Exception | None = None
     for attempt in range(_ATTEMPTS):
-        folder = scratch / str(attempt)
-        context = MavenContext(repo_cache=folder / "repository", timeout=30)
-        builder = EnvironmentBuilder(context=context, cache_dir=folder / "environment")
+        context = MavenContext(repo_cache=scratch / f"repository-{attempt}", timeout=30)
         try:
-            return list(builder.from_endpoint(_COORDINATES).all_jars)
+            wanted = [
+                context.create_dependency(replace(coordinate, scope="compile"))
+                for coordinate in Endpoint.parse(_COORDINATES).coordinates
+            ]
+            inputs, further = context.resolver.resolve(wanted)
+            needed = [*inputs, *(each for each in further if each.scope in ("compile", "runtime"))]
+            with ThreadPoolExecutor(_CONNECTIONS) as pool:
+                return list(pool.map(lambda each: Path(each.artifact.resolve()), needed))
         except Exception as error:  # jgo and what it stands on raise errors of many families
             problem = error
     raise PermanentError(
