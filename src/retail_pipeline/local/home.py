@@ -37,9 +37,6 @@ class Home:
     @classmethod
     def from_environment(cls) -> Home:
         """Return the home that ``RETAIL_HOME`` and ``RETAIL_CACHE`` name."""
-        # Part of requirements-local.txt, which the containers do without.
-        import platformdirs
-
         settings = LocalSettings()
         cache = settings.retail_cache or _user_cache()
         return cls(settings.retail_home.absolute(), cache.absolute())
