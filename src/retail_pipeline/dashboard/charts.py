@@ -16,7 +16,9 @@ from retail_pipeline.domain.report import Figures, ProductFigures
 Chart: TypeAlias = alt.LayerChart | alt.FacetChart
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
+_INK = "#2f2d2b"
 _MOST_BARS = 130
+_MOST_DAYS_BY_DAY = 62
 # Vega's own currency sign is the dollar.
 _AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3~s')"
 _ROW_PIXELS = 46
@@ -45,10 +47,15 @@ def timeline_frame(
     )
 
 
-def timeline(frame: pd.DataFrame, unit: Unit) -> Chart:
+def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Chart:
     """Return net sales over time: bars, or a line when there are too many of them to see."""
     # UTC on every screen: a viewer's own time zone would move sales to the day before.
-    x = alt.X("start:T", scale=alt.Scale(type="utc"), title=f"{unit.capitalize()} (UTC)")
+    x = alt.X(
+        "start:T",
+        scale=alt.Scale(type="utc"),
+        title=f"{unit.capitalize()} (UTC)",
+        axis=_time_axis(period),
+    )
     y = alt.Y("net:Q", title="Net sales", axis=alt.Axis(labelExpr=_AXIS_MONEY, tickCount=5))
     base = alt.Chart(frame).encode(
         x=x, y=y, tooltip=["Period", "Net sales", "Gross sales", "Cancellations", "Orders"]
@@ -67,6 +74,14 @@ def timeline(frame: pd.DataFrame, unit: Unit) -> Chart:
         opacity=alt.condition("datum.whole", alt.value(1.0), alt.value(0.45)),
     )
     return _sized(alt.layer(bars, zero), _TIMELINE_PIXELS)
+
+
+def _time_axis(period: Period) -> alt.Axis:
+    flush: dict[str, Any] = {"labelFlush": True, "labelOverlap": True, "grid": False}
+    if period.days > _MOST_DAYS_BY_DAY:
+        label = "utcFormat(datum.value, utcmonth(datum.value) == 0 ? '%b %Y' : '%b')"
+        return alt.Axis(tickCount={"interval": "month", "step": 1}, labelExpr=label, **flush)
+    return alt.Axis(format="%-d %b %H:%M" if period.days <= 3 else "%-d %b", **flush)
 
 
 def countries_frame(rows: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
@@ -107,8 +122,10 @@ def ranking(frame: pd.DataFrame) -> Chart:
     bars = base.mark_bar(height=8, yOffset=9, cornerRadiusEnd=2).encode(
         x=amount, color=alt.condition("datum.net < 0", alt.value(VERMILION), alt.value(BLUE))
     )
-    text: dict[str, Any] = {"dy": -7, "fontSize": 13}
-    names = base.mark_text(align="left", limit=230, **text).encode(x=alt.value(0), text="name:N")
+    text: dict[str, Any] = {"dy": -7, "fontSize": 13, "color": _INK}
+    names = base.mark_text(align="left", limit=alt.expr("width - 110"), **text).encode(
+        x=alt.value(0), text="name:N"
+    )
     values = base.mark_text(align="right", fontWeight=600, **text).encode(
         x=alt.value("width"), text="Net sales:N"
     )
@@ -120,5 +137,5 @@ def _product_name(product: ProductFigures) -> str:
 
 
 def _sized(chart: Chart, height: int) -> Chart:
-    sized: Chart = chart.properties(height=height).configure_view(strokeWidth=0)
+    sized: Chart = chart.properties(height=height, padding=0).configure_view(strokeWidth=0)
     return sized

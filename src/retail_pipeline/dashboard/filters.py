@@ -87,8 +87,8 @@ def _custom_dates(data: Period | None) -> tuple[date | None, date | None]:
     low = date(data.first.year, 1, 1) if data else date(1900, 1, 1)
     high = date(data.last.year, 12, 31) if data else date(2199, 12, 31)
     ends = []
-    for column, label, key in zip(st.columns(2), ("From", "To"), ("from", "to"), strict=True):
-        value = column.date_input(
+    for label, key in (("From", "from"), ("To", "to")):
+        value = st.date_input(
             label,
             value=None,
             min_value=low,

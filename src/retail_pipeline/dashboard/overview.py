@@ -15,14 +15,21 @@ from retail_pipeline.domain.report import Figures, Selection, Status
 from retail_pipeline.errors import RetailError
 
 REFRESH_SECONDS = 5
+_AUTO = "Auto"
 _RETRYING = "retrying"
-# As many cards in a row as there is room for: two on a telephone.
-_CARDS = """<style>
+# As many cards in a row as there is room for; two on a telephone, where figures shrink to fit.
+_STYLE = """<style>
+.stMainBlockContainer {padding-top: 3.5rem;}
 .st-key-money, .st-key-counts {display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr));}
+.st-key-money {grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr));}
+.st-key-counts {margin-bottom: 1.25rem;}
 @media (max-width: 640px) {
-  [data-testid="stMetric"] {padding: .6rem .75rem;}
+  .st-key-money, .st-key-counts {grid-template-columns: 1fr 1fr;}
+  .st-key-counts > :last-child {grid-column: span 2;}
+  [data-testid="stMetric"] > div {padding: .6rem .75rem;}
   [data-testid="stMetricValue"] {font-size: 1.1rem;}
+  [data-testid="stMetricLabel"] p {font-size: .8rem; letter-spacing: -.01em;}
 }
 </style>"""
 
@@ -30,7 +37,7 @@ _CARDS = """<style>
 def page() -> None:
     """Draw the page: title, filters, and the part that refreshes itself."""
     st.title("Retail overview")
-    st.html(_CARDS)
+    st.html(_STYLE)
     choice = filters.bar(_look_ahead())
     # While nothing can be shown the page keeps trying, also with live refresh off.
     refreshing = choice.live or st.session_state.get(_RETRYING, False)
@@ -134,7 +141,7 @@ def _cards(figures: Figures) -> None:
 
 
 def _over_time(source: Source, selection: Selection, period: Period) -> None:
-    choices = ["auto", *period.units]
+    choices = [_AUTO, *(unit.capitalize() for unit in period.units)]
     if st.session_state.get("by") not in choices:
         st.session_state.pop("by", None)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
@@ -142,18 +149,17 @@ def _over_time(source: Source, selection: Selection, period: Period) -> None:
         by = st.segmented_control(
             "Shown by",
             choices,
-            default="auto",
+            default=_AUTO,
             required=True,
-            format_func=str.capitalize,
             key="by",
             bind="query-params",
             persist_state="session",
             label_visibility="collapsed",
         )
-    unit = period.best_unit if by not in period.units else by
+    unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
     frame = charts.timeline_frame(data.timeline(source, selection, unit), period, unit)
     st.altair_chart(
-        charts.timeline(frame, unit),
+        charts.timeline(frame, period, unit),
         width="stretch",
         alt=f"Net sales by {unit}, {words.span(period)}",
     )
