@@ -163,14 +163,15 @@ def _stay(stack: Stack, outcome: Outcome) -> int:
         follower = Follower(stack, stack.say, show, outcome.streams)
         try:
             follower.follow(until_stored=outcome.was_running)
+            farewell = "The stack was stopped by another command."
         except Interrupted:
-            pass
+            farewell = "Stopped. Data is kept for the next time."
     if outcome.was_running:
-        stack.say("The stack goes on running; `retail local down` stops it.")
+        farewell = "The stack goes on running; `retail local down` stops it."
     else:
         with uninterruptible():
             bring_down(stack)
-        stack.say("Stopped. Data is kept for the next time.")
+    stack.say(farewell)
     return 1 if follower.failed else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,20 +93,22 @@ class Home:
             raise PermanentError(f"{self.root}: {error.strerror}; set RETAIL_HOME") from error
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, patience: float = 0.0) -> Iterator[None]:
         """Hold the home's lock; the system lets go of it should this process die.
 
         Raises:
-            PermanentError: another command is starting or stopping this stack.
+            PermanentError: after ``patience`` seconds another command is still starting or
+                stopping this stack.
         """
+        deadline = time.monotonic() + patience
         with open(self.root / "lock", "a+b") as file:
-            try:
-                _lock(file.fileno())
-            except OSError as error:
-                raise PermanentError(
-                    f"another command is starting or stopping the stack in {self.root}:"
-                    " try again when it is done"
-                ) from error
+            while not _lock(file.fileno()):
+                if time.monotonic() >= deadline:
+                    raise PermanentError(
+                        f"another command is starting or stopping the stack in {self.root}:"
+                        " try again when it is done"
+                    )
+                time.sleep(0.1)
             yield
 
 
@@ -119,12 +122,17 @@ def _user_cache() -> Path:
     return platformdirs.user_cache_path("retail-pipeline")
 
 
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
+def _lock(descriptor: int) -> bool:
+    """Take the lock if it is free, and tell whether it was."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
 
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -72,7 +72,7 @@ class ZooKeeper:
         config = _write_properties(
             self.home.config("zookeeper.properties"),
             {
-                "dataDir": f"data/{self.name}",
+                "dataDir": f"./data/{self.name}",
                 "clientPort": self.port,
                 "clientPortAddress": HOST,
                 "tickTime": 2000,
@@ -83,7 +83,7 @@ class ZooKeeper:
                 "autopurge.snapRetainCount": 3,
             },
         )
-        flags = ["-Xms32m", "-Xmx128m", "-XX:+UseSerialGC"]
+        flags = ["-Xms32m", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         return _java(self.home, self.java, self.jars, flags, [main, str(config)])
 
@@ -121,7 +121,7 @@ class Kafka:
                 "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
                 "zookeeper.connect": f"{HOST}:{self.zookeeper_port}",
                 "zookeeper.session.timeout.ms": 18_000,
-                "log.dirs": f"data/{self.name}",
+                "log.dirs": f"./data/{self.name}",
                 "auto.create.topics.enable": "false",
                 "offsets.topic.replication.factor": 1,
                 "offsets.topic.num.partitions": 5,
@@ -173,7 +173,7 @@ class MongoServer:
         self.home.data(self.name).mkdir(parents=True, exist_ok=True)
         return [
             self.mongod.binary,
-            *("--dbpath", f"data/{self.name}"),
+            *("--dbpath", f"./data/{self.name}"),
             *("--bind_ip", HOST),
             *("--port", str(self.port)),
             "--auth",

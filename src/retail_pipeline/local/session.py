@@ -11,6 +11,8 @@ from retail_pipeline.local.signals import uninterruptible
 from retail_pipeline.local.stack import SERVERS, STOP_ORDER, Stack
 from retail_pipeline.local.users import secure
 
+_PATIENCE = 60.0
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -59,7 +61,7 @@ def bring_down(stack: Stack) -> list[str] | None:
     """Stop everything; return the parts that had to be killed, or None if nothing ran."""
     if not stack.home.root.exists():
         return None
-    with stack.home.locked():
+    with stack.home.locked(_PATIENCE):
         stack.reload()
         if not any(stack.alive(part) for part in stack.state.processes):
             stack.shut_down()
