@@ -127,6 +127,10 @@ class FakeBarrier:
     publisher: FakePublisher
     records: list[Any]
 
+    @property
+    def done(self) -> bool:
+        return self.publisher.prompt
+
     def wait(self) -> None:
         self.publisher.faults.meet("acknowledge")
         self.publisher.unsettled -= 1
@@ -143,6 +147,7 @@ class FakePublisher:
     unsettled: int = 0
     most_unsettled: int = 0
     closed: bool = False
+    prompt: bool = False
 
     def send(self, transaction: Transaction) -> None:
         self.faults.meet("send")

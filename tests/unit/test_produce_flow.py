@@ -118,6 +118,12 @@ def test_what_is_in_flight_is_bounded() -> None:
     assert publisher.most_unsettled <= CHUNKS_IN_FLIGHT + 2
 
 
+def test_what_is_acknowledged_early_is_settled_early() -> None:
+    publisher = FakePublisher(prompt=True)
+    run(FakeSource.of(100), publisher, FakeCheckpoints())
+    assert publisher.most_unsettled == 1
+
+
 def test_a_stop_ends_after_the_chunk_in_hand_with_a_checkpoint_to_resume_from() -> None:
     stop, publisher, checkpoints = Event(), FakePublisher(), FakeCheckpoints()
     stop.set()

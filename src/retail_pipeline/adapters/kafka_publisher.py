@@ -26,6 +26,11 @@ class KafkaBarrier:
         self._futures = futures
         self._servers = servers
 
+    @property
+    def done(self) -> bool:
+        """Whether each record is acknowledged or refused; the last ones are looked at first."""
+        return all(future.is_done for future in reversed(self._futures))
+
     def wait(self) -> None:
         """Block until each record is acknowledged by the brokers."""
         with translated(self._servers):

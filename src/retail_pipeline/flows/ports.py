@@ -59,6 +59,10 @@ class Consumer(Protocol):
 class Barrier(Protocol):
     """Stands for all that was queued up to a moment."""
 
+    @property
+    def done(self) -> bool:
+        """Whether a wait would return, or raise, at once."""
+
     def wait(self) -> None:
         """Block until all of it is acknowledged by the brokers.
 

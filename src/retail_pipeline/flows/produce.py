@@ -74,7 +74,7 @@ class Production:
         self._report(sent)
         for sent in self._chunks(sent):
             self._window.append((self.publisher.barrier(), sent))
-            if len(self._window) > CHUNKS_IN_FLIGHT:
+            while len(self._window) > CHUNKS_IN_FLIGHT or self._window and self._window[0][0].done:
                 self._settle_oldest()
             if self.stop.is_set():
                 break
