@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
@@ -17,9 +18,11 @@ from retail_pipeline.errors import RetailError
 REFRESH_SECONDS = 5
 _AUTO = "Auto"
 _RETRYING = "retrying"
+# What is shown stays as bright while new figures are read: no flicker at each refresh.
 # As many cards in a row as there is room for; two on a telephone, where figures shrink to fit.
 _STYLE = """<style>
 .stMainBlockContainer {padding-top: 3.5rem;}
+[data-stale="true"] {opacity: 1 !important; transition: none !important;}
 .st-key-money, .st-key-counts {display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr));}
 .st-key-money {grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr));}
@@ -158,7 +161,8 @@ def _over_time(source: Source, selection: Selection, period: Period) -> None:
         )
     unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
     frame = charts.timeline_frame(data.timeline(source, selection, unit), period, unit)
-    st.altair_chart(
+    st.vega_lite_chart(
+        frame,
         charts.timeline(frame, period, unit),
         width="stretch",
         alt=f"Net sales by {unit}, {words.span(period)}",
@@ -170,29 +174,28 @@ def _over_time(source: Source, selection: Selection, period: Period) -> None:
 def _rankings(source: Source, selection: Selection) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        rows = data.countries(source, selection)
         st.subheader("Top countries", help="By net sales.")
-        st.altair_chart(
-            charts.ranking(charts.countries_frame(rows[: data.TOP])),
-            width="stretch",
-            alt="Net sales of the top countries",
-        )
+        rows = data.countries(source, selection)
+        _ranking(charts.countries_frame(rows[: data.TOP]), "countries")
         if len(rows) > data.TOP:
-            rest = sum((each.net for _, each in rows[data.TOP :]), start=rows[0][1].net * 0)
-            others = words.counted(len(rows) - data.TOP, "other country")
-            st.caption(
-                f"{others.replace('countrys', 'countries')}: {words.plain(words.money(rest))}"
-            )
+            rest = sum((each.net for _, each in rows[data.TOP :]), Decimal(0))
+            others = words.counted(len(rows) - data.TOP, "other country", "other countries")
+            st.caption(f"{others}: {words.plain(words.money(rest))}")
     with right:
         st.subheader(
             "Top products",
             help="By net sales, named as last sold. Postage and fees are lines like others.",
         )
-        st.altair_chart(
-            charts.ranking(charts.products_frame(data.products(source, selection))),
-            width="stretch",
-            alt="Net sales of the top products",
-        )
+        _ranking(charts.products_frame(data.products(source, selection)), "products")
+
+
+def _ranking(frame: pd.DataFrame, things: str) -> None:
+    st.vega_lite_chart(
+        frame,
+        charts.ranking(frame),
+        width="stretch",
+        alt=f"Net sales of the top {things}",
+    )
 
 
 def _latest(source: Source, selection: Selection) -> None:

@@ -65,7 +65,7 @@ def no_rows(period: Period, data: Period, chosen: tuple[str | None, ...]) -> Non
         return
     where = words.plain(countries(chosen))
     st.info(
-        f"**No transactions** in {words.span(period)} for {where}. There is data from"
+        f"**No transactions** for {where}, {words.span(period)}. There is data from"
         f" {words.span(data)}; choose another period or other countries.",
         icon=":material/filter_alt_off:",
     )

@@ -42,9 +42,9 @@ def count(number: int) -> str:
     return f"{number:,}".replace("-", _MINUS)
 
 
-def counted(number: int, thing: str) -> str:
-    """Return a number with its noun, which takes an s unless there is one: 2,157 orders."""
-    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
+def counted(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun: 1 order, 2,157 orders; ``more`` is a plural without -s."""
+    return f"{count(number)} {one if number == 1 else more or one + 's'}"
 
 
 def percent(ratio: float | None) -> str:
