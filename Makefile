@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format docs bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,15 +30,18 @@ test: .venv/.dev ## Every test, on real ZooKeeper, Kafka and mongod; coverage of
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 lint: .venv/.dev ## black, isort, flake8, mypy --strict, shellcheck
-	$(BIN)/black --check --quiet src tests bench
-	$(BIN)/isort --check --quiet src tests bench
-	$(BIN)/flake8 src tests bench
+	$(BIN)/black --check --quiet src tests bench scripts
+	$(BIN)/isort --check --quiet src tests bench scripts
+	$(BIN)/flake8 src tests bench scripts
 	$(BIN)/mypy
 	git ls-files -z '*.sh' .ci/run | xargs -0 -r $(BIN)/shellcheck
 
 format: .venv/.dev ## Format the code
-	$(BIN)/isort --quiet src tests bench
-	$(BIN)/black --quiet src tests bench
+	$(BIN)/isort --quiet src tests bench scripts
+	$(BIN)/black --quiet src tests bench scripts
+
+docs: .venv/.local ## Write what in docs/ follows from the code: commands, the contract's table
+	$(BIN)/python scripts/make_docs.py
 
 bench: .venv/.local ## Rows/s, CPU per row and memory on real servers, beside bare loops (DATA=path)
 	$(BIN)/python -m bench.run $(if $(DATA),--data "$(DATA)")
