@@ -14,7 +14,7 @@ class FakeSummaries:
         self.stop = stop
         self.outcomes = list(outcomes)
 
-    def rebuild_next(self, *, even_busy: bool = False) -> bool:
+    def rebuild_next(self) -> bool:
         if not self.outcomes:
             self.stop.set()
             return False
@@ -22,6 +22,9 @@ class FakeSummaries:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def pending(self) -> int:
+        return len(self.outcomes)
 
 
 def run(*outcomes: bool | Exception) -> Summariser:

@@ -23,7 +23,7 @@ from retail_pipeline.errors import PermanentError, TransientError
 TRANSIENT_CODES = frozenset(
     {6, 7, 24, 50, 64, 89, 91, 112, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031}
 )
-_RIGHTS = {13: "lacks the rights", 18: "user name or password is wrong"}
+_RIGHTS = {13: "the user lacks the rights", 18: "user name or password is wrong"}
 
 
 def address(client: MongoClient[Any]) -> str:
@@ -38,16 +38,19 @@ def translated(client: MongoClient[Any]) -> Iterator[None]:
     try:
         yield
     except (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError) as error:
-        message = str(error).partition(", Topology Description")[0]
-        raise TransientError(f"MongoDB at {address(client)} is away: {message}") from error
+        raise TransientError(f"MongoDB at {address(client)} is away: {_words(error)}") from error
     except OperationFailure as error:
         where = f"MongoDB at {address(client)}"
         if error.code in TRANSIENT_CODES:
-            raise TransientError(f"{where} can't serve now: {error}") from error
-        raise PermanentError(
-            f"{where}: {_RIGHTS.get(error.code or 0, 'refused')}: {error}"
-        ) from error
+            raise TransientError(f"{where} can't serve now: {_words(error)}") from error
+        why = _RIGHTS.get(error.code or 0, "it refused")
+        raise PermanentError(f"{where}: {why}: {_words(error)}") from error
     except ConfigurationError as error:
         raise PermanentError(f"MongoDB's address can't be used: {error}") from error
     except PyMongoError as error:
         raise PermanentError(f"MongoDB at {address(client)}: {error}") from error
+
+
+def _words(error: PyMongoError) -> str:
+    """Return the first sentence of an error: what follows is for the driver's developers."""
+    return str(error).partition(", full error")[0].partition(", Topology Description")[0]

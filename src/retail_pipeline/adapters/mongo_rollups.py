@@ -24,7 +24,8 @@ from retail_pipeline.adapters.mongo_schema import (
 
 _QUIET_MS = 1_000
 _LONGEST_WAIT_MS = 3_000
-_CLAIM_MS = 60_000
+# A claim that runs out only means that two rebuild the same day, which does no harm.
+_CLAIM_MS = 10_000
 
 _FIGURES = {
     "lines": {"$sum": 1},
@@ -51,10 +52,10 @@ class MongoSummaries:
         self._client = client
         self._database = client[database]
 
-    def rebuild_next(self, *, even_busy: bool = False) -> bool:
+    def rebuild_next(self) -> bool:
         """Claim one marked day, rebuild its rollups and clear its mark."""
         with translated(self._client):
-            mark = self._claim(even_busy)
+            mark = self._claim()
             if mark is None:
                 return False
             for rollup in KEYS:
@@ -62,7 +63,12 @@ class MongoSummaries:
             self._release(mark)
             return True
 
-    def _claim(self, even_busy: bool) -> Document | None:
+    def pending(self) -> int:
+        """Return how many days are out of date, those that someone is rebuilding included."""
+        with translated(self._client):
+            return self._database[DIRTY_BUCKETS].count_documents({})
+
+    def _claim(self) -> Document | None:
         unclaimed = {"$lt": [{"$ifNull": ["$claimed_until", datetime.min]}, "$$NOW"]}
         due = {
             "$or": [
@@ -70,10 +76,9 @@ class MongoSummaries:
                 {"$lt": ["$since", {"$subtract": ["$$NOW", _LONGEST_WAIT_MS]}]},
             ]
         }
-        condition = unclaimed if even_busy else {"$and": [unclaimed, due]}
         claim = {"claimed_until": {"$add": ["$$NOW", _CLAIM_MS]}, "since": "$$NOW"}
         return self._database[DIRTY_BUCKETS].find_one_and_update(
-            {"$expr": condition},
+            {"$expr": {"$and": [unclaimed, due]}},
             [{"$set": claim}],
             sort=[("marked_at", ASCENDING)],
             return_document=ReturnDocument.AFTER,

@@ -40,7 +40,6 @@ def process(
     try:
         ProcessorRun(settings, stop, until_idle).run()
     except TransientError:
-        # A stop that comes while a server is away: the batch in hand was not committed, and
-        # will be taken again.
+        # A stop while the broker is still awaited.
         if not stop.is_set():
             raise

@@ -14,6 +14,7 @@ from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.errors import TransientError
 from retail_pipeline.flows.process import DeadLetters, Processor, Topics
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.summarise import Summariser
@@ -57,6 +58,10 @@ class ProcessorRun:
         try:
             while not self.stop.is_set() and not self._cycle(processor):
                 pass
+        except TransientError:
+            # A stop while a server is away: the batch in hand is not committed, and comes again.
+            if not self.stop.is_set():
+                raise
         finally:
             self.stop.set()
             summariser.join(timeout=5)
@@ -80,7 +85,7 @@ class ProcessorRun:
             log.info("%s; %.0f rows/s", _said(processor), rate)
         if self.until_idle is None or now - self._busy_at < self.until_idle:
             return False
-        return not self._retry(self._summaries.rebuild_next, even_busy=True)
+        return not self._retry(self._summaries.pending)
 
     def _beat(self) -> None:
         """Touch the heartbeat file: its age tells how long ago a cycle ended."""

@@ -121,12 +121,14 @@ class Store(Protocol):
 class Summaries(Protocol):
     """The rollups, rebuilt a day at a time from the stored transactions."""
 
-    def rebuild_next(self, *, even_busy: bool = False) -> bool:
+    def rebuild_next(self) -> bool:
         """Rebuild one day that is out of date; return whether there was one.
 
-        A day that rows still come in for waits until it is quiet, but not for long, unless
-        ``even_busy``.
+        A day that rows still come in for waits until it is quiet, but not for long.
         """
+
+    def pending(self) -> int:
+        """Return how many days are out of date."""
 
 
 @dataclass(frozen=True)
