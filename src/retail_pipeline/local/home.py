@@ -18,7 +18,9 @@ from retail_pipeline.errors import PermanentError, UsageError
 class LocalSettings(BaseSettings):
     """What the local stack, and only it, can be told from outside."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     retail_home: Path = Field(
         Path(".retail"), description="Folder of the local stack: its data, logs and passwords."

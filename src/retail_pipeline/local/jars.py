@@ -102,8 +102,9 @@ def _damaged(jar: Path) -> bool:
 
 def _publish(jars: Path, folder: Path) -> None:
     """Put the finished download in its place, unless another process was faster."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    if _complete(folder):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
     try:
         jars.rename(folder)
     except OSError:
