@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import bson
 import msgspec
 import pytest
 from hypothesis import given
@@ -69,6 +70,8 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.stored = 0
+        self.quarantined: list[bytes] = []
+        self.recorded: list[bytes] = []
 
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
         """Count; refuse nothing."""
@@ -76,13 +79,19 @@ class FakeStore:
         return []
 
     def quarantine(self, rejections: Iterable[Rejection]) -> None:
-        """Take anything."""
+        """Keep what MongoDB can."""
+        self.quarantined += [_as_bson(rejection) for rejection in rejections]
 
     def record(self, manifests: Iterable[Manifest]) -> None:
-        """Take anything."""
+        """Keep what MongoDB can."""
+        self.recorded += [_as_bson(manifest) for manifest in manifests]
 
     def mark(self, days: Iterable[datetime]) -> None:
         """Take anything."""
+
+
+def _as_bson(record: msgspec.Struct) -> bytes:
+    return bson.encode(msgspec.structs.asdict(record))
 
 
 def processed(value: bytes | None) -> tuple[int, list[Rejection]]:
@@ -141,3 +150,34 @@ def test_no_value_of_a_field_stops_the_processor(field: str, value: object) -> N
     record = msgspec.json.encode({**msgspec.json.decode(RECORD), field: value})
     stored, rejected = processed(record)
     assert stored + len(rejected) == 1
+
+
+REJECTION = {
+    "source": "a", "row": 2, "name": "a.csv", "reason": "empty_field", "detail": "", "raw": "",
+    "stage": "producer", "rejected_at": "2024-01-01T00:00:00Z",
+}  # fmt: skip
+MANIFEST = {
+    "source": "a", "name": "a.csv", "format": "csv", "encoding": "utf-8", "date_order": "",
+    "bytes": 1, "rows_read": 1, "rows_sent": 1, "rows_rejected": 0, "complete": True,
+    "started_at": "2024-01-01T00:00:00Z", "updated_at": "2024-01-01T00:00:00Z",
+}  # fmt: skip
+odd = (
+    any_json
+    | st.datetimes()
+    | st.sampled_from([2**63, -1, "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+)
+
+
+@pytest.mark.parametrize("topic", [TOPICS.dead_letters, TOPICS.manifests])
+@given(odd, st.data())
+def test_no_record_of_the_small_topics_stops_the_processor(
+    topic: str, value: object, data: st.DataObject
+) -> None:
+    good = REJECTION if topic == TOPICS.dead_letters else MANIFEST
+    field = data.draw(st.sampled_from(list(good)))
+    consumer, store, letters = FakeConsumer(None), FakeStore(), FakeLetters()
+    consumer.record = Record(msgspec.json.encode({**good, field: value}), topic)
+    once = Retrying(stop=stop_after_attempt(1))
+    Processor(consumer, store, letters, TOPICS, once).step()
+    assert len(store.quarantined) + len(store.recorded) == 1
+    assert letters.sent == [], "a broken record never goes round in circles"

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+
+from retail_pipeline.domain.transaction import within_reckoning
+
+# What JSON, BSON and every reader of the topic hold exactly.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,10 +24,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     encoding: str
     date_order: str
-    bytes: int
-    rows_read: int
-    rows_sent: int
-    rows_rejected: int
+    bytes: Count
+    rows_read: Count
+    rows_sent: Count
+    rows_rejected: Count
     complete: bool
     started_at: datetime
     updated_at: datetime
+
+    def __post_init__(self) -> None:
+        within_reckoning("started_at and updated_at", self.started_at, self.updated_at)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
-from retail_pipeline.domain.transaction import row_id
+from retail_pipeline.domain.transaction import row_id, within_reckoning
 
 
 class Reason(StrEnum):
@@ -38,7 +39,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     source: str
-    row: int
+    row: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
     name: str
     reason: Reason
     detail: str
@@ -47,6 +48,9 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     rejected_at: datetime
     encoding: str = "utf-8"
     truncated: bool = False
+
+    def __post_init__(self) -> None:
+        within_reckoning("rejected_at", self.rejected_at)
 
     @property
     def id(self) -> str:

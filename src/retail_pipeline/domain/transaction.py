@@ -58,14 +58,25 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
     )
 
     def __post_init__(self) -> None:
-        # Also what another writer put into Kafka: a date at the end of time can't be reckoned with.
-        if not (1900 <= self.InvoiceDate.year <= 2100 and 1900 <= self.ingested_at.year <= 2100):
-            raise ValueError("InvoiceDate and ingested_at must be in the years 1900 to 2100")
+        within_reckoning("InvoiceDate and ingested_at", self.InvoiceDate, self.ingested_at)
 
     @property
     def id(self) -> str:
         """The row's identity, decided by its source: the ``_id`` in MongoDB."""
         return row_id(self.source, self.row)
+
+
+def within_reckoning(names: str, *moments: datetime) -> None:
+    """Refuse dates at the end of time, which another writer may have put into Kafka.
+
+    They can't be turned into UTC, or into BSON.
+
+    Raises:
+        ValueError: one of ``moments`` is outside the contract's years; it says which ``names``.
+    """
+    for moment in moments:
+        if not 1900 <= moment.year <= 2100:
+            raise ValueError(f"{names} must be in the years 1900 to 2100")
 
 
 def row_id(source: str, row: int) -> str:
