@@ -1,0 +1,138 @@
+"""A small shop with every oddity that reports must get right, and its figures by pandas."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pandas as pd
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_rollups import MongoSummaries
+from retail_pipeline.adapters.mongo_schema import ensure_schema
+from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.domain.periods import floor
+from retail_pipeline.domain.report import Figures, Selection
+from retail_pipeline.domain.transaction import Transaction
+from retail_pipeline.settings import Settings
+from tests.conftest import RunningStack
+
+FIRST, LAST = date(2011, 1, 29), date(2011, 4, 3)
+COUNTRIES = ("United Kingdom", "France", "EIRE", "Saudi Arabia", None)
+_WEIGHTS = (70, 12, 9, 1, 8)
+
+
+def transaction(row: int, **fields: object) -> Transaction:
+    """Return a plain sale of one shop; ``fields`` changes it."""
+    values: dict[str, object] = {
+        "source": "0123456789abcdef",
+        "row": row,
+        "InvoiceNo": "536365",
+        "StockCode": "85123A",
+        "Description": "HANGING HEART",
+        "Quantity": 6,
+        "InvoiceDate": datetime(2011, 2, 1, 9, 30, tzinfo=UTC),
+        "UnitPrice": "2.55",
+        "CustomerID": "17850",
+        "Country": "United Kingdom",
+        "ingested_at": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    return Transaction(**{**values, **fields})  # type: ignore[arg-type]  # by name
+
+
+def shop(rows: int = 3_000, seed: int = 7) -> list[Transaction]:
+    """Return transactions of about two months: guests, no country, cancellations, write-offs, a
+    product that changes its name, and invoices that run over midnight or into two countries."""
+    rng = random.Random(seed)
+    made: list[Transaction] = []
+    minutes = ((LAST - FIRST).days + 1) * 24 * 60
+    start = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
+    while len(made) < rows:
+        number, kind = str(540_000 + rng.randrange(600)), rng.random()
+        moment = start + timedelta(minutes=rng.randrange(minutes))
+        customer = rng.choice((None, *(str(12_000 + each) for each in range(40))))
+        country = rng.choices(COUNTRIES, _WEIGHTS)[0]
+        for _ in range(rng.randint(1, 9)):
+            code = f"{22_000 + rng.randrange(30)}"
+            quantity = rng.randint(1, 48)
+            price = f"{rng.randint(1, 99_999) / 1000:.3f}"
+            made.append(
+                transaction(
+                    len(made) + 2,
+                    InvoiceNo=f"C{number}" if kind < 0.12 else number,
+                    StockCode=code,
+                    Description=rng.choice((None, f"LAMP {code}", f"LAMP {code} NEW")),
+                    Quantity=-quantity if kind < 0.16 else quantity,
+                    UnitPrice="0" if kind > 0.97 else price,
+                    InvoiceDate=min(moment, start + timedelta(minutes=minutes - 1)),
+                    CustomerID=customer,
+                    Country=country,
+                )
+            )
+            moment += timedelta(seconds=rng.randrange(200))
+    return made[:rows]
+
+
+def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transaction]) -> None:
+    """Store the transactions and summarise every day of theirs, as the processor does."""
+    with connect(stack.root_uri, name="tests") as client:
+        ensure_schema(client[settings.mongo_database])
+        store = MongoStore(client, settings.mongo_database)
+        assert store.insert(transactions) == []
+        store.mark({floor(each.InvoiceDate, "day") for each in transactions})
+        summaries = MongoSummaries(client, settings.mongo_database)
+        while summaries.pending():
+            # A day is summarised once no row came in for a second.
+            summaries.rebuild_next() or time.sleep(0.05)
+
+
+def frame(transactions: Sequence[Transaction]) -> pd.DataFrame:
+    """Return the transactions as a frame, with amount and kind worked out independently."""
+    table = pd.DataFrame(
+        {
+            name: pd.Series([getattr(each, name) for each in transactions], dtype=object)
+            for name in Transaction.__struct_fields__
+        }
+    )
+    prices = table["UnitPrice"].map(Decimal)
+    table["amount"] = pd.Series(
+        [quantity * price for quantity, price in zip(table["Quantity"], prices, strict=True)],
+        dtype=object,
+    )
+    cancelled = table["InvoiceNo"].str.startswith("C")
+    sold = ~cancelled & (table["Quantity"] > 0) & (prices > 0)
+    table["kind"] = "adjustment"
+    table.loc[sold, "kind"] = "sale"
+    table.loc[cancelled, "kind"] = "cancellation"
+    table["day"] = table["InvoiceDate"].map(lambda moment: moment.date())
+    return table
+
+
+def selected(table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Return the rows that count."""
+    days = (table["day"] >= selection.first) & (table["day"] <= selection.last)
+    if not selection.countries:
+        return table[days]
+    wanted = [country in selection.countries for country in table["Country"]]
+    return table[days & pd.Series(wanted, index=table.index)]
+
+
+def figures(table: pd.DataFrame) -> Figures:
+    """Return the figures of a frame, worked out by pandas."""
+    sales = table[table["kind"] == "sale"]
+    cancellations = table[table["kind"] == "cancellation"]
+    adjustments = table[table["kind"] == "adjustment"]
+    return Figures(
+        net=sum(table["amount"], Decimal(0)),
+        gross=sum(sales["amount"], Decimal(0)),
+        cancelled=sum(cancellations["amount"], Decimal(0)),
+        adjusted=sum(adjustments["amount"], Decimal(0)),
+        orders=sales["InvoiceNo"].nunique(),
+        cancellations=cancellations["InvoiceNo"].nunique(),
+        units=int(sum(sales["Quantity"])),
+        customers=sales["CustomerID"].nunique(),
+        lines=len(table),
+    )
