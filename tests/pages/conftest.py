@@ -1,0 +1,55 @@
+"""The page in every state of the database, driven without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from retail_pipeline.settings import Settings
+from tests import shop
+from tests.conftest import RunningStack
+
+SCRIPT = Path(__file__).parents[2] / "src" / "dashboard.py"
+NOBODY = "mongodb://127.0.0.1:9"
+
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def sold(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a database with the whole small shop in it."""
+    settings = stack.names(tmp_path_factory.mktemp("sold"))
+    shop.load(stack, settings, shop.shop())
+    yield settings
+    stack.forget(settings)
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Point the page's settings at a MongoDB address and database."""
+
+    def point(uri: str, database: str) -> None:
+        st.cache_data.clear()
+        monkeypatch.setenv("MONGO_READER_URI", uri)
+        monkeypatch.setenv("MONGO_DATABASE", database)
+
+    yield point
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def open_page(use: Callable[[str, str], None]) -> OpenPage:
+    """Open the page on a database, with what an address's query says."""
+
+    def open_it(settings: Settings, script: Path = SCRIPT, **query: str | list[str]) -> AppTest:
+        use(settings.mongo("reader"), settings.mongo_database)
+        page = AppTest.from_file(str(script), default_timeout=60)
+        for name, value in query.items():
+            page.query_params[name.rstrip("_")] = value
+        return page.run()
+
+    return open_it

@@ -1,0 +1,230 @@
+"""The overview shows exact figures of what is chosen, and plain words when there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import retail_pipeline.dashboard
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_schema import ensure_schema
+from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.dashboard import words
+from retail_pipeline.domain.report import Figures, Selection
+from retail_pipeline.settings import Settings
+from tests import shop
+from tests.conftest import RunningStack
+from tests.pages.conftest import NOBODY, SCRIPT, OpenPage
+
+TABLE = shop.frame(shop.shop())
+INSTALLED = Path(retail_pipeline.dashboard.__file__).with_name("main.py")
+
+
+def expected(selection: Selection) -> dict[str, str]:
+    """Return the cards as they must read, from pandas' figures."""
+    return cards_of(shop.figures(shop.selected(TABLE, selection)))
+
+
+def cards_of(figures: Figures) -> dict[str, str]:
+    return {
+        "Net sales": words.money(figures.net),
+        "Gross sales": words.money(figures.gross),
+        "Cancellations": words.money(figures.cancelled),
+        "Adjustments": words.money(figures.adjusted),
+        "Orders": words.count(figures.orders),
+        "Average order value": words.money(figures.average_order_value),
+        "Units sold": words.count(figures.units),
+        "Customers": words.count(figures.customers),
+        "Cancellation rate": words.percent(figures.cancellation_rate),
+    }
+
+
+def cards(page: AppTest) -> dict[str, str]:
+    """Return the cards as they read, and fail if the page broke."""
+    assert not page.exception, page.exception
+    return {card.label: card.value for card in page.metric}
+
+
+def said(page: AppTest) -> str:
+    """Return all words outside of charts and tables."""
+    assert not page.exception, page.exception
+    kinds = (
+        page.title,
+        page.caption,
+        page.markdown,
+        page.info,
+        page.warning,
+        page.error,
+        page.code,
+    )
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("script", [SCRIPT, INSTALLED], ids=["entry script", "installed"])
+def test_the_whole_period_shows_the_exact_figures(
+    open_page: OpenPage, sold: Settings, script: Path
+) -> None:
+    page = open_page(sold, script=script)
+    assert cards(page) == expected(Selection(shop.FIRST, shop.LAST))
+    assert all(card.help for card in page.metric)
+    assert f"{words.day(TABLE['day'].min())} to {words.day(TABLE['day'].max())}" in said(page)
+    assert len(page.get("vega_lite_chart")) == 3
+    [latest] = page.dataframe
+    assert len(latest.value) == 20
+    assert set(latest.value["Country"]) <= {words.country(each) for each in shop.COUNTRIES}
+
+
+def test_what_is_stored_is_counted_by_kind(open_page: OpenPage, sold: Settings) -> None:
+    counts = TABLE["kind"].value_counts()
+    text = said(open_page(sold))
+    assert f"{len(TABLE):,} rows stored: {counts['sale']:,} sales" in text
+    assert f"{counts['cancellation']:,} cancellations, {counts['adjustment']:,} adjustments" in text
+    assert "0 in quarantine" in text
+
+
+FILTERS = {
+    "a preset": (
+        {"period": "Last 30 days"},
+        Selection(date(2011, 3, 5), date(2011, 4, 3)),
+    ),
+    "countries": (
+        {"country": ["France", "No country given"]},
+        Selection(shop.FIRST, shop.LAST, ("France", None)),
+    ),
+    "custom dates": (
+        {"period": "Custom dates", "from_": "2011-02-10", "to": "2011-02-20"},
+        Selection(date(2011, 2, 10), date(2011, 2, 20)),
+    ),
+    "an open end": (
+        {"period": "Custom dates", "from_": "2011-03-10", "country": "EIRE"},
+        Selection(date(2011, 3, 10), shop.LAST, ("EIRE",)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("query", "selection"), FILTERS.values(), ids=FILTERS)
+def test_the_address_sets_the_filters(
+    open_page: OpenPage, sold: Settings, query: dict[str, str], selection: Selection
+) -> None:
+    assert cards(open_page(sold, **query)) == expected(selection)
+
+
+def test_filters_set_by_hand_outlive_a_refresh(open_page: OpenPage, sold: Settings) -> None:
+    page = open_page(sold)
+    page.selectbox(key="period").set_value("Last 7 days").run()
+    page.multiselect(key="country").set_value(["United Kingdom"]).run()
+    seven_days = Selection(date(2011, 3, 28), date(2011, 4, 3), ("United Kingdom",))
+    assert cards(page) == expected(seven_days)
+    assert cards(page.run()) == expected(seven_days)
+    assert page.multiselect(key="country").value == ["United Kingdom"]
+
+
+@pytest.mark.parametrize("by", ["Hour", "Day", "Week", "Month", "Fortnight"])
+def test_every_unit_of_time_can_be_asked_for(open_page: OpenPage, sold: Settings, by: str) -> None:
+    """One that is unknown, or too fine for the period, leaves the choice to the page."""
+    assert cards(open_page(sold, by=by)) == expected(Selection(shop.FIRST, shop.LAST))
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"country": "Narnia"}, "No transactions** for Narnia"),
+        ({"country": '{"$ne": null}'}, "No transactions"),
+        ({"country": "[x](http://x)"}, r"\[x\]\(http\:"),
+        (
+            {"period": "Custom dates", "from_": "2011-12-01", "to": "2011-12-31"},
+            "1 Dec 2011 to 31 Dec 2011",
+        ),
+        (
+            {"period": "Custom dates", "from_": "2011-03-02", "to": "2011-03-01"},
+            "the wrong way round",
+        ),
+    ],
+)
+def test_filters_that_leave_nothing_say_so(
+    open_page: OpenPage, sold: Settings, query: dict[str, str], message: str
+) -> None:
+    page = open_page(sold, **query)
+    assert cards(page) == {}
+    assert message in said(page)
+
+
+def test_an_empty_database_says_how_data_gets_there_and_shows_it_when_it_does(
+    open_page: OpenPage,
+    use: Callable[[str, str], None],
+    fresh: Settings,
+    stack: RunningStack,
+) -> None:
+    page = open_page(fresh, live="false")
+    assert "No transactions yet" in said(page)
+    assert "make demo" in said(page)
+
+    shop.load(stack, fresh, [shop.transaction(2)])
+    use(fresh.mongo("reader"), fresh.mongo_database)  # Forgets the status it had seen.
+    assert cards(page.run())["Net sales"] == "£15.30"
+
+
+def test_rows_not_yet_summarised_are_announced(
+    open_page: OpenPage, fresh: Settings, stack: RunningStack
+) -> None:
+    with connect(stack.root_uri, name="tests") as client:
+        ensure_schema(client[fresh.mongo_database])
+        store = MongoStore(client, fresh.mongo_database)
+        store.insert([shop.transaction(2)])
+        assert "The first 1 row arrived" in said(open_page(fresh))
+        shop.load(stack, fresh, [shop.transaction(2)])
+        store.mark([datetime(2011, 2, day, tzinfo=UTC) for day in (1, 2)])
+        page = open_page(fresh)
+    assert "2 days being summarised" in said(page)
+    assert cards(page)["Orders"] == "1"
+
+
+def test_mongodb_away_says_what_to_do_and_the_page_comes_back_with_its_filters(
+    use: Callable[[str, str], None], open_page: OpenPage, sold: Settings
+) -> None:
+    page = open_page(sold, country="France", live="false")
+    figures = cards(page)
+    assert figures
+
+    use(NOBODY, sold.mongo_database)
+    page.run()
+    assert cards(page) == {}
+    assert "MongoDB is away" in said(page) and "127.0.0.1:9" in said(page)
+    assert page.multiselect(key="country").value == ["France"]
+
+    use(sold.mongo("reader"), sold.mongo_database)
+    assert cards(page.run()) == figures
+
+
+def test_mongodb_away_at_first_sight_forgets_no_filter(
+    use: Callable[[str, str], None], sold: Settings
+) -> None:
+    use(NOBODY, sold.mongo_database)
+    page = AppTest.from_file(str(SCRIPT), default_timeout=60)
+    page.query_params["country"] = "EIRE"
+    page.query_params["period"] = "Last 30 days"
+    assert "MongoDB is away" in said(page.run())
+    use(sold.mongo("reader"), sold.mongo_database)
+    assert cards(page.run()) == expected(Selection(date(2011, 3, 5), date(2011, 4, 3), ("EIRE",)))
+
+
+def test_a_user_without_rights_is_told_which_setting_to_mend(
+    use: Callable[[str, str], None], fresh: Settings
+) -> None:
+    use(fresh.mongo("reader"), "somebody_elses")
+    text = said(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
+    assert "MongoDB refuses" in text and "MONGO_READER_URI" in text
+    password = fresh.mongo("reader").split(":")[2].partition("@")[0]
+    assert password not in text
+
+
+def test_a_wrong_setting_is_named(
+    use: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(NOBODY, "no/such name")
+    text = said(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
+    assert "A setting is wrong" in text and "MONGO" in text

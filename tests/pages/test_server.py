@@ -1,0 +1,65 @@
+"""``retail dashboard`` serves, with MongoDB away too, and stops at once when told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from tests.pages.conftest import NOBODY
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answer(url: str, process: subprocess.Popen[bytes]) -> str:
+    """Return what ``url`` answers, as soon as it does."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return str(urlopen(url, timeout=5).read().decode())
+        except URLError:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_the_dashboard_serves_and_stops_when_told(tmp_path: Path, stop: signal.Signals) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "retail_pipeline", "dashboard", "--port", str(port)],
+        env={**os.environ, "MONGO_READER_URI": NOBODY},
+        cwd=tmp_path,
+    )
+    try:
+        assert answer(f"http://127.0.0.1:{port}/_stcore/health", process) == "ok"
+        assert "<title>" in answer(f"http://127.0.0.1:{port}/", process)
+        process.send_signal(stop)
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_wrong_setting_ends_the_command_with_its_name(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "retail_pipeline", "dashboard"],
+        env={**os.environ, "MONGO_DATABASE": "no/such name"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "MONGO_DATABASE" in done.stderr

@@ -1,0 +1,122 @@
+"""Figures read the same everywhere: pounds and pence, separators, a real minus sign."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from retail_pipeline.dashboard import charts, states, words
+from retail_pipeline.domain.periods import Period, Unit
+from retail_pipeline.domain.report import Figures, ProductFigures
+
+MOMENT = datetime(2011, 12, 5, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (Decimal("9747747.934"), "£9,747,747.93"),
+        (Decimal("0.005"), "£0.01"),
+        (Decimal("-896812.49"), "−£896,812.49"),
+        (Decimal("-0.004"), "£0.00"),
+        (Decimal(0), "£0.00"),
+        (None, "–"),
+    ],
+)
+def test_money_is_rounded_to_the_penny_only_to_be_read(amount: Decimal | None, text: str) -> None:
+    assert words.money(amount) == text
+
+
+def test_counts_and_ratios_have_separators_and_a_real_minus() -> None:
+    assert words.count(-1234567) == "−1,234,567"
+    assert words.percent(0.19218) == "19.2%"
+    assert words.percent(None) == "–"
+    assert words.counted(1, "order") == "1 order"
+    assert words.counted(2157, "order") == "2,157 orders"
+    assert words.counted(2, "country", "countries") == "2 countries"
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        ("hour", "5 Dec 2011, 08:00 to 09:00"),
+        ("day", "Mon 5 Dec 2011"),
+        ("week", "5 Dec 2011 to 11 Dec 2011"),
+        ("month", "December 2011"),
+    ],
+)
+def test_a_mark_of_a_chart_says_what_it_stands_for(unit: Unit, text: str) -> None:
+    assert words.bucket(MOMENT, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "just now"),
+        (9, "just now"),
+        (42, "42 seconds ago"),
+        (60, "1 minute ago"),
+        (7_300, "2 hours ago"),
+        (200_000, "2 days ago"),
+    ],
+)
+def test_how_long_ago_is_said_in_the_largest_unit(seconds: int, text: str) -> None:
+    assert words.ago(MOMENT, MOMENT + timedelta(seconds=seconds)) == text
+
+
+def test_text_from_data_cannot_become_markup() -> None:
+    assert words.plain("[x](http://x) $y$ :red[z]") == (r"\[x\]\(http\://x\) \$y\$ \:red\[z\]")
+
+
+def test_many_countries_are_counted_and_few_are_named() -> None:
+    assert states.countries(()) == "all countries"
+    assert states.countries(("EIRE", None)) == "EIRE, No country given"
+    assert states.countries(("A", "B", "C", "D")) == "4 countries"
+
+
+def test_the_timeline_draws_empty_days_as_zero_and_marks_cut_weeks() -> None:
+    period = Period(date(2011, 12, 1), date(2011, 12, 9))
+    rows = [(MOMENT.replace(hour=0), Figures(net=Decimal("12.345"), orders=2))]
+    by_day = charts.timeline_frame(rows, period, "day")
+    assert by_day["net"].tolist() == [0, 0, 0, 0, 12.345, 0, 0, 0, 0]
+    assert by_day["whole"].all()
+    by_week = charts.timeline_frame(rows, period, "week")
+    assert by_week["Net sales"].tolist() == ["£0.00", "£12.35"]
+    assert by_week["whole"].tolist() == [False, False]
+
+
+def test_too_many_marks_for_bars_become_a_line() -> None:
+    few, many = Period(date(2011, 1, 1), date(2011, 2, 1)), Period(
+        date(2009, 1, 1), date(2011, 1, 1)
+    )
+    kinds = [
+        [
+            layer["mark"] if isinstance(layer["mark"], str) else layer["mark"]["type"]
+            for layer in spec["layer"]
+        ]
+        for period in (few, many)
+        for spec in [charts.timeline(charts.timeline_frame([], period, "day"), period, "day")]
+    ]
+    assert kinds == [["rect", "rule"], ["area", "line", "rule"]]
+
+
+def test_a_ranking_reaches_below_zero_only_when_a_figure_does() -> None:
+    def domain(*nets: int) -> list[float]:
+        frame = charts.countries_frame([(str(net), Figures(net=Decimal(net))) for net in nets])
+        found: list[float] = charts.ranking(frame)["layer"][0]["encoding"]["x"]["scale"]["domain"]
+        return found
+
+    assert domain(30, 10) == [0, 30]
+    assert domain(30, -10) == [-10, 30]
+    low, high = domain(-10)
+    assert low == -10 < high, "a scale needs an extent"
+
+
+def test_products_are_named_with_their_code() -> None:
+    products = [
+        ProductFigures("22423", "REGENCY CAKESTAND ", Decimal(2), 1),
+        ProductFigures("X1", None, Decimal(1), 0),
+    ]
+    assert charts.products_frame(products)["name"].tolist() == ["REGENCY CAKESTAND (22423)", "X1"]
