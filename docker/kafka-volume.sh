@@ -125,14 +125,39 @@ adopt_records() {
   else
     zk set /latest_producer_id_block "$block" >/dev/null
   fi
-  [[ "$(zk get /latest_producer_id_block)" == *"$first"* ]]
+  if [[ "$(zk get /latest_producer_id_block)" != *"$first"* ]]; then
+    say 'ZooKeeper would not take the first producer id; nothing was changed in the volume'
+    exit 1
+  fi
   find "$volume" -mindepth 2 -maxdepth 2 \
     \( -name partition.metadata -o -name leader-epoch-checkpoint \) -delete
   rm -f "$volume/meta.properties"
   say "the records in Kafka's volume are kept, and belong to ZooKeeper's cluster from now on"
 }
 
-forget_partitions() { topic_folders | sed 's/-[0-9]*$//' | grep -Fxc -- "$1" || true; }
+forget_topics() {
+  local node
+  for node in /brokers/topics /config/topics /admin/delete_topics /cluster; do
+    zk deleteall "$node" >/dev/null || true
+  done
+  if [[ -n "$(children /brokers/topics || true)" ]]; then
+    say 'ZooKeeper would not forget its topics'
+    exit 1
+  fi
+  say 'ZooKeeper has forgotten the topics whose records are gone'
+}
+
+mend() {
+  local found
+  found=$(verdict) || { say "ZooKeeper at $zookeeper does not answer"; exit 2; }
+  case "$found" in
+    other-cluster) adopt_records ;;
+    empty-volume) forget_topics ;;
+    together) say 'nothing to mend: the volume and ZooKeeper belong together' ;;
+  esac
+}
+
+partitions() { topic_folders | sed 's/-[0-9]*$//' | grep -Fxc -- "$1" || true; }
 
 case "${1:-}" in
   start | check | mend) "$1" ;;
