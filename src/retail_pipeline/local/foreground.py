@@ -8,7 +8,8 @@ from collections.abc import Callable
 from retail_pipeline.errors import TransientError
 from retail_pipeline.local.backlog import Backlog, Gauge
 from retail_pipeline.local.environment import settings_of, stack_env
-from retail_pipeline.local.stack import SERVERS, Say, Stack
+from retail_pipeline.local.servers import Say
+from retail_pipeline.local.stack import SERVERS, Stack
 from retail_pipeline.local.waiting import producer_problem
 
 _INTERVAL = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -54,13 +55,20 @@ def find(process: Process | None) -> psutil.Process | None:
         live = psutil.Process(process.pid)
         if abs(live.create_time() - process.created) > _CLOCK_SLACK:
             return None
-        if live.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
-            with suppress(psutil.Error):
-                live.wait(0)
-            return None
-        return live
+        return None if _has_ended(live) else live
     except psutil.NoSuchProcess:
         return None
+
+
+def _has_ended(live: psutil.Process) -> bool:
+    """Tell whether it only waits for its parent to notice; if that's us, notice."""
+    if live.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+        return False
+    with suppress(psutil.TimeoutExpired):
+        live.wait(0)
+        return True
+    # A server's first thread may be done while others still write to its files.
+    return live.num_threads() <= 1
 
 
 def alive(process: Process | None) -> bool:
@@ -77,15 +85,25 @@ def stop(process: Process | None, grace: float) -> bool:
     live = find(process)
     if live is None:
         return True
+    family: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         family = live.children(recursive=True)
         live.terminate()
-        _, stubborn = psutil.wait_procs([live], timeout=grace)
-        for left in (*stubborn, *family):
-            with suppress(psutil.NoSuchProcess):
-                left.kill()
-        psutil.wait_procs([*stubborn, *family], timeout=5)
-        return not stubborn
+    willing = _ends_within(process, grace)
+    for left in (live, *family):
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
+    _ends_within(process, 5)
+    return willing
+
+
+def _ends_within(process: Process | None, seconds: float) -> bool:
+    """Wait for the end; what its parent has not collected yet has ended all the same."""
+    deadline = time.monotonic() + seconds
+    while alive(process):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
     return True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,11 @@ from retail_pipeline.local.home import Home
 from retail_pipeline.local.mongod import Mongod
 from retail_pipeline.local.ports import HOST, answers
 
+Say = Callable[[str], None]
+
 BROKER_ID = 1
 _BROKER_NODE = f"/brokers/ids/{BROKER_ID}"
+_DUMP_TITLE = "ephemeral nodes dump"
 _LOG4J = """\
 log4j.rootLogger=INFO, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
@@ -49,7 +52,7 @@ class Server(Protocol):
     def env(self) -> dict[str, str]:
         """Return the environment to run it in."""
 
-    def before_start(self) -> None:
+    def before_start(self, say: Say) -> None:
         """Wait for what a killed predecessor left behind to be gone."""
 
     def ready(self) -> bool:
@@ -78,7 +81,7 @@ class ZooKeeper:
                 "tickTime": 2000,
                 "maxClientCnxns": 0,
                 "admin.enableServer": "false",
-                "4lw.commands.whitelist": "ruok,dump",
+                "4lw.commands.whitelist": "srvr,dump",
                 "autopurge.purgeInterval": 1,
                 "autopurge.snapRetainCount": 3,
             },
@@ -91,12 +94,12 @@ class ZooKeeper:
         """Return the environment to run it in."""
         return dict(os.environ)
 
-    def before_start(self) -> None:
+    def before_start(self, say: Say) -> None:
         """Nothing outlives a killed ZooKeeper."""
 
     def ready(self) -> bool:
-        """Ask ZooKeeper itself."""
-        return ask_zookeeper(self.port, "ruok") == "imok"
+        """Ask ZooKeeper itself; ``ruok`` would be answered before it serves anyone."""
+        return "Mode:" in ask_zookeeper(self.port, "srvr")
 
 
 @dataclass
@@ -139,12 +142,17 @@ class Kafka:
         """Return the environment to run it in."""
         return dict(os.environ)
 
-    def before_start(self) -> None:
+    def before_start(self, say: Say) -> None:
         """Wait until ZooKeeper has forgotten a broker that was killed: a session's length."""
-        deadline = time.monotonic() + 40
-        while _BROKER_NODE in ask_zookeeper(self.zookeeper_port, "dump"):
-            if time.monotonic() > deadline:
+        deadline = time.monotonic() + 60
+        told = False
+        while time.monotonic() < deadline:
+            sessions = ask_zookeeper(self.zookeeper_port, "dump")
+            if _DUMP_TITLE in sessions and _BROKER_NODE not in sessions:
                 return
+            if not told:
+                say("Waiting for ZooKeeper to forget the broker that was killed (18 s) ...")
+                told = True
             time.sleep(0.5)
 
     def ready(self) -> bool:
@@ -186,7 +194,7 @@ class MongoServer:
         """Return the environment to run it in."""
         return self.mongod.env()
 
-    def before_start(self) -> None:
+    def before_start(self, say: Say) -> None:
         """Mongod recognises a killed predecessor's lock, and recovers from its journal."""
 
     def ready(self) -> bool:

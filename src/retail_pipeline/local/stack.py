@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local import processes
@@ -12,7 +12,7 @@ from retail_pipeline.local.jars import kafka_jars
 from retail_pipeline.local.java import find_java
 from retail_pipeline.local.mongod import find_mongod
 from retail_pipeline.local.ports import HOST, pick
-from retail_pipeline.local.servers import Kafka, MongoServer, Server, ZooKeeper
+from retail_pipeline.local.servers import Kafka, MongoServer, Say, Server, ZooKeeper
 from retail_pipeline.local.state import Process, State, load_state, new_state, save_state
 
 SERVERS = ("zookeeper", "kafka", "mongodb")
@@ -21,8 +21,6 @@ SERVICES = ("processor", "producer", "dashboard")
 STOP_ORDER = ("producer", "processor", "dashboard", "mongodb", "kafka", "zookeeper")
 _GRACE = {"producer": 15, "processor": 20, "dashboard": 5, "mongodb": 30, "kafka": 30}
 _START_LIMIT = 90.0
-
-Say = Callable[[str], None]
 
 
 def silent(_: str) -> None:
@@ -130,7 +128,7 @@ class Stack:
     def _start(self, server: Server) -> None:
         self.stop([server.name])
         self.say(f"Starting {server.name} on {HOST}:{server.port} ...")
-        server.before_start()
+        server.before_start(self.say)
         process = processes.spawn(
             server.command(), self.home.log(server.name), server.env(), self.home.root
         )
