@@ -49,6 +49,7 @@ class GroupConsumer:
                 max_partition_fetch_bytes=1024 * 1024,
                 fetch_max_bytes=8 * 1024 * 1024,
                 bootstrap_timeout_ms=10_000,
+                metrics_enabled=False,
                 reconnect_backoff_max_ms=5_000,
                 allow_auto_create_topics=False,
             )

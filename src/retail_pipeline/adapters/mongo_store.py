@@ -41,7 +41,7 @@ class MongoStore:
 
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
         """Insert, leave what is there already, and return what the validator refused."""
-        now = datetime.now(UTC)
+        now = _naive(datetime.now(UTC))
         documents = [as_document(transaction, now) for transaction in transactions]
         refused = self._insert(self._database[TRANSACTIONS], documents)
         return [Refusal(transactions[index], detail) for index, detail in refused]
@@ -108,7 +108,7 @@ def as_document(transaction: Transaction, stored_at: datetime) -> Document:
         "StockCode": transaction.StockCode,
         "Description": transaction.Description,
         "Quantity": quantity,
-        "InvoiceDate": transaction.InvoiceDate,
+        "InvoiceDate": _naive(transaction.InvoiceDate),
         "UnitPrice": price,
         "CustomerID": transaction.CustomerID,
         "Country": transaction.Country,
@@ -117,9 +117,14 @@ def as_document(transaction: Transaction, stored_at: datetime) -> Document:
         "source": transaction.source,
         "row": transaction.row,
         "schema_version": transaction.schema_version,
-        "ingested_at": transaction.ingested_at,
+        "ingested_at": _naive(transaction.ingested_at),
         "stored_at": stored_at,
     }
+
+
+def _naive(moment: datetime) -> datetime:
+    """Return a moment in UTC without saying so, which the driver encodes much faster."""
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=16_384)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Reason, Rejection
@@ -131,8 +133,7 @@ class Summaries(Protocol):
         """Return how many days are out of date."""
 
 
-@dataclass(frozen=True)
-class RawRow:
+class RawRow(msgspec.Struct, frozen=True, gc=False):
     """One row of a file before it is parsed; ``problem`` is (reason, detail) if it can't be.
 
     ``encoding`` is set where ``raw`` was decoded otherwise than the rest of the file.

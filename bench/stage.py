@@ -1,0 +1,78 @@
+"""Real servers for a benchmark, and a topic and a database of its own for every run."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from retail_pipeline.adapters.kafka_topics import ensure_topics
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, ensure_schema
+from retail_pipeline.local.environment import process_env, settings_of
+from retail_pipeline.local.home import Home
+from retail_pipeline.local.stack import Stack
+from retail_pipeline.local.users import role_uris, root_uri, secure
+from retail_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one run works: its environment, and how to see what it has stored."""
+
+    env: dict[str, str]
+    settings: Settings
+    root: str
+    folder: Path
+
+    def count(self, collection: str) -> int:
+        """Return how many documents a collection has."""
+        with connect(self.root, name="bench") as client:
+            return client[self.settings.mongo_database][collection].estimated_document_count()
+
+    def pending(self) -> int:
+        """Return how many days are not summarised yet."""
+        return self.count(DIRTY_BUCKETS)
+
+    def forget(self) -> None:
+        """Delete what the run stored."""
+        with connect(self.root, name="bench") as client:
+            client.drop_database(self.settings.mongo_database)
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Stack]:
+    """Start ZooKeeper, Kafka and mongod in ``folder``, and stop them in the end."""
+    home = Home(folder / "stack", Home.from_environment().cache)
+    stack = Stack(home)
+    stack.state.names = {"KAFKA_TOPIC": "b", "KAFKA_GROUP": "b", "MONGO_DATABASE": "b"}
+    try:
+        stack.start_servers()
+        yield stack
+    finally:
+        stack.stop()
+
+
+def place(stack: Stack, folder: Path) -> Place:
+    """Return a place that no other run has, with topics and schema made."""
+    name = f"bench_{uuid.uuid4().hex[:8]}"
+    secure(stack.state, name)
+    own = folder / name
+    own.mkdir()
+    env = {
+        **process_env(stack),
+        **role_uris(stack.state, name),
+        "KAFKA_TOPIC": name,
+        "KAFKA_GROUP": name,
+        "MONGO_DATABASE": name,
+        "STATE_DIR": str(own / "state"),
+        "HEARTBEAT_FILE": str(own / "heartbeat"),
+        "LOG_LEVEL": "INFO",
+    }
+    settings = settings_of(env)
+    ensure_topics(settings)
+    with connect(root_uri(stack.state), name="bench") as client:
+        ensure_schema(client[name])
+    return Place(env, settings, root_uri(stack.state), own)
