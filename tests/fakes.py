@@ -259,7 +259,9 @@ class FakeStore:
     def record(self, manifests: Iterable[Manifest]) -> None:
         self.faults.meet("record")
         for item in manifests:
-            self.manifests[item.source] = item
+            kept = self.manifests.get(item.source)
+            if kept is None or (item.rows_read, item.complete) >= (kept.rows_read, kept.complete):
+                self.manifests[item.source] = item
 
     def mark(self, days: Iterable[datetime]) -> None:
         self.faults.meet("mark")

@@ -1,0 +1,225 @@
+"""What the flows rely on in a store holds for the fake of the unit tests and for MongoDB alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_rollups import MongoSummaries
+from retail_pipeline.adapters.mongo_schema import ensure_schema
+from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.flows.ports import Store
+from retail_pipeline.settings import Settings
+from tests.fakes import FakeStore, manifest, rejection, transaction
+
+DAY = datetime(2010, 12, 1, tzinfo=UTC)
+
+
+@dataclass
+class Subject:
+    """A store, and a way to see what it holds: identity -> the fields of interest."""
+
+    store: Store
+    transactions: Callable[[], dict[str, str | None]]
+    quarantined: Callable[[], dict[str, str]]
+    manifests: Callable[[], dict[str, tuple[int, bool]]]
+    days: Callable[[], set[datetime]]
+
+
+def fake() -> Subject:
+    store = FakeStore()
+    return Subject(
+        store,
+        lambda: {key: item.Description for key, item in store.transactions.items()},
+        lambda: {key: item.reason.value for key, item in store.quarantined.items()},
+        lambda: {key: (item.rows_read, item.complete) for key, item in store.manifests.items()},
+        lambda: set(store.marked),
+    )
+
+
+def real(settings: Settings) -> Iterator[Subject]:
+    with connect(settings.mongo("setup"), name="tests") as client:
+        ensure_schema(client[settings.mongo_database])
+    with connect(settings.mongo("writer"), name="tests") as client:
+        found = client[settings.mongo_database]
+        yield Subject(
+            MongoStore(client, settings.mongo_database),
+            lambda: {item["_id"]: item["Description"] for item in found.transactions.find()},
+            lambda: {item["_id"]: item["reason"] for item in found.quarantine.find()},
+            lambda: {
+                item["_id"]: (item["rows_read"], item["complete"])
+                for item in found.manifests.find()
+            },
+            lambda: {item["_id"].astimezone(UTC) for item in found.dirty_buckets.find()},
+        )
+
+
+@pytest.fixture(params=["fake", "mongodb"])
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    if request.param == "fake":
+        yield fake()
+    else:
+        yield from real(request.getfixturevalue("fresh"))
+
+
+def test_a_row_is_stored_once_however_often_it_comes(subject: Subject) -> None:
+    rows = [transaction(2), transaction(3)]
+    assert subject.store.insert(rows) == []
+    assert subject.store.insert([*rows, transaction(4)]) == []
+    assert sorted(subject.transactions()) == [transaction(row).id for row in (2, 3, 4)]
+
+
+def test_the_first_to_be_stored_stays(subject: Subject) -> None:
+    subject.store.insert([transaction(2)])
+    subject.store.insert([transaction(2, Description="SOMETHING ELSE")])
+    assert subject.transactions() == {transaction(2).id: "LANTERN"}
+
+
+def test_nothing_to_store_is_no_error(subject: Subject) -> None:
+    assert subject.store.insert([]) == []
+    subject.store.quarantine([])
+    subject.store.record([])
+    subject.store.mark([])
+    assert subject.transactions() == {} and subject.days() == set()
+
+
+def test_a_rejected_row_is_quarantined_once(subject: Subject) -> None:
+    subject.store.quarantine([rejection(3), rejection(3)])
+    subject.store.quarantine([rejection(3), rejection(4)])
+    assert subject.quarantined() == {rejection(row).id: "not_a_number" for row in (3, 4)}
+
+
+def test_a_manifest_that_says_less_changes_nothing(subject: Subject) -> None:
+    key = manifest().source
+    subject.store.record([manifest(5), manifest(9)])
+    subject.store.record([manifest(3)])
+    assert subject.manifests() == {key: (9, False)}
+    subject.store.record([manifest(9, complete=True)])
+    subject.store.record([manifest(9)])
+    assert subject.manifests() == {key: (9, True)}
+
+
+def test_a_day_is_marked_once_however_often(subject: Subject) -> None:
+    subject.store.mark({DAY})
+    subject.store.mark({DAY})
+    assert subject.days() == {DAY}
+
+
+# From here on: what only MongoDB can show.
+
+
+@pytest.fixture
+def mongo(fresh: Settings) -> Iterator[tuple[Any, MongoStore, Settings]]:
+    with connect(fresh.mongo("setup"), name="tests") as client:
+        ensure_schema(client[fresh.mongo_database])
+    with connect(fresh.mongo("writer"), name="tests") as client:
+        yield client[fresh.mongo_database], MongoStore(client, fresh.mongo_database), fresh
+
+
+def test_a_stored_document_is_enriched_and_exact(mongo: tuple[Any, MongoStore, Settings]) -> None:
+    database, store, _ = mongo
+    store.insert([transaction(2, Quantity=-3, UnitPrice="0.001", InvoiceNo="C1", CustomerID=None)])
+    [found] = database.transactions.find()
+    assert found["_id"] == "abcdef0123456789:000000002"
+    assert found["UnitPrice"].to_decimal() == Decimal("0.001")
+    assert found["TotalAmount"].to_decimal() == Decimal("-0.003")
+    assert (found["kind"], found["CustomerID"]) == ("cancellation", None)
+    assert found["InvoiceDate"] == datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
+    assert (found["source"], found["row"], found["schema_version"]) == ("abcdef0123456789", 2, 1)
+    assert found["ingested_at"] < found["stored_at"]
+
+
+def test_what_the_validator_refuses_is_handed_back_and_the_rest_is_stored(
+    mongo: tuple[Any, MongoStore, Settings],
+) -> None:
+    database, store, _ = mongo
+    odd = msgspec.structs.replace(transaction(3), StockCode=7)
+    [refusal] = store.insert([transaction(2), odd, transaction(4), transaction(2)])
+    assert refusal.transaction is odd
+    assert refusal.detail == "MongoDB's validator refused StockCode"
+    assert database.transactions.count_documents({}) == 2
+
+
+def test_a_marked_day_is_rebuilt_from_what_is_stored_and_its_mark_cleared(
+    mongo: tuple[Any, MongoStore, Settings],
+) -> None:
+    database, store, settings = mongo
+    summaries = MongoSummaries(database.client, settings.mongo_database)
+    store.insert([transaction(2), transaction(3, Quantity=1), transaction(4, CustomerID=None)])
+    store.mark({DAY})
+    while summaries.pending():
+        summaries.rebuild_next()
+    [orders] = database.rollup_orders_daily.find()
+    [products] = database.rollup_products_daily.find()
+    assert orders["_id"] == DAY and orders["lines"] == 3
+    assert sorted((entry["CustomerID"] or "", entry["units"]) for entry in orders["entries"]) == [
+        ("", 6),
+        ("17850", 7),
+    ]
+    [entry] = products["entries"]
+    assert (entry["lines"], entry["units"], entry["amount"].to_decimal()) == (
+        3,
+        13,
+        Decimal("33.15"),
+    )
+
+
+def test_a_day_marked_again_during_its_rebuild_stays_marked(
+    mongo: tuple[Any, MongoStore, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, store, settings = mongo
+    summaries = MongoSummaries(database.client, settings.mongo_database)
+    store.insert([transaction(2)])
+    store.mark({DAY})
+    release = summaries._release
+
+    def late_row(mark: dict[str, Any]) -> None:
+        store.insert([transaction(3)])
+        store.mark({DAY})
+        release(mark)
+
+    monkeypatch.setattr(summaries, "_release", late_row)
+    while not summaries.rebuild_next():
+        pass
+    assert database.rollup_orders_daily.find_one()["lines"] == 1
+    assert summaries.pending() == 1
+    monkeypatch.setattr(summaries, "_release", release)
+    while summaries.pending():
+        summaries.rebuild_next()
+    assert database.rollup_orders_daily.find_one()["lines"] == 2
+
+
+def test_a_rebuild_that_saw_less_never_replaces_one_that_saw_more(
+    mongo: tuple[Any, MongoStore, Settings],
+) -> None:
+    from retail_pipeline.adapters.mongo_rollups import rebuild_pipeline
+    from retail_pipeline.adapters.mongo_schema import ORDERS_ROLLUP
+
+    database, store, _ = mongo
+    store.insert([transaction(2)])
+    database[ORDERS_ROLLUP].insert_one({"_id": DAY, "lines": 2, "entries": []})
+    database.transactions.aggregate(rebuild_pipeline(DAY, ORDERS_ROLLUP))
+    assert database[ORDERS_ROLLUP].find_one()["lines"] == 2
+
+
+def test_a_user_without_rights_gets_a_permanent_error(
+    mongo: tuple[Any, MongoStore, Settings],
+) -> None:
+    _, _, settings = mongo
+    with connect(settings.mongo("reader"), name="tests") as client:
+        with pytest.raises(PermanentError, match="lacks the rights"):
+            MongoStore(client, settings.mongo_database).insert([transaction(2)])
+
+
+def test_a_server_that_is_away_is_a_transient_error_with_its_address() -> None:
+    with connect("mongodb://127.0.0.1:1", name="tests", timeout_ms=200) as client:
+        with pytest.raises(TransientError, match="MongoDB at 127.0.0.1:1 is away"):
+            MongoStore(client, "retail_db").insert([transaction(2)])
