@@ -17,6 +17,7 @@ from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.report import Contents, Figures, ProductFigures, Selection, Status
+from retail_pipeline.errors import RetailError
 from retail_pipeline.settings import load_settings
 
 _STATUS_SECONDS = 2
@@ -56,10 +57,21 @@ def source_of_settings() -> Source:
     return Source(settings.mongo("reader"), settings.mongo_database)
 
 
-@st.cache_data(ttl=_STATUS_SECONDS, max_entries=_KEPT_ANSWERS, show_spinner=False)
 def status(source: Source) -> Status:
     """Return what the database holds; raises TransientError when it is away for 3 seconds."""
-    return _reports(source).status()
+    found = _status(source)
+    if isinstance(found, RetailError):
+        raise found
+    return found
+
+
+@st.cache_data(ttl=_STATUS_SECONDS, max_entries=_KEPT_ANSWERS, show_spinner=False)
+def _status(source: Source) -> Status | RetailError:
+    # A failure is kept too: a page, or ten viewers, then wait for an absent server once.
+    try:
+        return _reports(source).status()
+    except RetailError as error:
+        return error
 
 
 @st.cache_data(ttl=_KEPT_SECONDS, max_entries=_KEPT_ANSWERS, show_spinner=False)
