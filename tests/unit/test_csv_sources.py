@@ -187,6 +187,21 @@ def test_a_quoted_field_may_really_span_lines(tmp_path: Path) -> None:
     assert rows[0].fields[2] == 'WHITE\nHANGING, "BIG"\nHEART'
 
 
+def test_a_damaged_line_within_a_quoted_field_is_not_stored_with_marks_in_place_of_bytes(
+    tmp_path: Path,
+) -> None:
+    spanning = ROW.replace("WHITE HANGING HEART", '"CAFÉ\nCAF@ HEART"') + ROW.replace("W", "É") * 3
+    content = (HEADER + spanning).encode().replace(b"@", b"\xe9")
+    rows = list(inspect_csv(write(tmp_path, content)).rows())
+    assert [row.problem[0] if row.problem else None for row in rows] == [
+        Reason.UNCLOSED_QUOTE,
+        Reason.CONTROL_BYTE,
+        None,
+        None,
+        None,
+    ]
+
+
 def test_text_after_a_closing_quote_is_malformed(tmp_path: Path) -> None:
     row = next(inspect_csv(write(tmp_path, HEADER + ROW.replace("WHITE", '"WHITE"x'))).rows())
     # The quote stands at the start of the field, so what follows it must be a comma.

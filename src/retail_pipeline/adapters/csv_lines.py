@@ -108,7 +108,10 @@ def _joined_row(lines: LineReader, number: int, text: str, dialect: Dialect) -> 
     taken: list[bytes] = []
     while len(taken) < _MOST_LINES_PER_ROW and (line := lines.next()) is not None:
         taken.append(line)
-        more = line.decode(dialect.encoding, "replace")
+        try:
+            more = line.decode(dialect.encoding)
+        except UnicodeDecodeError:
+            break
         text = f"{text}\n{more}"
         if len(text) > LONGEST_LINE or _is_whole_row(more, dialect):
             break
