@@ -15,9 +15,9 @@ TEXT
 }
 
 readonly zookeeper=${KAFKA_ZOOKEEPER_CONNECT:-zookeeper:2181}
-readonly volume=${KAFKA_LOG_DIRS:-/var/lib/kafka/data}
+readonly volume=/var/lib/kafka/data
 readonly broker=${KAFKA_BROKER_ID:-1}
-readonly jars=${KAFKA_JARS:-/usr/share/java/kafka}
+readonly jars=/usr/share/java/kafka
 
 say() { printf 'kafka-volume: %s\n' "$*" >&2; }
 
@@ -44,8 +44,11 @@ volume_cluster() {  # the cluster id that the volume holds, or nothing
 }
 
 topic_folders() {  # the folders of the volume that hold records, Kafka's own topics left out
-  find "$volume" -mindepth 1 -maxdepth 1 -type d -regextype posix-extended \
-    -regex '.*-[0-9]+' ! -name '__*' -printf '%f\n'
+  local folder
+  for folder in "$volume"/*/; do
+    folder=$(basename "$folder")
+    if [[ "$folder" != __* && "$folder" =~ -[0-9]+$ ]]; then echo "$folder"; fi
+  done
 }
 
 children() { zk ls "$1" | sed -n 's/^\[\(.*\)\]$/\1/p'; }
@@ -129,8 +132,7 @@ adopt_records() {
     say 'ZooKeeper would not take the first producer id; nothing was changed in the volume'
     exit 1
   fi
-  find "$volume" -mindepth 2 -maxdepth 2 \
-    \( -name partition.metadata -o -name leader-epoch-checkpoint \) -delete
+  rm -f "$volume"/*/partition.metadata "$volume"/*/leader-epoch-checkpoint
   rm -f "$volume/meta.properties"
   say "the records in Kafka's volume are kept, and belong to ZooKeeper's cluster from now on"
 }

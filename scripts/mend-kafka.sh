@@ -50,7 +50,7 @@ main() {
   say 'comparing the volumes'
   in_broker_container mend
   say 'starting Kafka, and making its topics'
-  docker compose up --detach --wait kafka mongodb
+  docker compose up --detach --wait kafka
   make_topics
   say 'starting the rest'
   docker compose up --detach --wait

@@ -180,6 +180,24 @@ test_a_heartbeat_that_stops_makes_the_processor_unhealthy() {
   fi
 }
 
+test_staging_refuses_the_development_passwords() {
+  local answer
+  if answer=$(RETAIL_ENV=staging compose run --rm --no-deps -T users 2>&1); then
+    fail 'staging takes the development passwords'
+  fi
+  [[ "$answer" == *MONGO_ROOT_PASSWORD*MONGO_MONITOR_PASSWORD* ]] || fail "it only says: $answer"
+  if RETAIL_ENV=staging compose run --rm --no-deps -T dashboard retail setup 2>/dev/null; then
+    fail 'a program starts in staging with a development password'
+  fi
+}
+
+test_a_new_password_is_taken_over() {
+  export MONGO_WRITER_PASSWORD=of-my-own
+  up
+  drop_file new-password.csv 2
+  all_arrived
+}
+
 test_three_processors_share_the_work() {
   up --no-recreate --scale processor=3
   drop_file shared.csv 9
