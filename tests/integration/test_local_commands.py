@@ -184,7 +184,7 @@ def test_a_file_that_is_no_source_fails_the_wait_with_the_reason(running: Local)
 
 def test_whatever_was_killed_is_back_after_the_next_up(running: Local) -> None:
     before = running.stored()
-    running.kill("mongodb", "processor")
+    running.kill("zookeeper", "mongodb", "processor")
     assert running.run("status")[0] == 1
     running.good("up", "--detach", "--no-dashboard", "--no-stream")
     assert running.parts()["processor"]["ok"] and running.stored() == before

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 from pymongo.errors import OperationFailure
 
 from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.errors import PermanentError
+from retail_pipeline.local.state import new_state
+from retail_pipeline.local.users import secure
 from retail_pipeline.settings import Role, Settings
+from tests.conftest import RunningStack
 
 
 def _may(settings: Settings, role: Role, verb: str, collection: str) -> bool:
@@ -44,3 +50,25 @@ def test_each_user_may_do_its_own_work_and_nothing_else(
 ) -> None:
     verbs = ("find", "insert", "update", "remove", "index", "list", "drop")
     assert {verb for verb in verbs if _may(fresh, role, verb, collection)} == allowed
+
+
+def test_making_the_users_again_leaves_them_as_they_are(
+    stack: RunningStack, fresh: Settings
+) -> None:
+    secure(stack.stack.state, fresh.mongo_database)
+    assert _may(fresh, "writer", "insert", "transactions")
+    assert not _may(fresh, "writer", "remove", "transactions")
+
+
+def test_nobody_comes_in_without_a_password(fresh: Settings) -> None:
+    address = fresh.mongo("reader").split("@")[1].split("/")[0]
+    with connect(f"mongodb://{address}", name="tests") as client:
+        with pytest.raises(OperationFailure, match="requires authentication"):
+            client[fresh.mongo_database]["transactions"].find_one()
+
+
+def test_lost_passwords_are_reported_and_open_no_door(stack: RunningStack, fresh: Settings) -> None:
+    other = deepcopy(stack.stack.state)
+    other.passwords = new_state().passwords
+    with pytest.raises(PermanentError, match="another stack.json"):
+        secure(other, fresh.mongo_database)

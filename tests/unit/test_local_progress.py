@@ -282,8 +282,9 @@ def test_a_dashboard_that_does_not_come_up_is_reported_with_its_log(
 ) -> None:
     code = "import sys; sys.exit('no streamlit here')"
     mocker.patch.object(services, "_command", return_value=[sys.executable, "-c", code])
+    services.start_dashboard(stack)
     with pytest.raises(PermanentError, match="no streamlit here"):
-        services.start_dashboard(stack)
+        services.await_dashboard(stack)
 
 
 def test_a_failed_step_is_reported_with_its_log(stack: Stack, mocker: MockerFixture) -> None:
@@ -291,3 +292,13 @@ def test_a_failed_step_is_reported_with_its_log(stack: Stack, mocker: MockerFixt
     mocker.patch.object(services, "_command", return_value=[sys.executable, "-c", code])
     with pytest.raises(PermanentError, match="`retail setup` has failed(.|\n)*not authorised"):
         services.set_up(stack)
+
+
+def test_the_sample_is_made_once(stack: Stack, mocker: MockerFixture) -> None:
+    mocker.patch.object(services, "SAMPLE_ROWS", 20)
+    path = Path(services.sample(stack))
+    made = path.read_bytes()
+    path.write_bytes(made + b"mine\n")
+    assert services.sample(stack) == str(path)
+    assert path.read_bytes() == made + b"mine\n"
+    assert [file.name for file in path.parent.glob("sample*")] == ["sample.csv"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retail_pipeline.errors import PermanentError, UsageError
-from retail_pipeline.local.environment import process_env
+from retail_pipeline.local.environment import process_env, stack_env
 from retail_pipeline.local.stack import Stack
 
 SAMPLE_ROWS, SAMPLE_SEED = 50_000, 7
@@ -48,22 +48,26 @@ def start_producer(stack: Stack, paths: Sequence[str]) -> None:
     stack.spawn("producer", command, process_env(stack))
 
 
-def start_dashboard(stack: Stack) -> str:
-    """Start the dashboard, wait until it answers, and return its address.
+def start_dashboard(stack: Stack) -> None:
+    """Start the dashboard, which takes some seconds to come up."""
+    stack.say("Starting the dashboard ...")
+    arguments = ["dashboard", "--port", str(stack.state.ports["dashboard"])]
+    stack.spawn("dashboard", _command(stack, "dashboard", arguments), process_env(stack))
+
+
+def await_dashboard(stack: Stack) -> str:
+    """Wait until the dashboard answers, and return its address.
 
     Raises:
         PermanentError: it doesn't come up.
     """
-    stack.say("Starting the dashboard ...")
-    env = process_env(stack)
-    arguments = ["dashboard", "--port", str(stack.state.ports["dashboard"])]
-    stack.spawn("dashboard", _command(stack, "dashboard", arguments), env)
+    url = stack_env(stack)["DASHBOARD_URL"]
     deadline = time.monotonic() + _DASHBOARD_LIMIT
-    while not dashboard_answers(env["DASHBOARD_URL"]):
+    while not dashboard_answers(url):
         if not stack.alive("dashboard") or time.monotonic() > deadline:
             raise PermanentError(f"the dashboard doesn't come up; {stack.end_of_log('dashboard')}")
         time.sleep(0.3)
-    return env["DASHBOARD_URL"]
+    return url
 
 
 def dashboard_answers(url: str) -> bool:

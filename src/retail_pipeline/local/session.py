@@ -83,15 +83,12 @@ def _start(stack: Stack, wishes: Wishes, data: list[str], was_running: bool) -> 
         stack.stop(["producer", "processor", "dashboard"])
     if not stack.alive("processor"):
         services.start_processor(stack)
-    url = _dashboard(stack, wishes)
+    shown = stack.alive("dashboard")
+    if wishes.dashboard and not shown:
+        services.start_dashboard(stack)
     streams = _stream(stack, wishes, data, was_running)
+    url = services.await_dashboard(stack) if wishes.dashboard or shown else None
     return Outcome(was_running, url, streams)
-
-
-def _dashboard(stack: Stack, wishes: Wishes) -> str | None:
-    if stack.alive("dashboard"):
-        return stack_env(stack)["DASHBOARD_URL"]
-    return services.start_dashboard(stack) if wishes.dashboard else None
 
 
 def _stream(stack: Stack, wishes: Wishes, data: list[str], was_running: bool) -> bool:
