@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pymongo.database import Database
+
 from retail_pipeline.adapters.kafka_topics import ensure_topics
-from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_client import Document, connect
 from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, ensure_schema
 from retail_pipeline.local.environment import process_env, settings_of
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.stack import Stack
 from retail_pipeline.local.users import role_uris, root_uri, secure
-from retail_pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,12 @@ class Place:
     """Where one run works: its environment, and how to see what it has stored."""
 
     env: dict[str, str]
-    settings: Settings
-    root: str
+    database: Database[Document]
     folder: Path
 
     def count(self, collection: str) -> int:
         """Return how many documents a collection has."""
-        with connect(self.root, name="bench") as client:
-            return client[self.settings.mongo_database][collection].estimated_document_count()
+        return self.database[collection].estimated_document_count()
 
     def pending(self) -> int:
         """Return how many days are not summarised yet."""
@@ -38,8 +37,7 @@ class Place:
 
     def forget(self) -> None:
         """Delete what the run stored."""
-        with connect(self.root, name="bench") as client:
-            client.drop_database(self.settings.mongo_database)
+        self.database.client.drop_database(self.database.name)
 
 
 @contextmanager
@@ -71,8 +69,8 @@ def place(stack: Stack, folder: Path) -> Place:
         "HEARTBEAT_FILE": str(own / "heartbeat"),
         "LOG_LEVEL": "INFO",
     }
-    settings = settings_of(env)
-    ensure_topics(settings)
-    with connect(root_uri(stack.state), name="bench") as client:
-        ensure_schema(client[name])
-    return Place(env, settings, root_uri(stack.state), own)
+    ensure_topics(settings_of(env))
+    # One connection for the whole run: to look costs nothing then.
+    database = connect(root_uri(stack.state), name="bench")[name]
+    ensure_schema(database)
+    return Place(env, database, own)

@@ -72,6 +72,7 @@ def world() -> World:
 def test_transactions_are_stored_their_days_marked_and_then_committed(world: World) -> None:
     world.consumer.add(TX, transaction(2), transaction(3))
     assert world.processor.step() == 2
+    world.processor.finish()
     assert sorted(world.store.transactions) == [
         "abcdef0123456789:000000002",
         "abcdef0123456789:000000003",
@@ -198,6 +199,29 @@ def test_a_transient_error_is_tried_again(world: World) -> None:
     assert world.publisher.closed and world.connections > 1
 
 
+def test_the_next_batch_is_fetched_while_one_is_written(world: World) -> None:
+    world.consumer.batch_rows = 1
+    world.consumer.add(TX, transaction(2), transaction(3))
+    written = Event()
+    insert = world.store.insert
+
+    def slow(rows: Any) -> Any:
+        assert written.wait(10), "the next batch was not fetched meanwhile"
+        return insert(rows)
+
+    world.store.insert = slow  # type: ignore[method-assign]  # holds the writer up
+    poll = world.consumer.poll
+
+    def watched() -> Any:
+        if world.consumer.position:
+            written.set()
+        return poll()
+
+    world.consumer.poll = watched  # type: ignore[method-assign]  # sees the second call
+    world.settle()
+    assert world.consumer.committed == {(TX, 0): 2}
+
+
 def test_a_stop_ends_the_retries(world: World) -> None:
     stop = Event()
     stop.set()
@@ -205,7 +229,7 @@ def test_a_stop_ends_the_retries(world: World) -> None:
     world.faults.plan("insert", TransientError("away"))
     world.consumer.add(TX, transaction(2))
     with pytest.raises(TransientError):
-        world.processor.step()
+        world.settle()
     assert world.consumer.committed == {}
 
 

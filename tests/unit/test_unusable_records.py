@@ -64,6 +64,9 @@ class FakeLetters(DeadLetters):
         """Keep."""
         self.sent += rejections
 
+    def close(self) -> None:
+        """There is no connection."""
+
 
 class FakeStore:
     """Counts what would be stored."""
@@ -98,7 +101,10 @@ def processed(value: bytes | None) -> tuple[int, list[Rejection]]:
     """Process a record with ``value``; return how many rows were stored, and the rejected."""
     consumer, store, letters = FakeConsumer(value), FakeStore(), FakeLetters()
     once = Retrying(stop=stop_after_attempt(1))
-    Processor(consumer, store, letters, TOPICS, once).step()
+    processor = Processor(consumer, store, letters, TOPICS, once)
+    processor.step()
+    processor.finish()
+    processor.close()
     assert consumer.committed == 1
     return store.stored, letters.sent
 
@@ -178,6 +184,9 @@ def test_no_record_of_the_small_topics_stops_the_processor(
     consumer, store, letters = FakeConsumer(None), FakeStore(), FakeLetters()
     consumer.record = Record(msgspec.json.encode({**good, field: value}), topic)
     once = Retrying(stop=stop_after_attempt(1))
-    Processor(consumer, store, letters, TOPICS, once).step()
+    processor = Processor(consumer, store, letters, TOPICS, once)
+    processor.step()
+    processor.finish()
+    processor.close()
     assert len(store.quarantined) + len(store.recorded) == 1
     assert letters.sent == [], "a broken record never goes round in circles"

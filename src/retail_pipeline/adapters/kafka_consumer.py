@@ -65,11 +65,15 @@ class GroupConsumer:
         return batch
 
     def commit(self, batch: Batch) -> None:
-        """Commit the offsets after ``batch``."""
+        """Commit the offsets after ``batch`` in the partitions that are still this member's."""
+        mine = self._consumer.assignment()
         offsets = {
-            TopicPartition(topic, partition): OffsetAndMetadata(offset, "", -1)
+            place: OffsetAndMetadata(offset, "", -1)
             for (topic, partition), offset in batch.next_offsets.items()
+            if (place := TopicPartition(topic, partition)) in mine
         }
+        if not offsets:
+            return
         with translated(self._servers):
             try:
                 self._consumer.commit(offsets, timeout_ms=30_000)

@@ -58,6 +58,7 @@ class ProcessorRun:
         try:
             while not self.stop.is_set() and not self._cycle(processor):
                 pass
+            processor.finish()
         except TransientError:
             # A stop while a server is away: the batch in hand is not committed, and comes again.
             if not self.stop.is_set():
@@ -65,7 +66,7 @@ class ProcessorRun:
         finally:
             self.stop.set()
             summariser.join(timeout=5)
-            processor.dead_letters.close()
+            processor.close()
             consumer.close()
             self._client.close()
             log.info("stopped; %s", _said(processor))

@@ -7,6 +7,7 @@ often), so a crash between any two of them costs a repetition and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -71,7 +72,11 @@ class Counts:
 
 @dataclass
 class Processor:
-    """Takes one batch at a time through: insert, dead-letter, quarantine, mark, commit."""
+    """Takes one batch at a time through: insert, dead-letter, quarantine, mark, commit.
+
+    A thread writes a batch while the next one is fetched. A rebalance may take partitions of the
+    batch in hand away meanwhile: whoever has them now finds those rows stored.
+    """
 
     consumer: Consumer
     store: Store
@@ -80,16 +85,40 @@ class Processor:
     retry: Retrying
     counts: Counts = field(default_factory=Counts)
 
+    def __post_init__(self) -> None:
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self._in_hand: tuple[Batch, Future[None]] | None = None
+
     def step(self) -> int:
-        """Process one batch; return how many records it had.
+        """Fetch one batch, finish the one before; return how many records were fetched.
 
         Raises:
             TransientError: a server is away, and the time for retries is over.
             PermanentError: a server refuses.
         """
         batch = self.retry(self.consumer.poll)
-        if not batch:
-            return 0
+        self.finish()
+        if batch:
+            self._in_hand = batch, self._writer.submit(self._write, batch)
+        return len(batch)
+
+    def finish(self) -> None:
+        """Wait until the batch in hand is written, and commit its offsets.
+
+        Raises:
+            TransientError, PermanentError: as :meth:`step`; the offsets are not committed.
+        """
+        if self._in_hand:
+            (batch, written), self._in_hand = self._in_hand, None
+            written.result()
+            self.retry(self.consumer.commit, batch)
+
+    def close(self) -> None:
+        """End the thread and the connection for dead letters."""
+        self._writer.shutdown()
+        self.dead_letters.close()
+
+    def _write(self, batch: Batch) -> None:
         transactions, rejections = _decode(batch.messages[self.topics.transactions], _TRANSACTION)
         refused = self.retry(self.store.insert, transactions)
         rejections += [_refused(refusal) for refusal in refused]
@@ -97,11 +126,9 @@ class Processor:
             self.retry(self.dead_letters.send, rejections)
         self._quarantine(batch)
         self.retry(self.store.mark, touched_days(transactions))
-        self.retry(self.consumer.commit, batch)
         self.counts.stored += len(transactions) - len(refused)
         self.counts.dead_lettered += len(rejections)
         self.counts.batches += 1
-        return len(batch)
 
     def _quarantine(self, batch: Batch) -> None:
         """Bring what the other two topics carry to MongoDB."""
