@@ -117,10 +117,11 @@ class MongoReports:
         }
         best: Pipeline = [{"$group": group}, {"$sort": {"net": -1, "_id": 1}}, {"$limit": limit}]
         rows = self._aggregate(PRODUCTS_ROLLUP, [*_selected(selection), *best])
+        names = self._names([row["_id"] for row in rows])
         return [
             ProductFigures(
                 code=row["_id"],
-                name=self._name(row["_id"]),
+                name=names.get(row["_id"]),
                 net=_money(row["net"]),
                 units=row["units"],
             )
@@ -169,14 +170,15 @@ class MongoReports:
         ]
         return {"$or": spans, "Country": {"$in": list(selection.countries)}}
 
-    def _name(self, code: str) -> str | None:
-        with translated(self._client), pymongo.timeout(_QUERY_SECONDS):
-            found = self._database[TRANSACTIONS].find_one(
-                {"StockCode": code, "kind": "sale", "Description": {"$type": "string"}},
-                {"Description": 1},
-                sort=[("InvoiceDate", DESCENDING)],
-            )
-        return str(found["Description"]) if found else None
+    def _names(self, codes: list[str]) -> dict[str, str]:
+        """Return each product's description on the last day that it was sold on."""
+        names: dict[str, str] = {}
+        for days in _DAYS_LOOKED_BACK:
+            wanted = [code for code in codes if code not in names]
+            if wanted:
+                rows = self._aggregate(PRODUCTS_ROLLUP, _names_pipeline(wanted, days))
+                names |= {row["_id"]: row["last"]["name"] for row in rows}
+        return names
 
     def _aggregate(self, collection: str, pipeline: Pipeline) -> list[Document]:
         with translated(self._client), pymongo.timeout(_QUERY_SECONDS):
@@ -194,6 +196,28 @@ _SPAN: Pipeline = [
         }
     }
 ]
+
+
+# What sells well was sold lately; only what is not found there is looked for in all days.
+_DAYS_LOOKED_BACK = (30, 1_000_000)
+
+
+def _names_pipeline(codes: list[str], days: int) -> Pipeline:
+    sold = {
+        "$and": [
+            {"$in": ["$$entry.StockCode", codes]},
+            {"$eq": ["$$entry.kind", "sale"]},
+            {"$gt": ["$$entry.Description", None]},
+        ]
+    }
+    last = {"day": "$_id", "name": "$sold.Description"}
+    return [
+        {"$sort": {"_id": -1}},
+        {"$limit": days},
+        {"$project": {"sold": {"$filter": {"input": "$entries", "as": "entry", "cond": sold}}}},
+        {"$unwind": "$sold"},
+        {"$group": {"_id": "$sold.StockCode", "last": {"$max": last}}},
+    ]
 
 
 def figures_pipeline(selection: Selection, key: Any) -> Pipeline:

@@ -1,4 +1,4 @@
-"""Rollups: one document a UTC day, rebuilt whole, inside MongoDB, from that day's transactions.
+"""Rollups: one document a UTC day, aggregated by MongoDB from that day's stored transactions.
 
 A day that rows came in for carries a mark in ``dirty_buckets`` (see ``MongoStore.mark``): a token,
 new with each mark. A rebuild claims the day, aggregates it, and removes the mark only if the token
@@ -11,7 +11,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, MongoClient, ReturnDocument
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
@@ -27,7 +31,7 @@ _LONGEST_WAIT_MS = 3_000
 # A claim that runs out only means that two rebuild the same day, which does no harm.
 _CLAIM_MS = 10_000
 
-_FIGURES = {
+_FIGURES: dict[str, Any] = {
     "lines": {"$sum": 1},
     "units": {"$sum": "$Quantity"},
     "amount": {"$sum": "$TotalAmount"},
@@ -43,6 +47,11 @@ KEYS: dict[str, dict[str, Any]] = {
     },
     PRODUCTS_ROLLUP: {"StockCode": "$StockCode", "Country": "$Country", "kind": "$kind"},
 }
+# Of several descriptions in a day, always the same one is taken.
+_MORE: dict[str, dict[str, Any]] = {
+    ORDERS_ROLLUP: {},
+    PRODUCTS_ROLLUP: {"Description": {"$max": "$Description"}},
+}
 
 
 class MongoSummaries:
@@ -51,6 +60,10 @@ class MongoSummaries:
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
         self._database = client[database]
+        # A rollup passes through here as MongoDB wrote it, never unpacked.
+        self._packed: Database[Any] = client.get_database(
+            database, codec_options=CodecOptions(document_class=RawBSONDocument)
+        )
 
     def rebuild_next(self) -> bool:
         """Claim one marked day, rebuild its rollups and clear its mark."""
@@ -59,9 +72,18 @@ class MongoSummaries:
             if mark is None:
                 return False
             for rollup in KEYS:
-                self._database[TRANSACTIONS].aggregate(rebuild_pipeline(mark["_id"], rollup))
+                self._rebuild(mark["_id"], rollup)
             self._release(mark)
             return True
+
+    def _rebuild(self, day: datetime, rollup: str) -> None:
+        """Aggregate ``day`` and replace its document, unless that was made of more rows."""
+        for made in self._packed[TRANSACTIONS].aggregate(rebuild_pipeline(day, rollup)):
+            older = {"_id": day, "lines": {"$lte": made["lines"]}}
+            try:
+                self._packed[rollup].replace_one(older, made, upsert=True)
+            except DuplicateKeyError:  # there is one, and it is not older
+                pass
 
     def pending(self) -> int:
         """Return how many days are out of date, those that someone is rebuilding included."""
@@ -91,14 +113,15 @@ class MongoSummaries:
 
 
 def rebuild_pipeline(day: datetime, rollup: str) -> list[dict[str, Any]]:
-    """Return the aggregation that rebuilds ``rollup`` for the UTC ``day`` from transactions."""
-    key = KEYS[rollup]
-    entry = {name: f"$_id.{name}" for name in key} | {name: f"${name}" for name in _FIGURES}
-    newer = {"$cond": [{"$gte": ["$$new.lines", "$lines"]}, "$$new", "$$ROOT"]}
+    """Return the aggregation that makes the document of ``rollup`` for the UTC ``day``.
+
+    It writes nothing itself: followed by $merge, MongoDB runs it on its slower engine.
+    """
+    key, figures = KEYS[rollup], _FIGURES | _MORE[rollup]
+    entry = {name: f"$_id.{name}" for name in key} | {name: f"${name}" for name in figures}
     return [
         {"$match": {"InvoiceDate": {"$gte": day, "$lt": day + timedelta(days=1)}}},
-        {"$group": {"_id": key, **_FIGURES}},
+        {"$group": {"_id": key, **figures}},
         {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": entry}}},
         {"$set": {"rebuilt_at": "$$NOW"}},
-        {"$merge": {"into": rollup, "whenMatched": [{"$replaceWith": newer}]}},
     ]

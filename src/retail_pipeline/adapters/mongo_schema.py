@@ -21,8 +21,6 @@ INDEXES: dict[str, list[IndexModel]] = {
     TRANSACTIONS: [
         # The rebuild of a day, and the latest transactions.
         IndexModel([("InvoiceDate", DESCENDING)], name="by_date"),
-        # A product's latest description and its own history.
-        IndexModel([("StockCode", ASCENDING), ("InvoiceDate", DESCENDING)], name="by_product"),
     ],
     QUARANTINE: [
         IndexModel([("reason", ASCENDING), ("rejected_at", DESCENDING)], name="by_reason")
