@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.measure import Measured, Usage, watch
+from bench.measure import Arrival, Measured, Usage, watch
 from bench.stage import Place, place, servers
 from retail_pipeline.adapters.csv_source import inspect_csv
 from retail_pipeline.adapters.sample_file import write_sample
@@ -30,11 +30,14 @@ BARE, OURS = "bare loop", "pipeline"
 
 @dataclass(frozen=True)
 class Result:
-    """One run: rows/s, and for each process CPU microseconds per row and peak MB."""
+    """One run: rows/s, and for each process CPU microseconds per row and peak MB.
+
+    ``summarised`` is the rate (rows/s) up to the moment when the summaries are complete too.
+    """
 
     rate: float
     processes: dict[str, tuple[float, float]]
-    summarised_after_s: float = 0.0
+    summarised: float | None = None
 
 
 def _commands(who: str, data: Path, rows: int) -> tuple[list[str], list[str]]:
@@ -53,16 +56,12 @@ def produce_and_drain(who: str, where: Place, data: Path, rows: int) -> dict[str
     send, store = _commands(who, data, rows)
     usage = Measured(send, where.env, where.folder / "produce.log").wait()
     produced = Result(rows / usage.seconds, {"producer": _cost(usage, rows)})
-    stored, usage, late = _store(who, where, store, rows)
-    drained = Result(stored, {"processor": _cost(usage, rows)}, late)
-    return {"produce only": produced, "drain only": drained}
-
-
-def _store(who: str, where: Place, store: list[str], rows: int) -> tuple[float, Usage, float]:
-    process = Measured(store, where.env, where.folder / "process.log")
+    processor = Measured(store, where.env, where.folder / "process.log")
     arrival = watch(lambda: where.count(_collection(who)), rows)
-    usage, late = _end(who, where, process)
-    return arrival.rows / arrival.seconds, usage, late
+    usage, summarised = _end(who, where, processor, arrival)
+    costs = {"processor": _cost(usage, rows)}
+    drained = Result(arrival.rows / arrival.seconds, costs, summarised)
+    return {"produce only": produced, "drain only": drained}
 
 
 def end_to_end(who: str, where: Place, data: Path, rows: int) -> dict[str, Result]:
@@ -73,20 +72,22 @@ def end_to_end(who: str, where: Place, data: Path, rows: int) -> dict[str, Resul
     producer = Measured(send, where.env, where.folder / "produce.log")
     arrival = watch(lambda: where.count(_collection(who)), rows)
     sent = producer.wait()
-    usage, late = _end(who, where, processor)
+    usage, summarised = _end(who, where, processor, arrival)
     costs = {"producer": _cost(sent, rows), "processor": _cost(usage, rows)}
-    return {"end to end": Result(arrival.rows / arrival.seconds, costs, late)}
+    return {"end to end": Result(arrival.rows / arrival.seconds, costs, summarised)}
 
 
-def _end(who: str, where: Place, processor: Measured) -> tuple[Usage, float]:
+def _end(
+    who: str, where: Place, processor: Measured, arrival: Arrival
+) -> tuple[Usage, float | None]:
     """End a processor when its summaries are done; the bare loop has none, and ends by itself."""
     if who == BARE:
-        return processor.wait(), 0.0
+        return processor.wait(), None
     began = time.monotonic()
     while where.pending():
         time.sleep(0.05)
-    late = time.monotonic() - began
-    return processor.stop(), late
+    seconds = arrival.seconds + time.monotonic() - began
+    return processor.stop(), arrival.rows / seconds
 
 
 def _collection(who: str) -> str:
@@ -116,6 +117,7 @@ def report(rounds: list[dict[tuple[str, str], Result]], rows: int, console: Cons
         "who",
         "rows/s",
         "ratio",
+        "with summaries",
         "process",
         "CPU µs/row",
         "peak MB",
@@ -126,14 +128,14 @@ def report(rounds: list[dict[tuple[str, str], Result]], rows: int, console: Cons
         bare = median(results[phase, BARE].rate for results in rounds)
         rate = median(run.rate for run in runs)
         ratio = "" if who == BARE else f"{rate / bare:.2f}"
+        summarised = [run.summarised for run in runs if run.summarised]
+        whole = f"{median(summarised):,.0f}" if summarised else ""
         for index, process in enumerate(runs[0].processes):
             cpu = median(run.processes[process][0] for run in runs)
             peak = max(run.processes[process][1] for run in runs)
-            head = (phase, who, f"{rate:,.0f}", ratio) if index == 0 else ("", "", "", "")
+            head = (phase, who, f"{rate:,.0f}", ratio, whole) if index == 0 else ("",) * 5
             table.add_row(*head, process, f"{cpu:.1f}", f"{peak:.0f}")
     console.print(table)
-    late = [results[phase, OURS].summarised_after_s for results in rounds for phase, _ in results]
-    console.print(f"summaries complete at most {max(late):.1f} s after the last row was stored")
 
 
 def main(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_pipeline.adapters.mongo_store import as_document
+from retail_pipeline.adapters.mongo_store import as_documents
 from retail_pipeline.domain.contract import (
     CONTRACT,
     DATASET_FIELDS,
@@ -82,7 +82,7 @@ def test_the_fields_of_the_dataset_are_all_in_the_contract() -> None:
 
 
 def test_a_stored_document_has_the_fields_of_the_validator_and_no_other() -> None:
-    stored = as_document(TRANSACTION, TRANSACTION.ingested_at)
+    [stored] = as_documents([TRANSACTION], TRANSACTION.ingested_at)
     validator = CONTRACT.validator()["$jsonSchema"]
     assert set(stored) == set(validator["properties"]) == set(PROPERTIES) | set(ENRICHED)
     assert set(validator["required"]) == set(CONTRACT.schema["required"]) | set(ENRICHED)

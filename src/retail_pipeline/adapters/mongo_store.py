@@ -41,8 +41,7 @@ class MongoStore:
 
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
         """Insert, leave what is there already, and return what the validator refused."""
-        now = _naive(datetime.now(UTC))
-        documents = [as_document(transaction, now) for transaction in transactions]
+        documents = as_documents(transactions, datetime.now(UTC))
         refused = self._insert(self._database[TRANSACTIONS], documents)
         return [Refusal(transactions[index], detail) for index, detail in refused]
 
@@ -98,8 +97,36 @@ class MongoStore:
         return refused
 
 
-def as_document(transaction: Transaction, stored_at: datetime) -> Document:
-    """Return the enriched document of a transaction, ready to insert."""
+def as_documents(transactions: Iterable[Transaction], stored_at: datetime) -> list[Document]:
+    """Return the enriched documents of transactions, ready to insert."""
+    naive, stored = _Naive(), _Naive()(stored_at)
+    ingested = _Naive()
+    return [
+        _as_document(item, naive(item.InvoiceDate), ingested(item.ingested_at), stored)
+        for item in transactions
+    ]
+
+
+class _Naive:
+    """Turns moments into UTC without saying so, which the driver encodes much faster.
+
+    It remembers the last one: an invoice's lines follow each other.
+    """
+
+    def __init__(self) -> None:
+        self._moment: datetime | None = None
+        self._naive = datetime.min
+
+    def __call__(self, moment: datetime) -> datetime:
+        if moment != self._moment:
+            self._moment = moment
+            self._naive = moment.astimezone(UTC).replace(tzinfo=None)
+        return self._naive
+
+
+def _as_document(
+    transaction: Transaction, invoiced: datetime, ingested: datetime, stored: datetime
+) -> Document:
     quantity, invoice = transaction.Quantity, transaction.InvoiceNo
     price, amount, total = _money(quantity, transaction.UnitPrice)
     return {
@@ -108,7 +135,7 @@ def as_document(transaction: Transaction, stored_at: datetime) -> Document:
         "StockCode": transaction.StockCode,
         "Description": transaction.Description,
         "Quantity": quantity,
-        "InvoiceDate": _naive(transaction.InvoiceDate),
+        "InvoiceDate": invoiced,
         "UnitPrice": price,
         "CustomerID": transaction.CustomerID,
         "Country": transaction.Country,
@@ -117,14 +144,9 @@ def as_document(transaction: Transaction, stored_at: datetime) -> Document:
         "source": transaction.source,
         "row": transaction.row,
         "schema_version": transaction.schema_version,
-        "ingested_at": _naive(transaction.ingested_at),
-        "stored_at": stored_at,
+        "ingested_at": ingested,
+        "stored_at": stored,
     }
-
-
-def _naive(moment: datetime) -> datetime:
-    """Return a moment in UTC without saying so, which the driver encodes much faster."""
-    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=16_384)

@@ -6,10 +6,12 @@ often), so a crash between any two of them costs a repetition and nothing else.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TypeVar
 
 import msgspec
@@ -23,6 +25,7 @@ from retail_pipeline.flows.ports import Batch, Consumer, Message, Publisher, Ref
 
 # JSON may write a character as six: this much still fits into a record.
 _LONGEST_RAW = 128 * 1024
+_BATCHES_IN_HAND = 2
 Record = TypeVar("Record", Transaction, Rejection, Manifest)
 
 
@@ -41,17 +44,20 @@ class DeadLetters:
     def __init__(self, connect: Callable[[], Publisher]) -> None:
         self._connect = connect
         self._publisher: Publisher | None = None
+        # A barrier stands for what everybody queued: writers take turns.
+        self._turn = Lock()
 
     def send(self, rejections: Sequence[Rejection]) -> None:
         """Return when the dead-letter topic holds all ``rejections``."""
-        try:
-            self._publisher = self._publisher or self._connect()
-            for rejection in rejections:
-                self._publisher.reject(rejection)
-            self._publisher.barrier().wait()
-        except RetailError:
-            self.close()
-            raise
+        with self._turn:
+            try:
+                self._publisher = self._publisher or self._connect()
+                for rejection in rejections:
+                    self._publisher.reject(rejection)
+                self._publisher.barrier().wait()
+            except RetailError:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -69,13 +75,21 @@ class Counts:
     dead_lettered: int = 0
     batches: int = 0
 
+    def add(self, other: Counts) -> None:
+        """Count what ``other`` counted."""
+        self.stored += other.stored
+        self.quarantined += other.quarantined
+        self.dead_lettered += other.dead_lettered
+        self.batches += other.batches
+
 
 @dataclass
 class Processor:
-    """Takes one batch at a time through: insert, dead-letter, quarantine, mark, commit.
+    """Takes each batch through: insert, dead-letter, quarantine, mark, and in the end commit.
 
-    A thread writes a batch while the next one is fetched. A rebalance may take partitions of the
-    batch in hand away meanwhile: whoever has them now finds those rows stored.
+    Two batches are written while a third one is fetched, so that neither Python nor MongoDB
+    waits for the other; they are committed in the order in which they came. A rebalance may take
+    partitions of a batch in hand away meanwhile: whoever has them now finds those rows stored.
     """
 
     consumer: Consumer
@@ -86,61 +100,66 @@ class Processor:
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
-        self._in_hand: tuple[Batch, Future[None]] | None = None
+        self._writers = ThreadPoolExecutor(_BATCHES_IN_HAND, thread_name_prefix="writer")
+        self._in_hand: deque[tuple[Batch, Future[Counts]]] = deque()
 
     def step(self) -> int:
-        """Fetch one batch, finish the one before; return how many records were fetched.
+        """Fetch one batch, finish those that are written; return how many records were fetched.
 
         Raises:
             TransientError: a server is away, and the time for retries is over.
             PermanentError: a server refuses.
         """
         batch = self.retry(self.consumer.poll)
-        self.finish()
-        if batch:
-            self._in_hand = batch, self._writer.submit(self._write, batch)
+        if not batch:
+            self.finish()
+            return 0
+        self._in_hand.append((batch, self._writers.submit(self._write, batch)))
+        while len(self._in_hand) > _BATCHES_IN_HAND or self._in_hand and self._in_hand[0][1].done():
+            self._finish_oldest()
         return len(batch)
 
     def finish(self) -> None:
-        """Wait until the batch in hand is written, and commit its offsets.
+        """Wait until all batches in hand are written, and commit their offsets.
 
         Raises:
-            TransientError, PermanentError: as :meth:`step`; the offsets are not committed.
+            TransientError, PermanentError: as :meth:`step`; what is not written is not committed.
         """
-        if self._in_hand:
-            (batch, written), self._in_hand = self._in_hand, None
-            written.result()
-            self.retry(self.consumer.commit, batch)
+        while self._in_hand:
+            self._finish_oldest()
 
     def close(self) -> None:
-        """End the thread and the connection for dead letters."""
-        self._writer.shutdown()
+        """End the threads and the connection for dead letters."""
+        self._writers.shutdown(cancel_futures=True)
         self.dead_letters.close()
 
-    def _write(self, batch: Batch) -> None:
+    def _finish_oldest(self) -> None:
+        batch, written = self._in_hand.popleft()
+        self.counts.add(written.result())
+        self.retry(self.consumer.commit, batch)
+
+    def _write(self, batch: Batch) -> Counts:
         transactions, rejections = _decode(batch.messages[self.topics.transactions], _TRANSACTION)
         refused = self.retry(self.store.insert, transactions)
         rejections += [_refused(refusal) for refusal in refused]
         if rejections:
             self.retry(self.dead_letters.send, rejections)
-        self._quarantine(batch)
+        quarantined = self._quarantine(batch)
         self.retry(self.store.mark, touched_days(transactions))
-        self.counts.stored += len(transactions) - len(refused)
-        self.counts.dead_lettered += len(rejections)
-        self.counts.batches += 1
+        stored = len(transactions) - len(refused)
+        return Counts(stored, quarantined, len(rejections), batches=1)
 
-    def _quarantine(self, batch: Batch) -> None:
-        """Bring what the other two topics carry to MongoDB."""
+    def _quarantine(self, batch: Batch) -> int:
+        """Bring what the other two topics carry to MongoDB; return the rows quarantined."""
         dead, unreadable = _decode(batch.messages[self.topics.dead_letters], _REJECTION)
         manifests, worse = _decode(batch.messages[self.topics.manifests], _MANIFEST)
         # A broken record of these topics goes straight to quarantine: never round in circles.
         quarantined = dead + unreadable + worse
         if quarantined:
             self.retry(self.store.quarantine, quarantined)
-            self.counts.quarantined += len(quarantined)
         if manifests:
             self.retry(self.store.record, manifests)
+        return len(quarantined)
 
 
 _TRANSACTION = msgspec.json.Decoder(Transaction)
