@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test test-browser lint format docs bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ demo: .venv/.local ## Real servers, the sample (or DATA=path) streamed, the dash
 
 test: .venv/.dev ## Every test, on real ZooKeeper, Kafka and mongod; coverage of src/ is enforced
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-browser: .venv/.dev ## The dashboard in a real browser (chromium must be installed)
+	$(BIN)/python -m pytest tests/browser
 
 lint: .venv/.dev ## black, isort, flake8, mypy --strict, shellcheck
 	$(BIN)/black --check --quiet src tests bench scripts

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from retail_pipeline.domain.dates import DateOrder
-from retail_pipeline.errors import UsageError
+from retail_pipeline.errors import TransientError, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -85,7 +85,12 @@ def produce(
         again=again,
         give_up_after_s=give_up_after,
     )
-    if watch:
-        run.watch(watch, files or [], sample_if_empty)
-    else:
-        run.files(files or [], loop)
+    try:
+        if watch:
+            run.watch(watch, files or [], sample_if_empty)
+        else:
+            run.files(files or [], loop)
+    except TransientError:
+        # A stop while Kafka is still awaited.
+        if not stop.is_set():
+            raise

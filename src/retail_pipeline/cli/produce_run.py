@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 
@@ -89,12 +90,16 @@ class ProducerRun:
     give_up_after_s: float = 300.0
     totals: Totals = field(default_factory=Totals)
     _publisher: KafkaPublisher | None = None
-    _checkpoints: CheckpointFolder | None = None
+
+    @cached_property
+    def _checkpoints(self) -> CheckpointFolder:
+        """The checkpoints of the topic that is there now; the first look connects to Kafka."""
+        identity = retrying(self.stop, self.give_up_after_s)(topic_id, self.settings)
+        return CheckpointFolder(self.settings.state_dir, identity)
 
     def files(self, names: list[str], loop: bool) -> None:
         """Stream the files that ``names`` stand for, over and over if ``loop``."""
         sources = [source for path in find_files(names) for source in self._inspect(path)]
-        self._connect()
         number = 1
         try:
             while not self.stop.is_set():
@@ -113,7 +118,6 @@ class ProducerRun:
         if sample_if_empty and not waiting and not files:
             files = [self._sample()]
         sources = [source for path in files for source in self._inspect(path)]
-        self._connect()
         log.info("watching %s", folder)
         seen: dict[Path, tuple[int, int]] = {}
         done: dict[Path, tuple[int, int]] = {}
@@ -178,16 +182,11 @@ class ProducerRun:
             write_sample(path, SAMPLE_ROWS, SAMPLE_SEED)
         return path
 
-    def _connect(self) -> None:
-        retry = retrying(self.stop, self.give_up_after_s)
-        identity = retry(topic_id, self.settings)
-        self._checkpoints = CheckpointFolder(self.settings.state_dir, identity)
-
     def _produce(self, source: Source) -> None:
         """Stream one source; after a transient error, go on from its checkpoint."""
         if self.stop.is_set():
             return
-        checkpoints, facts = self._folder(), source.facts
+        checkpoints, facts = self._checkpoints, source.facts
         if self.again:
             checkpoints.forget(facts.source)
         before = checkpoints.load(facts.source)
@@ -215,19 +214,13 @@ class ProducerRun:
         try:
             if self._publisher is None:
                 self._publisher = KafkaPublisher(self.settings, "retail-producer")
-            run = Production(
-                source, self._publisher, self._folder(), self.pace, self.stop, tell
-            ).run()
+            production = Production(
+                source, self._publisher, self._checkpoints, self.pace, self.stop, tell
+            )
+            return production.run()
         except RetailError:
             self._close()
             raise
-        return run
-
-    def _folder(self) -> CheckpointFolder:
-        if self._checkpoints is None:
-            self._connect()
-        assert self._checkpoints is not None
-        return self._checkpoints
 
     def _beat(self) -> None:
         heartbeat = self.settings.state_dir / "producer.heartbeat"
