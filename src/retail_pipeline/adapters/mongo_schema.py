@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
@@ -22,9 +22,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         # The rebuild of a day, and the latest transactions.
         IndexModel([("InvoiceDate", DESCENDING)], name="by_date"),
     ],
-    QUARANTINE: [
-        IndexModel([("reason", ASCENDING), ("rejected_at", DESCENDING)], name="by_reason")
-    ],
+    QUARANTINE: [],
     MANIFESTS: [],
     DIRTY_BUCKETS: [],
     ORDERS_ROLLUP: [],

@@ -15,7 +15,7 @@ app = typer.Typer(
     help="Real-time retail analytics: nothing lost, nothing counted twice, exact to the penny.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
