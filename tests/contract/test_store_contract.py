@@ -223,3 +223,16 @@ def test_a_server_that_is_away_is_a_transient_error_with_its_address() -> None:
     with connect("mongodb://127.0.0.1:1", name="tests", timeout_ms=200) as client:
         with pytest.raises(TransientError, match="MongoDB at 127.0.0.1:1 is away"):
             MongoStore(client, "retail_db").insert([transaction(2)])
+
+
+def test_a_rebuild_walks_the_index_by_date(mongo: tuple[Any, MongoStore, Settings]) -> None:
+    from retail_pipeline.adapters.mongo_rollups import KEYS, rebuild_pipeline
+
+    database, store, settings = mongo
+    store.insert([transaction(2)])
+    with connect(settings.mongo("setup"), name="tests") as client:
+        for rollup in KEYS:
+            pipeline = rebuild_pipeline(DAY, rollup)
+            asked = {"aggregate": "transactions", "pipeline": pipeline, "cursor": {}}
+            plan = str(client[settings.mongo_database].command("explain", asked))
+            assert "'indexName': 'by_date'" in plan and "COLLSCAN" not in plan
