@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -39,6 +39,14 @@ class Starter:
         return self.log.read_text()
 
 
+def until(true: Callable[[], bool]) -> None:
+    """Return once it is ``true``: a signal takes its moment to do what it does."""
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Starter]:
     starter = Starter(tmp_path)
@@ -48,8 +56,9 @@ def start(tmp_path: Path) -> Iterator[Starter]:
 
 
 def test_a_started_process_is_alive_until_it_is_stopped(start: Starter) -> None:
-    process = start("import time; time.sleep(60)")
+    process = start("import time; print('up', flush=True); time.sleep(60)")
     assert processes.alive(process)
+    start.wait_for("up")
     assert processes.memory_mb(process) > 1
     assert processes.stop(process, grace=10)
     assert not processes.alive(process)
@@ -58,10 +67,7 @@ def test_a_started_process_is_alive_until_it_is_stopped(start: Starter) -> None:
 
 def test_a_process_that_ended_but_was_not_collected_is_not_alive(start: Starter) -> None:
     process = start("pass")
-    deadline = time.monotonic() + 10
-    while processes.alive(process) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not processes.alive(process)
+    until(lambda: not processes.alive(process))
 
 
 def test_another_process_with_the_same_id_is_left_alone(start: Starter) -> None:
@@ -83,7 +89,14 @@ def test_a_process_that_ignores_the_request_is_killed_with_all_that_it_started(
     child = int(start.wait_for("started").split()[2])
     assert not processes.stop(process, grace=0.2)
     assert not processes.alive(process)
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    until(lambda: not psutil.pid_exists(child) or _is_zombie(child))
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_no_process_at_all_is_not_alive_and_needs_no_stopping() -> None:
