@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         """Topic in which the producer says what it read of each source."""
         return f"{self.kafka_topic}.manifests"
 
+    @property
+    def topics(self) -> tuple[str, str, str]:
+        """Every topic of the pipeline: transactions, dead letters, manifests."""
+        return self.kafka_topic, self.dead_letter_topic, self.manifest_topic
+
 
 def load_settings() -> Settings:
     """Read the settings from the environment and from ``.env``.

@@ -52,7 +52,7 @@ def test_without_the_packages_for_the_local_stack_the_error_says_what_to_install
     def without_platformdirs(name: str, *rest: object) -> object:
         if name == "platformdirs":
             raise ImportError(name)
-        return real_import(name, *rest)  # type: ignore[arg-type]
+        return real_import(name, *rest)  # type: ignore[arg-type]  # handed on
 
     mocker.patch("builtins.__import__", without_platformdirs)
     with pytest.raises(UsageError, match="pip install -r requirements-local.txt"):

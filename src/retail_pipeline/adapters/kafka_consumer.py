@@ -31,10 +31,9 @@ class GroupConsumer:
 
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._servers = settings.kafka_bootstrap_servers
-        topics = [settings.kafka_topic, settings.dead_letter_topic, settings.manifest_topic]
         with translated(self._servers):
             self._consumer = KafkaConsumer(
-                *topics,
+                *settings.topics,
                 bootstrap_servers=self._servers.split(","),
                 client_id=client_id,
                 group_id=settings.kafka_group,

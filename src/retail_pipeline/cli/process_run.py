@@ -50,7 +50,7 @@ class ProcessorRun:
             consumer,
             MongoStore(self._client, settings.mongo_database),
             DeadLetters(lambda: KafkaPublisher(settings, self._name)),
-            Topics(settings.kafka_topic, settings.dead_letter_topic, settings.manifest_topic),
+            Topics(*settings.topics),
             self._retry,
         )
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)

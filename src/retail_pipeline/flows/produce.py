@@ -147,7 +147,6 @@ class Production:
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoints.save(self._facts.source, checkpoint)
         self._saved_at = self.clock()
-        self.progress(checkpoint)
 
     def _report(self, checkpoint: Checkpoint) -> None:
         now = datetime.now(UTC)

@@ -66,8 +66,7 @@ class Gauge:
         try:
             if self._admin is None:
                 self._admin = kafka_admin(settings.kafka_bootstrap_servers)
-            topics = (settings.kafka_topic, settings.dead_letter_topic, settings.manifest_topic)
-            sent, left = _sent_and_left(self._admin, topics, settings.kafka_group)
+            sent, left = _sent_and_left(self._admin, settings.topics, settings.kafka_group)
         except KafkaError as error:
             self._drop_admin()
             raise TransientError(f"{settings.kafka_bootstrap_servers}: {error!r}") from error
