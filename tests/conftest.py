@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from kafka.errors import KafkaError
 
 from retail_pipeline.adapters.mongo_client import connect
@@ -19,6 +21,12 @@ from retail_pipeline.local.servers import kafka_admin
 from retail_pipeline.local.stack import Stack
 from retail_pipeline.local.users import role_uris, root_uri, secure
 from retail_pipeline.settings import Settings
+
+# The same examples in every run, and no time limit: a busy machine is no failure. To look further:
+# HYPOTHESIS_PROFILE=search makes other examples each time, and many more of them.
+settings.register_profile("retail", derandomize=True, deadline=None, database=None)
+settings.register_profile("search", deadline=None, max_examples=3_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "retail"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

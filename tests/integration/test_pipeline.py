@@ -316,6 +316,7 @@ def test_each_pass_of_a_loop_is_a_source_of_its_own(pipeline: Pipeline) -> None:
         (["good.csv", "bad.csv"], "bad.csv: no column InvoiceNo"),
         ([], "nothing to stream"),
         (["good.csv", "--encoding", "klingon"], "there is no such encoding"),
+        (["good.csv", "--encoding", "utf-16"], "delimited text can't be read in it"),
         (["good.csv", "--rate", "0"], "0.001"),
         (["--loop", "--watch", "."], "can't go together"),
         (["--watch", "absent"], "absent: it can't be listed"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 
 from retail_pipeline.adapters.csv_lines import LONGEST_LINE
 from retail_pipeline.adapters.csv_source import CsvSource, inspect_csv
+from retail_pipeline.adapters.file_state import text_name
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import Reason
@@ -244,3 +246,42 @@ def test_a_file_that_is_no_source_is_refused_by_name(
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="absent.csv: it can't be read: No such file"):
         inspect_csv(tmp_path / "absent.csv")
+
+
+def test_line_ends_within_a_quoted_field_are_kept_as_they_are(tmp_path: Path) -> None:
+    spanning = ROW.replace("WHITE HANGING HEART", '"WHITE\r\nHEART"').replace("6,2", "x,2")
+    [row] = inspect_csv(write(tmp_path, HEADER + spanning)).rows()
+    assert row.raw == spanning[:-1] and row.fields[2] == "WHITE\r\nHEART"
+
+
+def test_a_second_carriage_return_is_no_part_of_the_last_field(tmp_path: Path) -> None:
+    source = inspect_csv(write(tmp_path, (HEADER + ROW).replace("\n", "\r\r\n")))
+    assert [row.raw for row in source.rows()] == [ROW[:-1] + "\r"]
+    assert plain(transactions(source)[0]) == EXPECTED
+
+
+def test_a_row_of_empty_fields_between_tabs_is_a_row(tmp_path: Path) -> None:
+    source = inspect_csv(write(tmp_path, HEADER.replace(",", "\t") + "\t" * 7 + "\n \n"))
+    assert [len(row.fields) for row in source.rows()] == [8]
+
+
+def test_a_text_that_its_encoding_would_write_otherwise_keeps_its_bytes(tmp_path: Path) -> None:
+    content = (HEADER + ROW).encode().replace(b"WHITE", b"\xed\x40")
+    [row] = inspect_csv(write(tmp_path, content), "cp932").rows()
+    assert row.fields[2] == "纊 HANGING HEART"
+    assert row.raw.encode(row.encoding or "cp932") == content.split(b"\n")[1]
+
+
+def test_a_file_that_another_one_replaced_meanwhile_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + ROW)
+    source = inspect_csv(path)
+    rows = source.rows()
+    next(rows)
+    write(tmp_path, HEADER + ROW * 2)
+    for reading in (rows, source.rows()):
+        with pytest.raises(SourceError, match="retail.csv: it changed while it was being read"):
+            list(reading)
+
+
+def test_a_files_name_that_is_no_text_becomes_one() -> None:
+    assert text_name(Path(os.fsdecode(b"caf\xe9.csv"))) == "caf\ufffd.csv"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
+from retail_pipeline.adapters.csv_lines import LONGEST_LINE
 from retail_pipeline.adapters.xlsx_source import XlsxSource, cell_text, inspect_xlsx
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.transaction import Transaction
@@ -83,6 +84,23 @@ def test_the_raw_text_of_a_row_is_its_csv_line(tmp_path: Path) -> None:
     assert next(source.rows()).raw == (
         '536365,71053,"LANTERN, ""BIG""",6,2010-12-01 08:26:00,3.39,17850,United Kingdom'
     )
+
+
+def test_a_row_too_long_for_a_record_is_kept_by_its_start(tmp_path: Path) -> None:
+    wide = [*SALE, *["\u7efe" * 30_000] * 9]
+    [source] = inspect_xlsx(workbook(tmp_path, {"S": [[*UCI, *"ABCDEFGHI"], wide]}))
+    [row] = source.rows()
+    assert row.truncated and len(row.raw) == LONGEST_LINE
+    assert len(row.fields) == 17
+
+
+def test_a_workbook_that_another_one_replaced_meanwhile_is_refused(tmp_path: Path) -> None:
+    [source] = inspect_xlsx(workbook(tmp_path, {"S": [UCI, SALE]}))
+    rows = source.rows()
+    next(rows)
+    workbook(tmp_path, {"S": [UCI, SALE, SALE]})
+    with pytest.raises(SourceError, match="retail.xlsx: it changed while it was being read"):
+        list(rows)
 
 
 @pytest.mark.parametrize(

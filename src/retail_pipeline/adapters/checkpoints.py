@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 
@@ -36,8 +37,9 @@ class CheckpointFolder:
     def save(self, source: str, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint of ``source``, durably."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Two producers of the same file must not write into one another's draft.
-        draft = self._folder / f"{source}.{os.getpid()}.tmp"
+        # Two producers of the same file must not write into one another's draft; in containers
+        # that share the folder, they even have the same process id.
+        draft = self._folder / f"{source}.{uuid4().hex}.tmp"
         with draft.open("wb") as stream:
             stream.write(msgspec.json.encode(checkpoint))
             stream.flush()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from retail_pipeline.adapters.csv_lines import Dialect, LineReader, read_rows, split_line
+from retail_pipeline.adapters.file_state import FileState, text_name
 from retail_pipeline.adapters.source_headers import Columns, find_columns
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, OrderEvidence
@@ -78,15 +79,22 @@ class CsvSource:
     facts: SourceFacts
     delimiter: str
     header_line: int
+    state: FileState
 
     def rows(self) -> Iterator[RawRow]:
-        """Yield every row after the header, in order."""
+        """Yield every row after the header, in order.
+
+        Raises:
+            SourceError: the file can't be read any more, or is another one now.
+        """
         dialect = Dialect(self.facts.encoding, self.delimiter, self.facts.width)
         with _opened(self.path) as stream:
+            self.state.check(self.path)
             lines = LineReader(stream)
             while lines.number < self.header_line and lines.next() is not None:
                 pass
             yield from read_rows(lines, dialect)
+            self.state.check(self.path)
 
 
 def inspect_csv(
@@ -101,6 +109,7 @@ def inspect_csv(
     """
     digest, size, findings = hashlib.sha256(), 0, _Findings()
     with _opened(path) as stream:
+        state = FileState.of(path)
         header_line, header, delimiter, columns = _header(path, stream, encoding)
         date_at, lines = columns.positions[_DATE], 0
         for line in header:
@@ -115,7 +124,7 @@ def inspect_csv(
             findings.see_date(line, delimiter, date_at)
     facts = SourceFacts(
         source=digest.hexdigest()[:16],
-        name=path.name,
+        name=text_name(path),
         format="csv",
         encoding=encoding or findings.encoding,
         date_order=order or findings.evidence.order,
@@ -125,7 +134,7 @@ def inspect_csv(
         width=columns.width,
         date_order_known=order is not None or findings.evidence.decisive,
     )
-    return CsvSource(path, facts, delimiter, header_line)
+    return CsvSource(path, facts, delimiter, header_line, state)
 
 
 def _header(
@@ -135,6 +144,8 @@ def _header(
     seen: list[bytes] = []
     while line := stream.readline(1 << 16):
         seen.append(line)
+        if len(line) == 1 << 16 and not line.endswith(b"\n"):
+            raise SourceError(f"{path}: its first line has more than {1 << 16:,} bytes")
         if line.startswith(_UTF16_MARKS):
             raise SourceError(f"{path}: it is UTF-16: save it as UTF-8")
         text = line.removeprefix(_BYTE_ORDER_MARK).decode(encoding or "latin-1", "replace").strip()

@@ -18,6 +18,8 @@ from typing import Any
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from retail_pipeline.adapters.csv_lines import LONGEST_LINE
+from retail_pipeline.adapters.file_state import FileState, text_name
 from retail_pipeline.adapters.source_headers import Columns, find_columns
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, OrderEvidence
@@ -36,10 +38,16 @@ class XlsxSource:
     path: Path
     sheet: str
     facts: SourceFacts
+    state: FileState
 
     def rows(self) -> Iterator[RawRow]:
-        """Yield every row after the header that has any cell filled, in order."""
+        """Yield every row after the header that has any cell filled, in order.
+
+        Raises:
+            SourceError: the workbook can't be read any more, or is another one now.
+        """
         with _opened(self.path) as book:
+            self.state.check(self.path)
             cells = book[self.sheet].iter_rows(values_only=True)
             for number, values in enumerate(cells, start=1):
                 if number == 1 or all(value is None for value in values):
@@ -47,7 +55,10 @@ class XlsxSource:
                 fields = [cell_text(value) for value in values]
                 # Empty cells at the end are left out of the file, or padded: neither is damage.
                 fields = fields[: self.facts.width] + [""] * (self.facts.width - len(fields))
-                yield RawRow(number, fields, _as_line(fields))
+                line = _as_line(fields)
+                cut = len(line) > LONGEST_LINE
+                yield RawRow(number, fields, line[:LONGEST_LINE], truncated=cut)
+            self.state.check(self.path)
 
 
 def inspect_xlsx(path: Path, order: DateOrder | None = None) -> list[XlsxSource]:
@@ -56,6 +67,7 @@ def inspect_xlsx(path: Path, order: DateOrder | None = None) -> list[XlsxSource]
     Raises:
         SourceError: it is no workbook, is damaged, or none of its sheets has the needed columns.
     """
+    state = FileState.of(path)
     content = _digest(path)
     sources, problems = [], []
     with _opened(path) as book:
@@ -68,10 +80,10 @@ def inspect_xlsx(path: Path, order: DateOrder | None = None) -> list[XlsxSource]
                 problems.append(problem)
                 continue
             evidence = _evidence(islice(rows, _ROWS_LOOKED_AT), columns.positions[_DATE])
-            name = path.name if len(book.worksheets) == 1 else f"{path.name}#{sheet.title}"
+            name = text_name(path) + (f"#{sheet.title}" if len(book.worksheets) > 1 else "")
             identity = hashlib.sha256(f"{content}#{sheet.title}".encode()).hexdigest()[:16]
             facts = _facts(identity, name, path, columns, order, evidence, sheet.max_row)
-            sources.append(XlsxSource(path, sheet.title, facts))
+            sources.append(XlsxSource(path, sheet.title, facts, state))
     if not sources:
         raise problems[0] if problems else SourceError(f"{path}: the workbook has no sheet")
     return sources

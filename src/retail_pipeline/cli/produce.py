@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 
 import typer
@@ -72,10 +71,7 @@ def produce(
     if loop and watch:
         raise UsageError("--loop and --watch can't go together: a watch never ends")
     if encoding:
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            raise UsageError(f"--encoding {encoding}: there is no such encoding") from None
+        _check_encoding(encoding)
     settings, stop = start("producer")
     run = ProducerRun(
         settings,
@@ -94,3 +90,20 @@ def produce(
         # A stop while Kafka is still awaited.
         if not stop.is_set():
             raise
+
+
+def _check_encoding(name: str) -> None:
+    """Refuse an encoding that doesn't exist, or in which a delimiter or a digit is another byte.
+
+    Raises:
+        UsageError: it can't be used.
+    """
+    printable = bytes(range(32, 127))
+    try:
+        fits = printable.decode(name) == printable.decode("ascii")
+    except LookupError:
+        raise UsageError(f"--encoding {name}: there is no such encoding") from None
+    except UnicodeError:
+        fits = False
+    if not fits:
+        raise UsageError(f"--encoding {name}: delimited text can't be read in it: save it as UTF-8")

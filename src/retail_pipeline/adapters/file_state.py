@@ -1,0 +1,44 @@
+"""A source's file: its name as text, and whether it still is the file that was looked through."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from retail_pipeline.errors import SourceError
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What changes when a file is written to or another one takes its name."""
+
+    bytes: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """Return the state of the file now.
+
+        Raises:
+            SourceError: it is not there.
+        """
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise SourceError(f"{path}: it can't be read: {error.strerror or error}") from error
+        return cls(status.st_size, status.st_mtime_ns)
+
+    def check(self, path: Path) -> None:
+        """Make sure that the file is as it was: other rows must not get this one's identities.
+
+        Raises:
+            SourceError: it was changed.
+        """
+        if FileState.of(path) != self:
+            raise SourceError(f"{path}: it changed while it was being read: stream it anew")
+
+
+def text_name(path: Path) -> str:
+    """Return the file's name; some systems allow bytes in it that are no text, which JSON isn't."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
