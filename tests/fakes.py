@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -144,14 +144,17 @@ class FakePublisher:
     faults: Faults = field(default_factory=Faults)
     acknowledged: list[Any] = field(default_factory=list)
     queued: list[Any] = field(default_factory=list)
+    replays: dict[str, str] = field(default_factory=dict)
     unsettled: int = 0
     most_unsettled: int = 0
     closed: bool = False
     prompt: bool = False
 
-    def send(self, transaction: Transaction) -> None:
+    def send(self, transaction: Transaction, replay_of: str | None = None) -> None:
         self.faults.meet("send")
         self.queued.append(transaction)
+        if replay_of is not None:
+            self.replays[transaction.id] = replay_of
 
     def reject(self, rejection: Rejection) -> None:
         self.faults.meet("reject")
@@ -193,6 +196,7 @@ class FakeMessage:
     partition: int
     offset: int
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = (("schema_version", b"1"),)
 
 
 @dataclass
@@ -211,6 +215,12 @@ class FakeConsumer:
             body = value if isinstance(value, bytes | None) else msgspec.json.encode(value)
             offset = sum((item.topic, item.partition) == (topic, partition) for item in self.log)
             self.log.append(FakeMessage(topic, partition, offset, body))
+
+    def replay(self, topic: str, value: Any, identity: str) -> None:
+        """Append a record that comes from quarantine, where its identity is ``identity``."""
+        self.add(topic, value)
+        headers = (*self.log[-1].headers, ("replay", identity.encode()))
+        self.log[-1] = replace(self.log[-1], headers=headers)
 
     def restart(self) -> None:
         """Go back to what is committed, as a new process would."""
@@ -241,6 +251,7 @@ class FakeStore:
     quarantined: dict[str, Rejection] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     marked: list[datetime] = field(default_factory=list)
+    purged: set[str] = field(default_factory=set)
     refuses: Callable[[Transaction], bool] = lambda transaction: False
 
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
@@ -255,6 +266,25 @@ class FakeStore:
         self.faults.meet("quarantine")
         for item in rejections:
             self.quarantined.setdefault(item.id, item)
+        self._drop(self.transactions.keys() | self.purged)
+
+    def release(self, rows: Iterable[str]) -> None:
+        self.faults.meet("release")
+        stored = set(rows)
+        self._drop(stored)
+        self.purged -= stored
+
+    def _drop(self, rows: Set[str]) -> None:
+        for key, item in list(self.quarantined.items()):
+            if (item.claims or key) in rows:
+                del self.quarantined[key]
+
+    def rejected_since(self, moment: datetime) -> int:
+        self.faults.meet("rejected_since")
+        return sum(
+            item.stage == "processor" and item.rejected_at >= moment
+            for item in self.quarantined.values()
+        )
 
     def record(self, manifests: Iterable[Manifest]) -> None:
         self.faults.meet("record")

@@ -70,6 +70,20 @@ class Settings(BaseSettings):
     processor_wait_ms: int = Field(
         200, ge=1, le=60_000, description="Longest wait for a batch to fill, in milliseconds."
     )
+    dead_letter_limit_rows: int = Field(
+        1_000,
+        ge=0,
+        description="Records that processors may divert within the window, at any share; 0: any.",
+    )
+    dead_letter_limit_share: float = Field(
+        0.2, ge=0, le=1, description="Share of the records that may be diverted, at any number."
+    )
+    dead_letter_window_s: float = Field(
+        300.0, ge=1, le=86_400, description="The window of the dead-letter limit, in seconds."
+    )
+    dlq_max_replays: int = Field(
+        3, ge=1, description="How often a row in quarantine may be replayed without --force."
+    )
     heartbeat_file: Path = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )

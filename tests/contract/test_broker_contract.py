@@ -17,6 +17,7 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.flows.decode import replays
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.settings import Settings
@@ -67,7 +68,11 @@ def fake() -> Subject:
     def deliver() -> None:
         for record in publisher.acknowledged:
             kinds = (Transaction, Rejection, Manifest)
-            consumer.add(topics[kinds.index(type(record))], record)
+            topic = topics[kinds.index(type(record))]
+            if isinstance(record, Transaction) and record.id in publisher.replays:
+                consumer.replay(topic, record, publisher.replays[record.id])
+            else:
+                consumer.add(topic, record)
         publisher.acknowledged.clear()
 
     def join() -> FakeConsumer:
@@ -110,6 +115,15 @@ def test_each_kind_of_record_arrives_on_its_own_topic_as_it_was_sent(subject: Su
     ):
         [message] = batch.messages[topic]
         assert msgspec.json.decode(message.value or b"", type=kind) == sent
+
+
+def test_a_record_says_in_a_header_what_it_releases_from_quarantine(subject: Subject) -> None:
+    consumer = subject.join()
+    subject.publisher.send(transaction(2), replay_of="tx-0:000000007")
+    subject.send(transaction(3))
+    messages = take(consumer, 2).messages[subject.topics[0]]
+    assert replays(messages) == {transaction(2).id: "tx-0:000000007"}
+    subject.leave(consumer)
 
 
 def test_the_lines_of_an_invoice_arrive_in_order(subject: Subject) -> None:

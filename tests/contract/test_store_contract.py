@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.ports import Store
 from retail_pipeline.settings import Settings
@@ -32,6 +33,7 @@ class Subject:
     quarantined: Callable[[], dict[str, str]]
     manifests: Callable[[], dict[str, tuple[int, bool]]]
     days: Callable[[], set[datetime]]
+    purge: Callable[[str], object]
 
 
 def fake() -> Subject:
@@ -42,6 +44,7 @@ def fake() -> Subject:
         lambda: {key: item.reason.value for key, item in store.quarantined.items()},
         lambda: {key: (item.rows_read, item.complete) for key, item in store.manifests.items()},
         lambda: set(store.marked),
+        store.purged.add,
     )
 
 
@@ -59,6 +62,7 @@ def real(settings: Settings) -> Iterator[Subject]:
                 for item in found.manifests.find()
             },
             lambda: {item["_id"].astimezone(UTC) for item in found.dirty_buckets.find()},
+            lambda row: found.purged.insert_one({"_id": row}),
         )
 
 
@@ -86,6 +90,7 @@ def test_the_first_to_be_stored_stays(subject: Subject) -> None:
 def test_nothing_to_store_is_no_error(subject: Subject) -> None:
     assert subject.store.insert([]) == []
     subject.store.quarantine([])
+    subject.store.release([])
     subject.store.record([])
     subject.store.mark([])
     assert subject.transactions() == {} and subject.days() == set()
@@ -95,6 +100,50 @@ def test_a_rejected_row_is_quarantined_once(subject: Subject) -> None:
     subject.store.quarantine([rejection(3), rejection(3)])
     subject.store.quarantine([rejection(3), rejection(4)])
     assert subject.quarantined() == {rejection(row).id: "not_a_number" for row in (3, 4)}
+
+
+def poison(row: int, claims: str | None, **changes: Any) -> Rejection:
+    """Return the rejection of a record that could not be used."""
+    return rejection(row, source="tx-0", stage="processor", claims=claims, **changes)
+
+
+def test_a_row_that_is_stored_does_not_come_into_quarantine(subject: Subject) -> None:
+    subject.store.insert([transaction(3)])
+    subject.store.quarantine([rejection(3), rejection(4)])
+    assert list(subject.quarantined()) == [rejection(4).id]
+
+
+def test_a_record_whose_row_is_stored_does_not_come_into_quarantine(subject: Subject) -> None:
+    subject.store.insert([transaction(3)])
+    subject.store.quarantine([poison(1, transaction(3).id), poison(2, transaction(4).id)])
+    assert list(subject.quarantined()) == [poison(2, None).id]
+
+
+def test_a_purged_row_does_not_come_back(subject: Subject) -> None:
+    subject.purge(rejection(3).id)
+    subject.store.quarantine([rejection(3), rejection(4), poison(1, rejection(3).id)])
+    assert list(subject.quarantined()) == [rejection(4).id]
+
+
+def test_a_released_row_leaves_quarantine_whatever_stood_for_it(subject: Subject) -> None:
+    subject.store.quarantine([rejection(3), rejection(4), poison(1, rejection(3).id)])
+    subject.store.insert([transaction(3)])
+    subject.store.release([transaction(3).id])
+    assert list(subject.quarantined()) == [rejection(4).id]
+
+
+def test_a_row_that_is_stored_after_all_is_no_longer_purged(subject: Subject) -> None:
+    subject.purge(rejection(3).id)
+    subject.store.release([rejection(3).id])
+    subject.store.quarantine([rejection(3)])
+    assert list(subject.quarantined()) == [rejection(3).id]
+
+
+def test_what_processors_rejected_lately_is_counted_and_nothing_else(subject: Subject) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    subject.store.quarantine([rejection(3), poison(1, None, rejected_at=datetime.now(UTC))])
+    assert subject.store.rejected_since(began) == 1
+    assert subject.store.rejected_since(datetime.now(UTC) + timedelta(minutes=1)) == 0
 
 
 def test_a_manifest_that_says_less_changes_nothing(subject: Subject) -> None:

@@ -40,6 +40,7 @@ def _may(settings: Settings, role: Role, verb: str, collection: str) -> bool:
         ("writer", "transactions", {"find", "insert", "update", "list"}),
         ("writer", "dirty_buckets", {"find", "insert", "update", "remove", "list"}),
         ("writer", "quarantine", {"find", "insert", "update", "remove", "list"}),
+        ("writer", "purged", {"find", "insert", "update", "remove", "list"}),
         ("reader", "transactions", {"find", "list"}),
         ("monitor", "transactions", {"find", "list"}),
         ("setup", "transactions", {"find", "index", "list"}),

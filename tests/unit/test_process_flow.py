@@ -102,7 +102,7 @@ def test_an_empty_poll_writes_nothing(world: World) -> None:
 def test_a_poison_record_goes_to_quarantine_and_the_next_ones_are_stored(
     world: World, value: Any, reason: Reason
 ) -> None:
-    world.consumer.add(TX, value, transaction(2), partition=1)
+    world.consumer.add(TX, value, transaction(9), partition=1)
     world.settle()
     [quarantined] = world.store.quarantined.values()
     assert (quarantined.source, quarantined.row) == ("tx-1", 0)

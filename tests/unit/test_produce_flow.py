@@ -47,6 +47,22 @@ def test_every_row_is_acknowledged_and_the_checkpoint_says_so() -> None:
     assert checkpoints.kept[SOURCE] == end
 
 
+def test_sent_again_a_row_releases_what_stood_for_it_in_quarantine() -> None:
+    publisher = FakePublisher()
+    again = production(FakeSource.of(2), publisher, FakeCheckpoints(), Event())
+    again.again = True
+    again.run()
+    assert publisher.replays == {row.id: row.id for row in publisher.of(Transaction)}
+    assert len(publisher.replays) == 2
+
+
+def test_the_manifest_says_how_to_read_a_raw_row_again() -> None:
+    publisher = FakePublisher()
+    run(FakeSource.of(2), publisher, FakeCheckpoints())
+    last = publisher.of(Manifest)[-1]
+    assert (last.delimiter, last.columns, last.width) == (",", tuple(range(8)), 8)
+
+
 def test_a_broken_row_is_rejected_with_its_place_and_the_others_go_on() -> None:
     publisher = FakePublisher()
     end = run(FakeSource.of(5, broken=[4]), publisher, FakeCheckpoints())

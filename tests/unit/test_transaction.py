@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_pipeline.domain.transaction import Kind, Transaction, kind_of, row_id, total_amount
+from retail_pipeline.domain.transaction import (
+    Kind,
+    Transaction,
+    kind_of,
+    row_id,
+    split_row_id,
+    total_amount,
+)
 
 WHEN = datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
 RECORD: dict[str, Any] = {
@@ -35,6 +42,17 @@ def test_a_rows_identity_is_its_source_and_its_place() -> None:
     assert decode().id == "0123456789abcdef:000000002"
 
 
+def test_an_identity_tells_its_source_and_row() -> None:
+    for place in (("s", 0), ("a:b", 7), ("s", 10**10)):
+        assert split_row_id(row_id(*place)) == place
+
+
+@pytest.mark.parametrize("text", ["", "s", "s:7", ":000000007", "s:00000000x", "s:-00000007"])
+def test_what_is_no_identity_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not the identity of a row"):
+        split_row_id(text)
+
+
 def test_identities_sort_as_the_rows_do() -> None:
     places = [1, 9, 10, 99_999, 541_910, 999_999_999]
     assert sorted(row_id("s", row) for row in places) == [row_id("s", row) for row in places]
@@ -52,7 +70,7 @@ def test_a_field_that_a_later_version_adds_is_no_obstacle() -> None:
     "changes",
     [
         {"InvoiceNo": ""}, {"InvoiceNo": None}, {"StockCode": "A" * 65}, {"Quantity": 1.5},
-        {"Quantity": "6"}, {"Quantity": 10_000_001}, {"row": 0}, {"UnitPrice": 2.55},
+        {"Quantity": "6"}, {"Quantity": 10_000_001}, {"row": -1}, {"UnitPrice": 2.55},
         {"InvoiceDate": "2011-02-30T00:00:00Z"}, {"InvoiceDate": "2011-01-01T00:00:00"},
         {"Description": "A" * 1001}, {"CustomerID": 17850}, {"CustomerID": "1" * 19},
         {"UnitPrice": "abc"}, {"UnitPrice": "NaN"}, {"UnitPrice": "1e3"}, {"UnitPrice": ""},

@@ -34,6 +34,7 @@ class Record:
     topic: str = TOPICS.transactions
     partition: int = 3
     offset: int = 41
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class FakeConsumer:
@@ -88,6 +89,14 @@ class FakeStore:
     def record(self, manifests: Iterable[Manifest]) -> None:
         """Keep what MongoDB can."""
         self.recorded += [_as_bson(manifest) for manifest in manifests]
+
+    def release(self, rows: Iterable[str]) -> None:
+        """No record here comes from quarantine."""
+        raise AssertionError(list(rows))
+
+    def rejected_since(self, moment: datetime) -> int:
+        """Without a limit nobody asks."""
+        raise AssertionError(moment)
 
     def mark(self, days: Iterable[datetime]) -> None:
         """Take anything."""

@@ -77,7 +77,6 @@ class CsvSource:
 
     path: Path
     facts: SourceFacts
-    delimiter: str
     header_line: int
     state: FileState
 
@@ -87,7 +86,7 @@ class CsvSource:
         Raises:
             SourceError: the file can't be read any more, or is another one now.
         """
-        dialect = Dialect(self.facts.encoding, self.delimiter, self.facts.width)
+        dialect = Dialect(self.facts.encoding, self.facts.delimiter, self.facts.width)
         with _opened(self.path) as stream:
             self.state.check(self.path)
             lines = LineReader(stream)
@@ -133,8 +132,9 @@ def inspect_csv(
         columns=columns.positions,
         width=columns.width,
         date_order_known=order is not None or findings.evidence.decisive,
+        delimiter=delimiter,
     )
-    return CsvSource(path, facts, delimiter, header_line, state)
+    return CsvSource(path, facts, header_line, state)
 
 
 def _header(

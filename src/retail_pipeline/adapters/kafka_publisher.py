@@ -60,11 +60,12 @@ class KafkaPublisher:
                 raise
         self._partition = _partitioner(len(partitions))
 
-    def send(self, transaction: Transaction) -> None:
+    def send(self, transaction: Transaction, replay_of: str | None = None) -> None:
         """Queue one transaction in its invoice's partition."""
         key = transaction.InvoiceNo.encode()
         value = self._encode(transaction)
-        self._queue(self._topic, key, value, _HEADERS, self._partition(key))
+        headers = _HEADERS if replay_of is None else [*_HEADERS, ("replay", replay_of.encode())]
+        self._queue(self._topic, key, value, headers, self._partition(key))
 
     def reject(self, rejection: Rejection) -> None:
         """Queue one rejected row for the dead-letter topic."""

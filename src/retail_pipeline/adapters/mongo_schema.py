@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pymongo import DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
@@ -11,18 +11,28 @@ from retail_pipeline.domain.contract import CONTRACT
 
 TRANSACTIONS = "transactions"
 QUARANTINE = "quarantine"
+PURGED = "purged"
 MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 ORDERS_ROLLUP = "rollup_orders_daily"
 PRODUCTS_ROLLUP = "rollup_products_daily"
 
+# A row that is stored is released whatever record stood for it.
+_CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
 # Each index with the query that needs it; a test has explain() show that it is used.
 INDEXES: dict[str, list[IndexModel]] = {
     TRANSACTIONS: [
         # The rebuild of a day, and the latest transactions.
         IndexModel([("InvoiceDate", DESCENDING)], name="by_date"),
     ],
-    QUARANTINE: [],
+    QUARANTINE: [
+        # The dead-letter limit: what the processors rejected lately.
+        IndexModel([("stage", ASCENDING), ("quarantined_at", DESCENDING)], name="by_stage"),
+        _CLAIMS,
+        # What one replay still waits for.
+        IndexModel([("replaying", ASCENDING)], name="by_replay", sparse=True),
+    ],
+    PURGED: [_CLAIMS],
     MANIFESTS: [],
     DIRTY_BUCKETS: [],
     ORDERS_ROLLUP: [],

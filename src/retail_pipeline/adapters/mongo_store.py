@@ -19,6 +19,7 @@ from retail_pipeline.adapters.mongo_errors import TRANSIENT_CODES, address, tran
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
     MANIFESTS,
+    PURGED,
     QUARANTINE,
     TRANSACTIONS,
 )
@@ -48,12 +49,34 @@ class MongoStore:
     def quarantine(self, rejections: Iterable[Rejection]) -> None:
         """Insert rejected rows under the identity that their source gives them."""
         now = datetime.now(UTC)
-        documents = [
-            {"_id": rejection.id, **msgspec.structs.asdict(rejection), "quarantined_at": now}
-            for rejection in rejections
-        ]
+        documents = [_as_quarantined(rejection, now) for rejection in rejections]
+        if not documents:
+            return
         if refused := self._insert(self._database[QUARANTINE], documents):
             raise PermanentError(f"the quarantine refused a row: {refused[0][1]}")
+        # Looked for afterwards: whoever stores or purges a row writes that first and looks into
+        # the quarantine then, so that in whatever order they meet, the row ends in one state.
+        rows = [str(document.get("claims", document["_id"])) for document in documents]
+        with translated(self._client):
+            transactions, purged = self._database[TRANSACTIONS], self._database[PURGED]
+            settled = transactions.distinct("_id", {"_id": {"$in": rows}})
+            for tombstone in purged.find(standing_for(rows), {"claims": True}):
+                settled.append(tombstone.get("claims", tombstone["_id"]))
+            if settled:
+                self._database[QUARANTINE].delete_many(standing_for(settled))
+
+    def release(self, rows: Iterable[str]) -> None:
+        """Delete what stands for rows in quarantine, and their tombstones: they are stored."""
+        wanted = standing_for(list(rows))
+        with translated(self._client):
+            self._database[QUARANTINE].delete_many(wanted)
+            self._database[PURGED].delete_many(wanted)
+
+    def rejected_since(self, moment: datetime) -> int:
+        """Count what of the processors' own the quarantine holds since ``moment``."""
+        lately = {"stage": "processor", "quarantined_at": {"$gte": moment}}
+        with translated(self._client):
+            return self._database[QUARANTINE].count_documents(lately)
 
     def record(self, manifests: Iterable[Manifest]) -> None:
         """Keep, for each source, the manifest that says the most."""
@@ -95,6 +118,18 @@ class MongoStore:
             elif error["code"] != _DUPLICATE_KEY:
                 raise PermanentError(f"{where} refused a write: {error['errmsg']}")
         return refused
+
+
+def standing_for(rows: Sequence[str]) -> Document:
+    """Return the filter of the documents that are these rows, or say that they are."""
+    return {"$or": [{"_id": {"$in": rows}}, {"claims": {"$in": rows}}]}
+
+
+def _as_quarantined(rejection: Rejection, now: datetime) -> Document:
+    fields = msgspec.structs.asdict(rejection)
+    if rejection.claims is None:
+        del fields["claims"]  # few have one, and an index of those is small
+    return {"_id": rejection.id, **fields, "quarantined_at": now}
 
 
 def as_documents(transactions: Iterable[Transaction], stored_at: datetime) -> list[Document]:

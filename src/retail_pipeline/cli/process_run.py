@@ -15,6 +15,7 @@ from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.errors import TransientError
+from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import DeadLetters, Processor, Topics
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.summarise import Summariser
@@ -52,6 +53,11 @@ class ProcessorRun:
             DeadLetters(lambda: KafkaPublisher(settings, self._name)),
             Topics(*settings.topics),
             self._retry,
+            DeadLetterLimit(
+                settings.dead_letter_limit_rows,
+                settings.dead_letter_limit_share,
+                settings.dead_letter_window_s,
+            ),
         )
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
         summariser.start()

@@ -215,7 +215,8 @@ class ProducerRun:
             if self._publisher is None:
                 self._publisher = KafkaPublisher(self.settings, "retail-producer")
             production = Production(
-                source, self._publisher, self._checkpoints, self.pace, self.stop, tell
+                *(source, self._publisher, self._checkpoints, self.pace, self.stop, tell),
+                again=self.again,
             )
             return production.run()
         except RetailError:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.transaction import within_reckoning
 
 # What JSON, BSON and every reader of the topic hold exactly.
@@ -17,6 +18,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """How far one source was read: ``rows_read = rows_sent + rows_rejected``, all acknowledged.
 
     ``bytes`` is the size of the (uncompressed) content, ``complete`` whether its end was reached.
+    ``delimiter``, ``columns`` (where the eight dataset fields stand) and ``width`` (fields in a
+    row) are what reading a row's raw text again needs; older producers did not say ``columns``.
     """
 
     source: str
@@ -31,6 +34,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     started_at: datetime
     updated_at: datetime
+    delimiter: str = ","
+    columns: Annotated[tuple[Count, ...], msgspec.Meta(max_length=len(DATASET_FIELDS))] = ()
+    width: Count = 0
 
     def __post_init__(self) -> None:
         within_reckoning("started_at and updated_at", self.started_at, self.updated_at)

@@ -36,6 +36,8 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 
     ``raw`` is the row's text to the letter; encoded by ``encoding`` it gives the bytes of the
     file back. ``truncated`` is true where the text was too long to keep: ``raw`` is its start.
+    A record that can't be used has its place in Kafka as its identity; ``claims`` is the identity
+    of the row that it says it is, if it says so.
     """
 
     source: str
@@ -48,6 +50,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     rejected_at: datetime
     encoding: str = "utf-8"
     truncated: bool = False
+    claims: str | None = None
 
     def __post_init__(self) -> None:
         within_reckoning("rejected_at", self.rejected_at)

@@ -84,6 +84,18 @@ def row_id(source: str, row: int) -> str:
     return f"{source}:{row:09d}"
 
 
+def split_row_id(identity: str) -> tuple[str, int]:
+    """Return the source and the row of an identity that :func:`row_id` made.
+
+    Raises:
+        ValueError: it is none.
+    """
+    source, _, row = identity.rpartition(":")
+    if not source or not (row.isascii() and row.isdigit()) or row_id(source, int(row)) != identity:
+        raise ValueError(f"{identity!r} is not the identity of a row")
+    return source, int(row)
+
+
 @lru_cache(maxsize=16_384)
 def total_amount(quantity: int, unit_price: str) -> Decimal:
     """Return quantity times price in pounds sterling, exact."""

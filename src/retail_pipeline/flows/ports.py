@@ -27,6 +27,8 @@ class Message(Protocol):
     def offset(self) -> int: ...
     @property
     def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 @dataclass
@@ -77,8 +79,11 @@ class Barrier(Protocol):
 class Publisher(Protocol):
     """Queues records for Kafka; what is in flight is bounded by waiting for barriers."""
 
-    def send(self, transaction: Transaction) -> None:
-        """Queue one transaction, in the partition that its invoice's lines share."""
+    def send(self, transaction: Transaction, replay_of: str | None = None) -> None:
+        """Queue one transaction, in the partition that its invoice's lines share.
+
+        ``replay_of`` names what it releases from quarantine once it is stored.
+        """
 
     def reject(self, rejection: Rejection) -> None:
         """Queue one rejected row for the dead-letter topic."""
@@ -111,7 +116,13 @@ class Store(Protocol):
         """Store transactions; return those that the validator refused."""
 
     def quarantine(self, rejections: Iterable[Rejection]) -> None:
-        """Store rejected rows."""
+        """Store rejected rows, but none whose row is stored as a transaction or was purged."""
+
+    def release(self, rows: Iterable[str]) -> None:
+        """Take rows that are stored out of quarantine, and out of what was purged."""
+
+    def rejected_since(self, moment: datetime) -> int:
+        """Return how many records the processors themselves rejected since ``moment``."""
 
     def record(self, manifests: Iterable[Manifest]) -> None:
         """Store manifests; one that says less than what is stored changes nothing."""
@@ -170,6 +181,7 @@ class SourceFacts:
         lines: about how many rows there are, for a progress bar; None if unknown.
         columns: where the eight dataset fields stand in a row; width is a row's field count.
         date_order_known: whether the dates themselves, or the user, settled their order.
+        delimiter: what stands between two fields of a row's raw text.
     """
 
     source: str
@@ -182,3 +194,4 @@ class SourceFacts:
     columns: tuple[int, ...]
     width: int
     date_order_known: bool = True
+    delimiter: str = ","

@@ -12,21 +12,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TypeVar
 
-import msgspec
 from tenacity import Retrying
 
-from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import RetailError
-from retail_pipeline.flows.ports import Batch, Consumer, Message, Publisher, Refusal, Store
+from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
+from retail_pipeline.flows.decode import (
+    MANIFEST,
+    REJECTION,
+    TRANSACTION,
+    decode,
+    refused,
+    replays,
+)
+from retail_pipeline.flows.ports import Batch, Consumer, Publisher, Store
 
-# JSON may write a character as six: this much still fits into a record.
-_LONGEST_RAW = 128 * 1024
 _BATCHES_IN_HAND = 2
-Record = TypeVar("Record", Transaction, Rejection, Manifest)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Processor:
     dead_letters: DeadLetters
     topics: Topics
     retry: Retrying
+    limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
@@ -139,20 +143,35 @@ class Processor:
         self.retry(self.consumer.commit, batch)
 
     def _write(self, batch: Batch) -> Counts:
-        transactions, rejections = _decode(batch.messages[self.topics.transactions], _TRANSACTION)
-        refused = self.retry(self.store.insert, transactions)
-        rejections += [_refused(refusal) for refusal in refused]
-        if rejections:
-            self.retry(self.dead_letters.send, rejections)
+        messages = batch.messages[self.topics.transactions]
+        transactions, rejections = decode(messages, TRANSACTION)
+        refusals = self.retry(self.store.insert, transactions)
+        replayed = replays(messages)
+        for refusal in refusals:
+            rejections.append(refused(refusal, replayed.pop(refusal.transaction.id, None)))
+        if replayed:
+            self.retry(self.store.release, list(replayed))
+        self._divert(rejections, len(messages))
         quarantined = self._quarantine(batch)
         self.retry(self.store.mark, touched_days(transactions))
-        stored = len(transactions) - len(refused)
+        stored = len(transactions) - len(refusals)
         return Counts(stored, quarantined, len(rejections), batches=1)
+
+    def _divert(self, rejections: Sequence[Rejection], records: int) -> None:
+        """Send rejections to the dead-letter topic, unless they are too many."""
+        if not rejections:
+            self.limit.count(records, rejections)
+            return
+        already = 0
+        if self.limit.rows:
+            already = self.retry(self.store.rejected_since, self.limit.begins)
+        self.limit.count(records, rejections, already)
+        self.retry(self.dead_letters.send, rejections)
 
     def _quarantine(self, batch: Batch) -> int:
         """Bring what the other two topics carry to MongoDB; return the rows quarantined."""
-        dead, unreadable = _decode(batch.messages[self.topics.dead_letters], _REJECTION)
-        manifests, worse = _decode(batch.messages[self.topics.manifests], _MANIFEST)
+        dead, unreadable = decode(batch.messages[self.topics.dead_letters], REJECTION)
+        manifests, worse = decode(batch.messages[self.topics.manifests], MANIFEST)
         # A broken record of these topics goes straight to quarantine: never round in circles.
         quarantined = dead + unreadable + worse
         if quarantined:
@@ -162,27 +181,6 @@ class Processor:
         return len(quarantined)
 
 
-_TRANSACTION = msgspec.json.Decoder(Transaction)
-_REJECTION = msgspec.json.Decoder(Rejection)
-_MANIFEST = msgspec.json.Decoder(Manifest)
-
-
-def _decode(
-    messages: Iterable[Message], decoder: msgspec.json.Decoder[Record]
-) -> tuple[list[Record], list[Rejection]]:
-    good: list[Record] = []
-    bad: list[Rejection] = []
-    decode = decoder.decode
-    for message in messages:
-        try:
-            good.append(decode(message.value or b""))
-        # Besides its own, msgspec lets two errors of Python's pass: for a string that is not
-        # UTF-8, and for a thousand brackets in a row.
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            bad.append(_unusable(message, error))
-    return good, bad
-
-
 def touched_days(transactions: Iterable[Transaction]) -> set[datetime]:
     """Return the UTC days (their first moments) that the transactions' invoices were made on."""
     moments = {transaction.InvoiceDate for transaction in transactions}
@@ -190,45 +188,3 @@ def touched_days(transactions: Iterable[Transaction]) -> set[datetime]:
         moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for moment in moments
     }
-
-
-def _unusable(message: Message, error: Exception) -> Rejection:
-    """Return the rejection of a record that can't be read or breaks the contract.
-
-    Its place in Kafka is its identity: whatever else it says of itself can't be relied on.
-    """
-    value = message.value or b""
-    try:
-        raw, encoding = value.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        raw, encoding = value.decode("latin-1"), "latin-1"
-    reason = Reason.UNREADABLE_RECORD
-    if isinstance(error, msgspec.ValidationError):
-        versioned = "$.schema_version" in str(error)
-        reason = Reason.UNKNOWN_VERSION if versioned else Reason.BROKEN_CONTRACT
-    return Rejection(
-        source=f"{message.topic}-{message.partition}",
-        row=message.offset,
-        name=message.topic,
-        reason=reason,
-        detail=str(error),
-        raw=raw[:_LONGEST_RAW],
-        stage="processor",
-        rejected_at=datetime.now(UTC),
-        encoding=encoding,
-        truncated=len(raw) > _LONGEST_RAW,
-    )
-
-
-def _refused(refusal: Refusal) -> Rejection:
-    transaction = refusal.transaction
-    return Rejection(
-        source=transaction.source,
-        row=transaction.row,
-        name=transaction.source,
-        reason=Reason.REFUSED_BY_STORE,
-        detail=refusal.detail,
-        raw=msgspec.json.encode(transaction).decode(),
-        stage="processor",
-        rejected_at=datetime.now(UTC),
-    )

@@ -50,6 +50,8 @@ class Production:
     pace: Pace
     stop: Event
     progress: Callable[[Checkpoint], None] = lambda checkpoint: None
+    # Rows that were rejected the last time may be in quarantine: they are replayed.
+    again: bool = False
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
@@ -103,7 +105,7 @@ class Production:
             if limited:
                 self.pace.wait(item.InvoiceDate if isinstance(item, Transaction) else None)
             if isinstance(item, Transaction):
-                self.publisher.send(item)
+                self.publisher.send(item, item.id if self.again else None)
             else:
                 rejected += 1
                 self.publisher.reject(item)
@@ -164,6 +166,9 @@ class Production:
                 complete=checkpoint.complete,
                 started_at=checkpoint.started_at or now,
                 updated_at=now,
+                delimiter=self._facts.delimiter,
+                columns=self._facts.columns,
+                width=self._facts.width,
             )
         )
 

@@ -1,0 +1,156 @@
+"""From a record's bytes to what it says, or to the reason why it can't be used.
+
+A record of another release is judged by what it says, never by its age: unknown fields are ignored,
+missing optional ones have their defaults, and an unknown ``schema_version`` goes to quarantine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.transaction import Transaction, row_id, split_row_id
+from retail_pipeline.flows.ports import Message, Refusal
+
+# JSON may write a character as six: this much still fits into a record.
+_LONGEST_RAW = 128 * 1024
+# Besides its own, msgspec lets two errors of Python's pass: for a string that is not UTF-8, and for
+# a thousand brackets in a row.
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# The header of a record that was in quarantine: the identity that it had there.
+REPLAY = "replay"
+Record = TypeVar("Record", Transaction, Rejection, Manifest)
+
+TRANSACTION = msgspec.json.Decoder(Transaction)
+REJECTION = msgspec.json.Decoder(Rejection)
+MANIFEST = msgspec.json.Decoder(Manifest)
+
+
+class _Place(msgspec.Struct):
+    """The row that an unusable record says it is, if that can be one."""
+
+    source: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=CONTRACT.limit("source", "maxLength"))
+    ]
+    row: Annotated[
+        int, msgspec.Meta(ge=CONTRACT.limit("row", "minimum"), le=CONTRACT.limit("row", "maximum"))
+    ]
+
+
+class _Version(msgspec.Struct):
+    schema_version: int = SCHEMA_VERSION
+
+
+_PLACE = msgspec.json.Decoder(_Place)
+_VERSION = msgspec.json.Decoder(_Version)
+
+
+def decode(
+    messages: Iterable[Message], decoder: msgspec.json.Decoder[Record]
+) -> tuple[list[Record], list[Rejection]]:
+    """Return the records that can be used, and rejections of the others; never raises."""
+    good: list[Record] = []
+    bad: list[Rejection] = []
+    read = decoder.decode
+    for message in messages:
+        try:
+            good.append(read(message.value or b""))
+        except UNDECODABLE as error:
+            bad.append(_unusable(message, error))
+    return good, bad
+
+
+def replays(messages: Iterable[Message]) -> dict[str, str]:
+    """Return, for each usable transaction that comes from quarantine, row -> identity there."""
+    found: dict[str, str] = {}
+    # A record has one header; looking closer at each one would cost more than all the rest here.
+    for message in [message for message in messages if len(message.headers) > 1]:
+        if identity := _replayed(message):
+            try:
+                found[TRANSACTION.decode(message.value or b"").id] = identity
+            except UNDECODABLE:
+                continue
+    return found
+
+
+def refused(refusal: Refusal, replayed: str | None = None) -> Rejection:
+    """Return the rejection of a transaction that the store refused.
+
+    One that was in quarantine as ``replayed`` stays what it is there.
+    """
+    transaction = refusal.transaction
+    source, row = split_row_id(replayed or transaction.id)
+    return Rejection(
+        source=source,
+        row=row,
+        name=source,
+        reason=Reason.REFUSED_BY_STORE,
+        detail=refusal.detail,
+        raw=msgspec.json.encode(transaction).decode(),
+        stage="processor",
+        rejected_at=datetime.now(UTC),
+        claims=transaction.id if replayed not in (None, transaction.id) else None,
+    )
+
+
+def _unusable(message: Message, error: Exception) -> Rejection:
+    """Return the rejection of a record that can't be read or breaks the contract.
+
+    Its place in Kafka is its identity: whatever else it says of itself can't be relied on.
+    """
+    value = message.value or b""
+    try:
+        raw, encoding = value.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        raw, encoding = value.decode("latin-1"), "latin-1"
+    place = row_id(f"{message.topic}-{message.partition}", message.offset)
+    source, row = split_row_id(_replayed(message) or place)
+    return Rejection(
+        source=source,
+        row=row,
+        name=message.topic,
+        reason=_reason(value, error),
+        detail=str(error),
+        raw=raw[:_LONGEST_RAW],
+        stage="processor",
+        rejected_at=datetime.now(UTC),
+        encoding=encoding,
+        truncated=len(raw) > _LONGEST_RAW,
+        claims=_claims(value),
+    )
+
+
+def _reason(value: bytes, error: Exception) -> Reason:
+    """Tell another release's record from a broken one, whichever field is the first to differ."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Reason.UNREADABLE_RECORD
+    try:
+        other = _VERSION.decode(value).schema_version != SCHEMA_VERSION
+    except UNDECODABLE:
+        other = "$.schema_version" in str(error)
+    return Reason.UNKNOWN_VERSION if other else Reason.BROKEN_CONTRACT
+
+
+def _claims(value: bytes) -> str | None:
+    try:
+        place = _PLACE.decode(value)
+    except UNDECODABLE:
+        return None
+    return row_id(place.source, place.row)
+
+
+def _replayed(message: Message) -> str | None:
+    """Return the identity in quarantine that a record names in its header, if it is one."""
+    for name, value in message.headers:
+        if name == REPLAY:
+            try:
+                return row_id(*split_row_id((value or b"").decode()))
+            except ValueError:
+                return None
+    return None
