@@ -1,0 +1,94 @@
+"""A producer or a processor that kills itself, with no warning, at one step of its cycle.
+
+    python -m tests.crash process after insert
+    python -m tests.crash produce before checkpoint small.csv
+
+It exits with status 0 where the step was never reached.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from retail_pipeline.adapters.checkpoints import CheckpointFolder
+from retail_pipeline.adapters.kafka_consumer import GroupConsumer
+from retail_pipeline.adapters.kafka_publisher import KafkaBarrier, KafkaPublisher
+from retail_pipeline.adapters.mongo_rollups import MongoSummaries
+from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.source_files import Reading
+from retail_pipeline.cli.process_run import ProcessorRun
+from retail_pipeline.cli.produce_run import ProducerRun
+from retail_pipeline.flows import produce
+from retail_pipeline.flows.pace import Pace
+from retail_pipeline.flows.process import DeadLetters
+from retail_pipeline.settings import load_settings
+
+# Each step, and the method that does it.
+STEPS: dict[str, tuple[type, str]] = {
+    "poll": (GroupConsumer, "poll"),
+    "insert": (MongoStore, "insert"),
+    "dead-letter": (DeadLetters, "send"),
+    "quarantine": (MongoStore, "quarantine"),
+    "record": (MongoStore, "record"),
+    "mark": (MongoStore, "mark"),
+    "rebuild": (MongoSummaries, "_rebuild"),
+    "release": (MongoSummaries, "_release"),
+    "commit": (GroupConsumer, "commit"),
+    "send": (KafkaPublisher, "send"),
+    "acknowledge": (KafkaBarrier, "wait"),
+    "checkpoint": (CheckpointFolder, "save"),
+}
+# A poll that brings nothing, or a write of nothing, is no step.
+_ALWAYS_SOMETHING = {"acknowledge"}
+
+
+def arm(when: str, step: str, number: int = 1) -> None:
+    """Have this process killed ``before`` or ``after`` the step is done for the nth time."""
+    owner, name = STEPS[step]
+    real: Callable[..., Any] = getattr(owner, name)
+    left = [number]
+
+    def deadly(self: Any, *args: Any) -> Any:
+        if when == "before" and _counts(args, None):
+            die()
+        result = real(self, *args)
+        if when == "after" and _counts(args, result):
+            die()
+        return result
+
+    def _counts(args: tuple[Any, ...], result: Any) -> bool:
+        if step in _ALWAYS_SOMETHING or (args[0] if args else result):
+            left[0] -= 1
+        return left[0] == 0
+
+    setattr(owner, name, deadly)
+
+
+def die() -> None:
+    """End at once, as when the power fails."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(service: str, moment: str, step: str, *files: str) -> None:
+    """Run ``service`` to its sudden end at ``step``; "rebuild*2" is its second time."""
+    name, _, number = step.partition("*")
+    arm(moment, name, int(number or 1))
+    settings, stop = load_settings(), Event()
+    if service == "process":
+        ProcessorRun(settings, stop, until_idle=20).run()
+    else:
+        # Small files have several chunks, too, and a checkpoint after each.
+        produce.CHUNK_ROWS, produce._SECONDS_BETWEEN_SAVES = 3, 0
+        ProducerRun(settings, stop, Reading(), Pace(stop)).files(
+            [str(Path(file)) for file in files], loop=False
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
