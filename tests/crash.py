@@ -1,5 +1,7 @@
 """A producer or a processor that kills itself, with no warning, at one step of its cycle.
 
+With FATE=SIGSTOP in the environment it only falls asleep there, until someone sends SIGCONT.
+
     python -m tests.crash process after insert
     python -m tests.crash produce before checkpoint small.csv
 
@@ -13,7 +15,6 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
@@ -22,12 +23,12 @@ from retail_pipeline.adapters.kafka_publisher import KafkaBarrier, KafkaPublishe
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.adapters.source_files import Reading
+from retail_pipeline.cli.common import start
 from retail_pipeline.cli.process_run import ProcessorRun
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.flows import produce
 from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.process import DeadLetters
-from retail_pipeline.settings import load_settings
 
 # Each step, and the method that does it.
 STEPS: dict[str, tuple[type, str]] = {
@@ -72,16 +73,16 @@ def arm(when: str, step: str, number: int = 1) -> None:
 
 def die() -> None:
     """End at once, as when the power fails."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.Signals[os.environ.get("FATE", "SIGKILL")])
 
 
 def main(service: str, moment: str, step: str, *files: str) -> None:
     """Run ``service`` to its sudden end at ``step``; "rebuild*2" is its second time."""
     name, _, number = step.partition("*")
     arm(moment, name, int(number or 1))
-    settings, stop = load_settings(), Event()
+    settings, stop = start(service)
     if service == "process":
-        ProcessorRun(settings, stop, until_idle=20).run()
+        ProcessorRun(settings, stop, until_idle=60).run()
     else:
         # Small files have several chunks, too, and a checkpoint after each.
         produce.CHUNK_ROWS, produce._SECONDS_BETWEEN_SAVES = 3, 0

@@ -58,6 +58,7 @@ def take(consumer: Consumer, records: int) -> Batch:
         for topic, messages in batch.messages.items():
             whole.messages[topic].extend(messages)
         whole.next_offsets |= batch.next_offsets
+        whole.identities |= batch.identities
     return whole
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from kafka import KafkaConsumer
+from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
@@ -17,6 +17,7 @@ from retail_pipeline.adapters.kafka_errors import translated
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
+_TOPICS_LOOKED_AT_MS = 5_000
 log = logging.getLogger(__name__)
 _MOVED_AWAY = (
     CommitFailedError,
@@ -26,14 +27,26 @@ _MOVED_AWAY = (
 )
 
 
+class _Share(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python tells no types
+    """Whether this member has been told its share of the partitions; it may be none."""
+
+    told = False
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        self.told = False
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        self.told = True
+
+
 class GroupConsumer:
     """Takes batches; see :class:`retail_pipeline.flows.ports.Consumer`."""
 
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._servers = settings.kafka_bootstrap_servers
+        self._share = _Share()
         with translated(self._servers):
             self._consumer = KafkaConsumer(
-                *settings.topics,
                 bootstrap_servers=self._servers.split(","),
                 client_id=client_id,
                 group_id=settings.kafka_group,
@@ -51,14 +64,26 @@ class GroupConsumer:
                 metrics_enabled=False,
                 reconnect_backoff_max_ms=5_000,
                 allow_auto_create_topics=False,
+                # How soon a topic that was made anew shows.
+                metadata_max_age_ms=_TOPICS_LOOKED_AT_MS,
             )
+            self._consumer.subscribe(settings.topics, listener=self._share)
+        self._identities: dict[str, object] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether this member's share of the partitions is settled: it may be waiting for it."""
+        return self._share.told
 
     def poll(self) -> Batch:
         """Return the next batch, or an empty one after half a second without records."""
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
-        batch = Batch()
+            anew = self._topics_made_anew()
+        batch = Batch(identities=dict(self._identities))
         for partition, records in taken.items():
+            if partition.topic in anew:
+                continue
             batch.messages[partition.topic].extend(records)
             batch.next_offsets[partition.topic, partition.partition] = records[-1].offset + 1
         return batch
@@ -70,6 +95,7 @@ class GroupConsumer:
             place: OffsetAndMetadata(offset, "", -1)
             for (topic, partition), offset in batch.next_offsets.items()
             if (place := TopicPartition(topic, partition)) in mine
+            and batch.identities.get(topic) == self._identities.get(topic)
         }
         if not offsets:
             return
@@ -80,6 +106,25 @@ class GroupConsumer:
                 # Another processor has the partitions and takes these records again: they are
                 # stored, and storing them twice changes nothing.
                 log.warning("offsets not committed, partitions moved: %s", error)
+
+    def _topics_made_anew(self) -> set[str]:
+        """Go to the start of each topic that was deleted and made anew; return their names.
+
+        Its offsets begin anew, too: Kafka would go on where the old topic was left, and pass over
+        the records before that.
+        """
+        places = self._consumer.assignment()
+        anew = set()
+        for topic in {place.topic for place in places}:
+            # No public method tells a topic's identity without a question to the broker.
+            identity = self._consumer._cluster.topic_id(topic)
+            if identity and self._identities.setdefault(topic, identity) != identity:
+                log.warning("topic %s was made anew: it is read from its start", topic)
+                self._identities[topic] = identity
+                anew.add(topic)
+        if anew:
+            self._consumer.seek_to_beginning(*(place for place in places if place.topic in anew))
+        return anew
 
     def close(self) -> None:
         """Leave the group, so that the partitions move at once."""

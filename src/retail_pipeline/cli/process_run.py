@@ -62,7 +62,7 @@ class ProcessorRun:
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
         summariser.start()
         try:
-            while not self.stop.is_set() and not self._cycle(processor):
+            while not self.stop.is_set() and not self._cycle(processor, consumer):
                 pass
             processor.finish()
         except TransientError:
@@ -79,12 +79,13 @@ class ProcessorRun:
         if summariser.failure:
             raise summariser.failure
 
-    def _cycle(self, processor: Processor) -> bool:
+    def _cycle(self, processor: Processor, consumer: GroupConsumer) -> bool:
         """Take one batch; return whether there is no more to do."""
         records = processor.step()
         now = time.monotonic()
         self._beat()
-        if records:
+        # One that waits for its share, as after another's death, can't know that there is no more.
+        if records or not consumer.settled:
             self._busy_at = now
         if records and now - self._said_at >= _SECONDS_BETWEEN_LINES:
             rate = (processor.counts.stored - self._said_rows) / (now - self._said_at)

@@ -33,10 +33,14 @@ class Message(Protocol):
 
 @dataclass
 class Batch:
-    """Records taken in one poll, by topic, and the offsets that come after them."""
+    """Records taken in one poll, by topic, and the offsets that come after them.
+
+    ``identities`` is what the broker took each topic for: one made anew has another.
+    """
 
     messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     next_offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    identities: dict[str, object] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(of_topic) for of_topic in self.messages.values())
