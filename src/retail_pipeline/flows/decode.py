@@ -33,7 +33,10 @@ MANIFEST = msgspec.json.Decoder(Manifest)
 
 
 class _Place(msgspec.Struct):
-    """The row that an unusable record says it is, if that can be one."""
+    """The row that an unusable record says it is, if that can be one.
+
+    A dead letter may be about a record that said so itself: ``claims``.
+    """
 
     source: Annotated[
         str, msgspec.Meta(min_length=1, max_length=CONTRACT.limit("source", "maxLength"))
@@ -41,6 +44,7 @@ class _Place(msgspec.Struct):
     row: Annotated[
         int, msgspec.Meta(ge=CONTRACT.limit("row", "minimum"), le=CONTRACT.limit("row", "maximum"))
     ]
+    claims: str | None = None
 
 
 class _Version(msgspec.Struct):
@@ -115,7 +119,7 @@ def _unusable(message: Message, error: Exception) -> Rejection:
         source=source,
         row=row,
         name=message.topic,
-        reason=_reason(value, error),
+        reason=reason_of(value, error),
         detail=str(error),
         raw=raw[:_LONGEST_RAW],
         stage="processor",
@@ -126,7 +130,7 @@ def _unusable(message: Message, error: Exception) -> Rejection:
     )
 
 
-def _reason(value: bytes, error: Exception) -> Reason:
+def reason_of(value: bytes, error: Exception) -> Reason:
     """Tell another release's record from a broken one, whichever field is the first to differ."""
     if not isinstance(error, msgspec.ValidationError):
         return Reason.UNREADABLE_RECORD
@@ -140,7 +144,9 @@ def _reason(value: bytes, error: Exception) -> Reason:
 def _claims(value: bytes) -> str | None:
     try:
         place = _PLACE.decode(value)
-    except UNDECODABLE:
+        if place.claims:
+            return row_id(*split_row_id(place.claims))
+    except (*UNDECODABLE, ValueError):
         return None
     return row_id(place.source, place.row)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.domain.transaction import Transaction
 
@@ -146,6 +147,34 @@ class Summaries(Protocol):
 
     def pending(self) -> int:
         """Return how many days are out of date."""
+
+
+class Quarantine(Protocol):
+    """The rows in quarantine, for those who look at them, replay them or give them up.
+
+    Every method raises TransientError when the database is away, PermanentError when it refuses.
+    """
+
+    def find(self, selection: Selection, limit: int | None = None) -> Iterator[Quarantined]:
+        """Yield the rows that are meant, in the order of their identities, ``limit`` at most."""
+
+    def manifest(self, source: str) -> Manifest | None:
+        """Return what the producer said of a source."""
+
+    def count_replays(self, ids: Sequence[str], run: str | None = None) -> None:
+        """Count one replay more of each row; those that are sent wait for ``run``."""
+
+    def waiting(self, run: str) -> int:
+        """Return how many rows that ``run`` sent are not released yet."""
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Remove what is no row: manifests that are in their topic again."""
+
+    def purge(self, rows: Sequence[Quarantined]) -> int:
+        """Give rows up for good, leaving a tombstone each; return how many.
+
+        Those that turn out to be stored just leave quarantine.
+        """
 
 
 class RawRow(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,75 @@
+"""A file of edited rows, checked whole before the first of them is sent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import IO
+
+import msgspec
+
+from retail_pipeline.domain.quarantined import Edit
+from retail_pipeline.errors import UsageError
+
+_LINE = msgspec.json.Decoder(Edit)
+
+
+class Edits(AbstractContextManager["Edits"]):
+    """The lines of a file, or of standard input, which is copied so that it can be read twice.
+
+    ``rows`` is how many there are.
+
+    Raises:
+        UsageError: it can't be read, or a line is none of ``retail dlq list --json``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        try:
+            self._stream: IO[bytes] = _spooled() if name == "-" else Path(name).open("rb")
+        except OSError as error:
+            raise UsageError(f"{name}: it can't be read: {error.strerror or error}") from error
+        try:
+            self.rows = sum(1 for _ in self._edits())
+        except UsageError:
+            self._stream.close()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+    def chunks(self, size: int) -> Iterator[dict[str, str]]:
+        """Yield the texts by identity, ``size`` at a time; of two for one row the later."""
+        edits = self._edits()
+        while chunk := {edit.id: edit.raw for edit in islice(edits, size)}:
+            yield chunk
+
+    def _edits(self) -> Iterator[Edit]:
+        self._stream.seek(0)
+        for number, line in enumerate(self._stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield _LINE.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise UsageError(
+                    f"{self._name}, line {number}: it is no line of `retail dlq list --json`:"
+                    f" {error}; nothing was replayed"
+                ) from error
+
+
+def _spooled() -> IO[bytes]:
+    copy = TemporaryFile()
+    while block := sys.stdin.buffer.read(1 << 20):
+        copy.write(block)
+    return copy

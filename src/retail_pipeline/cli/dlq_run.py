@@ -1,0 +1,195 @@
+"""What ``retail dlq`` does: connections, the replay from its start to its last word, the purge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from threading import Event
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_quarantine import MongoQuarantine
+from retail_pipeline.adapters.reread import reread
+from retail_pipeline.cli.common import start
+from retail_pipeline.cli.dlq_edits import Edits
+from retail_pipeline.domain.quarantined import Quarantined, Selection
+from retail_pipeline.flows.mend import Broken, Mender
+from retail_pipeline.flows.process import Topics
+from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
+from retail_pipeline.flows.retry import retrying
+from retail_pipeline.settings import Role, Settings, load_settings
+
+_PATIENCE_S = 60.0
+_AT_ONCE = 500
+_NAMED = 20
+
+
+@contextmanager
+def opened(role: Role, settings: Settings | None = None) -> Iterator[MongoQuarantine]:
+    """Yield the quarantine as the user of ``role`` sees it."""
+    settings = settings or load_settings()
+    with connect(settings.mongo(role), name="retail-dlq") as client:
+        yield MongoQuarantine(client, settings.mongo_database)
+
+
+@contextmanager
+def _bar(total: int, shown: bool) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
+        bar.add_task("rows", total=total)
+        yield bar
+
+
+@dataclass
+class ReplayRun:
+    """One ``retail dlq replay``: ``selection`` and ``limit``, or the file ``edited``, say what."""
+
+    selection: Selection
+    limit: int | None
+    edited: str | None
+    force: bool
+    dry_run: bool
+    wait_s: float
+
+    def run(self) -> int:
+        """Replay, wait for the processors, say how it went; return the exit status.
+
+        Raises:
+            UsageError: the file of edited rows can't be used; nothing was written.
+        """
+        self._settings, self._stop = start("dlq")
+        self._missing = 0
+        self._broken: list[str] = []
+        # A dry run proves that it writes nothing by being somebody who may not.
+        with opened("reader" if self.dry_run else "writer", self._settings) as quarantine:
+            if self.edited:
+                with Edits(self.edited) as edits:
+                    replay, report = self._replay(
+                        quarantine, self._as_edited(quarantine, edits), edits.rows
+                    )
+            else:
+                total = sum(quarantine.totals(self.selection).values())
+                total = min(total, self.limit or total)
+                rows = ((row, None) for row in quarantine.find(self.selection, self.limit))
+                replay, report = self._replay(quarantine, rows, total)
+                self._missing += max(len(self.selection.ids) - report.seen, 0)
+            left = 0 if self.dry_run else self._await(quarantine, replay)
+        self._say(report, left)
+        stays = left or report.broken or report.skipped or self._stop.is_set()
+        return 1 if stays and not self.dry_run else 0
+
+    def _replay(
+        self, quarantine: MongoQuarantine, rows: Iterator[Wanted], total: int
+    ) -> tuple[Replay, Report]:
+        settings = self._settings
+        with _bar(total, not self.dry_run) as bar:
+
+            def tell(row: Quarantined, verdict: Verdict) -> None:
+                bar.advance(bar.task_ids[0])
+                self._note(row, verdict)
+
+            replay = Replay(
+                quarantine,
+                Mender(quarantine.manifest, reread, Topics(*settings.topics)),
+                None if self.dry_run else lambda: KafkaPublisher(settings, "retail-dlq"),
+                retrying(self._stop, _PATIENCE_S),
+                self._stop,
+                None if self.force else settings.dlq_max_replays,
+                tell,
+            )
+            return replay, replay.run(rows)
+
+    def _as_edited(self, quarantine: MongoQuarantine, edits: Edits) -> Iterator[Wanted]:
+        for texts in edits.chunks(_AT_ONCE):
+            found = quarantine.find(Selection(ids=tuple(texts)))
+            rows = [row for row in found if row.id in texts]
+            self._missing += len(texts) - len(rows)
+            for row in rows:
+                yield row, texts[row.id]
+
+    def _note(self, row: Quarantined, verdict: Verdict) -> None:
+        if isinstance(verdict, Broken):
+            words = f"still broken, stays: {verdict.reason}: {verdict.detail}"
+        elif isinstance(verdict, Skipped):
+            words = f"skipped, stays: {verdict.detail}"
+        else:
+            words = "would be replayed"
+        if self.dry_run:
+            typer.echo(f"{row.id}: {words}")
+        elif isinstance(verdict, Broken | Skipped) and len(self._broken) < _NAMED:
+            self._broken.append(f"{row.id}: {words}")
+
+    def _await(self, quarantine: MongoQuarantine, replay: Replay) -> int:
+        """Return how many of the rows sent are still in quarantine when the wait is over."""
+        until = time.monotonic() + self.wait_s
+        while left := quarantine.waiting(replay.run_id):
+            if time.monotonic() >= until or self._stop.wait(0.2):
+                break
+        return left
+
+    def _say(self, report: Report, left: int) -> None:
+        for line in self._broken:
+            typer.echo(line)
+        hidden = report.broken.total() + report.skipped - len(self._broken)
+        if hidden > 0 and not self.dry_run:
+            typer.echo(f"… and {hidden:,} more")
+        reasons = ", ".join(f"{name} {rows:,}" for name, rows in report.broken.most_common())
+        parts = [
+            f"{report.replayed:,} {'would be ' if self.dry_run else ''}replayed",
+            f"{report.broken.total():,} still broken" + (f" ({reasons})" if reasons else ""),
+            f"{report.skipped:,} skipped",
+        ]
+        if self._missing:
+            parts.append(f"{self._missing:,} not in quarantine (any more)")
+        typer.echo("; ".join(parts))
+        if left:
+            typer.echo(
+                f"{left:,} of the replayed rows are not stored yet, after {self.wait_s:.0f} s: does"
+                " a processor run? They leave quarantine when one stores them."
+            )
+        if self._stop.is_set():
+            typer.echo("stopped before the end: run it again for the rest")
+
+
+def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool) -> None:
+    """Give rows up, after asking unless ``yes``; say how many.
+
+    Raises:
+        Abort: the user said no.
+    """
+    settings, stop = start("dlq")
+    with opened("reader" if dry_run else "writer", settings) as quarantine:
+        totals = quarantine.totals(selection)
+        total = min(sum(totals.values()), limit or sum(totals.values()))
+        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in totals.items())
+        if dry_run or not total:
+            typer.echo(f"{total:,} rows would be purged" + (f", of {reasons}" if reasons else ""))
+            return
+        if not yes:
+            typer.confirm(f"Delete the text of {total:,} rows for good ({reasons})?", abort=True)
+        purged = _purge(quarantine, selection, limit, total, stop)
+    typer.echo(f"{purged:,} rows purged")
+
+
+def _purge(
+    quarantine: MongoQuarantine,
+    selection: Selection,
+    limit: int | None,
+    total: int,
+    stop: Event,
+) -> int:
+    rows, purged = quarantine.find(selection, limit), 0
+    retry = retrying(stop, _PATIENCE_S)
+    with _bar(total, True) as bar:
+        while not stop.is_set() and (chunk := list(islice(rows, _AT_ONCE))):
+            purged += retry(quarantine.purge, chunk)
+            bar.advance(bar.task_ids[0], len(chunk))
+    return purged

@@ -1,0 +1,148 @@
+"""Rows from quarantine into Kafka once more; the processor takes those it stores out of quarantine.
+
+Killed at any moment and run again, it sends what is still in quarantine: a row has one identity, so
+one that was sent twice is stored once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from threading import Event
+from uuid import uuid4
+
+from tenacity import Retrying
+
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.quarantined import Quarantined
+from retail_pipeline.errors import RetailError
+from retail_pipeline.flows.mend import Broken, Mended, Mender
+from retail_pipeline.flows.ports import Publisher, Quarantine
+
+CHUNK_ROWS = 500
+# A row, and its text if that was edited.
+Wanted = tuple[Quarantined, str | None]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Why a row was not even tried."""
+
+    detail: str
+
+
+Verdict = Mended | Broken | Skipped
+
+
+@dataclass
+class Report:
+    """What became of the rows."""
+
+    replayed: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+    skipped: int = 0
+
+    @property
+    def seen(self) -> int:
+        """How many rows were looked at."""
+        return self.replayed + self.broken.total() + self.skipped
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one row."""
+        if isinstance(verdict, Broken):
+            self.broken[verdict.reason] += 1
+        elif isinstance(verdict, Skipped):
+            self.skipped += 1
+        else:
+            self.replayed += 1
+
+
+@dataclass
+class Replay:
+    """Sends rows in quarantine again.
+
+    Args:
+        connect: returns a publisher, when there is something to send; None for a dry run, which
+            writes nothing anywhere.
+        most: replays after which a row stays where it is; None for no such limit.
+        tell: is told what becomes of each row, once that is certain.
+    """
+
+    quarantine: Quarantine
+    mender: Mender
+    connect: Callable[[], Publisher] | None
+    retry: Retrying
+    stop: Event
+    most: int | None
+    tell: Callable[[Quarantined, Verdict], None] = lambda row, verdict: None
+    run_id: str = field(default_factory=lambda: uuid4().hex)
+
+    def __post_init__(self) -> None:
+        self._publisher: Publisher | None = None
+
+    def run(self, rows: Iterable[Wanted]) -> Report:
+        """Replay ``rows``; ends early, in good order, when ``stop`` is set.
+
+        Raises:
+            TransientError: a server is away; another run goes on with what is left.
+            PermanentError: a server refuses.
+        """
+        report = Report()
+        chunk: list[tuple[Quarantined, Verdict]] = []
+        try:
+            for row, edited in rows:
+                chunk.append((row, self._judge(row, edited)))
+                if len(chunk) == CHUNK_ROWS:
+                    self._finish(chunk, report)
+                    chunk = []
+                if self.stop.is_set():
+                    break
+            self._finish(chunk, report)
+        finally:
+            self._close()
+        return report
+
+    def _judge(self, row: Quarantined, edited: str | None) -> Verdict:
+        if self.most is not None and row.replays >= self.most:
+            return Skipped(f"replayed {row.replays} times already: --force tries again")
+        return self.mender.mend(row, None if edited == row.raw else edited)
+
+    def _finish(self, chunk: list[tuple[Quarantined, Verdict]], report: Report) -> None:
+        """Send what can be sent of a chunk, and count it only when Kafka holds it."""
+        if self.connect and chunk:
+            self.retry(self._send, chunk)
+            self._note(chunk)
+        for row, verdict in chunk:
+            report.add(verdict)
+            self.tell(row, verdict)
+
+    def _send(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
+        mended = [item for item in chunk if not isinstance(item[1], Broken | Skipped)]
+        if not mended or not self.connect:
+            return
+        try:
+            self._publisher = self._publisher or self.connect()
+            for row, verdict in mended:
+                if isinstance(verdict, Manifest):
+                    self._publisher.report(verdict)
+                elif not isinstance(verdict, Broken | Skipped):
+                    self._publisher.send(verdict, replay_of=row.id)
+            self._publisher.barrier().wait()
+        except RetailError:
+            self._close()
+            raise
+
+    def _note(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
+        manifests = [row.id for row, verdict in chunk if isinstance(verdict, Manifest)]
+        broken = [row.id for row, verdict in chunk if isinstance(verdict, Broken)]
+        others = Manifest | Broken | Skipped
+        sent = [row.id for row, verdict in chunk if not isinstance(verdict, others)]
+        self.retry(self.quarantine.count_replays, sent, self.run_id)
+        self.retry(self.quarantine.count_replays, broken)
+        self.retry(self.quarantine.forget, manifests)
+
+    def _close(self) -> None:
+        if self._publisher:
+            self._publisher.close()
+        self._publisher = None
