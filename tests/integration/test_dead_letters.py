@@ -15,9 +15,7 @@ from kafka.structs import OffsetAndMetadata
 
 from retail_pipeline.local.servers import kafka_admin
 from tests.fakes import transaction
-from tests.integration.test_pipeline import HEADER, LONGEST_S, ROW, Pipeline, pipeline
-
-__all__ = ["pipeline"]
+from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
 
 
 def dirty(pipeline: Pipeline, broken: dict[int, str], rows: int = 20) -> Path:
@@ -30,15 +28,15 @@ def dirty(pipeline: Pipeline, broken: dict[int, str], rows: int = 20) -> Path:
     return path
 
 
-def publish(pipeline: Pipeline, *records: Any) -> None:
-    """Write records into the transactions topic, as another writer would."""
+def publish(pipeline: Pipeline, *records: Any, topic: str = "") -> None:
+    """Write records into the transactions topic, or its sister ``topic``, as others would."""
     settings = pipeline.settings
     with closing(
         KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers.split(","))
     ) as producer:
         for record in records:
             value = record if isinstance(record, bytes) else msgspec.json.encode(record)
-            producer.send(settings.kafka_topic, value, partition=0).get(30)
+            producer.send(settings.kafka_topic + topic, value, key=b"k", partition=0).get(30)
 
 
 def as_lines(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -215,10 +213,16 @@ def test_records_of_other_releases_never_stop_a_processor(pipeline: Pipeline) ->
         record(6, Colour="red"),
         transaction(7),
     )
+    publish(pipeline, {"source": "f", "row": 9, "reason": "bad_mood"}, topic=".dlq")
+    publish(pipeline, {"source": "f", "rows": "many"}, topic=".manifests")
     pipeline.drain()
     with pipeline.database() as database:
         assert sorted(row["row"] for row in database.transactions.find()) == [4, 5, 6, 7]
-    quarantined = pipeline.quarantined()
+    [*quarantined, letter, manifest] = pipeline.quarantined()
+    assert (letter["claims"], manifest["name"]) == (
+        "f:000000009",
+        f"{pipeline.settings.kafka_topic}.manifests",
+    )
     assert [row["claims"] for row in quarantined] == [transaction(n).id for n in (2, 3)]
     assert {row["reason"] for row in quarantined} == {"unknown_version"}
     # A release that knows them: here, their meaning is written as this release knows it.
@@ -232,6 +236,6 @@ def test_records_of_other_releases_never_stop_a_processor(pipeline: Pipeline) ->
     pipeline.drain()
     with pipeline.database() as database:
         assert sorted(row["row"] for row in database.transactions.find()) == [2, 3, 4, 5, 6, 7]
-    assert pipeline.quarantined() == []
+    assert pipeline.quarantined() == [letter, manifest]
     read_all_again(pipeline)
-    assert pipeline.quarantined() == [] and pipeline.count() == 6
+    assert pipeline.quarantined() == [letter, manifest] and pipeline.count() == 6

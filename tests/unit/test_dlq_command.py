@@ -78,7 +78,13 @@ def shown(print_: object, *arguments: object) -> str:
 
 def test_the_table_names_row_reason_and_totals_and_says_when_there_is_more() -> None:
     text = shown(print_table, [ROW], {"not_a_number": 7, "too_long": 1})
-    for words in (ROW.id, "retail.csv:3", "Quantity is 'x'", "2026-01-02 00:00:00", "8  in quarantine"):
+    for words in (
+        ROW.id,
+        "retail.csv:3",
+        "Quantity is 'x'",
+        "2026-01-02 00:00:00",
+        "8  in quarantine",
+    ):
         assert words in text
     assert "1 of 8 rows shown" in text
 
