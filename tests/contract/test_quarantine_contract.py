@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from retail_pipeline.adapters import mongo_quarantine
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_quarantine import MongoQuarantine
 from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo_store import MongoStore, standing_for
 from retail_pipeline.domain.quarantined import Selection
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.flows.ports import Quarantine
@@ -129,3 +130,23 @@ def test_a_purged_row_leaves_a_tombstone_but_none_if_it_is_stored(subject: Subje
 def test_a_manifest_is_found_by_its_source(subject: Subject) -> None:
     assert subject.quarantine.manifest(manifest().source) == manifest()
     assert subject.quarantine.manifest("unknown") is None
+
+
+@pytest.mark.parametrize(
+    ("collection", "query", "index"),
+    [
+        ("quarantine", {"stage": "processor", "quarantined_at": {"$gte": datetime.now(UTC)}},
+         "by_stage"),
+        ("quarantine", {"replaying": "run"}, "by_replay"),
+        ("quarantine", standing_for(["a:000000001"]), "by_claims"),
+        ("purged", standing_for(["a:000000001"]), "by_claims"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_of_each_batch_walks_an_index(
+    fresh: Settings, collection: str, query: dict[str, Any], index: str
+) -> None:
+    with connect(fresh.mongo("setup"), name="tests") as client:
+        database = client[fresh.mongo_database]
+        ensure_schema(database)
+        plan = str(database.command("explain", {"find": collection, "filter": query}))
+    assert f"'indexName': '{index}'" in plan and "COLLSCAN" not in plan

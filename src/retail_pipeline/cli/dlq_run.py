@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from threading import Event
@@ -65,20 +65,23 @@ class ReplayRun:
         Raises:
             UsageError: the file of edited rows can't be used; nothing was written.
         """
-        self._settings, self._stop = start("dlq")
         self._missing = 0
         self._broken: list[str] = []
+        # Read before signals only ask for a stop: Ctrl-C ends what is typed in by hand.
+        edits = Edits(self.edited) if self.edited else None
+        self._settings, self._stop = start("dlq")
         # A dry run proves that it writes nothing by being somebody who may not.
-        with opened("reader" if self.dry_run else "writer", self._settings) as quarantine:
-            if self.edited:
-                with Edits(self.edited) as edits:
-                    replay, report = self._replay(
-                        quarantine, self._as_edited(quarantine, edits), edits.rows
-                    )
+        with (
+            edits or nullcontext(),
+            opened("reader" if self.dry_run else "writer", self._settings) as quarantine,
+        ):
+            if edits:
+                rows = self._as_edited(quarantine, edits)
+                replay, report = self._replay(quarantine, rows, edits.rows)
             else:
                 total = sum(quarantine.totals(self.selection).values())
                 total = min(total, self.limit or total)
-                rows = ((row, None) for row in quarantine.find(self.selection, self.limit))
+                rows = _as_they_are(quarantine.find(self.selection, self.limit))
                 replay, report = self._replay(quarantine, rows, total)
                 self._missing += max(len(self.selection.ids) - report.seen, 0)
             left = 0 if self.dry_run else self._await(quarantine, replay)
@@ -159,13 +162,17 @@ class ReplayRun:
             typer.echo("stopped before the end: run it again for the rest")
 
 
+def _as_they_are(rows: Iterable[Quarantined]) -> Iterator[Wanted]:
+    return ((row, None) for row in rows)
+
+
 def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool) -> None:
     """Give rows up, after asking unless ``yes``; say how many.
 
     Raises:
         Abort: the user said no.
     """
-    settings, stop = start("dlq")
+    settings = load_settings()
     with opened("reader" if dry_run else "writer", settings) as quarantine:
         totals = quarantine.totals(selection)
         total = min(sum(totals.values()), limit or sum(totals.values()))
@@ -175,6 +182,8 @@ def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool
             return
         if not yes:
             typer.confirm(f"Delete the text of {total:,} rows for good ({reasons})?", abort=True)
+        # From here on Ctrl-C asks for a stop, between two chunks.
+        _, stop = start("dlq")
         purged = _purge(quarantine, selection, limit, total, stop)
     typer.echo(f"{purged:,} rows purged")
 
