@@ -14,6 +14,7 @@ QUARANTINE = "quarantine"
 PURGED = "purged"
 MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
+RECONCILIATIONS = "reconciliations"
 ORDERS_ROLLUP = "rollup_orders_daily"
 PRODUCTS_ROLLUP = "rollup_products_daily"
 
@@ -35,6 +36,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     PURGED: [_CLAIMS],
     MANIFESTS: [],
     DIRTY_BUCKETS: [],
+    RECONCILIATIONS: [],
     ORDERS_ROLLUP: [],
     PRODUCTS_ROLLUP: [],
 }

@@ -7,7 +7,17 @@ import sys
 import typer
 
 from retail_pipeline import __version__
-from retail_pipeline.cli import dashboard, dlq, health, local, process, produce, sample, setup
+from retail_pipeline.cli import (
+    dashboard,
+    dlq,
+    health,
+    local,
+    process,
+    produce,
+    reconcile,
+    sample,
+    setup,
+)
 from retail_pipeline.errors import RetailError, UsageError
 
 app = typer.Typer(
@@ -35,7 +45,7 @@ def _retail(
     pass
 
 
-for module in (produce, process, dashboard, setup, sample, health):
+for module in (produce, process, reconcile, dashboard, setup, sample, health):
     module.register(app)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(local.app, name="local")

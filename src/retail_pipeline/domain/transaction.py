@@ -102,7 +102,7 @@ def total_amount(quantity: int, unit_price: str) -> Decimal:
     return quantity * Decimal(unit_price)
 
 
-def kind_of(invoice: str, amount: Decimal, quantity: int) -> Kind:
+def kind_of(invoice: str, amount: Decimal | int, quantity: int) -> Kind:
     """Return what the line is; of a positive quantity, a positive amount means a price above 0."""
     if invoice.startswith("C"):
         return Kind.CANCELLATION

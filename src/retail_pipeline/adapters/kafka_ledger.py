@@ -1,0 +1,141 @@
+"""Kafka as the row ledger reads it: partition by partition, beside the processors' group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
+from kafka.partitioner.default import murmur2
+from kafka.protocol.consumer import OffsetSpec
+
+from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.adapters.kafka_topics import admin_client
+from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.flows.ports import Message
+from retail_pipeline.settings import Settings
+
+_STALLED_S = 20.0
+_POLL_ROWS = 20_000
+
+
+class KafkaLog:
+    """See :class:`retail_pipeline.flows.ledger_ports.Log`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._servers = settings.kafka_bootstrap_servers
+        self._partitions = settings.kafka_partitions
+
+    def positions(self) -> list[Position]:
+        """Return where each partition of the three topics stands."""
+        with admin_client(self._settings) as admin:
+            places = self._places(admin)
+            # Committed first: what arrives between two questions counts as left, not as stored.
+            committed = _committed(admin, self._settings.kafka_group)
+            first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+            end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        return [
+            Position(
+                topic=place.topic,
+                partition=place.partition,
+                first=first[place].offset,
+                end=end[place].offset,
+                committed=committed.get(place, 0),
+            )
+            for place in sorted(places)
+        ]
+
+    def records(self, spans: Iterable[Position]) -> Iterator[tuple[Position, Sequence[Message]]]:
+        """Yield the records of each span, in pieces of one partition."""
+        wanted = {
+            TopicPartition(span.topic, span.partition): span
+            for span in spans
+            if span.end > span.first
+        }
+        if not wanted:
+            return
+        with translated(self._servers):
+            consumer = _consumer(self._servers)
+            try:
+                yield from self._read(consumer, wanted)
+            finally:
+                consumer.close()
+
+    def home(self, invoice: str) -> int:
+        """Return the partition that the Java client and this project's producer choose."""
+        return _home(invoice, self._partitions)
+
+    def _places(self, admin: KafkaAdminClient) -> list[TopicPartition]:
+        settings, places = self._settings, []
+        for topic in admin.describe_topics(list(settings.topics)):
+            numbers = [each["partition_index"] for each in topic["partitions"]]
+            if not numbers:
+                raise PermanentError(
+                    f"Kafka at {self._servers} has no topic {topic['name']}:"
+                    " run `retail setup` first"
+                )
+            if topic["name"] == settings.kafka_topic:
+                self._partitions = len(numbers)
+            places += [TopicPartition(topic["name"], number) for number in numbers]
+        return places
+
+    def _read(
+        self, consumer: Any, wanted: dict[TopicPartition, Position]
+    ) -> Iterator[tuple[Position, Sequence[Message]]]:
+        consumer.assign(list(wanted))
+        for place, span in wanted.items():
+            consumer.seek(place, span.first)
+        left, moved_at = set(wanted), time.monotonic()
+        while left:
+            taken = consumer.poll(timeout_ms=1_000)
+            for place, records in taken.items():
+                span = wanted[place]
+                if records[-1].offset >= span.end:
+                    records = [record for record in records if record.offset < span.end]
+                if records:
+                    yield span, records
+            # By position, not by records: a compacted topic's last offsets may have none.
+            done = {place for place in left if consumer.position(place) >= wanted[place].end}
+            if done:
+                consumer.pause(*done)
+                left -= done
+            if taken or done:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > _STALLED_S:
+                raise TransientError(
+                    f"Kafka at {self._servers} sent nothing for {_STALLED_S:.0f} s"
+                )
+
+
+def _consumer(servers: str) -> Any:
+    return KafkaConsumer(
+        bootstrap_servers=servers.split(","),
+        client_id="retail-reconcile",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_records=_POLL_ROWS,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        fetch_max_bytes=16 * 1024 * 1024,
+        bootstrap_timeout_ms=8_000,
+        metrics_enabled=False,
+        allow_auto_create_topics=False,
+    )
+
+
+def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, int]:
+    try:
+        offsets = admin.list_group_offsets([group])
+    except CoordinatorNotAvailableError:
+        return {}  # no group has ever committed here
+    return {place: max(0, known.offset) for place, known in offsets.get(group, {}).items()}
+
+
+@lru_cache(maxsize=65_536)
+def _home(invoice: str, partitions: int) -> int:
+    return int((murmur2(invoice.encode()) & 0x7FFFFFFF) % partitions)

@@ -1,0 +1,124 @@
+"""A reconciliation as people read it: a row a source, the verdict, and each difference by name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from retail_pipeline.domain.reconciliation import (
+    Difference,
+    Mode,
+    Reconciliation,
+    SourceAccount,
+    Sum,
+    Verdict,
+)
+
+_SHOWN = 20
+_COLOUR = {Verdict.AGREE: "green", Verdict.UNSETTLED: "yellow", Verdict.DIFFER: "red"}
+
+
+def show(result: Reconciliation, console: Console) -> None:
+    """Print the result."""
+    console.print(_table(result))
+    _show_topics(result, console)
+    _show_oddities(result, console)
+    colour = _COLOUR[result.verdict]
+    console.print(f"[{colour}]{escape(verdict_line(result))}[/]")
+    for difference in result.differences[:_SHOWN]:
+        _show_difference(difference, console)
+    if len(result.differences) > _SHOWN:
+        console.print(f"… and {len(result.differences) - _SHOWN:,} more: --json has all of them")
+    for note in result.notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)
+
+
+def verdict_line(result: Reconciliation) -> str:
+    """Return the whole result in one sentence."""
+    places = "manifests and MongoDB's counts"
+    if result.mode is Mode.FULL:
+        files = any(source.file for source in result.sources)
+        places = f"{'file, ' if files else ''}Kafka, MongoDB and both rollups"
+    if result.verdict is Verdict.AGREE:
+        rows = f"all {result.accounted:,} rows are accounted for"
+        return f"Reconciled: {rows} ({places}; {result.seconds:.1f} s)."
+    if result.verdict is Verdict.UNSETTLED:
+        waits = []
+        if result.lag:
+            waits.append(f"{result.lag:,} records still on their way")
+        if result.pending_days:
+            waits.append(f"{result.pending_days:,} days still to be summarised")
+        if not waits:
+            waits.append("a source was not read to its end")
+        return f"Not settled yet: {', '.join(waits)}; nothing wrong was found."
+    count = len(result.differences)
+    return f"They differ: {count:,} difference{'' if count == 1 else 's'} found."
+
+
+def _table(result: Reconciliation) -> Table:
+    table = Table(title=f"Row ledger, {result.mode.value} look, {result.at:%Y-%m-%d %H:%M:%S} UTC")
+    full = result.mode is Mode.FULL
+    table.add_column("source", overflow="fold")
+    columns = ["read", "stored", "quarantined", "purged"]
+    if full:
+        columns.append("net £")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for source in result.sources:
+        table.add_row(escape(source.name), *_cells(source, full))
+    return table
+
+
+def _cells(source: SourceAccount, full: bool) -> list[str]:
+    read = "?" if source.read is None else f"{source.read:,}"
+    numbers = (source.stored, source.quarantined, source.purged)
+    cells = [read + ("" if source.complete or source.read is None else " so far")]
+    cells += [f"{number:,}" for number in numbers]
+    if full:
+        cells.append(f"{Decimal(source.pounds or 0):,}")
+    return cells
+
+
+def _show_topics(result: Reconciliation, console: Console) -> None:
+    """Print how many records each topic holds, and what of them is not stored yet."""
+    topics: dict[str, list[int]] = {}
+    for account in result.partitions:
+        position = account.position
+        sums = topics.setdefault(position.topic, [0, 0])
+        sums[0] += position.end - position.first
+        sums[1] += position.left
+    for topic, (records, left) in topics.items():
+        text = f"{topic}: {records:,} records, {left:,} not stored yet"
+        console.print(text, markup=False, highlight=False)
+
+
+def _show_oddities(result: Reconciliation, console: Console) -> None:
+    """Print what is no fault, and good to know."""
+    repeated = sum(source.repeated for source in result.sources)
+    replayed = sum(source.replayed for source in result.sources)
+    if repeated:
+        console.print(f"{repeated:,} records came through Kafka again: harmless", highlight=False)
+    if replayed:
+        console.print(f"{replayed:,} rows were in quarantine and are stored now", highlight=False)
+
+
+def _show_difference(difference: Difference, console: Console) -> None:
+    where = [difference.place, difference.what.replace("_", " ")]
+    where += [each for each in (difference.name, difference.day, difference.kind) if each]
+    console.print(f"\n[bold]{escape(' · '.join(where))}[/]", highlight=False)
+    console.print(f"  {difference.detail}", markup=False, highlight=False)
+    if difference.expected and difference.found:
+        text = f"  expected {_said(difference.expected)}, found {_said(difference.found)}"
+        console.print(text, markup=False, highlight=False)
+    if difference.ids:
+        more = f" and {difference.more:,} more" if difference.more else ""
+        text = f"  {', '.join(difference.ids)}{more}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"  → {difference.advice}", markup=False, highlight=False)
+
+
+def _said(total: Sum) -> str:
+    return f"{total.rows:,} rows" + (f", £{total.pounds}" if total.pounds is not None else "")

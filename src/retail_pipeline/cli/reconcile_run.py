@@ -1,0 +1,121 @@
+"""One run of ``retail reconcile``: wait, look, tell, and keep the result."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from dataclasses import dataclass
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from retail_pipeline.adapters.kafka_ledger import KafkaLog
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_ledger import MongoRecords
+from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
+from retail_pipeline.cli.common import configure_logging
+from retail_pipeline.cli.reconcile_report import show
+from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
+from retail_pipeline.errors import RetailError
+from retail_pipeline.flows.ledger_ports import File
+from retail_pipeline.flows.process import Topics
+from retail_pipeline.flows.reconcile import FullLook
+from retail_pipeline.flows.reconcile_quick import QuickLook
+from retail_pipeline.settings import load_settings
+
+log = logging.getLogger("reconcile")
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+@dataclass
+class ReconcileRun:
+    """The command's options, and its work."""
+
+    names: list[str]
+    quick: bool
+    as_json: bool
+    wait_s: float
+
+    def run(self) -> bool:
+        """Look, print, and return whether all agree.
+
+        Raises:
+            UsageError: a file can't be used.
+            TransientError, PermanentError: a server is away, or refuses.
+        """
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        files = _files(self.names)
+        client = connect(settings.mongo("monitor"), name="retail-reconcile")
+        kafka, records = KafkaLog(settings), MongoRecords(client, settings.mongo_database)
+        self._wait(kafka, records)
+        if self.quick:
+            result = QuickLook(kafka, records, settings.kafka_topic).run()
+        else:
+            with Reading() as reading:
+                topics = Topics(*settings.topics)
+                result = FullLook(kafka, records, files, topics, reading.tell).run()
+        self._print(result)
+        _keep(MongoReconciliations(client, settings.mongo_database), result)
+        client.close()
+        return result.verdict is Verdict.AGREE
+
+    def _wait(self, kafka: KafkaLog, records: MongoRecords) -> None:
+        """Return once nothing is on its way, or the time is over."""
+        until = time.monotonic() + self.wait_s
+        while time.monotonic() < until:
+            lag = sum(position.left for position in kafka.positions())
+            if not lag and not records.pending_days():
+                return
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _print(self, result: Reconciliation) -> None:
+        if self.as_json:
+            print(msgspec.json.format(msgspec.json.encode(result)).decode())
+        else:
+            show(result, Console())
+
+
+class Reading:
+    """A line on the terminal that says what is being read."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+
+    def __enter__(self) -> Reading:
+        if sys.stderr.isatty():
+            self._status = Console(stderr=True).status("looking")
+            self._status.start()
+        return self
+
+    def tell(self, place: str, rows: int) -> None:
+        """Say how far it is."""
+        if self._status:
+            self._status.update(f"{escape(place)}: {rows:,} rows read")
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+
+def _keep(results: MongoReconciliations, result: Reconciliation) -> None:
+    """Keep the result for the dashboard; that it can't be kept changes nothing about it."""
+    try:
+        results.keep(result)
+    except RetailError as error:
+        log.warning("the result is not kept: %s", error)
+
+
+def _files(names: list[str]) -> list[File]:
+    if not names:
+        return []
+    from retail_pipeline.adapters import source_files
+    from retail_pipeline.adapters.file_ledger import SourceFile
+
+    reading = source_files.Reading()
+    paths = source_files.find_files(names)
+    found = [source for path in paths for source in source_files.inspect(path, reading)]
+    return list({each.facts.source: SourceFile(each) for each in found}.values())

@@ -1,0 +1,40 @@
+"""What is wrong, and what to do about it, in words."""
+
+from __future__ import annotations
+
+from retail_pipeline.domain.evidence import KAFKA
+
+DETAIL = {
+    "missing": "rows that {place} does not have",
+    "unknown": "rows that {place} has, and nothing else knows",
+    "changed": "rows that {place} has otherwise",
+    "doubled": "documents whose _id is not that of the row they say they are",
+    "two_states": "rows that are stored, quarantined or purged at once",
+    "rollup": "{place} does not add up to the stored rows of the day",
+    "rollup_entries": "{place} adds up, but its entries are not those of the stored rows",
+}
+INCOMPLETE = (
+    "{name} was not read to its end ({rows:,} rows so far): its producer is at work, or was"
+    " stopped; `retail produce {name}` goes on where it stopped"
+)
+_AGAIN = "`retail produce --again {name}`"
+_ADVICE = {
+    "missing": f"{_AGAIN} sends them again; a running processor stores them",
+    "count": f"`retail reconcile {{name}}` names the rows; {_AGAIN} stores what is missing",
+    "unknown": "look at the documents; delete those that nobody can explain, and their days'"
+    f" rollup documents, then {_AGAIN}",
+    "changed": f"delete these documents, then {_AGAIN} stores them as they were and rebuilds"
+    " their days",
+    "doubled": "delete these documents and their days' rollup documents, then send a file with"
+    " rows of those days again: `retail produce --again FILE`",
+    "two_states": "delete the quarantine documents of rows that are stored",
+    "rollup": "delete the day's document and send a file with rows of that day again, which"
+    " rebuilds it: `retail produce --again FILE`",
+}
+_IN_KAFKA = f"{_AGAIN} puts the right records into Kafka; no row is stored twice"
+
+
+def of(what: str, place: str, name: str) -> str:
+    """Return what to do about a difference of the source called ``name``."""
+    text = _IN_KAFKA if place == KAFKA else _ADVICE[what]
+    return text.format(name=name or "FILE")

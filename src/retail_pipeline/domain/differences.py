@@ -1,0 +1,245 @@
+"""Each thing that is wrong, by name: rows, buckets, documents, rollups, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from retail_pipeline.domain import advice
+from retail_pipeline.domain.evidence import KAFKA, MONGODB, Evidence
+from retail_pipeline.domain.gaps import Gap, GapRows
+from retail_pipeline.domain.ledger import Tally, date_of
+from retail_pipeline.domain.reconciliation import Difference, Sum
+from retail_pipeline.domain.rowset import RowSet
+from retail_pipeline.domain.transaction import row_id
+
+SHOWN = 20
+# A look takes a while: what it found wrong is looked at once more, unless it is too much.
+_LOOKED_AT_AGAIN = 1_000
+States = Callable[[Sequence[str]], dict[str, set[str]]]
+
+
+@dataclass(frozen=True)
+class SourceRows:
+    """One source's rows by what is wrong with them, or not."""
+
+    source: str
+    expected: RowSet
+    accounted: RowSet
+    missing: RowSet
+    unknown: RowSet
+    twice: RowSet
+    not_in_kafka: RowSet
+    unknown_to_file: RowSet
+    unsent: RowSet
+    on_their_way: RowSet
+
+
+def rows_of(evidence: Evidence, source: str) -> SourceRows:
+    """Sort one source's rows by what is wrong with them."""
+    file, moving = evidence.files.rows.of(source), evidence.moving.of(source)
+    settled = evidence.kafka.rows.of(source) | evidence.dead.rows.of(source)
+    in_kafka = settled | moving
+    stored, purged = evidence.stored.rows.of(source), evidence.purged.of(source)
+    held, own = evidence.quarantine.rows.of(source), evidence.quarantine.own.of(source)
+    accounted = stored | held | purged
+    manifest = evidence.manifests.get(source)
+    unsent = RowSet()
+    if manifest is None or not manifest.complete:
+        unsent = file - in_kafka - accounted
+    whole, none = evidence.kafka_is_whole, RowSet()
+    expected = file | settled
+    return SourceRows(
+        source=source,
+        expected=expected,
+        accounted=accounted,
+        missing=expected - accounted - moving - unsent,
+        unknown=accounted - expected - moving if file or whole else none,
+        twice=(stored & own) | (stored & purged) | (own & purged),
+        not_in_kafka=file - in_kafka - unsent if whole else none,
+        unknown_to_file=in_kafka - file if file else none,
+        unsent=unsent,
+        on_their_way=moving - accounted,
+    )
+
+
+def of_rows(
+    evidence: Evidence,
+    rows: SourceRows,
+    named: dict[tuple[str, str], set[int]],
+    states: States,
+) -> Iterator[Difference]:
+    """Yield what is wrong with whole rows of one source, as far as no gap has named it."""
+    source, name = rows.source, evidence.name(rows.source)
+    in_mongodb = named.get((MONGODB, source), set())
+    missing = _again(rows.missing, source, states, lambda found: not found)
+    unknown = _again(rows.unknown, source, states, bool)
+    twice = _again(rows.twice, source, states, lambda found: len(found) > 1)
+    told = bool(missing or unknown or evidence.strays)
+    for what, place, ids, told_before in (
+        ("missing", MONGODB, missing, in_mongodb),
+        ("unknown", MONGODB, unknown, in_mongodb),
+        ("two_states", MONGODB, twice, set()),
+        ("missing", KAFKA, rows.not_in_kafka, named.get((KAFKA, source), set())),
+        ("unknown", KAFKA, rows.unknown_to_file, named.get((KAFKA, source), set())),
+    ):
+        rest = [row_id(source, row) for row in ids if row not in told_before]
+        if rest:
+            yield Difference(
+                what=what,
+                place=place,
+                source=source,
+                name=name,
+                detail=advice.DETAIL[what].format(place=place),
+                advice=advice.of(what, place, name),
+                ids=tuple(rest[:SHOWN]),
+                more=len(rest) - len(rest[:SHOWN]),
+            )
+    yield from _of_texts(evidence, rows)
+    yield from _of_count(evidence, rows, told)
+
+
+def _again(rows: RowSet, source: str, states: States, holds: Callable[[set[str]], bool]) -> RowSet:
+    """Return the rows of which it still holds; all of them where they are too many to look at."""
+    if not rows or len(rows) > _LOOKED_AT_AGAIN:
+        return rows
+    by_id = {row_id(source, row): row for row in rows}
+    still = RowSet()
+    for identity, found in states(list(by_id)).items():
+        if holds(found):
+            still.add(by_id[identity])
+    return still
+
+
+def _of_texts(evidence: Evidence, rows: SourceRows) -> Iterator[Difference]:
+    """Yield a difference where rejected rows do not read the same in each place."""
+    source = rows.source
+    dead, held = evidence.dead, evidence.quarantine
+    both_known = not (held.comparable.of(source) - dead.comparable.of(source))
+    if both_known and held.marks[source] != evidence.dead_marks[source]:
+        yield _text_difference(evidence, source, MONGODB, "the dead-letter topic")
+    broken = evidence.files.broken.of(source)
+    if broken and not (dead.comparable.of(source) - broken):
+        if dead.marks[source] != evidence.files.marks[source]:
+            yield _text_difference(evidence, source, KAFKA, "the file")
+
+
+def _text_difference(evidence: Evidence, source: str, place: str, other: str) -> Difference:
+    return Difference(
+        what="changed",
+        place=place,
+        source=source,
+        name=evidence.name(source),
+        detail=f"rejected rows in {place} do not read as in {other}",
+        advice=advice.of("changed", place, evidence.name(source)),
+    )
+
+
+def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Difference]:
+    """Yield a difference where the producer read another number of rows than there are."""
+    manifest, source = evidence.manifests.get(rows.source), rows.source
+    name = evidence.name(source)
+    sent = evidence.sent.get(source)
+    if sent and sent.complete and not (manifest and manifest.complete) and not rows.on_their_way:
+        yield Difference(
+            what="count",
+            place=MONGODB,
+            source=source,
+            name=name,
+            detail="its manifest is in Kafka, but not in MongoDB",
+            advice=advice.of("missing", MONGODB, name),
+        )
+    if manifest is None or not manifest.complete or told:
+        return
+    places = [(MONGODB, rows.accounted | rows.on_their_way)]
+    if evidence.kafka_is_whole:
+        in_kafka = evidence.kafka.rows.of(source) | evidence.dead.rows.of(source)
+        places.append((KAFKA, in_kafka | evidence.moving.of(source)))
+    for place, found in places:
+        if len(found) != manifest.rows_read:
+            yield Difference(
+                what="count",
+                place=place,
+                source=source,
+                name=name,
+                detail=f"{manifest.rows_read:,} rows were read, {place} has {len(found):,}",
+                advice=advice.of("count", place, name),
+                expected=Sum(manifest.rows_read),
+                found=Sum(len(found)),
+                more=abs(manifest.rows_read - len(found)),
+            )
+
+
+def of_gap(evidence: Evidence, gap: Gap, rows: GapRows) -> Iterator[Difference]:
+    """Yield a difference for each way in which a bucket's rows differ; one if none is known."""
+    name = evidence.name(gap.source)
+    for what, found in (
+        ("missing", rows.missing),
+        ("unknown", rows.unknown),
+        ("changed", list(rows.changed)),
+        ("changed", None),
+    ):
+        if not found and (found is not None or rows != GapRows()):
+            continue
+        ids = [row_id(gap.source, row) for row in found or ()]
+        detail = advice.DETAIL[what].format(place=gap.place)
+        if what == "changed" and found:
+            detail = rows.changed[found[0]]
+        yield Difference(
+            what=what,
+            place=gap.place,
+            source=gap.source,
+            name=name,
+            day=date_of(gap.day).isoformat(),
+            kind=gap.kind,
+            detail=f"{detail} ({gap.against} compared)",
+            advice=advice.of(what, gap.place, name),
+            expected=as_sum(gap.expected),
+            found=as_sum(gap.found),
+            ids=tuple(ids[:SHOWN]),
+            more=len(ids) - len(ids[:SHOWN]),
+        )
+
+
+def of_strays(evidence: Evidence) -> Iterator[Difference]:
+    """Yield one difference for all documents under an id that is not their row's."""
+    if evidence.strays:
+        yield Difference(
+            what="doubled",
+            place=MONGODB,
+            detail=advice.DETAIL["doubled"],
+            advice=advice.of("doubled", MONGODB, ""),
+            ids=tuple(evidence.strays[:SHOWN]),
+            more=max(0, len(evidence.strays) - SHOWN),
+        )
+
+
+def of_rollups(evidence: Evidence) -> Iterator[Difference]:
+    """Yield each day and kind of which a rollup says something else than the stored rows."""
+    right, real = evidence.expected_rollups.tallies, evidence.rollups.tallies
+    moving = {day for _, day in evidence.moving_days} | evidence.pending_days
+    for rollup, day, kind in sorted(right.keys() | real.keys()):
+        key = (rollup, day, kind)
+        expected, found = right.get(key, Tally()), real.get(key, Tally())
+        if day in moving or expected == found:
+            continue
+        same = (expected.rows, expected.units, expected.micros) == (
+            found.rows,
+            found.units,
+            found.micros,
+        )
+        yield Difference(
+            what="rollup",
+            place=rollup,
+            day=date_of(day).isoformat(),
+            kind=kind,
+            detail=advice.DETAIL["rollup_entries" if same else "rollup"].format(place=rollup),
+            advice=advice.of("rollup", rollup, ""),
+            expected=as_sum(expected),
+            found=as_sum(found),
+        )
+
+
+def as_sum(tally: Tally) -> Sum:
+    """Return a tally's rows and money, as results have them."""
+    return Sum(tally.rows, str(tally.pounds))

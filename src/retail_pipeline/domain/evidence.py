@@ -1,0 +1,105 @@
+"""Everything that a full look gathered, before anything is concluded from it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from retail_pipeline.domain.ledger import Book, Held
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.domain.rollup_book import RollupBook
+from retail_pipeline.domain.rowset import Rows
+from retail_pipeline.domain.transaction import row_id
+
+MONGODB, KAFKA, FILE = "MongoDB", "Kafka", "file"
+
+
+@dataclass
+class HeldBook:
+    """Rejected rows of one place, and a mark over the texts of those that are the file's own.
+
+    ``own`` are those under the row's own identity, not under that of a record that claims it.
+    """
+
+    rows: Rows = field(default_factory=Rows)
+    own: Rows = field(default_factory=Rows)
+    comparable: Rows = field(default_factory=Rows)
+    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    records: int = 0
+
+    def enter(self, held: Held) -> bool:
+        """Enter a rejected row; return whether it is new."""
+        self.records += 1
+        if held.id == row_id(held.source, held.row):
+            self.own[held.source].add(held.row)
+        if not self.rows[held.source].add(held.row):
+            return False
+        if held.comparable and self.comparable[held.source].add(held.row):
+            self.marks[held.source] += hash((held.row, held.raw))
+        return True
+
+
+@dataclass
+class FileBook(Book):
+    """A file's rows; of those that are rejected or broken, the mark over their texts."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    broken: Rows = field(default_factory=Rows)
+    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+@dataclass
+class Evidence:
+    """What each place holds, and what is in between.
+
+    ``manifests`` are MongoDB's, ``sent`` Kafka's. ``rejected`` rows were in quarantine at some
+    time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable,
+    ``quarantine`` and ``purged`` are MongoDB's; ``dead_marks`` cover the texts of what stands in
+    both. ``moving`` rows came after what was stored when the look began, ``moving_days`` are the
+    (source, day) that they belong to. ``strays`` are ids of documents under another id.
+    """
+
+    positions: list[Position]
+    main_topic: str
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    sent: dict[str, Manifest] = field(default_factory=dict)
+    files: FileBook = field(default_factory=FileBook)
+    kafka: Book = field(default_factory=Book)
+    stored: Book = field(default_factory=Book)
+    dead: HeldBook = field(default_factory=HeldBook)
+    dead_marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    quarantine: HeldBook = field(default_factory=HeldBook)
+    purged: Rows = field(default_factory=Rows)
+    rejected: Rows = field(default_factory=Rows)
+    moving: Rows = field(default_factory=Rows)
+    moving_days: set[tuple[str, int]] = field(default_factory=set)
+    strays: list[str] = field(default_factory=list)
+    pending_days: set[int] = field(default_factory=set)
+    expected_rollups: RollupBook = field(default_factory=RollupBook)
+    rollups: RollupBook = field(default_factory=RollupBook)
+    records: Counter[tuple[str, int]] = field(default_factory=Counter)
+    misplaced: int = 0
+    came_meanwhile: int = 0
+
+    @property
+    def kafka_is_whole(self) -> bool:
+        """Whether the topics still hold every record that was ever sent."""
+        return all(position.first == 0 for position in self.positions)
+
+    @property
+    def sources(self) -> list[str]:
+        """Every source that any place knows, in the order in which they were first read."""
+        known = dict.fromkeys(self.manifests)
+        for rows in (
+            *(self.files.rows, self.kafka.rows, self.dead.rows, self.moving),
+            *(self.stored.rows, self.quarantine.rows, self.purged),
+        ):
+            known.update(dict.fromkeys(source for source in sorted(rows) if rows[source]))
+        return list(known)
+
+    def name(self, source: str) -> str:
+        """Return what people call a source."""
+        if source in self.manifests:
+            return self.manifests[source].name
+        return self.files.names.get(source, source)

@@ -1,0 +1,141 @@
+"""From what a full look gathered to each difference by name, and to the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from retail_pipeline.domain import advice
+from retail_pipeline.domain.differences import (
+    SourceRows,
+    States,
+    as_sum,
+    of_gap,
+    of_rollups,
+    of_rows,
+    of_strays,
+    rows_of,
+)
+from retail_pipeline.domain.evidence import Evidence
+from retail_pipeline.domain.gaps import DrillDown, find_gaps
+from retail_pipeline.domain.ledger import Tally, pounds
+from retail_pipeline.domain.reconciliation import (
+    Difference,
+    Mode,
+    PartitionAccount,
+    Reconciliation,
+    SourceAccount,
+    verdict_of,
+)
+
+
+def judge(evidence: Evidence, drill: DrillDown, states: States) -> Reconciliation:
+    """Return the result; ``drill`` finds the rows behind a gap, ``states`` where ids are now.
+
+    ``at`` and ``seconds`` are left to the caller.
+    """
+    sources = [rows_of(evidence, source) for source in evidence.sources]
+    unsent = {each.source for each in sources if each.unsent}
+    gaps = find_gaps(evidence, unsent)
+    differences: list[Difference] = []
+    named: dict[tuple[str, str], set[int]] = {}
+    for gap, rows in zip(gaps, drill(gaps) if gaps else (), strict=True):
+        differences += of_gap(evidence, gap, rows)
+        named.setdefault((gap.place, gap.source), set()).update(rows.missing, rows.unknown)
+    for each in sources:
+        differences += of_rows(evidence, each, named, states)
+    differences += of_strays(evidence)
+    differences += of_rollups(evidence)
+    lag = sum(position.left for position in evidence.positions)
+    notes = [*_notes(evidence, sources)]
+    settled = not (lag or evidence.came_meanwhile or evidence.pending_days or notes)
+    partitions = _partitions(evidence)
+    return Reconciliation(
+        mode=Mode.FULL,
+        verdict=verdict_of(differences, settled),
+        at=datetime.now(UTC),
+        seconds=0.0,
+        lag=lag + evidence.came_meanwhile,
+        pending_days=len(evidence.pending_days),
+        sources=[_account(evidence, each) for each in sources],
+        partitions=partitions,
+        differences=differences,
+        notes=notes + _remarks(evidence),
+    )
+
+
+def _notes(evidence: Evidence, sources: Iterable[SourceRows]) -> Iterator[str]:
+    """Yield why nothing can be final yet."""
+    for each in sources:
+        manifest, name = evidence.manifests.get(each.source), evidence.name(each.source)
+        if each.unsent:
+            yield f"{name}: {len(each.unsent):,} rows were not sent yet: `retail produce {name}`"
+        elif manifest is not None and not manifest.complete:
+            yield advice.INCOMPLETE.format(name=name, rows=manifest.rows_read)
+
+
+def _remarks(evidence: Evidence) -> list[str]:
+    """Return what has to be known to read the result, and is no fault."""
+    remarks = []
+    lost = sum(position.lost for position in evidence.positions)
+    if lost:
+        remarks.append(f"{lost:,} records were deleted from Kafka before they were stored")
+    if not evidence.kafka_is_whole:
+        remarks.append("Kafka no longer holds the oldest records: it is compared as far as it goes")
+    if evidence.misplaced:
+        remarks.append(
+            f"{evidence.misplaced:,} records lie in another partition than their order's:"
+            " partitions are compared by rows only"
+        )
+    return remarks
+
+
+def _account(evidence: Evidence, rows: SourceRows) -> SourceAccount:
+    source, manifest = rows.source, evidence.manifests.get(rows.source)
+    stored = evidence.stored.rows.of(source)
+    kinds: dict[str, int] = {}
+    micros: int | Decimal = 0
+    for (of, _, kind, _), tally in evidence.stored.buckets.items():
+        if of == source:
+            kinds[kind] = kinds.get(kind, 0) + tally.rows
+            micros += tally.micros
+    held, own = evidence.quarantine.rows.of(source), evidence.quarantine.own.of(source)
+    purged = evidence.purged.of(source)
+    read = manifest.rows_read if manifest else None
+    return SourceAccount(
+        source=source,
+        name=evidence.name(source),
+        read=read,
+        complete=bool(manifest and manifest.complete),
+        stored=len(stored),
+        # A record that claims a row counts only where nothing else stands for that row.
+        quarantined=len(own | (held - stored - purged)),
+        purged=len(purged),
+        kinds=kinds,
+        pounds=str(pounds(micros)),
+        replayed=len(stored & evidence.dead.rows.of(source)),
+        repeated=evidence.kafka.repeated[source],
+        on_their_way=len(rows.on_their_way),
+        file=bool(evidence.files.rows.of(source)),
+    )
+
+
+def _partitions(evidence: Evidence) -> list[PartitionAccount]:
+    comparable = not (evidence.misplaced or evidence.moving)
+    accounts = []
+    for position in evidence.positions:
+        number, main = position.partition, position.topic == evidence.main_topic
+        accounts.append(
+            PartitionAccount(
+                position=position,
+                records=evidence.records[position.topic, number],
+                in_kafka=as_sum(evidence.kafka.partitions.get(number, Tally())) if main else None,
+                in_mongodb=(
+                    as_sum(evidence.stored.partitions.get(number, Tally()))
+                    if main and comparable
+                    else None
+                ),
+            )
+        )
+    return accounts

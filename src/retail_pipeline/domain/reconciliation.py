@@ -1,0 +1,140 @@
+"""What a reconciliation found: each source's rows, each difference, and the verdict."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Verdict(StrEnum):
+    """Whether the places agree.
+
+    UNSETTLED: no difference was found, but rows or summaries are still on their way.
+    """
+
+    AGREE = "agree"
+    UNSETTLED = "unsettled"
+    DIFFER = "differ"
+
+
+class Mode(StrEnum):
+    """How closely was looked: at counts only, or at every row."""
+
+    QUICK = "quick"
+    FULL = "full"
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """Rows, and their money in pounds sterling as exact decimal text (None: not looked at)."""
+
+    rows: int
+    pounds: str | None = None
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that one place has otherwise than the others.
+
+    ``what`` is missing, unknown, changed, doubled, two_states, rollup or count; ``place`` is where
+    it is wrong; ``ids`` are the first row ids, ``more`` how many more there are.
+    """
+
+    what: str
+    place: str
+    detail: str
+    advice: str
+    source: str | None = None
+    name: str | None = None
+    day: str | None = None
+    kind: str | None = None
+    partition: int | None = None
+    expected: Sum | None = None
+    found: Sum | None = None
+    ids: tuple[str, ...] = ()
+    more: int = 0
+
+
+class SourceAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """One source: ``read = stored + quarantined + purged`` when all is well.
+
+    ``read`` is None where nobody said it. ``kinds`` and ``pounds`` are of stored rows, in full
+    mode. ``replayed`` rows were in quarantine once and are stored now; ``repeated`` records came
+    through Kafka more than once, which does no harm. ``on_their_way`` rows are not stored yet.
+    """
+
+    source: str
+    name: str
+    read: int | None
+    complete: bool
+    stored: int
+    quarantined: int
+    purged: int
+    kinds: dict[str, int] = {}
+    pounds: str | None = None
+    replayed: int = 0
+    repeated: int = 0
+    on_their_way: int = 0
+    file: bool = False
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition: offsets of its first record, after its last one, and of the next to store."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+    committed: int
+
+    @property
+    def left(self) -> int:
+        """Records that no processor has stored yet."""
+        return max(0, self.end - max(self.first, self.committed))
+
+    @property
+    def lost(self) -> int:
+        """Records that were deleted before any processor stored them."""
+        return max(0, min(self.first, self.end) - self.committed)
+
+
+class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition's rows: those in Kafka, and those of the same orders in MongoDB."""
+
+    position: Position
+    records: int = 0
+    in_kafka: Sum | None = None
+    in_mongodb: Sum | None = None
+
+
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole result: what ``--json`` prints, and what ``reconciliations`` keeps."""
+
+    mode: Mode
+    verdict: Verdict
+    at: datetime
+    seconds: float
+    lag: int
+    pending_days: int
+    sources: list[SourceAccount]
+    partitions: list[PartitionAccount]
+    differences: list[Difference]
+    notes: list[str] = []
+    by: str = "retail reconcile"
+
+    @property
+    def accounted(self) -> int:
+        """Rows that are stored, quarantined or purged."""
+        return sum(each.stored + each.quarantined + each.purged for each in self.sources)
+
+    @property
+    def wrong_rows(self) -> int:
+        """How many rows the differences name, or count."""
+        return sum(len(each.ids) + each.more for each in self.differences)
+
+
+def verdict_of(differences: list[Difference], settled: bool) -> Verdict:
+    """Return what follows from the differences, and from whether anything is on its way."""
+    if differences:
+        return Verdict.DIFFER
+    return Verdict.AGREE if settled else Verdict.UNSETTLED

@@ -1,0 +1,202 @@
+"""The full look: every row of every place is read once and entered into that place's book.
+
+What is small and decides how the rest is read comes first: quarantine, the dead-letter topic. Then
+file, Kafka, MongoDB; and in the end once more Kafka's ends, so that what came in meanwhile is known
+to be on its way rather than lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from retail_pipeline.domain.evidence import Evidence
+from retail_pipeline.domain.judgement import judge
+from retail_pipeline.domain.ledger import Held, as_line
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.reconciliation import Position, Reconciliation
+from retail_pipeline.domain.rowset import Rows
+from retail_pipeline.flows.decode import MANIFEST, REJECTION, TRANSACTION, decode
+from retail_pipeline.flows.drill import Drill
+from retail_pipeline.flows.ledger_ports import File, Log, Records
+from retail_pipeline.flows.ports import Message
+from retail_pipeline.flows.process import Topics
+
+Tell = Callable[[str, int], None]
+
+
+@dataclass
+class FullLook:
+    """One full reconciliation; ``tell`` hears which place is read, and how many rows so far."""
+
+    log: Log
+    records: Records
+    files: Sequence[File]
+    topics: Topics
+    tell: Tell = lambda place, rows: None
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self) -> Reconciliation:
+        """Look at everything and judge it.
+
+        Raises:
+            TransientError, PermanentError: a server is away or refuses: nothing can be said.
+            SourceError: a file can't be read.
+        """
+        began = self.clock()
+        evidence = self._gather()
+        drill = Drill(self.log, self.records, self.files, self.topics, evidence)
+        findings = judge(evidence, drill.rows, self.records.states)
+        return msgspec.structs.replace(
+            findings, at=datetime.now(UTC), seconds=round(self.clock() - began, 3)
+        )
+
+    def _gather(self) -> Evidence:
+        evidence = Evidence(self.log.positions(), self.topics.transactions)
+        evidence.pending_days = self.records.pending_days()
+        self._read_quarantine(evidence)
+        self._read_small_topics(evidence, evidence.positions)
+        for file in self.files:
+            self._read_file(evidence, file)
+        self._read_transactions(evidence, evidence.positions)
+        self._read_records(evidence)
+        self._read_what_came_meanwhile(evidence)
+        return evidence
+
+    def _read_quarantine(self, evidence: Evidence) -> None:
+        for manifest in self.records.manifests():
+            evidence.manifests[manifest.source] = manifest
+        for held in self.records.quarantined():
+            evidence.quarantine.enter(held)
+            evidence.rejected[held.source].add(held.row)
+        for source, row in self.records.purged():
+            evidence.purged[source].add(row)
+            evidence.rejected[source].add(row)
+
+    def _read_small_topics(self, evidence: Evidence, spans: Iterable[Position]) -> None:
+        """Read the dead letters and the manifests."""
+        small = [span for span in spans if span.topic != self.topics.transactions]
+        for span, messages in self.log.records(small):
+            evidence.records[span.topic, span.partition] += len(messages)
+            settled, moving = _split(span, messages)
+            for part, still in ((settled, False), (moving, True)):
+                if span.topic == self.topics.manifests:
+                    manifests, bad = decode(part, MANIFEST)
+                    for manifest in manifests:
+                        _keep(evidence.sent, manifest)
+                else:
+                    rejections, bad = decode(part, REJECTION)
+                    bad = rejections + bad
+                dead = list(map(Held.of, bad))
+                for held in dead:
+                    evidence.rejected[held.source].add(held.row)
+                _enter_dead(evidence, dead, still)
+
+    def _read_file(self, evidence: Evidence, file: File) -> None:
+        source, book = file.source, evidence.files
+        book.names[source] = file.name
+        comparable, rows = evidence.dead.comparable.of(source), 0
+        for lines, broken in file.lines(comparable):
+            book.enter(lines, evidence.rejected)
+            for row, raw in broken:
+                book.rows[source].add(row)
+                book.broken[source].add(row)
+                evidence.rejected[source].add(row)
+                if row in comparable:
+                    book.marks[source] += hash((row, raw))
+            rows += len(lines) + len(broken)
+            self.tell(file.name, rows)
+
+    def _read_transactions(self, evidence: Evidence, spans: Iterable[Position]) -> None:
+        rows, home = 0, self.log.home
+        for span, messages in self.log.records(
+            span for span in spans if span.topic == self.topics.transactions
+        ):
+            evidence.records[span.topic, span.partition] += len(messages)
+            settled, moving = _split(span, messages)
+            transactions, bad = decode(settled, TRANSACTION)
+            lines = list(map(as_line, transactions))
+            partition = span.partition
+            evidence.misplaced += sum(home(line.invoice) != partition for line in lines)
+            evidence.kafka.enter(lines, evidence.rejected, None, lambda _: partition)
+            _enter_dead(evidence, map(Held.of, bad), False)
+            if moving:
+                _enter_moving(evidence, moving)
+            rows += len(messages)
+            self.tell("Kafka", rows)
+
+    def _read_records(self, evidence: Evidence) -> None:
+        in_kafka = Rows()
+        for source in [*evidence.kafka.rows, *evidence.moving]:
+            in_kafka[source] = evidence.kafka.rows.of(source) | evidence.moving.of(source)
+        rows = 0
+        for lines, strays in self.records.lines():
+            evidence.stored.enter(lines, evidence.rejected, in_kafka, self.log.home)
+            evidence.strays += [stray.id for stray in strays]
+            evidence.expected_rollups.summarise(lines)
+            # Whatever a document calls itself, a rebuild adds it up.
+            evidence.expected_rollups.summarise(each.line for each in strays if each.line)
+            rows += len(lines)
+            self.tell("MongoDB", rows)
+        self.records.rollups(evidence.rollups)
+
+    def _read_what_came_meanwhile(self, evidence: Evidence) -> None:
+        evidence.pending_days |= self.records.pending_days()
+        before = {(each.topic, each.partition): each.end for each in evidence.positions}
+        tail = [
+            Position(
+                topic=now.topic,
+                partition=now.partition,
+                first=before.get((now.topic, now.partition), now.first),
+                end=now.end,
+                committed=0,
+            )
+            for now in self.log.positions()
+        ]
+        evidence.came_meanwhile = sum(span.end - span.first for span in tail)
+        self._read_small_topics(evidence, tail)
+        for span, messages in self.log.records(
+            span for span in tail if span.topic == self.topics.transactions
+        ):
+            _enter_moving(evidence, messages)
+
+
+def _split(
+    span: Position, messages: Sequence[Message]
+) -> tuple[Sequence[Message], Sequence[Message]]:
+    """Tell what was stored when the look began from what may not have been."""
+    if messages[-1].offset < span.committed:
+        return messages, ()
+    settled = [message for message in messages if message.offset < span.committed]
+    return settled, messages[len(settled) :]
+
+
+def _enter_moving(evidence: Evidence, messages: Sequence[Message]) -> None:
+    transactions, bad = decode(messages, TRANSACTION)
+    for line in map(as_line, transactions):
+        evidence.moving[line.source].add(line.row)
+        evidence.moving_days.add((line.source, line.day))
+    _enter_dead(evidence, map(Held.of, bad), True)
+
+
+def _enter_dead(evidence: Evidence, dead: Iterable[Held], moving: bool) -> None:
+    quarantine = evidence.quarantine.comparable
+    for held in dead:
+        if moving:
+            evidence.moving[held.source].add(held.row)
+        elif evidence.dead.enter(held) and quarantine.has(held.source, held.row):
+            if held.comparable:
+                evidence.dead_marks[held.source] += hash((held.row, held.raw))
+
+
+def _keep(kept: dict[str, Manifest], manifest: Manifest) -> None:
+    before = kept.get(manifest.source)
+    if before is None or (manifest.rows_read, manifest.complete) > (
+        before.rows_read,
+        before.complete,
+    ):
+        kept[manifest.source] = manifest

@@ -1,0 +1,149 @@
+"""The quick look: manifests and counts only, for a timer and for a first answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from retail_pipeline.domain import advice
+from retail_pipeline.domain.evidence import KAFKA, MONGODB
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.reconciliation import (
+    Difference,
+    Mode,
+    PartitionAccount,
+    Position,
+    Reconciliation,
+    SourceAccount,
+    Sum,
+    verdict_of,
+)
+from retail_pipeline.flows.ledger_ports import Log, Records
+
+
+@dataclass
+class QuickLook:
+    """One quick reconciliation, by counters and small reads; ``topic`` is the transactions'."""
+
+    log: Log
+    records: Records
+    topic: str
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self) -> Reconciliation:
+        """Compare counts.
+
+        Raises:
+            TransientError, PermanentError: a server is away or refuses: nothing can be said.
+        """
+        began = self.clock()
+        # Kafka first: what comes in after this look is found stored, never missing.
+        positions = self.log.positions()
+        pending = self.records.pending_days()
+        manifests = self.records.manifests()
+        sources = self._sources(manifests)
+        rollups = self.records.rollup_rows()
+        # Only what changed nothing in the meantime can be held against anybody.
+        later = self.log.positions()
+        came = sum(each.end for each in later) - sum(each.end for each in positions)
+        lag = sum(position.left for position in positions) + came
+        pending |= self.records.pending_days()
+        differences = [*_of_sources(sources, lag)]
+        if not lag and not pending:
+            differences += _of_rollups(rollups, sum(each.stored for each in sources))
+        if not lag:
+            differences += _of_kafka(positions, self.topic, manifests)
+        notes = [
+            advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
+            for each in manifests
+            if not each.complete
+        ]
+        return Reconciliation(
+            mode=Mode.QUICK,
+            verdict=verdict_of(differences, not (lag or pending or notes)),
+            at=datetime.now(UTC),
+            seconds=round(self.clock() - began, 3),
+            lag=lag,
+            pending_days=len(pending),
+            sources=sources,
+            partitions=[PartitionAccount(position=position) for position in positions],
+            differences=differences,
+            notes=notes,
+        )
+
+    def _sources(self, manifests: list[Manifest]) -> list[SourceAccount]:
+        stored, quarantined, purged = self.records.counts().values()
+        claimed = self.records.claimed()
+        by_source = {each.source: each for each in manifests}
+        known = dict.fromkeys([*by_source, *stored, *quarantined, *purged, *claimed])
+        accounts = []
+        for source in known:
+            manifest = by_source.get(source)
+            accounts.append(
+                SourceAccount(
+                    source=source,
+                    name=manifest.name if manifest else source,
+                    read=manifest.rows_read if manifest else None,
+                    complete=bool(manifest and manifest.complete),
+                    stored=stored.get(source, 0),
+                    quarantined=quarantined.get(source, 0) + claimed.get(source, 0),
+                    purged=purged.get(source, 0),
+                )
+            )
+        return accounts
+
+
+def _of_sources(sources: list[SourceAccount], lag: int) -> Iterator[Difference]:
+    """Yield each source that has too few rows, beyond what is on its way, or too many."""
+    for each in sources:
+        if each.read is None:
+            continue
+        accounted = each.stored + each.quarantined + each.purged
+        missing = each.read - accounted
+        if missing > lag or (missing < 0 and each.complete and not lag):
+            word = "missing" if missing > 0 else "too many"
+            yield Difference(
+                what="count",
+                place=MONGODB,
+                source=each.source,
+                name=each.name,
+                detail=f"{abs(missing):,} rows {word}: {each.read:,} read, {accounted:,} there",
+                advice=advice.of("count", MONGODB, each.name),
+                expected=Sum(each.read),
+                found=Sum(accounted),
+                more=abs(missing),
+            )
+
+
+def _of_rollups(rollups: dict[str, int], stored: int) -> Iterator[Difference]:
+    for rollup, rows in rollups.items():
+        if rows != stored:
+            yield Difference(
+                what="rollup",
+                place=rollup,
+                detail=advice.DETAIL["rollup"].format(place=rollup),
+                advice=advice.of("rollup", rollup, ""),
+                expected=Sum(stored),
+                found=Sum(rows),
+            )
+
+
+def _of_kafka(
+    positions: list[Position], topic: str, manifests: list[Manifest]
+) -> Iterator[Difference]:
+    """Yield a difference where the topic, never cut, holds fewer records than were sent."""
+    main = [position for position in positions if position.topic == topic]
+    sent = sum(manifest.rows_sent for manifest in manifests)
+    held = sum(position.end - position.first for position in main)
+    if held < sent and not any(position.first for position in main):
+        yield Difference(
+            what="count",
+            place=KAFKA,
+            detail=f"{sent:,} records were sent, {topic} holds {held:,}",
+            advice=advice.of("count", KAFKA, ""),
+            expected=Sum(sent),
+            found=Sum(held),
+            more=sent - held,
+        )
