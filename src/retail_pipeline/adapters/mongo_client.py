@@ -14,6 +14,10 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
 
     It connects lazily: a server that is away shows at the first call, after ``timeout_ms``
     milliseconds. ``name`` is what the server's own log calls this client.
+
+    The driver's own second try of a write is off: the flows try again themselves, and when a
+    connection breaks while it is made, the driver repeats the write in a form that a server which
+    is no replica set refuses for good.
     """
     return MongoClient(
         uri,
@@ -23,4 +27,5 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
         tz_aware=True,
         w=1,
         journal=True,
+        retryWrites=False,
     )

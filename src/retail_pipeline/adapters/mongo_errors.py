@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import (
+    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
@@ -17,12 +18,16 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.errors import PermanentError, RetailError, TransientError
 
-# Elections, shutdowns, interrupted operations and a full disk (mongod's error_codes.yml).
+# Elections, shutdowns, interrupted operations, a full cache and a full disk (mongod's
+# error_codes.yml).
 TRANSIENT_CODES = frozenset(
-    {6, 7, 24, 50, 64, 89, 91, 112, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031}
+    {6, 7, 24, 43, 46, 50, 64, 89, 91, 112, 175, 189, 202, 237, 262, 365}
+    | {9001, 10107, 11600, 11601, 11602, 13435, 13436, 14031}
 )
+# Two upserts of one document at once: the one that comes second finds it at its next try.
+_UPSERTED_MEANWHILE = 11000
 _RIGHTS = {13: "the user lacks the rights", 18: "user name or password is wrong"}
 
 
@@ -39,6 +44,8 @@ def translated(client: MongoClient[Any]) -> Iterator[None]:
         yield
     except (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError) as error:
         raise TransientError(f"MongoDB at {address(client)} is away: {_words(error)}") from error
+    except BulkWriteError as error:
+        raise _bulk_error(f"MongoDB at {address(client)}", dict(error.details)) from error
     except OperationFailure as error:
         where = f"MongoDB at {address(client)}"
         if error.code in TRANSIENT_CODES:
@@ -49,6 +56,15 @@ def translated(client: MongoClient[Any]) -> Iterator[None]:
         raise PermanentError(f"MongoDB's address can't be used: {error}") from error
     except PyMongoError as error:
         raise PermanentError(f"MongoDB at {address(client)}: {error}") from error
+
+
+def _bulk_error(where: str, details: Mapping[str, Any]) -> RetailError:
+    """Return the error for a bulk of upserts: each of them may have failed in a way of its own."""
+    for failure in details.get("writeErrors", ()):
+        if failure["code"] not in TRANSIENT_CODES | {_UPSERTED_MEANWHILE}:
+            return PermanentError(f"{where} refused a write: {failure['errmsg']}")
+    failures = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+    return TransientError(f"{where} can't write now: {failures[0]['errmsg']}")
 
 
 def _words(error: PyMongoError) -> str:

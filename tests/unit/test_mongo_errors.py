@@ -1,0 +1,70 @@
+"""What MongoDB refuses for a while is tried again; what it refuses for good ends the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect, BulkWriteError, CursorNotFound, OperationFailure
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.errors import PermanentError, TransientError
+
+
+@pytest.fixture
+def client() -> Iterator[MongoClient[Any]]:
+    with connect("mongodb://127.0.0.1:1", name="tests") as nobody:
+        yield nobody
+
+
+def bulk(codes: list[int], late: list[int] | None = None) -> BulkWriteError:
+    """Return the error of a bulk in which writes failed with ``codes``."""
+    return BulkWriteError(
+        {
+            "writeErrors": [{"code": code, "errmsg": f"code {code}"} for code in codes],
+            "writeConcernErrors": [{"code": code, "errmsg": f"code {code}"} for code in late or []],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AutoReconnect("connection closed"),
+        OperationFailure("the cache is full", 365),
+        OperationFailure("killed by an operator", 11601),
+        CursorNotFound("gone with the server", 43),
+        bulk([], late=[64]),
+        bulk([14031, 11600]),
+        bulk([11000]),
+        bulk([11000], late=[64]),
+    ],
+    ids=str,
+)
+def test_what_passes_is_tried_again(client: MongoClient[Any], error: Exception) -> None:
+    with pytest.raises(TransientError, match="127.0.0.1:1"), translated(client):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationFailure("not allowed", 13),
+        OperationFailure("no such operator", 9),
+        bulk([2]),
+        bulk([14031, 2], late=[64]),
+    ],
+    ids=str,
+)
+def test_what_stays_ends_the_process(client: MongoClient[Any], error: Exception) -> None:
+    with pytest.raises(PermanentError, match="127.0.0.1:1"), translated(client):
+        raise error
+
+
+def test_the_driver_leaves_second_tries_to_the_flows_whatever_the_address_says() -> None:
+    # It would repeat a write as a transaction of a replica set, which mongod alone refuses.
+    with connect("mongodb://127.0.0.1:1/?retryWrites=true", name="tests") as nobody:
+        assert not nobody.options.retry_writes
