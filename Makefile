@@ -6,8 +6,13 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
+SEED ?= 7
+ROUNDS ?= 1
+FAULTS ?=
+ROWS ?=
+ARGS ?=
 
-.PHONY: help demo test test-browser lint format docs bench clean
+.PHONY: help demo test test-browser lint format docs bench chaos chaos-recovery clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,21 +38,27 @@ test-browser: .venv/.dev ## The dashboard in a real browser (chromium must be in
 	$(BIN)/python -m pytest tests/browser
 
 lint: .venv/.dev ## black, isort, flake8, mypy --strict, shellcheck
-	$(BIN)/black --check --quiet src tests bench scripts
-	$(BIN)/isort --check --quiet src tests bench scripts
-	$(BIN)/flake8 src tests bench scripts
+	$(BIN)/black --check --quiet src tests bench chaos scripts
+	$(BIN)/isort --check --quiet src tests bench chaos scripts
+	$(BIN)/flake8 src tests bench chaos scripts
 	$(BIN)/mypy
 	git ls-files -z '*.sh' .ci/run | xargs -0 -r $(BIN)/shellcheck
 
 format: .venv/.dev ## Format the code
-	$(BIN)/isort --quiet src tests bench scripts
-	$(BIN)/black --quiet src tests bench scripts
+	$(BIN)/isort --quiet src tests bench chaos scripts
+	$(BIN)/black --quiet src tests bench chaos scripts
 
 docs: .venv/.local ## Write what in docs/ follows from the code: commands, the contract's table
 	$(BIN)/python scripts/make_docs.py
 
 bench: .venv/.local ## Rows/s, CPU per row and memory on real servers, beside bare loops (DATA=path)
 	$(BIN)/python -m bench.run $(if $(DATA),--data "$(DATA)")
+
+chaos: .venv/.local ## Faults at seeded moments; nothing may differ (SEED=7 ROUNDS=1 FAULTS=kill,cut ROWS=n DATA=path)
+	$(BIN)/python -m chaos.run --seed $(SEED) --rounds $(ROUNDS) $(if $(FAULTS),--faults $(FAULTS)) $(if $(ROWS),--rows $(ROWS)) $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+chaos-recovery: .venv/.local ## Seconds from a killed part's return to the next stored row
+	$(BIN)/python -m chaos.recovery $(ARGS)
 
 clean: ## Remove the environment and what tools leave behind (not the local stack's data)
 	rm -rf .venv .mypy_cache .pytest_cache .coverage* htmlcov build dist src/*.egg-info

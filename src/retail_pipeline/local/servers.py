@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -111,6 +111,7 @@ class Kafka:
     jars: Path
     port: int
     zookeeper_port: int
+    options: Mapping[str, object] = field(default_factory=dict)
     name: str = "kafka"
     grace: float = 30
 
@@ -133,6 +134,7 @@ class Kafka:
                 "group.initial.rebalance.delay.ms": 0,
                 # A group that rests over a long weekend goes on where it stopped.
                 "offsets.retention.minutes": 525_600,
+                **self.options,
             },
         )
         flags = ["-Xms256m", "-Xmx512m"]
@@ -173,6 +175,7 @@ class MongoServer:
     home: Home
     mongod: Mongod
     port: int
+    options: Mapping[str, object] = field(default_factory=dict)
     name: str = "mongodb"
     grace: float = 30
 
@@ -188,6 +191,7 @@ class MongoServer:
             *("--wiredTigerCacheSizeGB", "0.5"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             *(() if os.name == "nt" else ("--nounixsocket",)),
+            *(f"--setParameter={name}={value}" for name, value in self.options.items()),
         ]
 
     def env(self) -> dict[str, str]:

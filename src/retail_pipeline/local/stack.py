@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local import processes
@@ -28,11 +28,21 @@ def silent(_: str) -> None:
 
 
 class Stack:
-    """One local stack: its home, what it remembers, and its servers."""
+    """One local stack: its home, what it remembers, and its servers.
 
-    def __init__(self, home: Home, say: Say = silent) -> None:
+    ``options`` are further settings of a server, by its name: properties of Kafka, parameters of
+    mongod. They are not remembered.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        say: Say = silent,
+        options: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
         self.home = home
         self.say = say
+        self.options = options or {}
         self.state: State = load_state(home) or new_state()
 
     def save(self) -> None:
@@ -119,10 +129,12 @@ class Stack:
         if "zookeeper" in names or "kafka" in names:
             java, jars = find_java(), kafka_jars(home.cache, self.say)
             found.append(ZooKeeper(home, java, jars, ports["zookeeper"]))
-            found.append(Kafka(home, java, jars, ports["kafka"], ports["zookeeper"]))
+            options = self.options.get("kafka", {})
+            found.append(Kafka(home, java, jars, ports["kafka"], ports["zookeeper"], options))
         if "mongodb" in names:
             mongod = find_mongod(home.root / "lib")
-            found.append(MongoServer(home, mongod, ports["mongodb"]))
+            options = self.options.get("mongodb", {})
+            found.append(MongoServer(home, mongod, ports["mongodb"], options))
         return [server for server in found if server.name in names]
 
     def _start(self, server: Server) -> None:

@@ -1,0 +1,120 @@
+"""How each kind of fault is done, and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psutil
+
+from chaos.proxy import Weather
+from chaos.schedule import Fault
+from chaos.workers import Worker
+from chaos.world import World
+
+_WRITES = ["insert", "update", "delete", "findAndModify"]
+_REFUSALS: dict[str, dict[str, Any]] = {
+    "disk full": {"errorCode": 14031},
+    "not journaled": {"writeConcernError": {"code": 64, "errmsg": "waiting for it timed out"}},
+    "not in charge": {"errorCode": 10107},
+}
+_SLOW = Weather(delay=0.05, bytes_per_s=300_000)
+# Nothing that a server writes lies within its files' first bytes.
+_QUOTA_BYTES = 4096
+
+
+class Faults:
+    """Does faults to the servers, the lines and the workers of one run."""
+
+    def __init__(self, world: World, workers: Mapping[str, Worker]) -> None:
+        self._world = world
+        self._workers = workers
+        self._limits: dict[str, tuple[int, int]] = {}
+
+    def do(self, fault: Fault) -> None:
+        """Let the fault hit."""
+        getattr(self, f"_{fault.kind}")(fault)
+
+    def undo(self, fault: Fault) -> None:
+        """End the fault; what died because of it works again when this returns."""
+        getattr(self, f"_end_{fault.kind}")(fault)
+
+    def _kill(self, fault: Fault) -> None:
+        if worker := self._workers.get(fault.target):
+            worker.kill()
+            return
+        server = self._world.server(fault.target)
+        server.kill()
+        server.wait(10)
+
+    def _term(self, fault: Fault) -> None:
+        if worker := self._workers.get(fault.target):
+            worker.term()
+        else:
+            self._world.stop(fault.target)
+
+    def _end_kill(self, fault: Fault) -> None:
+        if worker := self._workers.get(fault.target):
+            worker.start()
+        else:
+            self._world.start(fault.target)
+
+    _end_term = _end_kill
+
+    def _pause(self, fault: Fault) -> None:
+        if worker := self._workers.get(fault.target):
+            worker.pause()
+        else:
+            self._world.server(fault.target).suspend()
+
+    def _end_pause(self, fault: Fault) -> None:
+        if worker := self._workers.get(fault.target):
+            worker.resume()
+        else:
+            self._world.server(fault.target).resume()
+
+    def _cut(self, fault: Fault) -> None:
+        proxy = self._world.proxies[fault.target.removeprefix("link-")]
+        if fault.way == "silence":
+            proxy.silence()
+        else:
+            proxy.cut()
+
+    def _slow(self, fault: Fault) -> None:
+        self._world.proxies[fault.target.removeprefix("link-")].slow(_SLOW)
+
+    def _end_cut(self, fault: Fault) -> None:
+        self._world.proxies[fault.target.removeprefix("link-")].mend()
+
+    _end_slow = _end_cut
+
+    def _refuse(self, fault: Fault) -> None:
+        admin = self._world.root.admin
+        if fault.way == "locked":
+            admin.command("fsync", lock=True)
+        else:
+            data = {"failCommands": _WRITES, **_REFUSALS[fault.way]}
+            admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
+
+    def _end_refuse(self, fault: Fault) -> None:
+        admin = self._world.root.admin
+        if fault.way == "locked":
+            admin.command("fsyncUnlock")
+        else:
+            admin.command("configureFailPoint", "failCommand", mode="off")
+
+    def _full(self, fault: Fault) -> None:
+        """Forbid the server to make any file longer, as a quota or a full disk does."""
+        server = self._world.server(fault.target)
+        soft, hard = server.rlimit(psutil.RLIMIT_FSIZE)
+        self._limits[fault.target] = (soft, hard)
+        server.rlimit(psutil.RLIMIT_FSIZE, (_QUOTA_BYTES, hard))
+
+    def _end_full(self, fault: Fault) -> None:
+        """Lift the quota; a server that died of it is started again."""
+        limits = self._limits.pop(fault.target)
+        try:
+            self._world.server(fault.target).rlimit(psutil.RLIMIT_FSIZE, limits)
+        except (RuntimeError, psutil.NoSuchProcess):
+            pass
+        self._world.start(fault.target)

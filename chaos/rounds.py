@@ -1,0 +1,103 @@
+"""A run without faults, runs with them, and what makes the one differ from the others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from chaos.compare import differing
+from chaos.schedule import Fault
+from chaos.storm import Storm
+from chaos.workers import Say
+from chaos.world import Place, World
+from retail_pipeline.adapters.checkpoints import CheckpointFolder
+from retail_pipeline.adapters.kafka_topics import topic_id
+from retail_pipeline.domain.reconciliation import Reconciliation
+from retail_pipeline.errors import UsageError
+
+_MOST_DIFFERENCES = 20
+_SECONDS_TO_SETTLE = 30
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """The run that every other one is compared to."""
+
+    place: Place
+    data: Path
+    source: str
+    rows: int
+
+
+def undisturbed(servers: World, data: Path, folder: Path) -> Undisturbed:
+    """Stream ``data`` with no fault at all.
+
+    Raises:
+        UsageError: the file can't be streamed, or is more than one source.
+    """
+    place = servers.place(folder, disturbed=False)
+    for command in (["produce", str(data)], ["process", "--until-idle", "2"]):
+        done = _retail(place, *command)
+        if done.returncode != 0:
+            raise UsageError(f"retail {command[0]}: {done.stderr.strip()[-500:]}")
+    manifests = list(place.database["manifests"].find())
+    if len(manifests) != 1:
+        raise UsageError(f"{data}: {len(manifests)} sources in it, one is needed")
+    return Undisturbed(place, data, manifests[0]["_id"], manifests[0]["rows_read"])
+
+
+def disturbed(
+    servers: World, calm: Undisturbed, schedule: list[Fault], seconds: float, say: Say
+) -> list[str]:
+    """Stream the same file under the faults of ``schedule``; return all that is wrong then.
+
+    ``seconds`` is how long the file takes if nothing holds it up.
+    """
+    place = servers.place(calm.place.folder.parent, disturbed=True)
+    checkpoints = CheckpointFolder(place.settings.state_dir, topic_id(place.settings))
+
+    def share() -> float:
+        checkpoint = checkpoints.load(calm.source)
+        # The end is what the producer says it is: it may still wait for the last word.
+        return 1.0 if checkpoint.complete else min(checkpoint.rows_read / calm.rows, 0.999)
+
+    storm = Storm(servers, place, calm.data, calm.rows, calm.rows / seconds, share, say)
+    storm.run(schedule)
+    say(f"{len(schedule) - storm.late} of {len(schedule)} faults hit while rows were on their way")
+    differences = differing(calm.place.database, place.database)
+    wrong = storm.troubles + list(islice(differences, _MOST_DIFFERENCES))
+    wrong += _reconciled(place, calm.data, say)
+    if not wrong:
+        servers.forget(place)
+    return wrong
+
+
+def _reconciled(place: Place, data: Path, say: Say) -> Iterator[str]:
+    """Let the product prove itself that nothing is lost; yield what it finds."""
+    done = _retail(place, "reconcile", str(data), "--json", "--wait", str(_SECONDS_TO_SETTLE))
+    if done.returncode == 2:
+        yield f"retail reconcile could not look: {done.stderr.strip()[-500:]}"
+        return
+    result = msgspec.json.decode(done.stdout, type=Reconciliation)
+    repeated = sum(account.repeated for account in result.sources)
+    say(f"retail reconcile: {result.verdict.value}; {repeated:,} records came more than once")
+    if done.returncode != 0:
+        yield f"retail reconcile has status {done.returncode}: {result.verdict.value}"
+    for difference in result.differences[:_MOST_DIFFERENCES]:
+        yield f"retail reconcile: {difference}"
+
+
+def _retail(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "retail_pipeline", *arguments],
+        env=place.env,
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+    )

@@ -1,0 +1,134 @@
+"""One disturbed run: the workers stream a file while the faults of a schedule hit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from chaos.faults import Faults
+from chaos.schedule import BROKER, PROCESSORS, PRODUCER, ZOOKEEPER, Fault
+from chaos.workers import Say, Worker
+from chaos.world import Place, World
+from retail_pipeline.errors import RetailError
+from retail_pipeline.local.backlog import Gauge
+
+_SECONDS_BETWEEN_LOOKS = 0.1
+_LONGEST_DRAIN_S = 180
+
+
+@dataclass
+class Storm:
+    """The faults of one run, and what came of them.
+
+    ``share`` tells which share of the file's ``rows`` is acknowledged by Kafka; the faults go by
+    it, so that they hit while rows are on their way, however long a recovery takes. ``late`` counts
+    those that had to wait for others so long that all rows were stored already.
+    """
+
+    world: World
+    place: Place
+    data: Path
+    rows: int
+    rate: float
+    share: Callable[[], float]
+    say: Say
+    troubles: list[str] = field(default_factory=list)
+    late: int = 0
+
+    def run(self, schedule: list[Fault]) -> None:
+        """Stream the file, let the faults hit, and return when all of it is stored."""
+        workers = self._workers()
+        faults = Faults(self.world, workers)
+        for worker in workers.values():
+            worker.open()
+        try:
+            lanes = self._lanes(schedule, faults)
+            for lane in lanes:
+                lane.start()
+            for lane in lanes:
+                lane.join()
+            self._drain(workers[PRODUCER])
+        finally:
+            for worker in workers.values():
+                worker.close()
+                self.troubles += worker.flaws
+
+    def _workers(self) -> dict[str, Worker]:
+        env, folder = self.place.env, self.place.folder
+        stream = ["produce", "--rate", f"{self.rate:.0f}", str(self.data)]
+        workers = {name: Worker(name, ["process"], env, folder, self.say) for name in PROCESSORS}
+        workers[PRODUCER] = Worker(
+            PRODUCER, stream, env, folder, self.say, lambda: self.share() >= 1
+        )
+        return workers
+
+    def _lanes(self, schedule: list[Fault], faults: Faults) -> list[threading.Thread]:
+        """Return a thread for each target: what hits one of them doesn't wait for the others.
+
+        Broker and ZooKeeper share one: neither comes back without the other.
+        """
+        lanes: dict[str, list[Fault]] = defaultdict(list)
+        for fault in schedule:
+            lanes[BROKER if fault.target == ZOOKEEPER else fault.target].append(fault)
+        return [
+            threading.Thread(target=self._lane, args=(own, faults), name=name, daemon=True)
+            for name, own in lanes.items()
+        ]
+
+    def _lane(self, own: list[Fault], faults: Faults) -> None:
+        for fault in own:
+            while self.share() < fault.share and not self.troubles:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            if self.troubles:
+                return
+            self.late += self._all_stored()
+            self._tell(fault, "hits")
+            try:
+                faults.do(fault)
+                time.sleep(fault.lasts)
+                faults.undo(fault)
+            except Exception as error:  # of whatever kind: a fault that went wrong is a result
+                self.troubles.append(f"{fault}: {type(error).__name__}: {error}")
+                self.say(f"! {self.troubles[-1]}")
+                return
+            self._tell(fault, "is over")
+
+    def _all_stored(self) -> bool:
+        if self.share() < 1:
+            return False
+        try:
+            with pymongo.timeout(2):
+                found = self.place.database
+                names = ("transactions", "quarantine")
+                return sum(found[name].count_documents({}) for name in names) >= self.rows
+        except PyMongoError:  # a server that doesn't answer has work left to do
+            return False
+
+    def _tell(self, fault: Fault, what: str) -> None:
+        way = f" ({fault.way})" if fault.way else ""
+        lasts = f" for {fault.lasts:.1f} s" if what == "hits" else ""
+        self.say(f"{self.share():4.0%}  {fault.kind}{way} {what} {fault.target}{lasts}")
+
+    def _drain(self, producer: Worker) -> None:
+        """Wait until the file is sent, and all that was sent is stored and summarised."""
+        until = time.monotonic() + _LONGEST_DRAIN_S
+        state = "nothing is known"
+        with Gauge(self.place.settings) as gauge:
+            while time.monotonic() < until:
+                try:
+                    backlog = gauge.read()
+                    state = str(backlog)
+                    if producer.done and backlog.empty:
+                        return
+                except RetailError as error:
+                    state = str(error)
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        sent = "the file is sent" if producer.done else f"the file is sent to {self.share():.0%}"
+        self.troubles.append(f"not drained after {_LONGEST_DRAIN_S} s: {sent}, {state}")

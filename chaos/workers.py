@@ -1,0 +1,134 @@
+"""The pipeline's processes, watched as a supervisor does: one that ends by itself is run again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from retail_pipeline.local.processes import last_lines
+
+Say = Callable[[str], None]
+# Compose kills what has not stopped by then.
+_GRACE_S = 30
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class Worker:
+    """One producer or processor over all its lives.
+
+    ``flaws`` are its bad endings: it gave up by itself, or did not stop in good order when asked.
+    None is ever expected, since every fault passes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        folder: Path,
+        say: Say,
+        finished: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.name = name
+        self.flaws: list[str] = []
+        self._command = [sys.executable, "-m", "retail_pipeline", *arguments]
+        self._env = {**env, "HEARTBEAT_FILE": str(folder / f"{name}.heartbeat")}
+        self._log = folder / f"{name}.log"
+        self._say = say
+        self._finished = finished
+        self._process: subprocess.Popen[bytes] | None = None
+        self._down = threading.Event()
+        self._closing = threading.Event()
+        self._turn = threading.RLock()
+        self._watch = threading.Thread(target=self._supervise, name=f"watch-{name}", daemon=True)
+
+    def open(self) -> None:
+        """Start it, and from now on start it again whenever it ends by itself."""
+        self.start()
+        self._watch.start()
+
+    def start(self) -> None:
+        """Start it unless it runs; all its lives write to one log."""
+        with self._turn:
+            if self._running() or self.done:
+                return
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    self._command, env=self._env, stdout=log, stderr=log, cwd=self._log.parent
+                )
+            self._down.clear()
+
+    @property
+    def done(self) -> bool:
+        """Whether it ended well and has nothing left to do."""
+        ended = self._process is not None and self._process.poll() == 0
+        return ended and self._finished()
+
+    def kill(self) -> None:
+        """End it with no warning."""
+        with self._turn:
+            self._down.set()
+            if self._running() and self._process:
+                self._process.kill()
+                self._process.wait(10)
+
+    def term(self) -> None:
+        """Ask it to stop (SIGTERM); it must do so in good order and in time."""
+        with self._turn:
+            self._down.set()
+            if not self._running() or self._process is None:
+                return
+            self._process.terminate()
+            try:
+                status = self._process.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(10)
+                self._flaw(f"did not stop within {_GRACE_S} s of SIGTERM")
+                return
+        # One that has only just been started, and took nothing in hand yet, just dies of it.
+        if status not in (0, -signal.SIGTERM):
+            self._flaw(f"ended with status {status} on SIGTERM")
+
+    def pause(self) -> None:
+        """Freeze it (SIGSTOP)."""
+        with self._turn:
+            if self._running() and self._process:
+                with suppress(psutil.NoSuchProcess):
+                    psutil.Process(self._process.pid).suspend()
+
+    def resume(self) -> None:
+        """Let it go on (SIGCONT)."""
+        if self._running() and self._process:
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(self._process.pid).resume()
+
+    def close(self) -> None:
+        """Stop it for good."""
+        self._closing.set()
+        self.resume()
+        self.term()
+        self._watch.join(10)
+
+    def _running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _supervise(self) -> None:
+        while not self._closing.wait(_SECONDS_BETWEEN_LOOKS):
+            with self._turn:
+                if self._down.is_set() or self._running() or self.done or self._process is None:
+                    continue
+                self._flaw(f"ended by itself with status {self._process.returncode}")
+                self.start()
+
+    def _flaw(self, what: str) -> None:
+        flaw = f"{self.name} {what}; its log ends with:\n{last_lines(self._log, 4)}"
+        self.flaws.append(flaw)
+        self._say(f"! {flaw}")
