@@ -13,11 +13,11 @@ import pytest
 from hypothesis import settings
 from kafka.errors import KafkaError
 
+from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.local.environment import process_env, settings_of, stack_env
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.processes import find
-from retail_pipeline.local.servers import kafka_admin
 from retail_pipeline.local.stack import Stack
 from retail_pipeline.local.users import role_uris, root_uri, secure
 from retail_pipeline.settings import Settings

@@ -15,9 +15,9 @@ from bson import Decimal128
 from kafka import TopicPartition
 from pymongo.database import Database
 
+from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.sample_file import write_sample
-from retail_pipeline.local.servers import kafka_admin
 from tests.conftest import RunningStack
 from tests.pipeline import HEADER, ROW, Pipeline
 

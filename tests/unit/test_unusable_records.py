@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-
 import bson
 import msgspec
 import pytest
@@ -13,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tenacity import Retrying, stop_after_attempt
 
-from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Reason, Rejection
-from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.flows.ports import Batch, Refusal
 from retail_pipeline.flows.process import DeadLetters, Processor, Topics
+from tests.fakes import FakeConsumer, FakePublisher, FakeStore
 
 RECORD = (
     b'{"schema_version":1,"source":"a","row":1,"InvoiceNo":"1","StockCode":"S","Quantity":1,'
@@ -26,96 +20,25 @@ RECORD = (
 TOPICS = Topics("rows", "rows.dlq", "rows.manifests")
 
 
-@dataclass
-class Record:
-    """What a consumer hands out."""
-
-    value: bytes | None
-    topic: str = TOPICS.transactions
-    partition: int = 3
-    offset: int = 41
-    headers: Sequence[tuple[str, bytes | None]] = ()
-
-
-class FakeConsumer:
-    """Gives one record, and counts what is committed."""
-
-    def __init__(self, value: bytes | None) -> None:
-        self.record = Record(value)
-        self.committed = 0
-
-    def poll(self) -> Batch:
-        """Return the one record."""
-        batch = Batch()
-        batch.messages[self.record.topic].append(self.record)
-        return batch
-
-    def commit(self, batch: Batch) -> None:
-        """Count."""
-        self.committed += len(batch)
-
-
-class FakeLetters(DeadLetters):
-    """Keeps what would be published."""
-
-    def __init__(self) -> None:
-        self.sent: list[Rejection] = []
-
-    def send(self, rejections: Sequence[Rejection]) -> None:
-        """Keep."""
-        self.sent += rejections
-
-    def close(self) -> None:
-        """There is no connection."""
-
-
-class FakeStore:
-    """Counts what would be stored."""
-
-    def __init__(self) -> None:
-        self.stored = 0
-        self.quarantined: list[bytes] = []
-        self.recorded: list[bytes] = []
-
-    def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
-        """Count; refuse nothing."""
-        self.stored += len(transactions)
-        return []
-
-    def quarantine(self, rejections: Iterable[Rejection]) -> None:
-        """Keep what MongoDB can."""
-        self.quarantined += [_as_bson(rejection) for rejection in rejections]
-
-    def record(self, manifests: Iterable[Manifest]) -> None:
-        """Keep what MongoDB can."""
-        self.recorded += [_as_bson(manifest) for manifest in manifests]
-
-    def release(self, rows: Iterable[str]) -> None:
-        """No record here comes from quarantine."""
-        raise AssertionError(list(rows))
-
-    def rejected_since(self, moment: datetime) -> int:
-        """Without a limit nobody asks."""
-        raise AssertionError(moment)
-
-    def mark(self, days: Iterable[datetime]) -> None:
-        """Take anything."""
-
-
-def _as_bson(record: msgspec.Struct) -> bytes:
-    return bson.encode(msgspec.structs.asdict(record))
-
-
-def processed(value: bytes | None) -> tuple[int, list[Rejection]]:
-    """Process a record with ``value``; return how many rows were stored, and the rejected."""
-    consumer, store, letters = FakeConsumer(value), FakeStore(), FakeLetters()
+def process(topic: str, value: bytes | None) -> tuple[FakeStore, list[Rejection]]:
+    """Process a record with ``value``; return the store, and what was dead-lettered."""
+    consumer, store, publisher = FakeConsumer(), FakeStore(), FakePublisher()
+    consumer.add(topic, value, partition=3)
     once = Retrying(stop=stop_after_attempt(1))
-    processor = Processor(consumer, store, letters, TOPICS, once)
+    processor = Processor(consumer, store, DeadLetters(lambda: publisher), TOPICS, once)
     processor.step()
     processor.finish()
     processor.close()
-    assert consumer.committed == 1
-    return store.stored, letters.sent
+    assert consumer.committed == {(topic, 3): 1}
+    for kept in [*store.quarantined.values(), *store.manifests.values()]:
+        bson.encode(msgspec.structs.asdict(kept))
+    return store, publisher.of(Rejection)
+
+
+def processed(value: bytes | None) -> tuple[int, list[Rejection]]:
+    """Process a transaction's record; return how many rows were stored, and the rejected."""
+    store, rejected = process(TOPICS.transactions, value)
+    return len(store.transactions), rejected
 
 
 def test_a_good_record_is_stored() -> None:
@@ -143,7 +66,7 @@ def test_a_record_that_cannot_be_used_is_dead_lettered_with_its_reason(
 ) -> None:
     stored, [found] = processed(value)
     assert (stored, found.reason, found.stage) == (0, reason, "processor")
-    assert (found.source, found.row) == ("rows-3", 41), "its place in Kafka is its identity"
+    assert (found.source, found.row) == ("rows-3", 0), "its place in Kafka is its identity"
     assert found.raw.encode(found.encoding) == (value or b"")
 
 
@@ -190,12 +113,6 @@ def test_no_record_of_the_small_topics_stops_the_processor(
 ) -> None:
     good = REJECTION if topic == TOPICS.dead_letters else MANIFEST
     field = data.draw(st.sampled_from(list(good)))
-    consumer, store, letters = FakeConsumer(None), FakeStore(), FakeLetters()
-    consumer.record = Record(msgspec.json.encode({**good, field: value}), topic)
-    once = Retrying(stop=stop_after_attempt(1))
-    processor = Processor(consumer, store, letters, TOPICS, once)
-    processor.step()
-    processor.finish()
-    processor.close()
-    assert len(store.quarantined) + len(store.recorded) == 1
-    assert letters.sent == [], "a broken record never goes round in circles"
+    store, rejected = process(topic, msgspec.json.encode({**good, field: value}))
+    assert len(store.quarantined) + len(store.manifests) == 1
+    assert rejected == [], "a broken record never goes round in circles"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -24,16 +24,23 @@ def admin_client(settings: Settings) -> Iterator[KafkaAdminClient]:
         TransientError: no broker answers.
     """
     servers = settings.kafka_bootstrap_servers
-    with translated(servers):
-        client = KafkaAdminClient(
-            bootstrap_servers=servers.split(","),
-            client_id="retail-setup",
-            bootstrap_timeout_ms=8_000,
-        )
-        try:
-            yield client
-        finally:
-            client.close()
+    with translated(servers), closing(kafka_admin(servers)) as client:
+        yield client
+
+
+def kafka_admin(
+    servers: str, *, connect_ms: int = 8_000, answer_ms: int = 30_000
+) -> KafkaAdminClient:
+    """Return an administrator's client, with Kafka's own errors; the caller closes it.
+
+    It waits ``connect_ms`` milliseconds for a broker, and ``answer_ms`` for each answer.
+    """
+    return KafkaAdminClient(
+        bootstrap_servers=servers.split(","),
+        client_id="retail-admin",
+        request_timeout_ms=answer_ms,
+        bootstrap_timeout_ms=connect_ms,
+    )
 
 
 def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:

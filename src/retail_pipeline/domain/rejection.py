@@ -8,7 +8,11 @@ from typing import Annotated
 
 import msgspec
 
+from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.transaction import row_id, within_reckoning
+
+# Identities are looked up by the batch: thousands of endless ones would be too much for MongoDB.
+_LONGEST_SOURCE = CONTRACT.limit("source", "maxLength")
 
 
 class Reason(StrEnum):
@@ -40,7 +44,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     of the row that it says it is, if it says so.
     """
 
-    source: str
+    source: Annotated[str, msgspec.Meta(max_length=_LONGEST_SOURCE)]
     row: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
     name: str
     reason: Reason
@@ -50,7 +54,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     rejected_at: datetime
     encoding: str = "utf-8"
     truncated: bool = False
-    claims: str | None = None
+    claims: Annotated[str, msgspec.Meta(max_length=_LONGEST_SOURCE + 20)] | None = None
 
     def __post_init__(self) -> None:
         within_reckoning("rejected_at", self.rejected_at)

@@ -15,6 +15,7 @@ from threading import Lock
 
 from tenacity import Retrying
 
+from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import RetailError
@@ -184,7 +185,4 @@ class Processor:
 def touched_days(transactions: Iterable[Transaction]) -> set[datetime]:
     """Return the UTC days (their first moments) that the transactions' invoices were made on."""
     moments = {transaction.InvoiceDate for transaction in transactions}
-    return {
-        moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        for moment in moments
-    }
+    return {floor(moment.astimezone(UTC), "day") for moment in moments}

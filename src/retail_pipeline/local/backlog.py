@@ -12,9 +12,9 @@ from kafka.errors import CoordinatorNotAvailableError, KafkaError
 from kafka.protocol.consumer import OffsetSpec
 from pymongo.errors import PyMongoError
 
+from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.errors import TransientError
-from retail_pipeline.local.servers import kafka_admin
 from retail_pipeline.settings import Settings
 
 
@@ -65,7 +65,7 @@ class Gauge:
         settings = self._settings
         try:
             if self._admin is None:
-                self._admin = kafka_admin(settings.kafka_bootstrap_servers)
+                self._admin = kafka_admin(settings.kafka_bootstrap_servers, answer_ms=10_000)
             sent, left = _sent_and_left(self._admin, settings.topics, settings.kafka_group)
         except KafkaError as error:
             self._drop_admin()

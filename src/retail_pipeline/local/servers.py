@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.mongod import Mongod
@@ -162,7 +162,8 @@ class Kafka:
         if not answers(self.port):
             return False
         try:
-            with closing(kafka_admin(f"{HOST}:{self.port}", timeout_ms=3_000)) as admin:
+            admin = kafka_admin(f"{HOST}:{self.port}", connect_ms=3_000, answer_ms=3_000)
+            with closing(admin):
                 return bool(admin.describe_cluster()["brokers"])
         except KafkaError:
             return False
@@ -211,16 +212,6 @@ class MongoServer:
                 return True
         except PyMongoError:
             return False
-
-
-def kafka_admin(servers: str, *, timeout_ms: int = 10_000) -> KafkaAdminClient:
-    """Return an administrator's client; the caller closes it."""
-    return KafkaAdminClient(
-        bootstrap_servers=servers.split(","),
-        client_id="retail-local",
-        request_timeout_ms=timeout_ms,
-        bootstrap_timeout_ms=timeout_ms,
-    )
 
 
 def ask_zookeeper(port: int, word: str) -> str:
