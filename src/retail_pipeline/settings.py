@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     dlq_max_replays: int = Field(
         3, ge=1, description="How often a row in quarantine may be replayed without --force."
     )
+    reconcile_every_s: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds between two quick reconciliations by the processors; 0: none.",
+    )
     heartbeat_file: Path = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )

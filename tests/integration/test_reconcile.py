@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from bson import Decimal128
-from kafka import TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from pymongo.database import Database
 
 from retail_pipeline.adapters.kafka_topics import kafka_admin
@@ -262,6 +263,82 @@ def test_records_on_their_way_are_no_loss(pipeline: Pipeline) -> None:
     assert reconcile(pipeline, "--wait", "60", str(path))[0] == 0
     processor.terminate()
     processor.wait(20)
+
+
+def test_rows_that_were_replayed_and_purged_reconcile_clean(pipeline: Pipeline) -> None:
+    path = pipeline.folder / "small.csv"
+    broken = [ROW.replace(",6,", f",{word},") for word in ("six", "ten", "two")]
+    path.write_text(HEADER + ROW * 5 + "".join(broken))
+    pipeline.run("produce", str(path))
+    pipeline.drain()
+    listed = pipeline.run("dlq", "list", "--json").splitlines()
+    first, second, third = (json.loads(line) for line in listed if line.startswith("{"))
+    first["raw"] = ROW.strip()
+    (pipeline.folder / "edited.jsonl").write_text(json.dumps(first) + "\n")
+    processor = pipeline.start("process")
+    pipeline.run("dlq", "replay", "--edited", "edited.jsonl", "--wait", "60")
+    pipeline.run("dlq", "purge", "--yes", second["_id"])
+    for arguments in ((), ("--quick",), (str(path),)):
+        status, result = reconcile(pipeline, "--wait", "60", *arguments)
+        assert (status, result["differences"]) == (0, [])
+        [source] = result["sources"]
+        assert (source["stored"], source["quarantined"], source["purged"]) == (6, 1, 1)
+    assert source["replayed"] == 1
+    assert third["_id"] in {row["_id"] for row in pipeline.quarantined()}
+    processor.terminate()
+    processor.wait(20)
+
+
+def test_a_record_that_nobody_can_use_stands_for_the_row_that_it_claims_to_be(
+    pipeline: Pipeline,
+) -> None:
+    path = pipeline.folder / "small.csv"
+    path.write_text(HEADER + ROW * 5)
+    pipeline.run("produce", str(path))
+    pipeline.drain()
+    with pipeline.database() as database:
+        source = database.manifests.find_one()
+        assert source
+    bodies = [b"no JSON", b'{"source": "%s", "row": 3}' % source["_id"].encode()]
+    with closing(KafkaProducer(bootstrap_servers=pipeline.settings.kafka_bootstrap_servers)) as out:
+        for body in bodies:
+            out.send(pipeline.settings.kafka_topic, body).get(60)
+    pipeline.drain()
+    for arguments in ((), ("--quick",), (str(path),)):
+        status, result = reconcile(pipeline, *arguments)
+        assert (status, result["differences"]) == (0, [])
+    by_source = {each["source"]: each for each in result["sources"]}
+    assert by_source.pop(source["_id"])["quarantined"] == 0, "row 3 is stored"
+    [unread] = by_source.values()
+    assert (unread["read"], unread["quarantined"]) == (None, 1)
+
+
+def test_the_processors_reconcile_by_themselves(pipeline: Pipeline) -> None:
+    path = pipeline.folder / "small.csv"
+    path.write_text(HEADER + ROW * 5)
+    pipeline.env["RECONCILE_EVERY_S"] = "0.5"
+    pipeline.run("produce", str(path))
+    for _ in range(2):
+        pipeline.start("process")
+
+    def last() -> dict[str, Any]:
+        with pipeline.database() as database:
+            found = database.reconciliations.find_one({"_id": "quick"}) or {}
+            return found.get("result", {})
+
+    until = time.monotonic() + 90
+    while last().get("verdict") != "agree":
+        assert time.monotonic() < until, last()
+        time.sleep(0.1)
+    assert last()["by"].startswith("retail-processor-")
+    with connect(pipeline.stack.root_uri, name="tests") as client:
+        client[pipeline.settings.mongo_database].transactions.delete_one({})
+    while last().get("verdict") != "differ":
+        assert time.monotonic() < until, last()
+        time.sleep(0.1)
+    for processor in pipeline.started:
+        processor.terminate()
+        assert processor.wait(30) == 0
 
 
 def test_records_deleted_from_kafka_are_named_and_sending_again_mends_it(

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import retail_pipeline.dashboard
 from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.dashboard import words
@@ -18,6 +19,7 @@ from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
+from tests.ledger_world import reconciliation
 from tests.pages.conftest import NOBODY, SCRIPT, OpenPage
 
 TABLE = shop.frame(shop.shop())
@@ -228,3 +230,20 @@ def test_a_wrong_setting_is_named(
     use(NOBODY, "no/such name")
     text = said(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
     assert "A setting is wrong" in text and "MONGO" in text
+
+
+def test_what_the_last_reconciliation_found_is_said(
+    open_page: OpenPage, sold: Settings, stack: RunningStack
+) -> None:
+    assert "Not reconciled yet" in said(open_page(sold))
+    with connect(stack.root_uri, name="tests") as client:
+        results = MongoReconciliations(client, sold.mongo_database)
+        try:
+            results.keep(reconciliation())
+            assert "Reconciled just now: all 3,000 rows accounted for." in said(open_page(sold))
+            results.keep(reconciliation(missing=2))
+            text = said(open_page(sold))
+            assert "The ledger differs: 1 difference (2 rows) found just now." in text
+            assert "Run `retail reconcile`" in text
+        finally:
+            client[sold.mongo_database].reconciliations.delete_many({})

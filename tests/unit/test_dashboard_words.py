@@ -9,7 +9,9 @@ import pytest
 
 from retail_pipeline.dashboard import charts, states, words
 from retail_pipeline.domain.periods import Period, Unit
+from retail_pipeline.domain.reconciliation import Mode, Verdict
 from retail_pipeline.domain.report import Figures, ProductFigures
+from tests.ledger_world import reconciliation
 
 MOMENT = datetime(2011, 12, 5, 8, tzinfo=UTC)
 
@@ -120,3 +122,24 @@ def test_products_are_named_with_their_code() -> None:
         ProductFigures("X1", None, Decimal(1), 0),
     ]
     assert charts.products_frame(products)["name"].tolist() == ["REGENCY CAKESTAND (22423)", "X1"]
+
+
+def test_the_ledger_is_said_in_one_line() -> None:
+    now = datetime.now(UTC)
+    then = now - timedelta(minutes=3)
+    assert "Not reconciled yet" in words.reconciled([], now)
+    clean = reconciliation(at=then)
+    assert words.reconciled([clean], now) == (
+        "Reconciled 3 minutes ago: all 3,000 rows accounted for."
+    )
+    late = reconciliation(verdict=Verdict.UNSETTLED, lag=1, at=then)
+    assert "1 record on the way, nothing wrong" in words.reconciled([late], now)
+    late = reconciliation(verdict=Verdict.UNSETTLED, at=then)
+    assert "not all is read and summarised" in words.reconciled([late], now)
+
+
+def test_a_difference_counts_whatever_the_other_look_found() -> None:
+    now = datetime.now(UTC)
+    wrong = reconciliation(missing=1, mode=Mode.FULL, at=now - timedelta(hours=2))
+    line = words.reconciled([reconciliation(), wrong], now)
+    assert line.startswith("The ledger differs: 1 difference (1 row) found 2 hours ago. Run")

@@ -45,7 +45,8 @@ class KafkaLog:
                 partition=place.partition,
                 first=first[place].offset,
                 end=end[place].offset,
-                committed=committed.get(place, 0),
+                # Beyond the end: of a topic that was deleted and made anew.
+                committed=min(committed.get(place, 0), end[place].offset),
             )
             for place in sorted(places)
         ]

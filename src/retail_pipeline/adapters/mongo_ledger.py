@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import index
 from typing import Any
 
 import msgspec
@@ -104,6 +105,7 @@ class MongoRecords:
         for document in self._find(TRANSACTIONS, condition, _FIELDS):
             try:
                 line = _line(document, moment)
+                hash(line)  # whatever can't be hashed, no field of a row can be
             except (KeyError, TypeError, ValueError, AttributeError):
                 strays.append(Stray(str(document["_id"]), None))
                 continue
@@ -207,7 +209,7 @@ def _line(document: Document, moment: _Moment) -> Line:
         document["InvoiceNo"],
         document["StockCode"],
         document["Description"],
-        document["Quantity"],
+        index(document["Quantity"]),
         moment(document["InvoiceDate"]),
         _micros(document["UnitPrice"]),
         document["CustomerID"],

@@ -5,11 +5,11 @@ The quick one's document also says who may look next, and when: of many processo
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from pymongo import MongoClient, ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
@@ -18,6 +18,7 @@ from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 
 # Longer than any quick look; a processor that was killed meanwhile holds nobody up for longer.
 _CLAIM_MS = 120_000
+_MOST_DIFFERENCES = 100
 
 
 class MongoReconciliations:
@@ -26,10 +27,15 @@ class MongoReconciliations:
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
         self._results = client[database][RECONCILIATIONS]
+        self._made = False
 
     def keep(self, result: Reconciliation, next_in_s: float | None = None) -> None:
-        """Replace the last result of its mode; the next quick look is due in ``next_in_s``."""
-        fields = msgspec.to_builtins(result, builtin_types=(type(result.at),))
+        """Replace the last result of its mode; the next quick look is due in ``next_in_s``.
+
+        Of very many differences, only the first ones are kept.
+        """
+        few = msgspec.structs.replace(result, differences=result.differences[:_MOST_DIFFERENCES])
+        fields = msgspec.to_builtins(few, builtin_types=(type(result.at),))
         change: dict[str, Any] = {"result": {"$literal": fields}, "at": "$$NOW"}
         if next_in_s is not None:
             change["next_at"] = {"$add": ["$$NOW", int(next_in_s * 1000)]}
@@ -49,17 +55,20 @@ class MongoReconciliations:
 
     def claim(self) -> bool:
         """Return whether a quick look is due; if so, nobody else is told so for a while."""
-        due = {"$lt": [{"$ifNull": ["$next_at", {"$toDate": 0}]}, "$$NOW"]}
+        self._make_once()
+        due = {"$lt": [{"$ifNull": ["$next_at", datetime.min]}, "$$NOW"]}
         claim = {"next_at": {"$add": ["$$NOW", _CLAIM_MS]}}
         with translated(self._client):
-            try:
-                found = self._results.find_one_and_update(
-                    {"_id": Mode.QUICK.value, "$expr": due},
-                    [{"$set": claim}],
-                    {"_id": 1},
-                    upsert=True,
-                    return_document=ReturnDocument.AFTER,
-                )
-            except DuplicateKeyError:  # it is there, and not due
-                return False
+            found = self._results.find_one_and_update(
+                {"_id": Mode.QUICK.value, "$expr": due}, [{"$set": claim}], {"_id": 1}
+            )
         return found is not None
+
+    def _make_once(self) -> None:
+        """Make the document that the claim is about: MongoDB can't do so with a condition."""
+        if not self._made:
+            with translated(self._client):
+                self._results.update_one(
+                    {"_id": Mode.QUICK.value}, {"$setOnInsert": {"at": None}}, upsert=True
+                )
+            self._made = True

@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from threading import Event
 
 from retail_pipeline.adapters.kafka_consumer import GroupConsumer
+from retail_pipeline.adapters.kafka_ledger import KafkaLog
 from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
 from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_ledger import MongoRecords
+from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import DeadLetters, Processor, Topics
+from retail_pipeline.flows.reconcile_quick import QuickLook
+from retail_pipeline.flows.reconcile_timer import Reconciler
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.summarise import Summariser
 from retail_pipeline.settings import Settings
@@ -61,6 +66,9 @@ class ProcessorRun:
         )
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
         summariser.start()
+        reconciler = self._reconciler()
+        if settings.reconcile_every_s:
+            reconciler.start()
         try:
             while not self.stop.is_set() and not self._cycle(processor, consumer):
                 pass
@@ -72,12 +80,20 @@ class ProcessorRun:
         finally:
             self.stop.set()
             summariser.join(timeout=5)
+            if reconciler.is_alive():
+                reconciler.join(timeout=2)
             processor.close()
             consumer.close()
             self._client.close()
             log.info("stopped; %s", _said(processor))
         if summariser.failure:
             raise summariser.failure
+
+    def _reconciler(self) -> Reconciler:
+        settings, database = self.settings, self.settings.mongo_database
+        look = QuickLook(KafkaLog(settings), MongoRecords(self._client, database), by=self._name)
+        results = MongoReconciliations(self._client, database)
+        return Reconciler(look.run, results, settings.reconcile_every_s, self.stop)
 
     def _cycle(self, processor: Processor, consumer: GroupConsumer) -> bool:
         """Take one batch; return whether there is no more to do."""

@@ -54,7 +54,7 @@ def verdict_line(result: Reconciliation) -> str:
         if not waits:
             waits.append("a source was not read to its end")
         return f"Not settled yet: {', '.join(waits)}; nothing wrong was found."
-    count = len(result.differences)
+    count = result.difference_count
     return f"They differ: {count:,} difference{'' if count == 1 else 's'} found."
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -16,8 +17,11 @@ from retail_pipeline.adapters.kafka_ledger import KafkaLog
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_ledger import MongoRecords
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
+from retail_pipeline.adapters.source_files import Reading, find_files, inspect
 from retail_pipeline.cli.common import configure_logging
 from retail_pipeline.cli.reconcile_report import show
+from retail_pipeline.domain.dates import DateOrder
+from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ledger_ports import File
@@ -48,16 +52,17 @@ class ReconcileRun:
         """
         settings = load_settings()
         configure_logging(settings.log_level)
-        files = _files(self.names)
+        paths = find_files(self.names) if self.names else []
         client = connect(settings.mongo("monitor"), name="retail-reconcile")
         kafka, records = KafkaLog(settings), MongoRecords(client, settings.mongo_database)
         self._wait(kafka, records)
         if self.quick:
-            result = QuickLook(kafka, records, settings.kafka_topic).run()
+            result = QuickLook(kafka, records).run()
         else:
-            with Reading() as reading:
+            files = _files(paths, records.manifests())
+            with Looking() as looking:
                 topics = Topics(*settings.topics)
-                result = FullLook(kafka, records, files, topics, reading.tell).run()
+                result = FullLook(kafka, records, files, topics, looking.tell).run()
         self._print(result)
         _keep(MongoReconciliations(client, settings.mongo_database), result)
         client.close()
@@ -79,13 +84,13 @@ class ReconcileRun:
             show(result, Console())
 
 
-class Reading:
+class Looking:
     """A line on the terminal that says what is being read."""
 
     def __init__(self) -> None:
         self._status: Status | None = None
 
-    def __enter__(self) -> Reading:
+    def __enter__(self) -> Looking:
         if sys.stderr.isatty():
             self._status = Console(stderr=True).status("looking")
             self._status.start()
@@ -109,13 +114,21 @@ def _keep(results: MongoReconciliations, result: Reconciliation) -> None:
         log.warning("the result is not kept: %s", error)
 
 
-def _files(names: list[str]) -> list[File]:
-    if not names:
+def _files(paths: list[Path], manifests: list[Manifest]) -> list[File]:
+    """Return the sources in the files, each read in the way in which its producer was told to."""
+    if not paths:
         return []
-    from retail_pipeline.adapters import source_files
     from retail_pipeline.adapters.file_ledger import SourceFile
 
-    reading = source_files.Reading()
-    paths = source_files.find_files(names)
-    found = [source for path in paths for source in source_files.inspect(path, reading)]
-    return list({each.facts.source: SourceFile(each) for each in found}.values())
+    sent = {manifest.source: manifest for manifest in manifests}
+    found: dict[str, File] = {}
+    for path in paths:
+        sources = inspect(path, Reading())
+        for source in sources:
+            told = sent.get(source.facts.source)
+            said = (source.facts.encoding, source.facts.date_order)
+            if told and said != (told.encoding, told.date_order):
+                sources = inspect(path, Reading(told.encoding, DateOrder(told.date_order)))
+                break
+        found |= {source.facts.source: SourceFile(source) for source in sources}
+    return list(found.values())

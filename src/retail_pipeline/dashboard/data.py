@@ -15,7 +15,9 @@ import streamlit as st
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_queries import MongoReports
+from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.domain.periods import Unit
+from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.report import Contents, Figures, ProductFigures, Selection, Status
 from retail_pipeline.errors import RetailError
 from retail_pipeline.settings import load_settings
@@ -41,6 +43,12 @@ class Source:
 @st.cache_resource(show_spinner=False)
 def _connected(uri: str, database: str) -> MongoReports:
     return MongoReports(connect(uri, name="retail-dashboard", timeout_ms=_AWAY_MS), database)
+
+
+@st.cache_resource(show_spinner=False)
+def _results(uri: str, database: str) -> MongoReconciliations:
+    client = connect(uri, name="retail-dashboard", timeout_ms=_AWAY_MS)
+    return MongoReconciliations(client, database)
 
 
 def _reports(source: Source) -> MongoReports:
@@ -72,6 +80,14 @@ def _status(source: Source) -> Status | RetailError:
         return _reports(source).status()
     except RetailError as error:
         return error
+
+
+@st.cache_data(ttl=_STATUS_SECONDS, max_entries=_KEPT_ANSWERS, show_spinner=False)
+def reconciled(uri: str, database: str) -> list[Reconciliation]:
+    """Return the last quick and the last full reconciliation, as far as there are any."""
+    results = _results(uri, database)
+    found = (results.last(mode) for mode in Mode)
+    return [result for result in found if result is not None]
 
 
 @st.cache_data(ttl=_KEPT_SECONDS, max_entries=_KEPT_ANSWERS, show_spinner=False)

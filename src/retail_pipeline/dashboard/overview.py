@@ -12,6 +12,7 @@ from retail_pipeline.dashboard import charts, data, filters, states, words
 from retail_pipeline.dashboard.data import Source
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.domain.periods import Period
+from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.domain.report import Figures, Selection, Status
 from retail_pipeline.errors import RetailError
 
@@ -237,3 +238,9 @@ def _holdings(source: Source, status: Status) -> None:
         f"{words.counted(status.stored, 'row')} stored: {kinds}."
         f" {words.count(status.quarantined)} in quarantine.{last}"
     )
+    results = data.reconciled(source.uri, source.database)
+    line = words.reconciled(results, datetime.now(UTC))
+    if any(result.verdict is Verdict.DIFFER for result in results):
+        st.warning(line, icon=":material/rule:")
+    else:
+        st.caption(line)

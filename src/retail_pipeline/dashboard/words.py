@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from retail_pipeline.domain.periods import Period, Unit, following
+from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 
 NO_COUNTRY = "No country given"
 NOTHING = "–"
@@ -85,6 +86,33 @@ def ago(moment: datetime, now: datetime) -> str:
         if seconds >= size:
             return f"{counted(seconds // size, name)} ago"
     return "just now" if seconds < 10 else f"{seconds} seconds ago"
+
+
+def reconciled(results: list[Reconciliation], now: datetime) -> str:
+    """Return what the ledger says, in one line; the worst of the last looks counts."""
+    if not results:
+        return "Not reconciled yet: `retail reconcile` compares what was read with what is stored."
+    latest = max(results, key=lambda result: result.at)
+    wrong = [result for result in results if result.verdict is Verdict.DIFFER]
+    if wrong:
+        worst = max(wrong, key=lambda result: result.at)
+        found = counted(worst.difference_count, "difference")
+        missing = f" ({counted(worst.wrong_rows, 'row')})" if worst.wrong_rows else ""
+        return (
+            f"The ledger differs: {found}{missing} found {ago(worst.at, now)}."
+            " Run `retail reconcile`: it names each one, and what to do."
+        )
+    if latest.verdict is Verdict.UNSETTLED:
+        on_the_way = counted(latest.lag, "record") + " on the way"
+        if not latest.lag:
+            on_the_way = "not all is read and summarised"
+        return (
+            f"Reconciled {ago(latest.at, now)}: {counted(latest.accounted, 'row')} accounted for,"
+            f" {on_the_way}, nothing wrong."
+        )
+    return (
+        f"Reconciled {ago(latest.at, now)}: all {counted(latest.accounted, 'row')} accounted for."
+    )
 
 
 def plain(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from retail_pipeline.domain.ledger import Book, Held
+from retail_pipeline.domain.ledger import Book, Held, mark_of
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position
 from retail_pipeline.domain.rollup_book import RollupBook
@@ -36,7 +36,7 @@ class HeldBook:
         if not self.rows[held.source].add(held.row):
             return False
         if held.comparable and self.comparable[held.source].add(held.row):
-            self.marks[held.source] += hash((held.row, held.raw))
+            self.marks[held.source] += mark_of((held.row, held.raw))
         return True
 
 
@@ -84,8 +84,12 @@ class Evidence:
 
     @property
     def kafka_is_whole(self) -> bool:
-        """Whether the topics still hold every record that was ever sent."""
-        return all(position.first == 0 for position in self.positions)
+        """Whether the topics still hold every record that was ever sent.
+
+        Topics made anew begin at 0 too, but they don't hold every manifest.
+        """
+        cut = any(position.first for position in self.positions)
+        return not cut and self.manifests.keys() <= self.sent.keys()
 
     @property
     def sources(self) -> list[str]:

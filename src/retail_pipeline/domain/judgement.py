@@ -61,6 +61,7 @@ def judge(evidence: Evidence, drill: DrillDown, states: States) -> Reconciliatio
         sources=[_account(evidence, each) for each in sources],
         partitions=partitions,
         differences=differences,
+        difference_count=len(differences),
         notes=notes + _remarks(evidence),
     )
 

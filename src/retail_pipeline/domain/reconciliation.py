@@ -119,6 +119,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[SourceAccount]
     partitions: list[PartitionAccount]
     differences: list[Difference]
+    difference_count: int = 0
     notes: list[str] = []
     by: str = "retail reconcile"
 

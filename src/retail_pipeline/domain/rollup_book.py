@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 
-from retail_pipeline.domain.ledger import DAY_MS, Line, Tally
+from retail_pipeline.domain.ledger import DAY_MS, Line, Tally, mark_of
 
 ORDERS, PRODUCTS = "rollup_orders_daily", "rollup_products_daily"
 _HOUR_MS = 3_600_000
@@ -22,8 +22,8 @@ _UNITS, _MICROS = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 
 
 @lru_cache(maxsize=65_536)
-def _hash(*key: Hashable) -> int:
-    return hash(key)
+def _mark(*key: Hashable) -> int:
+    return mark_of(key)
 
 
 def _weight(rows: int, units: int, micros: int | Decimal) -> int:
@@ -44,8 +44,8 @@ class RollupBook:
             day, weight = moment // DAY_MS, _weight(1, units, micros)
             hour = moment % DAY_MS // _HOUR_MS
             for rollup, mark in (
-                (ORDERS, _hash(line[2], hour, line[8], line[9], kind)),
-                (PRODUCTS, _hash(line[3], line[9], kind)),
+                (ORDERS, _mark(line[2], hour, line[8], line[9], kind)),
+                (PRODUCTS, _mark(line[3], line[9], kind)),
             ):
                 tally = tallies[rollup, day, kind]
                 tally.rows += 1
@@ -66,4 +66,4 @@ class RollupBook:
         tally.rows += rows
         tally.units += units
         tally.micros += micros
-        tally.mark += _hash(*key) * _weight(rows, units, micros)
+        tally.mark += _mark(*key) * _weight(rows, units, micros)

@@ -16,7 +16,7 @@ import msgspec
 
 from retail_pipeline.domain.evidence import Evidence
 from retail_pipeline.domain.judgement import judge
-from retail_pipeline.domain.ledger import Held, as_line
+from retail_pipeline.domain.ledger import Held, as_line, mark_of
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position, Reconciliation
 from retail_pipeline.domain.rowset import Rows
@@ -107,7 +107,7 @@ class FullLook:
                 book.broken[source].add(row)
                 evidence.rejected[source].add(row)
                 if row in comparable:
-                    book.marks[source] += hash((row, raw))
+                    book.marks[source] += mark_of((row, raw))
             rows += len(lines) + len(broken)
             self.tell(file.name, rows)
 
@@ -190,7 +190,7 @@ def _enter_dead(evidence: Evidence, dead: Iterable[Held], moving: bool) -> None:
             evidence.moving[held.source].add(held.row)
         elif evidence.dead.enter(held) and quarantine.has(held.source, held.row):
             if held.comparable:
-                evidence.dead_marks[held.source] += hash((held.row, held.raw))
+                evidence.dead_marks[held.source] += mark_of((held.row, held.raw))
 
 
 def _keep(kept: dict[str, Manifest], manifest: Manifest) -> None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from retail_pipeline.domain import advice
-from retail_pipeline.domain.evidence import KAFKA, MONGODB
+from retail_pipeline.domain.evidence import MONGODB
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
     PartitionAccount,
-    Position,
     Reconciliation,
     SourceAccount,
     Sum,
@@ -25,11 +24,11 @@ from retail_pipeline.flows.ledger_ports import Log, Records
 
 @dataclass
 class QuickLook:
-    """One quick reconciliation, by counters and small reads; ``topic`` is the transactions'."""
+    """One quick reconciliation, by counters and small reads; ``by`` says who looks."""
 
     log: Log
     records: Records
-    topic: str
+    by: str = "retail reconcile"
     clock: Callable[[], float] = time.monotonic
 
     def run(self) -> Reconciliation:
@@ -53,8 +52,6 @@ class QuickLook:
         differences = [*_of_sources(sources, lag)]
         if not lag and not pending:
             differences += _of_rollups(rollups, sum(each.stored for each in sources))
-        if not lag:
-            differences += _of_kafka(positions, self.topic, manifests)
         notes = [
             advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
             for each in manifests
@@ -70,7 +67,9 @@ class QuickLook:
             sources=sources,
             partitions=[PartitionAccount(position=position) for position in positions],
             differences=differences,
+            difference_count=len(differences),
             notes=notes,
+            by=self.by,
         )
 
     def _sources(self, manifests: list[Manifest]) -> list[SourceAccount]:
@@ -128,22 +127,3 @@ def _of_rollups(rollups: dict[str, int], stored: int) -> Iterator[Difference]:
                 expected=Sum(stored),
                 found=Sum(rows),
             )
-
-
-def _of_kafka(
-    positions: list[Position], topic: str, manifests: list[Manifest]
-) -> Iterator[Difference]:
-    """Yield a difference where the topic, never cut, holds fewer records than were sent."""
-    main = [position for position in positions if position.topic == topic]
-    sent = sum(manifest.rows_sent for manifest in manifests)
-    held = sum(position.end - position.first for position in main)
-    if held < sent and not any(position.first for position in main):
-        yield Difference(
-            what="count",
-            place=KAFKA,
-            detail=f"{sent:,} records were sent, {topic} holds {held:,}",
-            advice=advice.of("count", KAFKA, ""),
-            expected=Sum(sent),
-            found=Sum(held),
-            more=sent - held,
-        )

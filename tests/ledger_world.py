@@ -1,0 +1,253 @@
+"""File, Kafka and MongoDB in memory, as the row ledger reads them: to damage, and to look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from retail_pipeline.domain.ledger import DAY_MS, Held, Line, Stray, as_line
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.reconciliation import (
+    Difference,
+    Mode,
+    Position,
+    Reconciliation,
+    SourceAccount,
+    Verdict,
+)
+from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.rollup_book import ORDERS, PRODUCTS, RollupBook
+from retail_pipeline.domain.rowset import RowSet
+from retail_pipeline.domain.transaction import Transaction, row_id
+from retail_pipeline.flows.ports import Message
+from retail_pipeline.flows.process import Topics
+from retail_pipeline.flows.reconcile import FullLook
+from retail_pipeline.flows.reconcile_quick import QuickLook
+from tests.fakes import FakeMessage, manifest, rejection, transaction
+
+TOPICS = Topics("t", "t.dlq", "t.manifests")
+SOURCE = "abcdef0123456789"
+
+
+@dataclass
+class FakeFile:
+    """The rows of one source; those in ``broken`` can't be worked out."""
+
+    good: dict[int, Line]
+    broken: dict[int, str]
+    source: str = SOURCE
+    name: str = "retail.csv"
+
+    def lines(self, rejected: RowSet) -> Iterator[tuple[list[Line], list[tuple[int, str]]]]:
+        good = [line for row, line in self.good.items() if row not in rejected]
+        texts = [(row, "good text") for row in self.good if row in rejected]
+        yield good, texts + list(self.broken.items())
+
+
+@dataclass
+class World:
+    """Everything that agrees, until a test changes it."""
+
+    file: FakeFile
+    log: list[FakeMessage] = field(default_factory=list)
+    first: dict[tuple[str, int], int] = field(default_factory=dict)
+    committed: dict[tuple[str, int], int] = field(default_factory=dict)
+    documents: dict[str, Line] = field(default_factory=dict)
+    quarantine: dict[str, Rejection] = field(default_factory=dict)
+    tombstones: set[str] = field(default_factory=set)
+    read: list[Manifest] = field(default_factory=list)
+    pending: set[int] = field(default_factory=set)
+    summarised: dict[str, Line] | None = None
+    meanwhile: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, good: Sequence[Transaction], broken: Sequence[int] = ()) -> World:
+        """Return a world that has taken in one file whole, its ``broken`` rows quarantined."""
+        rejected = [rejection(row) for row in broken]
+        lines = {each.row: as_line(each) for each in good}
+        world = cls(FakeFile(lines, {each.row: each.raw for each in rejected}))
+        for each in good:
+            world.send(each)
+        for dead in rejected:
+            world.send(dead)
+        total = len(good) + len(broken)
+        said = manifest(total, rows_sent=len(good), rows_rejected=len(broken), complete=True)
+        world.send(said)
+        world.store()
+        return world
+
+    def send(self, item: Any, partition: int | None = None) -> None:
+        """Append a record to its topic; bytes go to the transactions."""
+        topics = {Rejection: TOPICS.dead_letters, Manifest: TOPICS.manifests}
+        topic = topics.get(type(item), TOPICS.transactions)
+        if partition is None:
+            partition = self.home(item.InvoiceNo) if isinstance(item, Transaction) else 0
+        offset = sum((each.topic, each.partition) == (topic, partition) for each in self.log)
+        body = item if isinstance(item, bytes) else msgspec.json.encode(item)
+        self.log.append(FakeMessage(topic, partition, offset, body))
+
+    def store(self) -> None:
+        """Do what a processor would do with all that is in the log, and commit."""
+        for message in self.log:
+            place = message.topic, message.partition
+            if message.offset < self.committed.get(place, 0) or message.value is None:
+                continue
+            if message.topic == TOPICS.transactions:
+                item = msgspec.json.decode(message.value, type=Transaction)
+                self.documents.setdefault(item.id, as_line(item))
+                self.quarantine.pop(item.id, None)
+            elif message.topic == TOPICS.dead_letters:
+                dead = msgspec.json.decode(message.value, type=Rejection)
+                if dead.id not in self.documents:
+                    self.quarantine.setdefault(dead.id, dead)
+            else:
+                self.read = [msgspec.json.decode(message.value, type=Manifest)]
+        self.commit()
+
+    def commit(self) -> None:
+        """Commit everything."""
+        for position in self.positions():
+            self.committed[position.topic, position.partition] = position.end
+
+    def full(self, *, with_file: bool = True) -> Reconciliation:
+        """Look at everything."""
+        files = [self.file] if with_file else []
+        return FullLook(self, self, files, TOPICS).run()
+
+    def quick(self) -> Reconciliation:
+        """Look at the counts."""
+        return QuickLook(self, self).run()
+
+    # What the ports promise.
+
+    def positions(self) -> list[Position]:
+        places = {(TOPICS.transactions, 0), (TOPICS.transactions, 1)}
+        places |= {(TOPICS.dead_letters, 0), (TOPICS.manifests, 0)}
+        ends = Counter((each.topic, each.partition) for each in self.log)
+        return [
+            Position(
+                topic=topic,
+                partition=partition,
+                first=self.first.get((topic, partition), 0),
+                end=ends[topic, partition],
+                committed=self.committed.get((topic, partition), 0),
+            )
+            for topic, partition in sorted(places)
+        ]
+
+    def records(self, spans: Iterable[Position]) -> Iterator[tuple[Position, Sequence[Message]]]:
+        for span in spans:
+            place = span.topic, span.partition
+            found = [
+                each
+                for each in self.log
+                if (each.topic, each.partition) == place and span.first <= each.offset < span.end
+            ]
+            if found:
+                yield span, found
+
+    def home(self, invoice: str) -> int:
+        return len(invoice) % 2
+
+    def manifests(self) -> list[Manifest]:
+        return self.read
+
+    def pending_days(self) -> set[int]:
+        return set(self.pending)
+
+    def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
+        wanted = None if days is None else set(days)
+        lines, strays = [], []
+        for identity, line in self.documents.items():
+            if wanted is not None and line.moment // DAY_MS not in wanted:
+                continue
+            if identity == row_id(line.source, line.row):
+                lines.append(line)
+            else:
+                strays.append(Stray(identity, line))
+        yield lines, strays
+        while self.meanwhile and days is None:
+            self.send(self.meanwhile.pop())
+
+    def quarantined(self) -> Iterator[Held]:
+        yield from map(Held.of, self.quarantine.values())
+
+    def purged(self) -> Iterator[tuple[str, int]]:
+        for each in self.tombstones:
+            source, _, row = each.rpartition(":")
+            yield source, int(row)
+
+    def rollups(self, book: RollupBook) -> None:
+        lines = (self.documents if self.summarised is None else self.summarised).values()
+        for each in lines:
+            day, figures = each.moment // DAY_MS, (1, each.quantity, each.total)
+            hour = each.moment % DAY_MS // 3_600_000
+            orders = (each.invoice, hour, each.customer, each.country, each.kind)
+            book.enter(ORDERS, day, orders, figures)
+            book.enter(PRODUCTS, day, (each.stock, each.country, each.kind), figures)
+
+    def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
+        places = {
+            "transactions": self.documents,
+            "quarantine": {each.claims or each.id: each for each in self.quarantine.values()},
+            "purged": dict.fromkeys(self.tombstones),
+        }
+        return {each: {name for name, held in places.items() if each in held} for each in ids}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        return {
+            "transactions": _by_source(self.documents),
+            "quarantine": _by_source(self.quarantine),
+            "purged": _by_source(self.tombstones),
+        }
+
+    def claimed(self) -> dict[str, int]:
+        held = self.documents.keys() | self.quarantine.keys() | self.tombstones
+        claims = {each.claims for each in self.quarantine.values() if each.claims}
+        return _by_source(claims - held)
+
+    def rollup_rows(self) -> dict[str, int]:
+        rows = len(self.documents if self.summarised is None else self.summarised)
+        return {ORDERS: rows, PRODUCTS: rows}
+
+
+def _by_source(ids: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(each.rpartition(":")[0] for each in ids))
+
+
+def rows(count: int, first: int = 2) -> list[Transaction]:
+    """Return so many valid rows, of several invoices."""
+    return [transaction(row, InvoiceNo="5" * (1 + row % 3)) for row in range(first, first + count)]
+
+
+def reconciliation(missing: int = 0, **changes: Any) -> Reconciliation:
+    """Return a quick result of just now over 3,000 rows, so many of which are missing."""
+    account = SourceAccount(
+        source=SOURCE,
+        name="retail.csv",
+        read=3_000,
+        complete=True,
+        stored=2_990 - missing,
+        quarantined=9,
+        purged=1,
+    )
+    lost = Difference(what="count", place="MongoDB", detail="d", advice="a", more=missing)
+    differences = [lost] if missing else []
+    result = Reconciliation(
+        mode=Mode.QUICK,
+        verdict=Verdict.DIFFER if missing else Verdict.AGREE,
+        at=datetime.now(UTC),
+        seconds=0.2,
+        lag=0,
+        pending_days=0,
+        sources=[account],
+        partitions=[],
+        differences=differences,
+        difference_count=len(differences),
+    )
+    return msgspec.structs.replace(result, **changes)

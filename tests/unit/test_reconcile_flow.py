@@ -1,0 +1,326 @@
+"""The full look: whatever is damaged is named, and nothing else is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retail_pipeline.domain.ledger import as_line
+from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
+from retail_pipeline.domain.transaction import row_id
+from tests.fakes import manifest, rejection, transaction
+from tests.ledger_world import SOURCE, TOPICS, World, rows
+
+DAYS = st.integers(1, 28).map(lambda day: datetime(2011, 1, day, 9, tzinfo=UTC))
+TRANSACTIONS = st.builds(
+    transaction,
+    row=st.integers(2, 400),
+    InvoiceNo=st.sampled_from(["1", "22", "C3"]),
+    Quantity=st.integers(-5, 5),
+    UnitPrice=st.sampled_from(["0", "2.55", "0.001", "1000"]),
+    InvoiceDate=DAYS,
+    Country=st.sampled_from(["EIRE", None]),
+)
+GOOD = st.lists(TRANSACTIONS, min_size=1, max_size=30, unique_by=lambda each: each.row)
+BROKEN = st.lists(st.integers(401, 500), max_size=5, unique=True)
+
+
+def named(result: Reconciliation, *what: str) -> set[str]:
+    """Return the ids that the differences name, of some sorts only if they are given."""
+    wanted = [each for each in result.differences if not what or each.what in what]
+    return {identity for each in wanted for identity in each.ids}
+
+
+@given(GOOD, BROKEN, st.booleans())
+def test_what_agrees_is_said_to_agree(good: list, broken: list[int], with_file: bool) -> None:
+    world = World.of(good, broken)
+    result = world.full(with_file=with_file)
+    assert (result.verdict, result.differences) == (Verdict.AGREE, [])
+    [source] = result.sources
+    assert (source.read, source.stored, source.quarantined) == (
+        len(good) + len(broken),
+        len(good),
+        len(broken),
+    )
+    pounds = sum((each.Quantity * Decimal(each.UnitPrice) for each in good), Decimal(0))
+    assert Decimal(source.pounds or "0") == pounds
+    assert world.quick().verdict is Verdict.AGREE
+
+
+@given(GOOD, BROKEN, st.booleans(), st.data())
+def test_rows_that_are_deleted_are_named_and_no_other(
+    good: list, broken: list[int], with_file: bool, data: st.DataObject
+) -> None:
+    world = World.of(good, broken)
+    ids = [*world.documents, *world.quarantine]
+    lost = data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=20, unique=True))
+    for identity in lost:
+        world.documents.pop(identity, None)
+        world.quarantine.pop(identity, None)
+    result = world.full(with_file=with_file)
+    assert result.verdict is Verdict.DIFFER
+    assert named(result, "missing") == named(result) == set(lost)
+    assert world.quick().verdict is Verdict.DIFFER
+
+
+@given(GOOD, st.booleans(), st.data())
+def test_any_field_that_is_changed_is_named_with_its_row(
+    good: list, with_file: bool, data: st.DataObject
+) -> None:
+    world = World.of(good)
+    identity = data.draw(st.sampled_from(sorted(world.documents)))
+    line = world.documents[identity]
+    field, value = data.draw(
+        st.sampled_from(
+            [
+                ("invoice", "9999"),
+                ("stock", "OTHER"),
+                ("description", None),
+                ("quantity", line.quantity + 1),
+                ("moment", line.moment + 1),
+                ("moment", line.moment + 40 * 86_400_000),
+                ("price", line.price + 1),
+                ("customer", "1"),
+                ("country", "Japan"),
+                ("total", line.total - 1_000),
+                ("kind", "gift"),
+            ]
+        )
+    )
+    world.documents[identity] = line._replace(**{field: value})
+    result = world.full(with_file=with_file)
+    assert result.verdict is Verdict.DIFFER
+    assert named(result, "changed") == {identity}
+
+
+@given(st.lists(st.integers(-3, 3), min_size=2, max_size=6).filter(any))
+def test_changes_that_make_up_for_each_other_are_seen(changes: list[int]) -> None:
+    changes[-1] -= sum(changes)
+    world = World.of([transaction(row) for row in range(2, 2 + len(changes))])
+    for (identity, line), change in zip(list(world.documents.items()), changes, strict=True):
+        world.documents[identity] = line._replace(total=line.total + change)
+    expected = {row_id(SOURCE, row) for row, change in enumerate(changes, start=2) if change}
+    assert named(world.full(), "changed") == expected
+
+
+def test_a_document_under_another_id_is_named() -> None:
+    world = World.of(rows(5))
+    world.documents["copy"] = world.documents[row_id(SOURCE, 3)]
+    result = world.full()
+    assert named(result, "doubled") == {"copy"}
+    assert {each.what for each in result.differences} == {"doubled"}
+
+
+def test_a_row_of_no_source_is_unknown() -> None:
+    world = World.of(rows(5))
+    stranger = as_line(transaction(99))
+    world.documents[row_id(SOURCE, 99)] = stranger
+    for with_file in (True, False):
+        assert named(world.full(with_file=with_file), "unknown") == {row_id(SOURCE, 99)}
+
+
+@pytest.mark.parametrize("second", ["quarantine", "purged"])
+def test_a_row_in_two_states_is_named(second: str) -> None:
+    world = World.of(rows(5))
+    if second == "quarantine":
+        world.quarantine[row_id(SOURCE, 3)] = rejection(3)
+    else:
+        world.tombstones.add(row_id(SOURCE, 3))
+    assert row_id(SOURCE, 3) in named(world.full(), "two_states")
+
+
+def test_a_purged_row_is_accounted_for_and_stated_apart() -> None:
+    world = World.of(rows(5), [9])
+    del world.quarantine[row_id(SOURCE, 9)]
+    world.tombstones.add(row_id(SOURCE, 9))
+    for result in (world.full(), world.full(with_file=False), world.quick()):
+        assert (result.verdict, result.differences) == (Verdict.AGREE, [])
+        [source] = result.sources
+        assert (source.stored, source.quarantined, source.purged) == (5, 0, 1)
+
+
+def test_a_replayed_row_is_stored_and_counted_as_replayed() -> None:
+    world = World.of(rows(5), [9])
+    world.send(transaction(9, Quantity=3))
+    world.store()
+    for with_file in (True, False):
+        result = world.full(with_file=with_file)
+        assert (result.verdict, result.differences) == (Verdict.AGREE, [])
+        assert (result.sources[0].stored, result.sources[0].replayed) == (6, 1)
+    world.documents[row_id(SOURCE, 9)] = as_line(transaction(9, Quantity=4))
+    assert named(world.full(), "changed") == {row_id(SOURCE, 9)}
+
+
+def test_records_sent_again_are_counted_and_harmless() -> None:
+    world = World.of(rows(5))
+    for each in rows(5):
+        world.send(each)
+    world.store()
+    result = world.full()
+    assert (result.verdict, result.sources[0].repeated) == (Verdict.AGREE, 5)
+
+
+def unusable(world: World, row: int, *, claims: bool = True) -> None:
+    """Send a record of ``row`` that no processor can use, and what a processor does with it."""
+    body = msgspec.json.encode(transaction(row)).replace(b'"2.55"', b"2.55")
+    world.send(body, partition=1)
+    offset = world.positions()[1].end - 1
+    place = {"source": f"{TOPICS.transactions}-1", "row": offset, "stage": "processor"}
+    dead = rejection(**place, claims=row_id(SOURCE, row) if claims else None)
+    world.send(dead)
+    world.quarantine[dead.id] = dead
+    world.commit()
+
+
+def test_an_unusable_record_stands_for_the_row_that_it_claims_to_be() -> None:
+    world = World.of(rows(5))
+    world.file.good[7] = as_line(transaction(7))
+    world.read = [manifest(6, complete=True)]
+    unusable(world, 7)
+    for result in (world.full(), world.full(with_file=False), world.quick()):
+        source = result.sources[0]
+        assert (source.stored, source.quarantined) == (5, 1)
+    assert world.full().differences == []
+    world.quarantine.clear()
+    assert named(world.full(), "missing") == {row_id(SOURCE, 7)}
+
+
+def test_a_claim_on_a_stored_row_is_no_second_state() -> None:
+    world = World.of(rows(5))
+    unusable(world, 3)
+    result = world.full()
+    assert result.differences == []
+    assert result.sources[0].quarantined == 0
+
+
+def test_a_text_that_was_changed_in_quarantine_is_seen() -> None:
+    world = World.of(rows(5), [9])
+    world.quarantine[row_id(SOURCE, 9)] = rejection(9, raw="something else")
+    [difference] = world.full().differences
+    assert (difference.what, difference.place) == ("changed", "MongoDB")
+    world.quarantine[row_id(SOURCE, 9)] = rejection(9)
+    world.file.broken[9] = "the file says this"
+    [difference] = world.full().differences
+    assert (difference.what, difference.place) == ("changed", "Kafka")
+
+
+def test_records_not_yet_stored_are_on_their_way() -> None:
+    world = World.of(rows(5))
+    for each in rows(3, first=50):
+        world.send(each)
+        world.file.good[each.row] = as_line(each)
+    world.read = [manifest(5, complete=False)]
+    result = world.full()
+    assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
+    assert (result.lag, result.sources[0].on_their_way) == (3, 3)
+    assert world.quick().verdict is Verdict.UNSETTLED
+    del world.documents[row_id(SOURCE, 4)]
+    assert named(world.full(), "missing") == {row_id(SOURCE, 4)}
+
+
+def test_rows_that_come_in_while_it_looks_are_no_difference() -> None:
+    world = World.of(rows(5))
+    late = transaction(6, InvoiceNo="55")
+    world.documents[late.id] = as_line(late)
+    world.meanwhile = [late]
+    result = world.full(with_file=False)
+    assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
+
+
+def test_pending_days_are_not_judged_and_not_settled() -> None:
+    world = World.of(rows(5))
+    world.summarised = {}
+    assert {each.what for each in world.full().differences} == {"rollup"}
+    world.pending = {as_line(transaction()).day}
+    for result in (world.full(), world.quick()):
+        assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
+        assert result.pending_days == 1
+
+
+def test_a_file_that_was_never_sent_is_not_settled_and_says_so() -> None:
+    world = World.of([])
+    world.read, world.log, world.committed = [], [], {}
+    world.file.good = {each.row: as_line(each) for each in rows(4)}
+    result = world.full()
+    assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
+    assert "4 rows were not sent yet" in result.notes[0]
+
+
+def test_kafka_cut_by_retention_is_compared_as_far_as_it_goes() -> None:
+    world = World.of(rows(9), [20])
+    world.first = {(TOPICS.transactions, 0): 2, (TOPICS.transactions, 1): 2}
+    for with_file in (True, False):
+        result = world.full(with_file=with_file)
+        assert (result.verdict, result.differences) == (Verdict.AGREE, [])
+        assert "no longer holds the oldest records" in result.notes[-1]
+    identity = next(iter(world.documents))
+    line = world.documents.pop(identity)
+    assert named(world.full()) == {identity}
+    [lost] = world.full(with_file=False).differences
+    assert (lost.what, lost.more) == ("count", 1)
+    world.documents[identity] = line._replace(total=line.total + 1)
+    assert named(world.full(), "changed") == {identity}
+
+
+def test_records_deleted_before_they_were_stored_are_said() -> None:
+    world = World.of(rows(9))
+    world.documents.clear()
+    world.summarised = {}
+    world.committed = {(TOPICS.manifests, 0): 1}
+    world.first = {(TOPICS.transactions, number): each for number, each in ((0, 3), (1, 6))}
+    result = world.full()
+    assert named(result, "missing") == {row_id(SOURCE, row) for row in range(2, 11)}
+    assert "9 records were deleted from Kafka before they were stored" in result.notes
+
+
+def test_a_row_that_kafka_never_got_is_missing_there_and_in_mongodb() -> None:
+    world = World.of(rows(5))
+    world.file.good[50] = as_line(transaction(50))
+    places = {each.place for each in world.full().differences if each.ids}
+    assert places == {"Kafka", "MongoDB"}
+    assert named(world.full()) == {row_id(SOURCE, 50)}
+
+
+def test_a_record_that_says_otherwise_than_the_file_is_named_in_both() -> None:
+    world = World.of(rows(5))
+    world.file.good[3] = world.file.good[3]._replace(country="Japan")
+    result = world.full()
+    assert named(result, "changed") == {row_id(SOURCE, 3)}
+    assert {each.place for each in result.differences} == {"Kafka", "MongoDB"}
+
+
+def test_a_topic_made_anew_is_no_reason_to_doubt_what_is_stored() -> None:
+    world = World.of(rows(5))
+    world.log, world.committed = [], {}
+    result = world.full()
+    assert (result.verdict, result.differences) == (Verdict.AGREE, [])
+
+
+def test_too_many_differing_days_are_told_by_their_sums() -> None:
+    good = [
+        transaction(row, InvoiceDate=datetime(2011, 1, row, tzinfo=UTC)) for row in range(2, 20)
+    ]
+    world = World.of(good)
+    world.documents = {
+        identity: line._replace(total=line.total + 1) for identity, line in world.documents.items()
+    }
+    result = world.full()
+    changed = [each for each in result.differences if each.what == "changed"]
+    assert len(changed) == 18
+    assert [bool(each.ids) for each in changed] == [True] * 10 + [False] * 8
+    assert all(each.expected != each.found for each in changed)
+
+
+def test_the_quick_look_counts_what_is_too_much() -> None:
+    world = World.of(rows(5))
+    world.documents[row_id(SOURCE, 99)] = as_line(transaction(99))
+    [difference] = world.quick().differences
+    assert "1 rows too many: 5 read, 6 there" in difference.detail
+    world = World.of(rows(5))
+    world.summarised = {}
+    assert {each.what for each in world.quick().differences} == {"rollup"}

@@ -1,0 +1,81 @@
+"""A reconciliation reads well: what was found, where, and what to do."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+from rich.console import Console
+
+from retail_pipeline.cli.reconcile_report import show
+from retail_pipeline.domain.reconciliation import (
+    Difference,
+    Mode,
+    PartitionAccount,
+    Position,
+    Reconciliation,
+    Sum,
+    Verdict,
+)
+from tests.ledger_world import reconciliation
+
+
+def printed(result: Reconciliation) -> str:
+    out = io.StringIO()
+    show(result, Console(file=out, width=120))
+    return out.getvalue()
+
+
+def test_what_agrees_is_said_with_its_rows_and_its_time() -> None:
+    text = printed(reconciliation())
+    assert (
+        "Reconciled: all 3,000 rows are accounted for (manifests and MongoDB's counts; 0.2" in text
+    )
+    assert "retail.csv" in text and "2,990" in text
+
+
+def test_what_is_on_its_way_is_said_apart() -> None:
+    text = printed(reconciliation(verdict=Verdict.UNSETTLED, lag=3_000, pending_days=2))
+    assert "Not settled yet: 3,000 records still on their way, 2 days still to be summar" in text
+    text = printed(reconciliation(verdict=Verdict.UNSETTLED, notes=["retail.csv [x] was stopped"]))
+    assert "a source was not read to its end" in text
+    assert "Note: retail.csv [x] was stopped" in text
+
+
+def test_each_difference_is_named_with_what_to_do() -> None:
+    difference = Difference(
+        what="two_states",
+        place="MongoDB",
+        name="[odd].csv",
+        day="2011-01-02",
+        kind="sale",
+        detail="rows in both",
+        advice="delete one",
+        expected=Sum(2, "15.3"),
+        found=Sum(1),
+        ids=("a:1",),
+        more=1_234,
+    )
+    result = reconciliation(
+        mode=Mode.FULL,
+        verdict=Verdict.DIFFER,
+        differences=[difference] * 21,
+        difference_count=21,
+        sources=[
+            msgspec.structs.replace(each, repeated=7, replayed=1, pounds="1234567.8")
+            for each in reconciliation().sources
+        ],
+        partitions=[
+            PartitionAccount(
+                position=Position(topic="t", partition=0, first=5, end=1_005, committed=905)
+            )
+        ],
+    )
+    text = printed(result)
+    assert "They differ: 21 differences found." in text
+    assert "MongoDB · two states · [odd].csv · 2011-01-02 · sale" in text
+    assert "expected 2 rows, £15.3, found 1 rows" in text
+    assert "a:1 and 1,234 more" in text and "→ delete one" in text
+    assert "and 1 more: --json has all of them" in text
+    assert "t: 1,000 records, 100 not stored yet" in text
+    assert "7 records came through Kafka again" in text and "1,234,567.8" in text
