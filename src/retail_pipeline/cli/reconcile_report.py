@@ -121,4 +121,5 @@ def _show_difference(difference: Difference, console: Console) -> None:
 
 
 def _said(total: Sum) -> str:
-    return f"{total.rows:,} rows" + (f", £{total.pounds}" if total.pounds is not None else "")
+    money = "" if total.pounds is None else f", £{Decimal(total.pounds):,}"
+    return f"{total.rows:,} row{'' if total.rows == 1 else 's'}{money}"
