@@ -62,7 +62,8 @@ class GroupConsumer:
                 fetch_max_bytes=8 * 1024 * 1024,
                 bootstrap_timeout_ms=10_000,
                 metrics_enabled=False,
-                reconnect_backoff_max_ms=5_000,
+                # A broker that is back is found within a second.
+                reconnect_backoff_max_ms=1_000,
                 allow_auto_create_topics=False,
                 # How soon a topic that was made anew shows.
                 metadata_max_age_ms=_TOPICS_LOOKED_AT_MS,

@@ -118,7 +118,8 @@ def _producer_settings(settings: Settings, client_id: str) -> dict[str, Any]:
         "max_block_ms": 15_000,
         "bootstrap_timeout_ms": 10_000,
         "metrics_enabled": False,
-        "reconnect_backoff_max_ms": 5_000,
+        # A broker that is back is found within a second.
+        "reconnect_backoff_max_ms": 1_000,
         "allow_auto_create_topics": False,
     }
 
