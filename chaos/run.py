@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -77,6 +76,7 @@ def main(
     asked = ["--faults", ",".join(kinds), "--count", str(count), "--seconds", f"{seconds:g}", *what]
     folder = Path(tempfile.mkdtemp(prefix="retail-chaos-"))
     failed: list[int] = []
+    keep = True
     try:
         with interruptible(), world(folder) as servers:
             calm = undisturbed(servers, data or _sample(folder, rows), folder)
@@ -86,13 +86,15 @@ def main(
                 if not _round(servers, calm, number, schedule, seconds):
                     failed.append(number)
                     typer.echo(f"replay it with: {shlex.join(_replay(number, asked))}")
+        keep = bool(failed)
     except RetailError as error:
         typer.echo(f"chaos: {error}", err=True)
         raise typer.Exit(2) from None
     except Interrupted:
+        keep = False
         raise typer.Exit(130) from None
     finally:
-        if not failed and not sys.exc_info()[0]:
+        if not keep:
             shutil.rmtree(folder, ignore_errors=True)
     typer.echo(f"{rounds - len(failed)} of {rounds} rounds identical to the undisturbed run")
     if failed:

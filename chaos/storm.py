@@ -20,6 +20,7 @@ from retail_pipeline.errors import RetailError
 from retail_pipeline.local.backlog import Gauge
 
 _SECONDS_BETWEEN_LOOKS = 0.1
+_LONGEST_WAIT_S = 1_800
 _LONGEST_DRAIN_S = 180
 
 
@@ -62,7 +63,7 @@ class Storm:
 
     def _workers(self) -> dict[str, Worker]:
         env, folder = self.place.env, self.place.folder
-        stream = ["produce", "--rate", f"{self.rate:.0f}", str(self.data)]
+        stream = ["produce", "--rate", f"{self.rate:.3f}", str(self.data)]
         workers = {name: Worker(name, ["process"], env, folder, self.say) for name in PROCESSORS}
         workers[PRODUCER] = Worker(
             PRODUCER, stream, env, folder, self.say, lambda: self.share() >= 1
@@ -84,9 +85,7 @@ class Storm:
 
     def _lane(self, own: list[Fault], faults: Faults) -> None:
         for fault in own:
-            while self.share() < fault.share and not self.troubles:
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-            if self.troubles:
+            if not self._await(fault.share):
                 return
             self.late += self._all_stored()
             self._tell(fault, "hits")
@@ -99,6 +98,15 @@ class Storm:
                 self.say(f"! {self.troubles[-1]}")
                 return
             self._tell(fault, "is over")
+
+    def _await(self, share: float) -> bool:
+        """Wait until so much of the file is sent; return whether it was, and all is well."""
+        until = time.monotonic() + _LONGEST_WAIT_S
+        while self.share() < share and not self.troubles:
+            if time.monotonic() > until:
+                self.troubles.append(f"not {share:.0%} of the file sent in {_LONGEST_WAIT_S} s")
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return not self.troubles
 
     def _all_stored(self) -> bool:
         if self.share() < 1:
