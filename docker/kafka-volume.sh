@@ -7,7 +7,7 @@ usage() {
   cat <<'TEXT'
 usage: kafka-volume.sh start | check | mend | partitions TOPIC
 
-  start       check, wait for a dead broker's node to go, then start the broker (the container's command)
+  start       wait for ZooKeeper and for a dead broker's node to go, check, start the broker
   check       exit 0 when the volume and ZooKeeper belong together, 1 with the reason when they don't
   mend        make them belong together; the broker must be stopped (scripts/mend-kafka.sh does it all)
   partitions  print how many partitions of TOPIC lie in the volume
@@ -93,6 +93,18 @@ check() {
   fi
 }
 
+# After a hard stop of the whole machine the containers start in any order. Asked too early, ZooKeeper
+# could tell neither whose volume this is nor whether a dead broker's node is still there.
+wait_for_zookeeper() {
+  local second
+  for second in {0..120}; do
+    if (exec 3<>"/dev/tcp/${zookeeper%:*}/${zookeeper##*:}" && printf srvr >&3 && grep -q '^Mode: ' <&3) \
+      2>/dev/null; then return; fi
+    if (( second == 0 )); then say "waiting for ZooKeeper at $zookeeper"; fi
+    sleep 1
+  done
+}
+
 # A broker that was killed leaves its node in ZooKeeper until its session expires, and a new one
 # that meets the node gives up.
 wait_for_dead_brokers_node() {
@@ -108,6 +120,7 @@ wait_for_dead_brokers_node() {
 
 start() {
   local status=0
+  wait_for_zookeeper
   check || status=$?
   if (( status == 1 )); then exit 1; fi
   if [[ -f "$volume/meta.properties" && ! -f "$volume/.kafka_cleanshutdown" ]]; then

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# What the tests of the Compose stack have in common: the stack itself, questions to it, files for it.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+readonly root work
+readonly header=InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+current=preparing expected=0
+
+say() { printf '%(%H:%M:%S)T compose: %s\n' -1 "$*" >&2; }
+fail() { say "FAILED in $current: $*"; exit 1; }
+compose() { docker compose "$@"; }
+quietly() { "$@" >"$work/output" 2>&1 || { tail -n 30 "$work/output" >&2; return 1; }; }
+
+free_port() {
+  local port
+  while port=$((20000 + RANDOM % 12000)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
+
+prepare() {
+  chmod 755 "$work" && mkdir -m 755 "$work/data"
+  cd "$root" || exit
+  export COMPOSE_PROJECT_NAME="retail-test-$$" COMPOSE_DISABLE_ENV_FILE=1 COMPOSE_ANSI=never
+  export RETAIL_DATA_DIR="$work/data"
+  KAFKA_PORT=$(free_port) MONGO_PORT=$(free_port) DASHBOARD_PORT=$(free_port)
+  export KAFKA_PORT MONGO_PORT DASHBOARD_PORT
+}
+
+clean_up() {
+  local status=$?
+  if (( status != 0 )); then
+    compose ps --all >&2 || true
+    compose logs --no-color --tail 15 kafka setup producer processor dashboard >&2 || true
+  fi
+  compose --profile tools down --volumes --remove-orphans --rmi local >/dev/null 2>&1 || true
+  rm -rf "$work"
+  exit "$status"
+}
+
+up() { quietly compose up --detach --wait --wait-timeout 300 "$@"; }
+
+retail() { compose run --rm -T retail "$@"; }
+
+ask() {  # ask EXPRESSION: what MongoDB answers to the reader
+  compose exec -T -e HOME=/dev/null mongodb mongosh --quiet --norc \
+    'mongodb://retail_reader:dev-only-reader@127.0.0.1:27017/retail_db?authSource=retail_db' \
+    --eval "print($1)" 2>/dev/null | tail -n 1
+}
+
+rows() { ask 'db.transactions.countDocuments({}) + db.quarantine.countDocuments({})'; }
+
+# Each kind with its number of rows and its exact money, and what is in quarantine: of all rows, or of
+# those that two conditions choose. What is added to the money brings it to three decimals.
+totals() {  # totals [TRANSACTIONS QUARANTINE]
+  local transactions=${1:-'{}'} quarantine=${2:-'{}'}
+  # shellcheck disable=SC2016  # the dollars are MongoDB's
+  ask 'db.transactions.aggregate([{$match: '"$transactions"'},
+      {$group: {_id: "$kind", n: {$sum: 1}, money: {$sum: {$add: ["$TotalAmount", NumberDecimal("0.000")]}}}}, {$sort: {_id: 1}},
+    ]).toArray().map(k => `${k._id} ${k.n} ${k.money}, `).join("") +
+    `quarantine ${db.quarantine.countDocuments('"$quarantine"')}`'
+}
+
+eventually() {  # eventually SECONDS VALUE COMMAND...: until the command's output is the value
+  local seconds=$1 value=$2 deadline=$((SECONDS + $1)) got=''
+  shift 2
+  while (( SECONDS < deadline )); do
+    got=$("$@" || true)
+    if [[ "$got" == "$value" ]]; then return; fi
+    sleep 2
+  done
+  fail "after $seconds s '$*' says '$got', not '$value'"
+}
+
+# drop_file NAME ROWS: good rows, like no other file's, since the same content is the same source.
+drop_file() {
+  local row
+  { echo "$header"
+    for (( row = 1; row <= $2; row++ )); do
+      echo "${expected}${row},85123A,LANTERN OF ${1%.csv},2,2011-06-0$((row % 9 + 1)) 10:30:00,2.55,17850,Testland"
+    done; } >"$work/$1"
+  chmod 644 "$work/$1" && mv "$work/$1" "$work/data/$1"
+  expected=$((expected + $2))
+}
+
+all_arrived() { eventually "${1:-120}" "$expected" rows; }

@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# What stops in the middle of a stream comes back by itself, with nothing lost and nothing doubled.
+# shellcheck disable=SC2154  # lib.sh sets what is not set here
+
+year=2011 file='' ledger='' fault=0
+readonly services=6
+
+# A file whose rows are all in one year, and beside it what must become of them: the kinds, their money
+# and the broken rows, counted apart from the pipeline.
+write_year() {  # write_year FILE YEAR ROWS LEDGER
+  awk -v header="$header" -v year="$2" -v rows="$3" -v ledger="$4" '
+    function money(pence, sign) {
+      if (pence < 0) { sign = "-"; pence = -pence }
+      return sprintf("%s%d.%02d0", sign, int(pence / 100), pence % 100)
+    }
+    BEGIN {
+      print header
+      for (row = 1; row <= rows; row++) {
+        pence = 100 + row % 900; quantity = 1 + row % 7; invoice = year int(row / 5)
+        if (row % 50 == 0) { kind = "cancellation"; invoice = "C" invoice; quantity = -1 }
+        else if (row % 70 == 0) { kind = "adjustment"; quantity = -3 }
+        else kind = "sale"
+        if (row % 1000 == 1) { broken++; quantity = "many" } else { n[kind]++; sum[kind] += quantity * pence }
+        printf "%s,%d,LANTERN,%s,%d-%02d-%02d 10:30:00,%s,17850,Testland\n", invoice, \
+          10000 + row % 3000, quantity, year, row % 12 + 1, row % 28 + 1, money(pence)
+      }
+      printf "adjustment %d %s, cancellation %d %s, sale %d %s, quarantine %d\n", n["adjustment"], \
+        money(sum["adjustment"]), n["cancellation"], money(sum["cancellation"]), n["sale"], \
+        money(sum["sale"]), broken >ledger
+    }' >"$1"
+}
+
+# stream NAME: drops such a file, of a year of its own, and returns in its middle.
+stream() {
+  local rows=80000
+  year=$((year + 1)) file=$1.csv
+  write_year "$work/$file" "$year" "$rows" "$work/ledger"
+  ledger=$(<"$work/ledger")
+  chmod 644 "$work/$file" && mv "$work/$file" "$work/data/$file"
+  expected=$((expected + rows))
+  # Asked within one question, so that the fault comes a moment after the answer.
+  ask "(() => { for (let i = 0; i < 3000 && db.transactions.countDocuments($(rows_of_the_year)) < 5000; i++)
+    sleep(50) })()" >/dev/null
+  fault=$SECONDS
+}
+
+rows_of_the_year() { echo "{InvoiceDate: {\$gte: ISODate('$year-01-01'), \$lt: ISODate('$((year + 1))-01-01')}}"; }
+of_the_stream() { totals "$(rows_of_the_year)" "{name: '$file'}"; }
+
+# The first answer after the fault: without it the test would prove nothing.
+was_in_the_middle() {
+  local stored='' deadline=$((SECONDS + 300))
+  until [[ "$stored" =~ ^[0-9]+$ ]]; do
+    (( SECONDS < deadline )) || fail 'MongoDB does not come back'
+    stored=$(ask "db.transactions.countDocuments($(rows_of_the_year))" || true)
+  done
+  (( 5000 <= stored && stored < 75000 )) || fail "the fault came with $stored rows stored: not in the middle"
+}
+
+# The longest time without a stored row: what the fault cost.
+standstill() {
+  ask "(() => { const at = db.transactions.distinct('stored_at', $(rows_of_the_year)).map(Number).sort();
+    return (Math.max(...at.slice(1).map((t, i) => t - at[i])) / 1000).toFixed(1) })()"
+}
+
+healthy() { compose ps --format '{{.Health}}' | grep -cx healthy || true; }
+
+kafka_said() { grep -q "$1" < <(compose logs --since "$((SECONDS - fault))s" kafka); }
+
+# Each row of the stream, and every row before it, is there once, and all services are healthy.
+comes_back_whole() {
+  eventually 600 "$ledger" of_the_stream
+  say "  whole $((SECONDS - fault)) s after the fault; no row stored for $(standstill) s"
+  all_arrived
+  eventually 300 "$services" healthy
+  say "  all healthy $((SECONDS - fault)) s after the fault"
+  quietly retail reconcile --quick --wait 300 || fail 'reconcile finds that they differ'
+}
+
+# As a crash or a power cut does it: Docker is not asked, so that only restart policies help.
+kill_from_outside() {  # kill_from_outside [SERVICE...]: all at the same moment
+  local image pids
+  image=$(docker inspect --format '{{.Image}}' "$(compose ps --quiet producer)")
+  mapfile -t pids < <(compose ps --quiet "$@" | xargs docker inspect --format '{{.State.Pid}}')
+  (( ${#pids[@]} > 0 )) && [[ " ${pids[*]} " != *' 0 '* ]] || fail "not all of it runs: ${pids[*]}"
+  # shellcheck disable=SC2016  # the inner shell's arguments
+  docker run --rm --pid host --network none --user 0 "$image" \
+    sh -c 'kill -KILL "$@"' sh "${pids[@]}"
+}
+
+test_down_and_up_in_the_middle_keeps_every_row() {
+  local up
+  stream down
+  quietly compose down
+  up & up=$!
+  was_in_the_middle
+  wait "$up"
+  comes_back_whole
+}
+
+test_killed_in_the_middle_and_up_again_it_goes_on() {
+  local up
+  stream kill
+  quietly compose kill
+  up & up=$!
+  was_in_the_middle
+  wait "$up"
+  comes_back_whole
+}
+
+# Nobody says up: every container starts by itself, in whatever order.
+test_a_power_cut_in_the_middle_mends_itself() {
+  stream power-cut
+  kill_from_outside
+  was_in_the_middle
+  comes_back_whole
+  if kafka_said 'does not answer'; then fail 'the broker did not wait for ZooKeeper'; fi
+}
+
+# ZooKeeper lives on and holds the dead broker's node, when the broker is back at once.
+test_a_killed_broker_comes_back_though_zookeeper_holds_its_node() {
+  stream kafka
+  kill_from_outside kafka
+  was_in_the_middle
+  comes_back_whole
+  kafka_said 'ZooKeeper still holds broker' || fail 'no node was left to wait for'
+}
+
+test_a_killed_zookeeper_comes_back() {
+  stream zookeeper
+  kill_from_outside zookeeper
+  was_in_the_middle
+  comes_back_whole
+}
+
+test_a_killed_mongod_comes_back() {
+  stream mongodb
+  kill_from_outside mongodb
+  was_in_the_middle
+  comes_back_whole
+}
+
+# Files, Kafka, MongoDB and rollups, row by row.
+test_after_all_of_it_the_proof_is_clean() {
+  quietly retail reconcile --wait 300 '/data/*.csv' '/state/sample*.csv' ||
+    fail 'reconcile finds that they differ'
+}

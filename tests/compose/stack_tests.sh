@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# What a newcomer and a user see: the stack comes up, files arrive, doors are shut.
+# shellcheck disable=SC2154  # lib.sh sets what is not set here
+
+readonly sample_rows=50000
+
+test_the_stack_comes_up_by_one_command() {
+  up --build
+  [[ "$(compose ps --all --format '{{.Service}} {{.ExitCode}}' | grep '^setup')" == 'setup 0' ]] ||
+    fail 'the set-up step has not ended well'
+}
+
+test_env_example_changes_nothing() {
+  local own=(-u RETAIL_DATA_DIR -u KAFKA_PORT -u MONGO_PORT -u DASHBOARD_PORT -u MONGO_VERSION
+    -u CONFLUENT_VERSION -u COMPOSE_DISABLE_ENV_FILE)
+  env "${own[@]}" docker compose --env-file /dev/null config |
+    grep -Ev '^ +[A-Z_]+: null$' >"$work/without"
+  env "${own[@]}" docker compose --env-file .env.example config >"$work/with"
+  # With the file, settings that are left to the programs otherwise are passed on: with their defaults.
+  if grep -Fxv -f "$work/with" "$work/without" >&2; then fail '.env.example has other defaults'; fi
+}
+
+test_with_no_file_the_sample_arrives_whole() {
+  expected=$sample_rows
+  all_arrived 180
+}
+
+test_a_dropped_file_appears() {
+  drop_file good.csv 7
+  all_arrived
+  [[ "$(ask 'db.transactions.countDocuments({Country: "Testland"})')" == 7 ]] ||
+    fail 'the good rows are not all stored'
+}
+
+test_the_dashboard_answers_on_this_machine() {
+  local answer
+  exec 3<>"/dev/tcp/127.0.0.1/$DASHBOARD_PORT"
+  printf 'GET /_stcore/health HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
+  answer=$(cat <&3)
+  exec 3>&-
+  [[ "$answer" == *' 200 '*ok ]] || fail "the dashboard answers: $answer"
+}
+
+test_kafka_and_mongodb_can_be_reached_from_this_machine() {
+  local image
+  image=$(docker inspect --format '{{.Image}}' "$(compose ps --quiet producer)")
+  docker run --rm -i --network host --env "K=$KAFKA_PORT" --env "M=$MONGO_PORT" "$image" python - <<'PY'
+import os
+from kafka import KafkaConsumer
+from pymongo import MongoClient
+
+consumer = KafkaConsumer("retail_transactions", bootstrap_servers=f"127.0.0.1:{os.environ['K']}",
+                         auto_offset_reset="earliest", consumer_timeout_ms=20_000)
+assert next(iter(consumer)).value, "no record"
+monitor = f"mongodb://retail_monitor:dev-only-monitor@127.0.0.1:{os.environ['M']}/?authSource=retail_db"
+assert MongoClient(monitor).retail_db.transactions.find_one(), "no document"
+nobody = MongoClient("127.0.0.1", int(os.environ["M"]))
+try:
+    nobody.retail_db.transactions.find_one()
+except Exception as error:
+    assert "auth" in str(error), error
+else:
+    raise SystemExit("MongoDB lets anybody in")
+PY
+}
+
+test_containers_are_locked_down() {
+  local service id facts
+  for service in producer processor dashboard; do
+    id=$(compose ps --quiet "$service")
+    [[ "$(compose exec -T "$service" id -u)" != 0 ]] || fail "$service runs as root"
+    if compose exec -T "$service" touch /app/x 2>/dev/null; then fail "$service can write to /app"; fi
+    if compose exec -T "$service" python -m pip --version 2>/dev/null; then fail "$service has pip"; fi
+    facts=$(docker inspect --format '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}' "$id")
+    [[ "$facts" == 'true [ALL]' ]] || fail "$service: $facts"
+  done
+  for id in $(compose ps --all --quiet); do
+    [[ "$(docker inspect --format '{{.HostConfig.Memory}}' "$id")" -gt 0 ]] || fail "$id: no memory limit"
+    facts=$(docker inspect --format '{{range .NetworkSettings.Ports}}{{range .}}{{.HostIp}} {{end}}{{end}}' "$id")
+    [[ -z "${facts//127.0.0.1 /}" ]] || fail "$id listens on $facts"
+  done
+}
+
+test_a_heartbeat_that_stops_makes_the_processor_unhealthy() {
+  compose exec -T processor retail health processor --max-age 30 >/dev/null
+  if compose exec -T -e HEARTBEAT_FILE=/tmp/nobody processor retail health processor 2>/dev/null; then
+    fail 'a processor with no heartbeat is called healthy'
+  fi
+}
+
+test_staging_refuses_the_development_passwords() {
+  local answer
+  if answer=$(RETAIL_ENV=staging compose run --rm --no-deps -T users 2>&1); then
+    fail 'staging takes the development passwords'
+  fi
+  [[ "$answer" == *MONGO_ROOT_PASSWORD*MONGO_MONITOR_PASSWORD* ]] || fail "it only says: $answer"
+  if RETAIL_ENV=staging compose run --rm --no-deps -T dashboard retail setup 2>/dev/null; then
+    fail 'a program starts in staging with a development password'
+  fi
+}
+
+test_a_broken_row_can_be_looked_at_beside_the_stack() {
+  printf '%s\n' "$header" '800001,22423,BROKEN,many,2011-06-01 10:30:00,1.00,,Testland' >"$work/data/bad.csv"
+  expected=$((expected + 1))
+  all_arrived
+  grep -q '"name":"bad.csv"' < <(retail dlq list --source bad.csv --json) || fail 'bad.csv is not listed'
+}
+
+test_a_new_password_is_taken_over() {
+  export MONGO_WRITER_PASSWORD=of-my-own
+  up
+  drop_file new-password.csv 2
+  all_arrived
+}
+
+test_three_processors_share_the_work() {
+  up --no-recreate --scale processor=3
+  drop_file shared.csv 9
+  all_arrived
+  up --no-recreate --scale processor=1
+}
