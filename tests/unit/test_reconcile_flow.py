@@ -108,6 +108,27 @@ def test_changes_that_make_up_for_each_other_are_seen(changes: list[int]) -> Non
     assert named(world.full(), "changed") == expected
 
 
+def test_minus_one_and_minus_two_are_told_apart() -> None:
+    world = World.of([transaction(2, Quantity=-1), transaction(3, Quantity=-2)])
+    for row, quantity in ((2, -2), (3, -1)):
+        line = world.documents[row_id(SOURCE, row)]
+        world.documents[row_id(SOURCE, row)] = line._replace(quantity=quantity)
+    assert named(world.full(), "changed") == {row_id(SOURCE, 2), row_id(SOURCE, 3)}
+
+
+def test_of_very_many_rows_the_first_are_named_and_the_others_counted() -> None:
+    world = World.of(rows(3), list(range(10, 110)))
+    world.quarantine.clear()
+    [lost] = world.full().differences
+    assert lost.ids == tuple(row_id(SOURCE, row) for row in range(10, 30))
+    assert lost.more == 80
+    world = World.of(rows(3))
+    for number in range(30):
+        world.documents[f"copy{number}"] = as_line(transaction(2))
+    [doubled] = [each for each in world.full().differences if each.what == "doubled"]
+    assert (len(doubled.ids), doubled.more) == (20, 10)
+
+
 def test_a_document_under_another_id_is_named() -> None:
     world = World.of(rows(5))
     world.documents["copy"] = world.documents[row_id(SOURCE, 3)]

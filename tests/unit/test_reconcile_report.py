@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import msgspec
+import pytest
 from rich.console import Console
 
 from retail_pipeline.cli.reconcile_report import show
@@ -14,6 +16,7 @@ from retail_pipeline.domain.reconciliation import (
     PartitionAccount,
     Position,
     Reconciliation,
+    SourceAccount,
     Sum,
     Verdict,
 )
@@ -24,6 +27,15 @@ def printed(result: Reconciliation) -> str:
     out = io.StringIO()
     show(result, Console(file=out, width=120))
     return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "struct", [Reconciliation, SourceAccount, PartitionAccount, Position, Difference, Sum]
+)
+def test_every_field_of_the_json_is_documented(struct: type[msgspec.Struct]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reconciliation.md").read_text("utf-8")
+    for field in struct.__struct_fields__:
+        assert f"`{field}`" in page, field
 
 
 def test_what_agrees_is_said_with_its_rows_and_its_time() -> None:

@@ -147,9 +147,10 @@ class MongoRecords:
         for name in STATES:
             for document in self._find(name, {"_id": {"$in": list(ids)}}, {"_id": 1}):
                 found[document["_id"]].add(name)
-        for document in self._find(QUARANTINE, {"claims": {"$in": list(ids)}}, {"claims": 1}):
-            if TRANSACTIONS not in found[document["claims"]]:
-                found[document["claims"]].add(QUARANTINE)
+        # A record that claims to be a row stands for it where nothing else does.
+        for name in (QUARANTINE, PURGED):
+            for document in self._find(name, {"claims": {"$in": list(ids)}}, {"claims": 1}):
+                found[document["claims"]] = found[document["claims"]] or {name}
         return found
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -215,7 +216,7 @@ def _line(document: Document, moment: _Moment) -> Line:
         document["CustomerID"],
         document["Country"],
         _micros(document["TotalAmount"]),
-        document["kind"],
+        str(document["kind"]),
     )
 
 

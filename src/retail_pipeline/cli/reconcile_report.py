@@ -27,7 +27,7 @@ def show(result: Reconciliation, console: Console) -> None:
     _show_topics(result, console)
     _show_oddities(result, console)
     colour = _COLOUR[result.verdict]
-    console.print(f"[{colour}]{escape(verdict_line(result))}[/]")
+    console.print(f"[{colour}]{escape(verdict_line(result))}[/]", highlight=False)
     for difference in result.differences[:_SHOWN]:
         _show_difference(difference, console)
     if len(result.differences) > _SHOWN:

@@ -11,14 +11,21 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+)
 
 from retail_pipeline.adapters.kafka_ledger import KafkaLog
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_ledger import MongoRecords
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.source_files import Reading, find_files, inspect
-from retail_pipeline.cli.common import configure_logging
+from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging
 from retail_pipeline.cli.reconcile_report import show
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
@@ -52,6 +59,7 @@ class ReconcileRun:
         """
         settings = load_settings()
         configure_logging(settings.log_level)
+        collect_garbage_rarely()
         paths = find_files(self.names) if self.names else []
         client = connect(settings.mongo("monitor"), name="retail-reconcile")
         kafka, records = KafkaLog(settings), MongoRecords(client, settings.mongo_database)
@@ -85,25 +93,35 @@ class ReconcileRun:
 
 
 class Looking:
-    """A line on the terminal that says what is being read."""
+    """A bar for each place that is being read, on a terminal."""
 
     def __init__(self) -> None:
-        self._status: Status | None = None
+        self._bar: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Looking:
         if sys.stderr.isatty():
-            self._status = Console(stderr=True).status("looking")
-            self._status.start()
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                MofNCompleteColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
         return self
 
-    def tell(self, place: str, rows: int) -> None:
+    def tell(self, place: str, rows: int, total: int) -> None:
         """Say how far it is."""
-        if self._status:
-            self._status.update(f"{escape(place)}: {rows:,} rows read")
+        if self._bar:
+            if place not in self._tasks:
+                self._tasks[place] = self._bar.add_task(escape(place))
+            self._bar.update(self._tasks[place], completed=rows, total=total)
 
     def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()
+        if self._bar:
+            self._bar.stop()
 
 
 def _keep(results: MongoReconciliations, result: Reconciliation) -> None:

@@ -8,7 +8,8 @@ DETAIL = {
     "missing": "rows that {place} does not have",
     "unknown": "rows that {place} has, and nothing else knows",
     "changed": "rows that {place} has otherwise",
-    "doubled": "documents whose _id is not that of the row they say they are",
+    "doubled": "documents whose _id is not that of the row they say they are (or that can't be"
+    " read)",
     "two_states": "rows that are stored, quarantined or purged at once",
     "rollup": "{place} does not add up to the stored rows of the day",
     "rollup_entries": "{place} adds up, but its entries are not those of the stored rows",

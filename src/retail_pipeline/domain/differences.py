@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from retail_pipeline.domain import advice
-from retail_pipeline.domain.evidence import KAFKA, MONGODB, Evidence
+from retail_pipeline.domain.evidence import KAFKA, MONGODB, SHOWN, Evidence
 from retail_pipeline.domain.gaps import Gap, GapRows
 from retail_pipeline.domain.ledger import Tally, date_of
 from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.rowset import RowSet
 from retail_pipeline.domain.transaction import row_id
 
-SHOWN = 20
 # A look takes a while: what it found wrong is looked at once more, unless it is too much.
 _LOOKED_AT_AGAIN = 1_000
 States = Callable[[Sequence[str]], dict[str, set[str]]]
@@ -83,8 +83,10 @@ def of_rows(
         ("missing", KAFKA, rows.not_in_kafka, named.get((KAFKA, source), set())),
         ("unknown", KAFKA, rows.unknown_to_file, named.get((KAFKA, source), set())),
     ):
-        rest = [row_id(source, row) for row in ids if row not in told_before]
-        if rest:
+        count = len(ids) - sum(row in ids for row in told_before)
+        if count:
+            rest = (row_id(source, row) for row in ids if row not in told_before)
+            first = tuple(islice(rest, SHOWN))
             yield Difference(
                 what=what,
                 place=place,
@@ -92,8 +94,8 @@ def of_rows(
                 name=name,
                 detail=advice.DETAIL[what].format(place=place),
                 advice=advice.of(what, place, name),
-                ids=tuple(rest[:SHOWN]),
-                more=len(rest) - len(rest[:SHOWN]),
+                ids=first,
+                more=count - len(first),
             )
     yield from _of_texts(evidence, rows)
     yield from _of_count(evidence, rows, told)
@@ -140,7 +142,7 @@ def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Diff
     manifest, source = evidence.manifests.get(rows.source), rows.source
     name = evidence.name(source)
     sent = evidence.sent.get(source)
-    if sent and sent.complete and not (manifest and manifest.complete) and not rows.on_their_way:
+    if sent and sent.complete and not (manifest and manifest.complete) and not evidence.lag:
         yield Difference(
             what="count",
             place=MONGODB,
@@ -209,8 +211,8 @@ def of_strays(evidence: Evidence) -> Iterator[Difference]:
             place=MONGODB,
             detail=advice.DETAIL["doubled"],
             advice=advice.of("doubled", MONGODB, ""),
-            ids=tuple(evidence.strays[:SHOWN]),
-            more=max(0, len(evidence.strays) - SHOWN),
+            ids=tuple(evidence.strays),
+            more=evidence.stray_count - len(evidence.strays),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from retail_pipeline.domain.ledger import Book, Held, mark_of
@@ -13,6 +14,8 @@ from retail_pipeline.domain.rowset import Rows
 from retail_pipeline.domain.transaction import row_id
 
 MONGODB, KAFKA, FILE = "MongoDB", "Kafka", "file"
+# Of many ids the first ones are named, and the others counted.
+SHOWN = 20
 
 
 @dataclass
@@ -75,6 +78,7 @@ class Evidence:
     moving: Rows = field(default_factory=Rows)
     moving_days: set[tuple[str, int]] = field(default_factory=set)
     strays: list[str] = field(default_factory=list)
+    stray_count: int = 0
     pending_days: set[int] = field(default_factory=set)
     expected_rollups: RollupBook = field(default_factory=RollupBook)
     rollups: RollupBook = field(default_factory=RollupBook)
@@ -90,6 +94,16 @@ class Evidence:
         """
         cut = any(position.first for position in self.positions)
         return not cut and self.manifests.keys() <= self.sent.keys()
+
+    @property
+    def lag(self) -> int:
+        """Records that were not stored when the look began, or came since."""
+        return self.came_meanwhile + sum(position.left for position in self.positions)
+
+    def note_strays(self, ids: Sequence[str]) -> None:
+        """Count documents under another id, and keep the first ids."""
+        self.stray_count += len(ids)
+        self.strays += ids[: SHOWN - len(self.strays)]
 
     @property
     def sources(self) -> list[str]:

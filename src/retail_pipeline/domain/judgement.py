@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from retail_pipeline.domain import advice
 from retail_pipeline.domain.differences import (
@@ -47,19 +47,18 @@ def judge(evidence: Evidence, drill: DrillDown, states: States) -> Reconciliatio
         differences += of_rows(evidence, each, named, states)
     differences += of_strays(evidence)
     differences += of_rollups(evidence)
-    lag = sum(position.left for position in evidence.positions)
     notes = [*_notes(evidence, sources)]
-    settled = not (lag or evidence.came_meanwhile or evidence.pending_days or notes)
-    partitions = _partitions(evidence)
+    settled = not (evidence.lag or evidence.pending_days or notes)
+    totals = _totals(evidence)
     return Reconciliation(
         mode=Mode.FULL,
         verdict=verdict_of(differences, settled),
         at=datetime.now(UTC),
         seconds=0.0,
-        lag=lag + evidence.came_meanwhile,
+        lag=evidence.lag,
         pending_days=len(evidence.pending_days),
-        sources=[_account(evidence, each) for each in sources],
-        partitions=partitions,
+        sources=[_account(evidence, each, totals[each.source]) for each in sources],
+        partitions=_partitions(evidence),
         differences=differences,
         difference_count=len(differences),
         notes=notes + _remarks(evidence),
@@ -86,21 +85,23 @@ def _remarks(evidence: Evidence) -> list[str]:
         remarks.append("Kafka no longer holds the oldest records: it is compared as far as it goes")
     if evidence.misplaced:
         remarks.append(
-            f"{evidence.misplaced:,} records lie in another partition than their order's:"
-            " partitions are compared by rows only"
+            f"{evidence.misplaced:,} orders lie in another partition than the producer chooses:"
+            " partitions are not compared with MongoDB"
         )
     return remarks
 
 
-def _account(evidence: Evidence, rows: SourceRows) -> SourceAccount:
+def _totals(evidence: Evidence) -> dict[str, dict[str, Tally]]:
+    """Return the sums over the stored rows by source and kind."""
+    totals: dict[str, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    for (source, _, kind, _), tally in evidence.stored.buckets.items():
+        totals[source][kind] += tally
+    return totals
+
+
+def _account(evidence: Evidence, rows: SourceRows, kinds: dict[str, Tally]) -> SourceAccount:
     source, manifest = rows.source, evidence.manifests.get(rows.source)
     stored = evidence.stored.rows.of(source)
-    kinds: dict[str, int] = {}
-    micros: int | Decimal = 0
-    for (of, _, kind, _), tally in evidence.stored.buckets.items():
-        if of == source:
-            kinds[kind] = kinds.get(kind, 0) + tally.rows
-            micros += tally.micros
     held, own = evidence.quarantine.rows.of(source), evidence.quarantine.own.of(source)
     purged = evidence.purged.of(source)
     read = manifest.rows_read if manifest else None
@@ -113,8 +114,8 @@ def _account(evidence: Evidence, rows: SourceRows) -> SourceAccount:
         # A record that claims a row counts only where nothing else stands for that row.
         quarantined=len(own | (held - stored - purged)),
         purged=len(purged),
-        kinds=kinds,
-        pounds=str(pounds(micros)),
+        kinds={kind: tally.rows for kind, tally in sorted(kinds.items())},
+        pounds=str(pounds(sum(tally.micros for tally in kinds.values()))),
         replayed=len(stored & evidence.dead.rows.of(source)),
         repeated=evidence.kafka.repeated[source],
         on_their_way=len(rows.on_their_way),

@@ -48,7 +48,6 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     day: str | None = None
     kind: str | None = None
-    partition: int | None = None
     expected: Sum | None = None
     found: Sum | None = None
     ids: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ class RowSet:
         return sum(int.from_bytes(page, "little").bit_count() for page in self._pages.values())
 
     def __bool__(self) -> bool:
-        return len(self) > 0
+        return bool(self._pages)  # a page is made for a row, and no row is ever taken away
 
     def __iter__(self) -> Iterator[int]:
         """Yield the rows, in order."""
@@ -75,7 +75,8 @@ class Rows(defaultdict[str, RowSet]):
 
     def of(self, source: str) -> RowSet:
         """Return the rows of ``source``, the empty set if there are none, adding no key."""
-        return self.get(source) or _NONE
+        rows = self.get(source)
+        return _NONE if rows is None else rows
 
     def has(self, source: str, row: int) -> bool:
         """Whether a row is among them."""

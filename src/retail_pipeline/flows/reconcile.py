@@ -26,18 +26,18 @@ from retail_pipeline.flows.ledger_ports import File, Log, Records
 from retail_pipeline.flows.ports import Message
 from retail_pipeline.flows.process import Topics
 
-Tell = Callable[[str, int], None]
+Tell = Callable[[str, int, int], None]
 
 
 @dataclass
 class FullLook:
-    """One full reconciliation; ``tell`` hears which place is read, and how many rows so far."""
+    """One full reconciliation; ``tell`` hears of each place read, the rows so far, and of all."""
 
     log: Log
     records: Records
     files: Sequence[File]
     topics: Topics
-    tell: Tell = lambda place, rows: None
+    tell: Tell = lambda place, rows, total: None
     clock: Callable[[], float] = time.monotonic
 
     def run(self) -> Reconciliation:
@@ -109,39 +109,41 @@ class FullLook:
                 if row in comparable:
                     book.marks[source] += mark_of((row, raw))
             rows += len(lines) + len(broken)
-            self.tell(file.name, rows)
+            manifest = evidence.manifests.get(source)
+            self.tell(file.name, rows, manifest.rows_read if manifest else rows)
 
     def _read_transactions(self, evidence: Evidence, spans: Iterable[Position]) -> None:
         rows, home = 0, self.log.home
-        for span, messages in self.log.records(
-            span for span in spans if span.topic == self.topics.transactions
-        ):
+        spans = [span for span in spans if span.topic == self.topics.transactions]
+        total = sum(span.end - span.first for span in spans)
+        for span, messages in self.log.records(spans):
             evidence.records[span.topic, span.partition] += len(messages)
             settled, moving = _split(span, messages)
             transactions, bad = decode(settled, TRANSACTION)
             lines = list(map(as_line, transactions))
             partition = span.partition
-            evidence.misplaced += sum(home(line.invoice) != partition for line in lines)
+            invoices = {line.invoice for line in lines}
+            evidence.misplaced += sum(home(invoice) != partition for invoice in invoices)
             evidence.kafka.enter(lines, evidence.rejected, None, lambda _: partition)
             _enter_dead(evidence, map(Held.of, bad), False)
             if moving:
                 _enter_moving(evidence, moving)
             rows += len(messages)
-            self.tell("Kafka", rows)
+            self.tell("Kafka", rows, total)
 
     def _read_records(self, evidence: Evidence) -> None:
         in_kafka = Rows()
         for source in [*evidence.kafka.rows, *evidence.moving]:
             in_kafka[source] = evidence.kafka.rows.of(source) | evidence.moving.of(source)
-        rows = 0
+        rows, total = 0, sum(map(len, evidence.kafka.rows.values()))
         for lines, strays in self.records.lines():
             evidence.stored.enter(lines, evidence.rejected, in_kafka, self.log.home)
-            evidence.strays += [stray.id for stray in strays]
+            evidence.note_strays([stray.id for stray in strays])
             evidence.expected_rollups.summarise(lines)
             # Whatever a document calls itself, a rebuild adds it up.
             evidence.expected_rollups.summarise(each.line for each in strays if each.line)
             rows += len(lines)
-            self.tell("MongoDB", rows)
+            self.tell("MongoDB", rows, max(rows, total))
         self.records.rollups(evidence.rollups)
 
     def _read_what_came_meanwhile(self, evidence: Evidence) -> None:
