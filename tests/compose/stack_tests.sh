@@ -81,6 +81,16 @@ test_containers_are_locked_down() {
   done
 }
 
+# A power cut takes what is in memory only, which no test can show with a machine that stays on.
+test_what_kafka_acknowledges_is_on_disk() {
+  local topic
+  for topic in retail_transactions{,.dlq,.manifests}; do
+    grep -q ' flush.messages=1 ' < <(compose exec -T -e KAFKA_HEAP_OPTS=-Xmx96m kafka kafka-configs \
+      --bootstrap-server kafka:29092 --describe --all --entity-type topics --entity-name "$topic") ||
+      fail "$topic is not flushed at each acknowledgement"
+  done
+}
+
 test_a_heartbeat_that_stops_makes_the_processor_unhealthy() {
   compose exec -T processor retail health processor --max-age 30 >/dev/null
   if compose exec -T -e HEARTBEAT_FILE=/tmp/nobody processor retail health processor 2>/dev/null; then
