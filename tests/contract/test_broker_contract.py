@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
+from typing import Any
 
 import msgspec
 import pytest
@@ -33,8 +34,8 @@ class Subject:
     topics: tuple[str, str, str]
     publisher: Publisher
     deliver: Callable[[], None]
-    join: Callable[[], Consumer]
-    leave: Callable[[Consumer], None]
+    join: Callable[[], Any]
+    leave: Callable[[Any], None]
 
     def send(self, *records: Transaction | Rejection | Manifest) -> None:
         """Publish, and wait until all is acknowledged."""
@@ -59,7 +60,17 @@ def take(consumer: Consumer, records: int) -> Batch:
             whole.messages[topic].extend(messages)
         whole.next_offsets |= batch.next_offsets
         whole.identities |= batch.identities
+        whole.share = batch.share
     return whole
+
+
+def settle(*members: GroupConsumer) -> int:
+    """Poll until the first member has its share; return how many records came."""
+    until, records = time.monotonic() + LONGEST_S, 0
+    while not members[0].settled:
+        assert time.monotonic() < until, "the member gets no share"
+        records += sum(len(member.poll()) for member in members)
+    return records
 
 
 def fake() -> Subject:
@@ -151,6 +162,27 @@ def test_what_is_not_committed_comes_again_and_what_is_does_not(subject: Subject
     third = subject.join()
     [message] = take(third, 1).messages[subject.topics[0]]
     assert msgspec.json.decode(message.value or b"", type=Transaction).row == 4
+
+
+def test_offsets_never_go_back_when_partitions_went_away_and_came_again(fresh: Settings) -> None:
+    for subject in real(fresh):
+        subject.send(*[transaction(row) for row in (2, 3)])
+        mine = subject.join()
+        early = take(mine, 2)
+        subject.send(*[transaction(row) for row in (4, 5)])
+        late = take(mine, 2)
+        mine.commit(late)
+        other = subject.join()
+        settle(other, mine)
+        subject.leave(other)
+        # Only the owner of their partitions gets these: they are the first member's again.
+        subject.send(transaction(6), transaction(7, InvoiceNo="536366"))
+        mine.commit(take(mine, 2))
+        mine.commit(early)
+        subject.leave(mine)
+        again = subject.join()
+        assert settle(again) == 0
+        assert len(again.poll()) == 0
 
 
 def test_a_poll_without_records_gives_an_empty_batch(subject: Subject) -> None:

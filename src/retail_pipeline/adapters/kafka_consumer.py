@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.errors import (
@@ -28,15 +29,17 @@ _MOVED_AWAY = (
 
 
 class _Share(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python tells no types
-    """Whether this member has been told its share of the partitions; it may be none."""
+    """Whether, and how often, this member was told its share of the partitions; it may be none."""
 
     told = False
+    times = 0
 
     def on_partitions_revoked(self, revoked: object) -> None:
         self.told = False
 
     def on_partitions_assigned(self, assigned: object) -> None:
         self.told = True
+        self.times += 1
 
 
 class GroupConsumer:
@@ -78,10 +81,11 @@ class GroupConsumer:
 
     def poll(self) -> Batch:
         """Return the next batch, or an empty one after half a second without records."""
+        share = self._share.times
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
             anew = self._topics_made_anew()
-        batch = Batch(identities=dict(self._identities))
+        batch = Batch(identities=dict(self._identities), share=share)
         for partition, records in taken.items():
             if partition.topic in anew:
                 continue
@@ -90,7 +94,10 @@ class GroupConsumer:
         return batch
 
     def commit(self, batch: Batch) -> None:
-        """Commit the offsets after ``batch`` in the partitions that are still this member's."""
+        """Commit the offsets after ``batch`` in the partitions that are still this member's.
+
+        A committed offset never goes back: others may have come further meanwhile.
+        """
         mine = self._consumer.assignment()
         offsets = {
             place: OffsetAndMetadata(offset, "", -1)
@@ -98,15 +105,24 @@ class GroupConsumer:
             if (place := TopicPartition(topic, partition)) in mine
             and batch.identities.get(topic) == self._identities.get(topic)
         }
-        if not offsets:
-            return
         with translated(self._servers):
             try:
-                self._consumer.commit(offsets, timeout_ms=30_000)
+                if batch.share != self._share.times:
+                    offsets = self._ahead(offsets)
+                if offsets:
+                    self._consumer.commit(offsets, timeout_ms=30_000)
             except _MOVED_AWAY as error:
                 # Another processor has the partitions and takes these records again: they are
                 # stored, and storing them twice changes nothing.
                 log.warning("offsets not committed, partitions moved: %s", error)
+
+    def _ahead(self, offsets: dict[Any, Any]) -> dict[Any, Any]:
+        """Return those offsets that are ahead of what is committed."""
+        return {
+            place: offset
+            for place, offset in offsets.items()
+            if offset.offset > (self._consumer.committed(place, timeout_ms=30_000) or 0)
+        }
 
     def _topics_made_anew(self) -> set[str]:
         """Go to the start of each topic that was deleted and made anew; return their names.

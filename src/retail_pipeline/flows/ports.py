@@ -37,11 +37,13 @@ class Batch:
     """Records taken in one poll, by topic, and the offsets that come after them.
 
     ``identities`` is what the broker took each topic for: one made anew has another.
+    ``share`` tells which share of the partitions the member had: it changes with each rebalance.
     """
 
     messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     next_offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     identities: dict[str, object] = field(default_factory=dict)
+    share: int = 0
 
     def __len__(self) -> int:
         return sum(len(of_topic) for of_topic in self.messages.values())
@@ -59,6 +61,8 @@ class Consumer(Protocol):
 
     def commit(self, batch: Batch) -> None:
         """Commit the offsets after ``batch``; those of partitions that moved away are left.
+
+        An offset never goes back, though a partition went away and came again.
 
         Raises:
             TransientError: no broker answers.
