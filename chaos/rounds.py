@@ -88,7 +88,9 @@ def _reconciled(place: Place, data: Path, say: Say) -> Iterator[str]:
     repeated = sum(account.repeated for account in result.sources)
     say(f"retail reconcile: {result.verdict.value}; {repeated:,} records came more than once")
     if done.returncode != 0:
-        yield f"retail reconcile has status {done.returncode}: {result.verdict.value}"
+        left = f"{result.lag:,} records and {result.pending_days:,} days left"
+        notes = "".join(f"; {note}" for note in result.notes)
+        yield f"retail reconcile, status {done.returncode}: {result.verdict.value}; {left}{notes}"
     for difference in result.differences[:_MOST_DIFFERENCES]:
         yield f"retail reconcile: {difference}"
 
