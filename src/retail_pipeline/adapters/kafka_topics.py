@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 
 from retail_pipeline.adapters.kafka_errors import translated
-from retail_pipeline.errors import PermanentError
+from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -84,14 +84,16 @@ def topic_id(settings: Settings) -> str:
     """Return the broker's own identity of the transactions topic; a topic made anew has another.
 
     Raises:
-        TransientError: no broker answers.
-        PermanentError: there is no such topic.
+        TransientError: no broker answers, or it doesn't know of any topic yet.
+        PermanentError: there are others, but no such topic.
     """
+    name, where = settings.kafka_topic, f"Kafka at {settings.kafka_bootstrap_servers}"
     with admin_client(settings) as admin:
-        for topic in admin.describe_topics([settings.kafka_topic]):
-            if topic["name"] == settings.kafka_topic and topic.get("partitions"):
+        known = admin.list_topics()
+        if known and name not in known:
+            raise PermanentError(f"{where} has no topic {name}: run `retail setup` first")
+        for topic in admin.describe_topics([name]) if known else ():
+            if topic["name"] == name and topic.get("partitions"):
                 return str(topic["topic_id"])
-    raise PermanentError(
-        f"Kafka at {settings.kafka_bootstrap_servers} has no topic {settings.kafka_topic}:"
-        " run `retail setup` first"
-    )
+    # A broker that has just started answers before ZooKeeper and the controller told it more.
+    raise TransientError(f"{where} knows of no topic {name} yet: did `retail setup` run?")
