@@ -22,7 +22,7 @@ from retail_pipeline.domain.reconciliation import Reconciliation
 from retail_pipeline.errors import UsageError
 
 _MOST_DIFFERENCES = 20
-_SECONDS_TO_SETTLE = 30
+_SECONDS_TO_SETTLE = 60
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def disturbed(
         # The end is what the producer says it is: it may still wait for the last word.
         return 1.0 if checkpoint.complete else min(checkpoint.rows_read / calm.rows, 0.999)
 
+    wrong: list[str] = []
     storm = Storm(servers, place, calm.data, calm.rows, calm.rows / seconds, share, say)
-    storm.run(schedule)
+    storm.run(schedule, lambda: wrong.extend(_reconciled(place, calm.data, say)))
     say(f"{len(schedule) - storm.late} of {len(schedule)} faults hit while rows were on their way")
     differences = differing(calm.place.database, place.database)
-    wrong = storm.troubles + list(islice(differences, _MOST_DIFFERENCES))
-    wrong += _reconciled(place, calm.data, say)
+    wrong += [*storm.troubles, *islice(differences, _MOST_DIFFERENCES)]
     if not wrong:
         servers.forget(place)
     return wrong

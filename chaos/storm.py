@@ -43,8 +43,12 @@ class Storm:
     troubles: list[str] = field(default_factory=list)
     late: int = 0
 
-    def run(self, schedule: list[Fault]) -> None:
-        """Stream the file, let the faults hit, and return when all of it is stored."""
+    def run(self, schedule: list[Fault], then: Callable[[], None]) -> None:
+        """Stream the file, let the faults hit, and stop the workers when all of it is stored.
+
+        ``then`` is called before they are stopped: one that was paused in the middle of a batch may
+        find it stored by another, and mark its days once more, which wants somebody to look at.
+        """
         workers = self._workers()
         faults = Faults(self.world, workers)
         for worker in workers.values():
@@ -55,7 +59,8 @@ class Storm:
                 lane.start()
             for lane in lanes:
                 lane.join()
-            self._drain(workers[PRODUCER])
+            if self._drain(workers[PRODUCER]):
+                then()
         finally:
             for worker in workers.values():
                 worker.close()
@@ -124,8 +129,11 @@ class Storm:
         lasts = f" for {fault.lasts:.1f} s" if what == "hits" else ""
         self.say(f"{self.share():4.0%}  {fault.kind}{way} {what} {fault.target}{lasts}")
 
-    def _drain(self, producer: Worker) -> None:
-        """Wait until the file is sent, and all that was sent is stored and summarised."""
+    def _drain(self, producer: Worker) -> bool:
+        """Wait until the file is sent, and all that was sent is stored and summarised.
+
+        Return whether it came to that.
+        """
         until = time.monotonic() + _LONGEST_DRAIN_S
         state = "nothing is known"
         with Gauge(self.place.settings) as gauge:
@@ -134,9 +142,10 @@ class Storm:
                     backlog = gauge.read()
                     state = str(backlog)
                     if producer.done and backlog.empty:
-                        return
+                        return True
                 except RetailError as error:
                     state = str(error)
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         sent = "the file is sent" if producer.done else f"the file is sent to {self.share():.0%}"
         self.troubles.append(f"not drained after {_LONGEST_DRAIN_S} s: {sent}, {state}")
+        return False
