@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
@@ -15,10 +16,13 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
 _TOPICS_LOOKED_AT_MS = 5_000
+# No share of the partitions has this number.
+_UNKNOWN = -1
 log = logging.getLogger(__name__)
 _MOVED_AWAY = (
     CommitFailedError,
@@ -73,6 +77,7 @@ class GroupConsumer:
             )
             self._consumer.subscribe(settings.topics, listener=self._share)
         self._identities: dict[str, object] = {}
+        self._owed = Batch()
 
     @property
     def settled(self) -> bool:
@@ -81,6 +86,7 @@ class GroupConsumer:
 
     def poll(self) -> Batch:
         """Return the next batch, or an empty one after half a second without records."""
+        self._commit_owed()
         share = self._share.times
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
@@ -112,9 +118,21 @@ class GroupConsumer:
                 if offsets:
                     self._consumer.commit(offsets, timeout_ms=30_000)
             except _MOVED_AWAY as error:
-                # Another processor has the partitions and takes these records again: they are
-                # stored, and storing them twice changes nothing.
+                # Where another processor has the partitions now, it takes these records again:
+                # storing them twice changes nothing. Those that stay here don't come again.
                 log.warning("offsets not committed, partitions moved: %s", error)
+                self._owed.next_offsets |= batch.next_offsets
+                self._owed.identities |= batch.identities
+
+    def _commit_owed(self) -> None:
+        """Commit what could not be committed while the partitions were shared out anew."""
+        if self._owed.next_offsets and self.settled:
+            owed, self._owed = self._owed, Batch()
+            try:
+                self.commit(replace(owed, share=_UNKNOWN))
+            except RetailError:
+                self._owed = owed
+                raise
 
     def _ahead(self, offsets: dict[Any, Any]) -> dict[Any, Any]:
         """Return those offsets that are ahead of what is committed."""
