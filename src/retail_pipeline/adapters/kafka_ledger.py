@@ -9,11 +9,10 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
-from kafka.partitioner.default import murmur2
 from kafka.protocol.consumer import OffsetSpec
 
 from retail_pipeline.adapters.kafka_errors import translated
-from retail_pipeline.adapters.kafka_topics import admin_client
+from retail_pipeline.adapters.kafka_topics import admin_client, partition_of
 from retail_pipeline.domain.reconciliation import Position
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.ports import Message
@@ -139,4 +138,4 @@ def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, int]
 
 @lru_cache(maxsize=65_536)
 def _home(invoice: str, partitions: int) -> int:
-    return int((murmur2(invoice.encode()) & 0x7FFFFFFF) % partitions)
+    return partition_of(invoice.encode(), partitions)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 
 from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.adapters.kafka_topics import partition_of
 from retail_pipeline.domain.contract import SCHEMA_VERSION
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
@@ -125,10 +125,5 @@ def _producer_settings(settings: Settings, client_id: str) -> dict[str, Any]:
 
 
 def _partitioner(partitions: int) -> Any:
-    """Return the Java client's partitioner, with a memory: an invoice's lines come together."""
-
-    @lru_cache(maxsize=4_096)
-    def partition(key: bytes) -> int:
-        return int((murmur2(key) & 0x7FFFFFFF) % partitions)
-
-    return partition
+    """Return an invoice's way to its partition, with a memory: an invoice's lines come together."""
+    return lru_cache(maxsize=4_096)(partial(partition_of, partitions=partitions))

@@ -1,4 +1,4 @@
-"""The three topics, made idempotently, and the identity of each."""
+"""The three topics: made idempotently, the identity of each, and an invoice's partition."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.partitioner.default import murmur2
 
 from retail_pipeline.adapters.kafka_errors import translated
 from retail_pipeline.errors import PermanentError, TransientError
@@ -41,6 +42,11 @@ def kafka_admin(
         request_timeout_ms=answer_ms,
         bootstrap_timeout_ms=connect_ms,
     )
+
+
+def partition_of(invoice: bytes, partitions: int) -> int:
+    """Return the partition that an invoice's lines share: the one that the Java client chooses."""
+    return int((murmur2(invoice) & 0x7FFFFFFF) % partitions)
 
 
 def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
