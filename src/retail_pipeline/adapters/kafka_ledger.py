@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError
-from kafka.protocol.consumer import OffsetSpec
+from kafka import KafkaConsumer, TopicPartition
 
 from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.adapters.kafka_positions import positions
 from retail_pipeline.adapters.kafka_topics import admin_client, partition_of
 from retail_pipeline.domain.reconciliation import Position
 from retail_pipeline.errors import PermanentError, TransientError
@@ -32,23 +32,17 @@ class KafkaLog:
 
     def positions(self) -> list[Position]:
         """Return where each partition of the three topics stands."""
-        with admin_client(self._settings) as admin:
-            places = self._places(admin)
-            # Committed first: what arrives between two questions counts as left, not as stored.
-            committed = _committed(admin, self._settings.kafka_group)
-            first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
-            end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
-        return [
-            Position(
-                topic=place.topic,
-                partition=place.partition,
-                first=first[place].offset,
-                end=end[place].offset,
-                # Beyond the end: of a topic that was deleted and made anew.
-                committed=min(committed.get(place, 0), end[place].offset),
-            )
-            for place in sorted(places)
-        ]
+        settings = self._settings
+        with admin_client(settings) as admin:
+            found = positions(admin, settings.topics, settings.kafka_group)
+        partitions = Counter(each.topic for each in found)
+        for topic in settings.topics:
+            if not partitions[topic]:
+                raise PermanentError(
+                    f"Kafka at {self._servers} has no topic {topic}: run `retail setup` first"
+                )
+        self._partitions = partitions[settings.kafka_topic]
+        return found
 
     def records(self, spans: Iterable[Position]) -> Iterator[tuple[Position, Sequence[Message]]]:
         """Yield the records of each span, in pieces of one partition."""
@@ -69,20 +63,6 @@ class KafkaLog:
     def home(self, invoice: str) -> int:
         """Return the partition that the Java client and this project's producer choose."""
         return _home(invoice, self._partitions)
-
-    def _places(self, admin: KafkaAdminClient) -> list[TopicPartition]:
-        settings, places = self._settings, []
-        for topic in admin.describe_topics(list(settings.topics)):
-            numbers = [each["partition_index"] for each in topic["partitions"]]
-            if not numbers:
-                raise PermanentError(
-                    f"Kafka at {self._servers} has no topic {topic['name']}:"
-                    " run `retail setup` first"
-                )
-            if topic["name"] == settings.kafka_topic:
-                self._partitions = len(numbers)
-            places += [TopicPartition(topic["name"], number) for number in numbers]
-        return places
 
     def _read(
         self, consumer: Any, wanted: dict[TopicPartition, Position]
@@ -126,14 +106,6 @@ def _consumer(servers: str) -> Any:
         metrics_enabled=False,
         allow_auto_create_topics=False,
     )
-
-
-def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, int]:
-    try:
-        offsets = admin.list_group_offsets([group])
-    except CoordinatorNotAvailableError:
-        return {}  # no group has ever committed here
-    return {place: max(0, known.offset) for place, known in offsets.get(group, {}).items()}
 
 
 @lru_cache(maxsize=65_536)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from kafka import TopicPartition
-from kafka.errors import CoordinatorNotAvailableError, KafkaError
-from kafka.protocol.consumer import OffsetSpec
+from kafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from retail_pipeline.adapters.kafka_positions import positions
 from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.errors import TransientError
@@ -66,43 +64,19 @@ class Gauge:
         try:
             if self._admin is None:
                 self._admin = kafka_admin(settings.kafka_bootstrap_servers, answer_ms=10_000)
-            sent, left = _sent_and_left(self._admin, settings.topics, settings.kafka_group)
+            found = positions(self._admin, settings.topics, settings.kafka_group)
         except KafkaError as error:
             self._drop_admin()
             raise TransientError(f"{settings.kafka_bootstrap_servers}: {error!r}") from error
         try:
             marks = self._mongo[settings.mongo_database]["dirty_buckets"]
-            return Backlog(sent, left, marks.count_documents({}))
+            dirty = marks.count_documents({})
         except PyMongoError as error:
             raise TransientError(f"MongoDB: {error}") from error
+        sent = sum(position.end - position.first for position in found)
+        return Backlog(sent, sum(position.left for position in found), dirty)
 
     def _drop_admin(self) -> None:
         if self._admin is not None:
             self._admin.close()
             self._admin = None
-
-
-def _sent_and_left(admin: Any, topics: Iterable[str], group: str) -> tuple[int, int]:
-    partitions = [
-        TopicPartition(topic["name"], partition["partition_index"])
-        for topic in admin.describe_topics(list(topics))
-        for partition in topic["partitions"]
-    ]
-    # Committed first: what arrives between two questions must count as left, not as taken in.
-    committed = _committed(admin, group)
-    begin = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-    end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-    sent = left = 0
-    for partition in partitions:
-        first, last = begin[partition].offset, end[partition].offset
-        sent += last - first
-        left += last - max(first, committed.get(partition, first))
-    return sent, left
-
-
-def _committed(admin: Any, group: str) -> dict[Any, int]:
-    try:
-        offsets = admin.list_group_offsets([group])
-    except CoordinatorNotAvailableError:
-        return {}  # no group has ever committed here
-    return {partition: known.offset for partition, known in offsets.get(group, {}).items()}

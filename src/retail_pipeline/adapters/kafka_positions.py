@@ -1,0 +1,47 @@
+"""Where each partition stands: its offsets, and what the processors have committed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
+from kafka.protocol.consumer import OffsetSpec
+
+from retail_pipeline.domain.reconciliation import Position
+
+
+def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> list[Position]:
+    """Return where each partition of ``topics`` stands; a topic that is not there has none.
+
+    Raises:
+        KafkaError: no broker answers, or it refuses.
+    """
+    places = [
+        TopicPartition(topic["name"], partition["partition_index"])
+        for topic in admin.describe_topics(list(topics))
+        for partition in topic["partitions"]
+    ]
+    # Committed first: what arrives between two questions counts as left, not as stored.
+    committed = _committed(admin, group)
+    first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+    end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+    return [
+        Position(
+            topic=place.topic,
+            partition=place.partition,
+            first=first[place].offset,
+            end=end[place].offset,
+            # Beyond the end: of a topic that was deleted and made anew.
+            committed=min(committed.get(place, 0), end[place].offset),
+        )
+        for place in sorted(places)
+    ]
+
+
+def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, int]:
+    try:
+        offsets = admin.list_group_offsets([group])
+    except CoordinatorNotAvailableError:
+        return {}  # no group has ever committed here
+    return {place: max(0, known.offset) for place, known in offsets.get(group, {}).items()}
