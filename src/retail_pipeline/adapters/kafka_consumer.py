@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
@@ -21,8 +20,6 @@ from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
 _TOPICS_LOOKED_AT_MS = 5_000
-# No share of the partitions has this number.
-_UNKNOWN = -1
 log = logging.getLogger(__name__)
 _MOVED_AWAY = (
     CommitFailedError,
@@ -129,7 +126,7 @@ class GroupConsumer:
         if self._owed.next_offsets and self.settled:
             owed, self._owed = self._owed, Batch()
             try:
-                self.commit(replace(owed, share=_UNKNOWN))
+                self.commit(owed)
             except RetailError:
                 self._owed = owed
                 raise

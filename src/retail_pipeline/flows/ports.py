@@ -37,13 +37,14 @@ class Batch:
     """Records taken in one poll, by topic, and the offsets that come after them.
 
     ``identities`` is what the broker took each topic for: one made anew has another.
-    ``share`` tells which share of the partitions the member had: it changes with each rebalance.
+    ``share`` tells which share of the partitions the member had: it changes with each rebalance,
+    and is -1 where it is not known.
     """
 
     messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     next_offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     identities: dict[str, object] = field(default_factory=dict)
-    share: int = 0
+    share: int = -1
 
     def __len__(self) -> int:
         return sum(len(of_topic) for of_topic in self.messages.values())
