@@ -26,8 +26,7 @@ TRANSIENT_CODES = frozenset(
     {6, 7, 24, 43, 46, 50, 64, 89, 91, 112, 175, 189, 202, 237, 262, 365}
     | {9001, 10107, 11600, 11601, 11602, 13435, 13436, 14031}
 )
-# Two upserts of one document at once: the one that comes second finds it at its next try.
-_UPSERTED_MEANWHILE = 11000
+DUPLICATE_KEY = 11000
 _RIGHTS = {13: "the user lacks the rights", 18: "user name or password is wrong"}
 
 
@@ -60,8 +59,10 @@ def translated(client: MongoClient[Any]) -> Iterator[None]:
 
 def _bulk_error(where: str, details: Mapping[str, Any]) -> RetailError:
     """Return the error for a bulk of upserts: each of them may have failed in a way of its own."""
+    # Of two upserts of one document at once, the one that comes second finds it at its next try.
+    passing = TRANSIENT_CODES | {DUPLICATE_KEY}
     for failure in details.get("writeErrors", ()):
-        if failure["code"] not in TRANSIENT_CODES | {_UPSERTED_MEANWHILE}:
+        if failure["code"] not in passing:
             return PermanentError(f"{where} refused a write: {failure['errmsg']}")
     failures = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
     return TransientError(f"{where} can't write now: {failures[0]['errmsg']}")

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 from pymongo import ASCENDING, MongoClient
-from pymongo.errors import BulkWriteError
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_insert import insert_new
 from retail_pipeline.adapters.mongo_schema import MANIFESTS, PURGED, QUARANTINE, TRANSACTIONS
 from retail_pipeline.adapters.mongo_store import standing_for
 from retail_pipeline.domain.manifest import Manifest
@@ -20,7 +20,6 @@ from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.errors import PermanentError
 
 _PAGE_ROWS = 500
-_DUPLICATE_KEY = 11000
 _KEPT_OF_A_PURGED_ROW = ("source", "row", "name", "reason", "claims")
 
 
@@ -90,14 +89,10 @@ class MongoQuarantine:
         if not rows:
             return 0
         now = datetime.now(UTC)
+        tombstones = [_tombstone(row, now) for row in rows]
+        if refused := insert_new(self._client, self._database[PURGED], tombstones):
+            raise PermanentError(f"a note of a purged row was refused: {refused[0][1]}")
         with translated(self._client):
-            try:
-                self._database[PURGED].insert_many(
-                    [_tombstone(row, now) for row in rows], ordered=False
-                )
-            except BulkWriteError as error:
-                if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
-                    raise
             # A replay on its way may have stored a row meanwhile: then it is not purged.
             ids = [row.row_id for row in rows]
             stored = self._database[TRANSACTIONS].distinct("_id", {"_id": {"$in": ids}})

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 from bson import Decimal128, ObjectId
 from pymongo import MongoClient, UpdateOne
-from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
 
 from retail_pipeline.adapters.mongo_client import Document
-from retail_pipeline.adapters.mongo_errors import TRANSIENT_CODES, address, translated
+from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_insert import insert_new
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -26,11 +24,8 @@ from retail_pipeline.adapters.mongo_schema import (
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
-from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.errors import PermanentError
 from retail_pipeline.flows.ports import Refusal
-
-_DUPLICATE_KEY = 11000
-_FAILED_VALIDATION = 121
 
 
 class MongoStore:
@@ -43,7 +38,7 @@ class MongoStore:
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
         """Insert, leave what is there already, and return what the validator refused."""
         documents = as_documents(transactions, datetime.now(UTC))
-        refused = self._insert(self._database[TRANSACTIONS], documents)
+        refused = insert_new(self._client, self._database[TRANSACTIONS], documents)
         return [Refusal(transactions[index], detail) for index, detail in refused]
 
     def quarantine(self, rejections: Iterable[Rejection]) -> None:
@@ -52,7 +47,7 @@ class MongoStore:
         documents = [_as_quarantined(rejection, now) for rejection in rejections]
         if not documents:
             return
-        if refused := self._insert(self._database[QUARANTINE], documents):
+        if refused := insert_new(self._client, self._database[QUARANTINE], documents):
             raise PermanentError(f"the quarantine refused a row: {refused[0][1]}")
         # Looked for afterwards: whoever stores or purges a row writes that first and looks into
         # the quarantine then, so that in whatever order they meet, the row ends in one state.
@@ -91,33 +86,6 @@ class MongoStore:
         if updates:
             with translated(self._client):
                 self._database[DIRTY_BUCKETS].bulk_write(updates, ordered=False)
-
-    def _insert(
-        self, collection: Collection[Document], documents: list[Document]
-    ) -> list[tuple[int, str]]:
-        if not documents:
-            return []
-        with translated(self._client):
-            try:
-                collection.insert_many(documents, ordered=False)
-            except BulkWriteError as error:
-                return self._sort_errors(dict(error.details))
-        return []
-
-    def _sort_errors(self, details: Mapping[str, Any]) -> list[tuple[int, str]]:
-        """Tell duplicates, which are welcome, from refused documents and from real failures."""
-        where = f"MongoDB at {address(self._client)}"
-        if details.get("writeConcernErrors"):
-            raise TransientError(f"{where} did not journal: {details['writeConcernErrors'][0]}")
-        refused = []
-        for error in details["writeErrors"]:
-            if error["code"] == _FAILED_VALIDATION:
-                refused.append((error["index"], _why_refused(error)))
-            elif error["code"] in TRANSIENT_CODES:
-                raise TransientError(f"{where} can't write now: {error['errmsg']}")
-            elif error["code"] != _DUPLICATE_KEY:
-                raise PermanentError(f"{where} refused a write: {error['errmsg']}")
-        return refused
 
 
 def standing_for(rows: Sequence[str]) -> Document:
@@ -212,13 +180,3 @@ def _mark(day: datetime) -> UpdateOne:
         "since": {"$ifNull": ["$since", "$$NOW"]},
     }
     return UpdateOne({"_id": day}, [{"$set": change}], upsert=True)
-
-
-def _why_refused(error: dict[str, Any]) -> str:
-    rules = error.get("errInfo", {}).get("details", {}).get("schemaRulesNotSatisfied", [])
-    fields = [
-        str(item.get("propertyName"))
-        for rule in rules
-        for item in rule.get("propertiesNotSatisfied", [])
-    ]
-    return f"MongoDB's validator refused {', '.join(fields) or 'the document'}"
