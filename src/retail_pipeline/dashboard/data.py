@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 
 import streamlit as st
+from pymongo import MongoClient
 
-from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_client import Document, connect
 from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.domain.periods import Unit
@@ -41,18 +42,12 @@ class Source:
 
 
 @st.cache_resource(show_spinner=False)
-def _connected(uri: str, database: str) -> MongoReports:
-    return MongoReports(connect(uri, name="retail-dashboard", timeout_ms=_AWAY_MS), database)
-
-
-@st.cache_resource(show_spinner=False)
-def _results(uri: str, database: str) -> MongoReconciliations:
-    client = connect(uri, name="retail-dashboard", timeout_ms=_AWAY_MS)
-    return MongoReconciliations(client, database)
+def _client(uri: str) -> MongoClient[Document]:
+    return connect(uri, name="retail-dashboard", timeout_ms=_AWAY_MS)
 
 
 def _reports(source: Source) -> MongoReports:
-    return _connected(source.uri, source.database)
+    return MongoReports(_client(source.uri), source.database)
 
 
 def source_of_settings() -> Source:
@@ -85,7 +80,7 @@ def _status(source: Source) -> Status | RetailError:
 @st.cache_data(ttl=_STATUS_SECONDS, max_entries=_KEPT_ANSWERS, show_spinner=False)
 def reconciled(uri: str, database: str) -> list[Reconciliation]:
     """Return the last quick and the last full reconciliation, as far as there are any."""
-    results = _results(uri, database)
+    results = MongoReconciliations(_client(uri), database)
     found = (results.last(mode) for mode in Mode)
     return [result for result in found if result is not None]
 
