@@ -87,7 +87,7 @@ def read_rows(lines: LineReader, dialect: Dialect) -> Iterator[RawRow]:
     exact = encoding in _EXACT
     while (ended := lines.next()) is not None:
         number = lines.number
-        line = ended[:-2] if ended[-2:] == b"\r\n" else ended.removesuffix(b"\n")
+        line = without_end(ended)
         if len(line) > LONGEST_LINE:
             yield _too_long(number, line)
             continue
