@@ -31,6 +31,7 @@ UNTIL = typer.Option(
 )
 STAGE = typer.Option(None, help="Only those that the producer, or the processor, refused.")
 LIMIT = typer.Option(None, min=1, help="So many at most, in the order of their identities.")
+ALL = typer.Option(False, "--all", help="All rows in quarantine.")
 DRY_RUN = typer.Option(False, "--dry-run", help="Say what would happen, and write nothing.")
 
 
@@ -103,7 +104,7 @@ def replay(
     until: datetime | None = UNTIL,
     stage: str | None = STAGE,
     limit: int | None = LIMIT,
-    everything: bool = typer.Option(False, "--all", help="All rows in quarantine."),
+    everything: bool = ALL,
     edited: str | None = typer.Option(
         None,
         metavar="FILE",
@@ -151,7 +152,7 @@ def purge(
     until: datetime | None = UNTIL,
     stage: str | None = STAGE,
     limit: int | None = LIMIT,
-    everything: bool = typer.Option(False, "--all", help="All rows in quarantine."),
+    everything: bool = ALL,
     yes: bool = typer.Option(False, "--yes", help="Don't ask."),
     dry_run: bool = DRY_RUN,
 ) -> None:
