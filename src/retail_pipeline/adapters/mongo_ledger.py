@@ -16,11 +16,10 @@ from pymongo.collection import Collection
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_rollups import KEYS
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
     MANIFESTS,
-    ORDERS_ROLLUP,
-    PRODUCTS_ROLLUP,
     PURGED,
     QUARANTINE,
     TRANSACTIONS,
@@ -56,10 +55,6 @@ _FIELDS: Document = dict.fromkeys(
     ),
     1,
 ) | {"UnitPrice": _text("$UnitPrice"), "TotalAmount": _text("$TotalAmount")}
-_KEYS = {
-    ORDERS_ROLLUP: ("InvoiceNo", "hour", "CustomerID", "Country", "kind"),
-    PRODUCTS_ROLLUP: ("StockCode", "Country", "kind"),
-}
 _ENTRIES = {
     "entries": {
         "$map": {
@@ -122,9 +117,13 @@ class MongoRecords:
         """Yield the rows in quarantine, each for the row that it stands for."""
         fields = dict.fromkeys(("raw", "stage", "truncated", "claims"), 1)
         for each in self._find(QUARANTINE, {}, fields):
-            source, row = row_of(str(each.get("claims") or each["_id"]))
-            comparable = each.get("stage") == "producer" and not each.get("truncated")
-            yield Held(str(each["_id"]), source, row, each.get("raw", ""), comparable)
+            yield Held.standing_for(
+                str(each["_id"]),
+                str(each.get("claims") or ""),
+                each.get("raw", ""),
+                each.get("stage"),
+                bool(each.get("truncated")),
+            )
 
     def purged(self) -> Iterator[tuple[str, int]]:
         """Yield what was purged."""
@@ -133,7 +132,7 @@ class MongoRecords:
 
     def rollups(self, book: RollupBook) -> None:
         """Enter every entry of every day."""
-        for rollup, names in _KEYS.items():
+        for rollup, names in KEYS.items():
             for document in self._find(rollup, {}, _ENTRIES):
                 day = _day(document["_id"])
                 for entry in document["entries"]:
@@ -181,7 +180,7 @@ class MongoRecords:
         with translated(self._client):
             return {
                 name: next(iter(self._database[name].aggregate(total)), {}).get("rows", 0)
-                for name in _KEYS
+                for name in KEYS
             }
 
     def _find(self, name: str, condition: dict[str, Any], fields: Document) -> Iterator[Document]:

@@ -8,6 +8,7 @@ from pymongo.errors import CollectionInvalid
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.rollup_book import ORDERS, PRODUCTS
 
 TRANSACTIONS = "transactions"
 QUARANTINE = "quarantine"
@@ -15,8 +16,7 @@ PURGED = "purged"
 MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
-ORDERS_ROLLUP = "rollup_orders_daily"
-PRODUCTS_ROLLUP = "rollup_products_daily"
+ORDERS_ROLLUP, PRODUCTS_ROLLUP = ORDERS, PRODUCTS
 
 # A row that is stored is released whatever record stood for it.
 _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)

@@ -175,15 +175,10 @@ def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Diff
 def of_gap(evidence: Evidence, gap: Gap, rows: GapRows) -> Iterator[Difference]:
     """Yield a difference for each way in which a bucket's rows differ; one if none is known."""
     name = evidence.name(gap.source)
-    for what, found in (
-        ("missing", rows.missing),
-        ("unknown", rows.unknown),
-        ("changed", list(rows.changed)),
-        ("changed", None),
-    ):
-        if not found and (found is not None or rows != GapRows()):
-            continue
-        ids = [row_id(gap.source, row) for row in found or ()]
+    ways = {"missing": rows.missing, "unknown": rows.unknown, "changed": list(rows.changed)}
+    known = [(what, found) for what, found in ways.items() if found]
+    for what, found in known or [("changed", [])]:
+        ids = [row_id(gap.source, row) for row in found]
         detail = advice.DETAIL[what].format(place=gap.place)
         if what == "changed" and found:
             detail = rows.changed[found[0]]

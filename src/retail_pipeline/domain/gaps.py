@@ -12,7 +12,6 @@ from retail_pipeline.domain.ledger import (
     REPLAYED,
     Line,
     Tally,
-    merged,
     pounds,
 )
 
@@ -91,7 +90,7 @@ def _compared(
     expected: dict[tuple[str, int, str], Tally],
     found: dict[tuple[str, int, str], Tally],
 ) -> Iterator[Gap]:
-    for key in merged((expected, found)):
+    for key in expected.keys() | found.keys():
         source, day, kind = key
         right, real = expected.get(key, _NOTHING), found.get(key, _NOTHING)
         if right != real and (source, day) not in evidence.moving_days:

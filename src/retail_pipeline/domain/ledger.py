@@ -12,7 +12,7 @@ that a penny more here and a penny less there would often add up to the same.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -70,6 +70,7 @@ class Held(NamedTuple):
     """A rejected row, in the dead-letter topic or in quarantine, under the row that it stands for.
 
     ``id`` is its own identity: it differs from the row's where a record claims to be that row.
+    ``comparable`` says whether ``raw`` is the file's own text.
     """
 
     id: str
@@ -80,10 +81,18 @@ class Held(NamedTuple):
 
     @classmethod
     def of(cls, rejection: Rejection) -> Held:
-        """Return the rejected row; ``comparable`` says whether its text is the file's own."""
-        source, row = row_of(rejection.claims or rejection.id)
-        comparable = rejection.stage == "producer" and not rejection.truncated
-        return cls(rejection.id, source, row, rejection.raw, comparable)
+        """Return a rejected row of the dead-letter topic."""
+        return cls.standing_for(
+            rejection.id, rejection.claims, rejection.raw, rejection.stage, rejection.truncated
+        )
+
+    @classmethod
+    def standing_for(
+        cls, identity: str, claims: str | None, raw: str, stage: str | None, truncated: bool
+    ) -> Held:
+        """Return the rejected row for the row that it claims to be, or else is."""
+        source, row = row_of(claims or identity)
+        return cls(identity, source, row, raw, stage == "producer" and not truncated)
 
 
 @dataclass(slots=True)
@@ -238,8 +247,3 @@ def date_of(day: int) -> date:
 def day_of(moment: datetime) -> int:
     """Return the UTC day of ``moment``, in days since 1970."""
     return milliseconds(moment.astimezone(UTC)) // DAY_MS
-
-
-def merged(books: Iterable[Mapping[tuple[str, int, str], Tally]]) -> set[tuple[str, int, str]]:
-    """Return every bucket that one of ``books`` has."""
-    return {key for book in books for key in book}
