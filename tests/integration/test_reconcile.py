@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def change_rollup(database: Documents, name: str, field: str, value: Any) -> tup
     assert before
     changed = {f"entries.0.{field}": value}
     database[name].update_one({"_id": before["_id"]}, {"$set": changed})
-    undo = lambda: database[name].replace_one({"_id": before["_id"]}, before)  # noqa: E731
+    undo = partial(database[name].replace_one, {"_id": before["_id"]}, before)
     return before["_id"].date().isoformat(), undo
 
 

@@ -49,7 +49,7 @@ class Reconciler(Thread):
             try:
                 if self._results.claim():
                     self._look_once()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 log.warning("could not reconcile: %s", error)
 
     def _look_once(self) -> None:
