@@ -13,10 +13,10 @@ from pymongo.database import Database
 from retail_pipeline.adapters.kafka_topics import ensure_topics
 from retail_pipeline.adapters.mongo_client import Document, connect
 from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, ensure_schema
-from retail_pipeline.local.environment import process_env, settings_of
+from retail_pipeline.local.environment import own_env, process_env, settings_of
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.stack import Stack
-from retail_pipeline.local.users import role_uris, root_uri, secure
+from retail_pipeline.local.users import root_uri
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,9 @@ def servers(folder: Path) -> Iterator[Stack]:
 def place(stack: Stack, folder: Path) -> Place:
     """Return a place that no other run has, with topics and schema made."""
     name = f"bench_{uuid.uuid4().hex[:8]}"
-    secure(stack.state, name)
     own = folder / name
     own.mkdir()
-    env = {
-        **process_env(stack),
-        **role_uris(stack.state, name),
-        "KAFKA_TOPIC": name,
-        "KAFKA_GROUP": name,
-        "MONGO_DATABASE": name,
-        "STATE_DIR": str(own / "state"),
-        "HEARTBEAT_FILE": str(own / "heartbeat"),
-        "LOG_LEVEL": "INFO",
-    }
+    env = {**process_env(stack), **own_env(stack, name, own), "LOG_LEVEL": "INFO"}
     ensure_topics(settings_of(env))
     # One connection for the whole run: to look costs nothing then.
     database = connect(root_uri(stack.state), name="bench")[name]

@@ -19,7 +19,7 @@ from chaos.schedule import BROKER, MONGOD
 from retail_pipeline.adapters.kafka_topics import ensure_topics
 from retail_pipeline.adapters.mongo_client import Document, connect
 from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.local.environment import process_env, settings_of
+from retail_pipeline.local.environment import own_env, process_env, settings_of
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.ports import HOST, pick
 from retail_pipeline.local.processes import find
@@ -90,17 +90,12 @@ class World:
     def place(self, folder: Path, *, disturbed: bool) -> Place:
         """Make a place that no other run has, with topics, schema and users."""
         name = f"chaos_{uuid.uuid4().hex[:8]}"
-        secure(self.stack.state, name)
         own = folder / name
         own.mkdir()
         env = {
             **process_env(self.stack),
-            **role_uris(self.stack.state, name),
-            "KAFKA_TOPIC": name,
-            "KAFKA_GROUP": name,
-            "MONGO_DATABASE": name,
+            **own_env(self.stack, name, own),
             "KAFKA_SESSION_TIMEOUT_MS": str(_GROUP_SESSION_MS),
-            "STATE_DIR": str(own / "state"),
         }
         settings = settings_of(env)
         ensure_topics(settings)

@@ -15,11 +15,11 @@ from kafka.errors import KafkaError
 
 from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.local.environment import process_env, settings_of, stack_env
+from retail_pipeline.local.environment import own_env, process_env, settings_of, stack_env
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.processes import find
 from retail_pipeline.local.stack import Stack
-from retail_pipeline.local.users import role_uris, root_uri, secure
+from retail_pipeline.local.users import root_uri, secure
 from retail_pipeline.settings import Settings
 
 # The same examples in every run, and no time limit: a busy machine is no failure. To look further:
@@ -91,17 +91,8 @@ class RunningStack:
     def names(self, folder: Path) -> Settings:
         """Return settings with a topic, a group and a database that nobody else has."""
         unique = f"test_{uuid.uuid4().hex[:12]}"
-        secure(self.stack.state, unique)
-        env = {
-            **stack_env(self.stack),
-            **role_uris(self.stack.state, unique),
-            "KAFKA_TOPIC": unique,
-            "KAFKA_GROUP": unique,
-            "KAFKA_PARTITIONS": "3",
-            "MONGO_DATABASE": unique,
-            "STATE_DIR": str(folder / "state"),
-            "HEARTBEAT_FILE": str(folder / "heartbeat"),
-        }
+        own = own_env(self.stack, unique, folder)
+        env = {**stack_env(self.stack), **own, "KAFKA_PARTITIONS": "3"}
         return settings_of(env)
 
     def forget(self, settings: Settings) -> None:

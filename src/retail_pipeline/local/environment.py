@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from retail_pipeline.local.ports import HOST
 from retail_pipeline.local.stack import Stack
-from retail_pipeline.local.users import role_uris
+from retail_pipeline.local.users import role_uris, secure
 from retail_pipeline.settings import Settings, load_settings
 
 _NAMES = ("KAFKA_TOPIC", "KAFKA_GROUP", "MONGO_DATABASE")
@@ -42,6 +43,21 @@ def known_env(stack: Stack) -> dict[str, str]:
 def process_env(stack: Stack) -> dict[str, str]:
     """Return the environment for a process of the stack."""
     return {**os.environ, **stack_env(stack), "PYTHONUNBUFFERED": "1"}
+
+
+def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:
+    """Make users for a database called ``name``; return what differs in the environment there.
+
+    Its topic and its group have that name, too, and ``folder`` holds its state: so that many can
+    work on one stack without meeting.
+    """
+    secure(stack.state, name)
+    return {
+        **role_uris(stack.state, name),
+        **dict.fromkeys(_NAMES, name),
+        "STATE_DIR": str(folder / "state"),
+        "HEARTBEAT_FILE": str(folder / "heartbeat"),
+    }
 
 
 def settings_of(env: Mapping[str, str]) -> Settings:
