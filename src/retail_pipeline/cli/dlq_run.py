@@ -10,7 +10,6 @@ from itertools import islice
 from threading import Event
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
@@ -19,6 +18,7 @@ from retail_pipeline.adapters.mongo_quarantine import MongoQuarantine
 from retail_pipeline.adapters.reread import reread
 from retail_pipeline.cli.common import start
 from retail_pipeline.cli.dlq_edits import Edits
+from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.flows.mend import Broken, Mender
 from retail_pipeline.flows.process import Topics
@@ -42,8 +42,7 @@ def opened(role: Role, settings: Settings | None = None) -> Iterator[MongoQuaran
 @contextmanager
 def _bar(total: int, shown: bool) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
+    with on_terminal(*columns, shown=shown) as bar:
         bar.add_task("rows", total=total)
         yield bar
 

@@ -9,17 +9,20 @@ from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn
 from rich.progress import Progress as Bar
-from rich.progress import TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from retail_pipeline.domain.checkpoint import Checkpoint
 
 log = logging.getLogger("producer")
 _SECONDS_BETWEEN_LINES = 10.0
+
+
+def on_terminal(*columns: ProgressColumn, transient: bool = False, shown: bool = True) -> Bar:
+    """Return a bar on standard error, which shows nothing where that is no terminal."""
+    disabled = not (shown and sys.stderr.isatty())
+    return Bar(*columns, console=Console(stderr=True), transient=transient, disable=disabled)
 
 
 class Progress:
@@ -36,13 +39,12 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
-            self._bar = Bar(
+            self._bar = on_terminal(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TaskProgressColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                console=Console(stderr=True),
             )
             self._bar.start()
             self._task = self._bar.add_task(self._name, total=self._total)

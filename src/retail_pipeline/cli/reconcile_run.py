@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TaskProgressColumn, TextColumn
 
 from retail_pipeline.adapters.kafka_ledger import KafkaLog
 from retail_pipeline.adapters.mongo_client import connect
@@ -26,6 +18,7 @@ from retail_pipeline.adapters.mongo_ledger import MongoRecords
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.source_files import Reading, find_files, inspect
 from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging
+from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.cli.reconcile_report import show
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
@@ -96,32 +89,27 @@ class Looking:
     """A bar for each place that is being read, on a terminal."""
 
     def __init__(self) -> None:
-        self._bar: Progress | None = None
+        self._bar = on_terminal(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            MofNCompleteColumn(),
+            transient=True,
+        )
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Looking:
-        if sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TaskProgressColumn(),
-                MofNCompleteColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._bar.start()
+        self._bar.start()
         return self
 
     def tell(self, place: str, rows: int, total: int) -> None:
         """Say how far it is."""
-        if self._bar:
-            if place not in self._tasks:
-                self._tasks[place] = self._bar.add_task(escape(place))
-            self._bar.update(self._tasks[place], completed=rows, total=total)
+        if place not in self._tasks:
+            self._tasks[place] = self._bar.add_task(escape(place))
+        self._bar.update(self._tasks[place], completed=rows, total=total)
 
     def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._bar.stop()
 
 
 def _keep(results: MongoReconciliations, result: Reconciliation) -> None:
