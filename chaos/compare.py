@@ -19,6 +19,7 @@ MOMENTS: dict[str, frozenset[str]] = {
     "purged": frozenset({"purged_at"}),
     "rollup_orders_daily": frozenset({"rebuilt_at"}),
     "rollup_products_daily": frozenset({"rebuilt_at"}),
+    "rollup_duplicates_daily": frozenset({"rebuilt_at"}),
 }
 _ABSENT = "absent"
 

@@ -14,6 +14,9 @@ class FakeSummaries:
         self.stop = stop
         self.outcomes = list(outcomes)
 
+    def mark_outdated(self) -> int:
+        return 0
+
     def rebuild_next(self) -> bool:
         if not self.outcomes:
             self.stop.set()

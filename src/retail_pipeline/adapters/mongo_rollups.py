@@ -8,6 +8,7 @@ added, hence the rollup with more lines is the newer one, whoever writes last.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,16 +22,23 @@ from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
+    DUPLICATES_ROLLUP,
     ORDERS_ROLLUP,
     PRODUCTS_ROLLUP,
     TRANSACTIONS,
 )
+from retail_pipeline.adapters.mongo_store import mark_of
+from retail_pipeline.domain.fees import FEES
+
+Pipeline = list[Document]
 
 _QUIET_MS = 1_000
 _LONGEST_WAIT_MS = 3_000
 # A claim that runs out only means that two rebuild the same day, which does no harm.
 _CLAIM_MS = 10_000
 
+# Of the documents' form: a day that an older release summarised is summarised again.
+LAYOUT = 2
 _FIGURES: dict[str, Any] = {
     "lines": {"$sum": 1},
     "units": {"$sum": "$Quantity"},
@@ -43,15 +51,35 @@ KEYS: dict[str, dict[str, Any]] = {
         "hour": {"$hour": "$InvoiceDate"},
         "CustomerID": "$CustomerID",
         "Country": "$Country",
+        "fee": {"$in": ["$StockCode", list(FEES)]},
         "kind": "$kind",
     },
-    PRODUCTS_ROLLUP: {"StockCode": "$StockCode", "Country": "$Country", "kind": "$kind"},
+    PRODUCTS_ROLLUP: {
+        "StockCode": "$StockCode",
+        "Country": "$Country",
+        "guest": {"$lte": ["$CustomerID", None]},
+        "kind": "$kind",
+    },
 }
 # Of several descriptions in a day, always the same one is taken.
 _MORE: dict[str, dict[str, Any]] = {
     ORDERS_ROLLUP: {},
-    PRODUCTS_ROLLUP: {"Description": {"$max": "$Description"}},
+    PRODUCTS_ROLLUP: {
+        "Description": {"$max": "$Description"},
+        "invoices": {"$addToSet": "$InvoiceNo"},
+    },
 }
+# Lines are the same line once more when they agree in all of this.
+_LINE = (
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+)
 
 
 class MongoSummaries:
@@ -65,20 +93,31 @@ class MongoSummaries:
             database, codec_options=CodecOptions(document_class=RawBSONDocument)
         )
 
+    def mark_outdated(self) -> int:
+        """Mark the days that another release summarised in a form of its own; return how many."""
+        with translated(self._client):
+            other = {"layout": {"$ne": LAYOUT}}
+            marks = [
+                mark_of(day["_id"]) for day in self._database[ORDERS_ROLLUP].find(other, {"_id": 1})
+            ]
+            if marks:
+                self._database[DIRTY_BUCKETS].bulk_write(marks, ordered=False)
+            return len(marks)
+
     def rebuild_next(self) -> bool:
         """Claim one marked day, rebuild its rollups and clear its mark."""
         with translated(self._client):
             mark = self._claim()
             if mark is None:
                 return False
-            for rollup in KEYS:
+            for rollup in ROLLUPS:
                 self._rebuild(mark["_id"], rollup)
             self._release(mark)
             return True
 
     def _rebuild(self, day: datetime, rollup: str) -> None:
         """Aggregate ``day`` and replace its document, unless that was made of more rows."""
-        for made in self._packed[TRANSACTIONS].aggregate(rebuild_pipeline(day, rollup)):
+        for made in self._packed[TRANSACTIONS].aggregate(ROLLUPS[rollup](day)):
             older = {"_id": day, "lines": {"$lte": made["lines"]}}
             try:
                 self._packed[rollup].replace_one(older, made, upsert=True)
@@ -112,16 +151,62 @@ class MongoSummaries:
             marks.update_one({"_id": mark["_id"]}, {"$unset": {"claimed_until": ""}})
 
 
-def rebuild_pipeline(day: datetime, rollup: str) -> list[dict[str, Any]]:
-    """Return the aggregation that makes the document of ``rollup`` for the UTC ``day``.
+def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:
+    """Return what makes the aggregation for a day's document of ``rollup``, out of its KEYS.
 
     It writes nothing itself: followed by $merge, MongoDB runs it on its slower engine.
     """
     key, figures = KEYS[rollup], _FIGURES | _MORE[rollup]
-    entry = {name: f"$_id.{name}" for name in key} | {name: f"${name}" for name in figures}
+    entry: Document = {name: f"$_id.{name}" for name in key} | {
+        name: f"${name}" for name in figures
+    }
+    if "invoices" in entry:
+        entry["invoices"] = {"$size": "$invoices"}
+
+    def pipeline(day: datetime) -> Pipeline:
+        return [
+            _of(day),
+            {"$group": {"_id": key, **figures}},
+            {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": entry}}},
+            _STAMP,
+        ]
+
+    return pipeline
+
+
+def _duplicates_of(day: datetime) -> Pipeline:
+    """Return the aggregation of what the day has twice: an entry says how much is too many."""
+    more = {"$subtract": ["$lines", 1]}
+    entry = {
+        "InvoiceNo": "$_id.InvoiceNo",
+        "StockCode": "$_id.StockCode",
+        "hour": {"$hour": "$_id.InvoiceDate"},
+        "CustomerID": "$_id.CustomerID",
+        "Country": "$_id.Country",
+        "kind": "$kind",
+        "lines": more,
+        "units": {"$multiply": ["$_id.Quantity", more]},
+        "amount": {"$multiply": ["$amount", more]},
+    }
+    again = {"$cond": [{"$gt": ["$lines", 1]}, entry, "$$REMOVE"]}
+    first = {"kind": {"$first": "$kind"}, "amount": {"$first": "$TotalAmount"}}
+    line = {name: f"${name}" for name in _LINE}
     return [
-        {"$match": {"InvoiceDate": {"$gte": day, "$lt": day + timedelta(days=1)}}},
-        {"$group": {"_id": key, **figures}},
-        {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": entry}}},
-        {"$set": {"rebuilt_at": "$$NOW"}},
+        _of(day),
+        {"$group": {"_id": line, "lines": {"$sum": 1}, **first}},
+        {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": again}}},
+        _STAMP,
     ]
+
+
+def _of(day: datetime) -> Document:
+    return {"$match": {"InvoiceDate": {"$gte": day, "$lt": day + timedelta(days=1)}}}
+
+
+_STAMP: Document = {"$set": {"rebuilt_at": "$$NOW", "layout": LAYOUT}}
+# The aggregation that makes a day's document of each.
+ROLLUPS: dict[str, Callable[[datetime], Pipeline]] = {
+    ORDERS_ROLLUP: _entries_of(ORDERS_ROLLUP),
+    PRODUCTS_ROLLUP: _entries_of(PRODUCTS_ROLLUP),
+    DUPLICATES_ROLLUP: _duplicates_of,
+}

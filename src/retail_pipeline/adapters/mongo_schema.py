@@ -17,14 +17,22 @@ MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
 ORDERS_ROLLUP, PRODUCTS_ROLLUP = ORDERS, PRODUCTS
+DUPLICATES_ROLLUP = "rollup_duplicates_daily"
 
 # A row that is stored is released whatever record stood for it.
 _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
+# The dashboard asks again and again which days were summarised anew.
+_REBUILT = IndexModel([("rebuilt_at", ASCENDING), ("_id", ASCENDING)], name="by_rebuild")
 # Each index with the query that needs it; a test has explain() show that it is used.
 INDEXES: dict[str, list[IndexModel]] = {
     TRANSACTIONS: [
         # The rebuild of a day, and the latest transactions.
         IndexModel([("InvoiceDate", DESCENDING)], name="by_date"),
+        # The dashboard's product filter, and the sales that a cancellation may undo.
+        IndexModel(
+            [("StockCode", ASCENDING), ("CustomerID", ASCENDING), ("InvoiceDate", ASCENDING)],
+            name="by_product",
+        ),
     ],
     QUARANTINE: [
         # The dead-letter limit: what the processors rejected lately.
@@ -37,8 +45,9 @@ INDEXES: dict[str, list[IndexModel]] = {
     MANIFESTS: [],
     DIRTY_BUCKETS: [],
     RECONCILIATIONS: [],
-    ORDERS_ROLLUP: [],
-    PRODUCTS_ROLLUP: [],
+    ORDERS_ROLLUP: [_REBUILT],
+    PRODUCTS_ROLLUP: [_REBUILT],
+    DUPLICATES_ROLLUP: [_REBUILT],
 }
 
 

@@ -82,7 +82,7 @@ class MongoStore:
 
     def mark(self, days: Iterable[datetime]) -> None:
         """Give each day a new token, by the server's clock, so that a rebuild under way shows."""
-        updates = [_mark(day) for day in days]
+        updates = [mark_of(day) for day in days]
         if updates:
             with translated(self._client):
                 self._database[DIRTY_BUCKETS].bulk_write(updates, ordered=False)
@@ -173,7 +173,7 @@ def _manifest_update(manifest: Manifest) -> UpdateOne:
     return UpdateOne({"_id": manifest.source}, [{"$replaceWith": kept}], upsert=True)
 
 
-def _mark(day: datetime) -> UpdateOne:
+def mark_of(day: datetime) -> UpdateOne:
     change = {
         "token": ObjectId(),
         "marked_at": "$$NOW",

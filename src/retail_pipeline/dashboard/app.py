@@ -1,12 +1,24 @@
-"""The dashboard's frame: its pages, and what happens when a page can't be shown."""
+"""The dashboard's frame: its pages, and what every one of them has."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-from retail_pipeline.dashboard.overview import page
+from retail_pipeline.dashboard import frame
+from retail_pipeline.dashboard.pages import overview
+
+_PAGES = [
+    st.Page(
+        partial(frame.show, "Overview", overview.body),
+        title="Overview",
+        icon=":material/monitoring:",
+        url_path="overview",
+        default=True,
+    ),
+]
 
 
 def run() -> None:
@@ -15,9 +27,6 @@ def run() -> None:
         page_title="Retail analytics",
         page_icon=Path(__file__).with_name("icon.svg"),
         layout="wide",
-        menu_items={"about": "Retail analytics: net sales, orders, products and countries, live."},
+        menu_items={"about": "Retail analytics: net sales, orders, products and customers, live."},
     )
-    st.navigation(
-        [st.Page(page, title="Overview", url_path="overview", default=True)],
-        position="hidden",
-    ).run()
+    st.navigation(_PAGES, position="sidebar").run()

@@ -10,17 +10,18 @@ import pandas as pd
 
 from retail_pipeline.dashboard import words
 from retail_pipeline.domain.periods import Period, Unit, following
-from retail_pipeline.domain.report import Figures, ProductFigures
+from retail_pipeline.domain.report import Figures
 
 # Vega-Lite as it is: building the same through altair took 0.4 s a refresh, for its checks.
 Spec: TypeAlias = dict[str, Any]
 
-BLUE, VERMILION = "#0072B2", "#D55E00"
-_INK = "#2f2d2b"
+# Okabe and Ito's: colour-blind people can tell them apart. Each can be seen on light and dark.
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8a8a8a"
 _BY_SIGN: Spec = {"condition": {"test": "datum.net < 0", "value": VERMILION}, "value": BLUE}
 # Vega's own currency sign is the dollar.
 _AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3~s')"
 _FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MOST_BARS = 130
 _MOST_DAYS_BY_DAY = 62
 _MOST_DAYS_BY_HOUR = 3
@@ -29,13 +30,21 @@ _TIMELINE_PIXELS = 320
 
 
 def timeline_frame(
-    rows: Sequence[tuple[datetime, Figures]], period: Period, unit: Unit
+    rows: Sequence[tuple[datetime, Figures]],
+    period: Period,
+    unit: Unit,
+    before: Sequence[tuple[datetime, Figures]] = (),
+    other: Period | None = None,
 ) -> pd.DataFrame:
-    """Return a row for each hour, day, week or month of the period, also those without sales."""
-    by_start = dict(rows)
+    """Return a row for each hour, day, week or month of the period, also those without sales.
+
+    ``before`` are the figures of ``other``, an earlier period: its first unit stands beside the
+    first of this one, and so on.
+    """
+    by_start, earlier = dict(rows), dict(before)
     starts = period.starts(unit)
     found = [by_start.get(start, Figures()) for start in starts]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "start": pd.to_datetime(starts, utc=True),
             "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
@@ -48,27 +57,57 @@ def timeline_frame(
             "Orders": [words.count(each.orders) for each in found],
         }
     )
+    if other is not None:
+        then = [*other.starts(unit), *([None] * len(starts))][: len(starts)]
+        nets = [earlier.get(start, Figures()).net if start else None for start in then]
+        table["before"] = [None if net is None else float(net) for net in nets]
+        table["Compared with"] = [
+            words.NOTHING if start is None else f"{words.bucket(start, unit)}: {words.money(net)}"
+            for start, net in zip(then, nets, strict=True)
+        ]
+    return table
 
 
 def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
-    """Return net sales over time: bars, or a line when there are too many of them to see."""
-    money = {"title": "Net sales", "axis": {"labelExpr": _AXIS_MONEY, "tickCount": 5}}
-    encoding = {
+    """Return net sales over time: bars, or a line when there are too many of them to see.
+
+    Where the frame has an earlier period, that is a grey line over them.
+    """
+    compared = "before" in frame
+    x = {
         # UTC on every screen: a viewer's own time zone would move sales to the day before.
-        "x": {
-            "field": "start",
-            "type": "temporal",
-            "scale": {"type": "utc"},
-            "title": f"{unit.capitalize()} (UTC)",
-            "axis": _time_axis(period),
-        },
+        "field": "start",
+        "type": "temporal",
+        "scale": {"type": "utc"},
+        "title": f"{unit.capitalize()} (UTC)",
+        "axis": _time_axis(period),
+    }
+    money = {"title": "Net sales", "axis": {"labelExpr": _AXIS_MONEY, "tickCount": 5}}
+    facts = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
+    encoding = {
+        "x": x,
         "y": {"field": "net", "type": "quantitative", **money},
-        "tooltip": _facts("Period", "Net sales", "Gross sales", "Cancellations", "Orders"),
+        "tooltip": _facts(*facts, *(("Compared with",) if compared else ())),
     }
     marks = _line() if len(frame) > _MOST_BARS else _bars()
     zero = {"mark": {"type": "rule", "color": "#8885"}, "encoding": {"y": {"datum": 0}}}
     layers = [{**mark, "encoding": {**encoding, **mark["encoding"]}} for mark in marks]
+    if compared:
+        layers.append(_before(x))
     return {"layer": [*layers, zero], "height": _TIMELINE_PIXELS, **_FRAME}
+
+
+def _before(x: Spec) -> Spec:
+    # In the middle of the bar that it stands beside.
+    middle = {"calculate": "(datum.start + datum.end) / 2", "as": "middle"}
+    return {
+        "transform": [middle],
+        "mark": {"type": "line", "color": GREY, "strokeWidth": 2, "strokeDash": [4, 3]},
+        "encoding": {
+            "x": {**x, "field": "middle"},
+            "y": {"field": "before", "type": "quantitative"},
+        },
+    }
 
 
 def _line() -> list[Spec]:
@@ -117,21 +156,57 @@ def countries_frame(rows: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
     )
 
 
-def products_frame(products: Sequence[ProductFigures]) -> pd.DataFrame:
-    """Return a row for each product, in the order given."""
+def heat_frame(found: dict[tuple[int, int], Figures]) -> pd.DataFrame:
+    """Return a row for each hour of the week that lies between the first and last hour sold in."""
+    hours = [hour for (_, hour), each in found.items() if each.lines] or [0]
+    cells = [
+        (weekday, hour, found.get((weekday, hour), Figures()))
+        for weekday in range(7)
+        for hour in range(min(hours), max(hours) + 1)
+    ]
     return pd.DataFrame(
         {
-            "name": [_product_name(each) for each in products],
-            "net": [float(each.net) for each in products],
-            "Net sales": [words.money(each.net) for each in products],
-            "Units sold": [words.count(each.units) for each in products],
-            "Code": [each.code for each in products],
+            "Day": [WEEKDAYS[weekday] for weekday, _, _ in cells],
+            "Hour": [hour for _, hour, _ in cells],
+            "net": [float(each.net) for _, _, each in cells],
+            "Time": [f"{hour:02}:00 to {(hour + 1) % 24:02}:00" for _, hour, _ in cells],
+            "Net sales": [words.money(each.net) for _, _, each in cells],
+            "Orders": [words.count(each.orders) for _, _, each in cells],
         }
     )
 
 
-def ranking(frame: pd.DataFrame) -> Spec:
-    """Return a bar for each row of the frame, its name and its net sales written above it."""
+def heat(frame: pd.DataFrame) -> Spec:
+    """Return a square for each hour of each day of the week, darker for more net sales."""
+    return {
+        "mark": {"type": "rect", "cornerRadius": 2},
+        "encoding": {
+            "x": {
+                "field": "Hour",
+                "type": "ordinal",
+                "title": "Hour (UTC)",
+                "axis": {"labelAngle": 0, "labelOverlap": True},
+            },
+            "y": {"field": "Day", "type": "ordinal", "sort": list(WEEKDAYS), "title": None},
+            "color": {
+                "field": "net",
+                "type": "quantitative",
+                "title": "Net sales",
+                "scale": {"scheme": "viridis"},
+                "legend": {"labelExpr": _AXIS_MONEY, "orient": "bottom", "gradientLength": 200},
+            },
+            "tooltip": _facts("Day", "Time", "Net sales", "Orders"),
+        },
+        "height": 260,
+        **_FRAME,
+    }
+
+
+def ranking(frame: pd.DataFrame, ink: str) -> Spec:
+    """Return a bar for each row of the frame, its name and its net sales written above it.
+
+    ``ink`` is the colour of the page's text.
+    """
     lowest = min(float(frame["net"].min()), 0.0)
     highest = max(float(frame["net"].max()), lowest + 0.01)
     amount = {
@@ -140,7 +215,7 @@ def ranking(frame: pd.DataFrame) -> Spec:
         "axis": None,
         "scale": {"domain": [lowest, highest], "nice": False},
     }
-    text = {"type": "text", "dy": -7, "fontSize": 13, "color": _INK}
+    text = {"type": "text", "dy": -7, "fontSize": 13, "color": ink}
     # The name gives way to the figure at the right end of its line.
     name = {**text, "align": "left", "limit": {"expr": "width - 110"}}
     return {
@@ -162,7 +237,3 @@ def ranking(frame: pd.DataFrame) -> Spec:
         "height": _ROW_PIXELS * len(frame),
         **_FRAME,
     }
-
-
-def _product_name(product: ProductFigures) -> str:
-    return f"{product.name.strip()} ({product.code})" if product.name else product.code

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from retail_pipeline.dashboard.words import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.periods import CUSTOM, PRESETS, WHOLE, Period, resolve
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.report import Customers, Selection
+from retail_pipeline.domain.transaction import Kind
 
-_LONGEST_COUNTRY = CONTRACT.limit("Country", "maxLength")
-_MOST_COUNTRIES = 100
-_KNOWN = "known_countries"
+_LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "StockCode"))
+_MOST_CHOSEN = 100
+_KNOWN = "known_options"
+CUSTOMERS = {
+    "Everyone": Customers.EVERYONE,
+    "Known": Customers.KNOWN,
+    "Guests": Customers.GUESTS,
+}
+KINDS = {
+    "Sales": Kind.SALE,
+    "Cancellations": Kind.CANCELLATION,
+    "Adjustments": Kind.ADJUSTMENT,
+}
+# The cleaning choices: the field of a selection, what the switch is called, and what it means.
+CLEANING = {
+    "guests": ("Guests", "Lines without a customer number."),
+    "cancellations": ("Cancellations", "Lines on invoices whose number starts with C."),
+    "adjustments": (
+        "Adjustments and fees",
+        "Write-offs, samples and corrections, and the codes that stand for no product: postage,"
+        " carriage, bank charges, discounts, manual entries and the like.",
+    ),
+    "duplicates": (
+        "Exact duplicate lines",
+        "The second and later of lines that agree in every field. A customer may have bought the"
+        " same thing twice, or a till may have sent it twice: the data can't tell.",
+    ),
+}
+_BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +55,13 @@ class Choice:
     first: date | None = None
     last: date | None = None
     countries: tuple[str | None, ...] = ()
+    products: tuple[str, ...] = ()
+    customers: Customers = Customers.EVERYONE
+    kinds: tuple[Kind, ...] = ()
+    guests: bool = True
+    cancellations: bool = True
+    adjustments: bool = True
+    duplicates: bool = True
     live: bool = True
 
     def period(self, data: Period) -> Period:
@@ -34,52 +71,103 @@ class Choice:
     def selection(self, data: Period) -> Selection:
         """Return which transactions count, for data of the days ``data``."""
         period = self.period(data)
-        return Selection(period.first, period.last, self.countries)
+        return Selection(
+            period.first,
+            period.last,
+            self.countries,
+            self.products,
+            self.customers,
+            self.kinds,
+            self.guests,
+            self.cancellations,
+            self.adjustments,
+            self.duplicates,
+        )
 
 
-def known(countries: tuple[str | None, ...]) -> bool:
-    """Note the countries there are to choose from; return whether the bar showed them already."""
-    shown = st.session_state.get(_KNOWN) == countries
-    st.session_state[_KNOWN] = countries
+@dataclass(frozen=True)
+class Options:
+    """What there is to choose from: countries, and products with their names."""
+
+    countries: tuple[str | None, ...] = ()
+    products: tuple[tuple[str, str], ...] = ()
+
+
+def known(options: Options) -> bool:
+    """Note what there is to choose from; return whether the bar showed it already."""
+    shown = bool(st.session_state.get(_KNOWN) == options)
+    st.session_state[_KNOWN] = options
     return shown
 
 
-def bar(data: Period | None) -> Choice:
-    """Draw the filter bar and return what it is set to.
+def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
+    """Draw the filter bar; return what it is set to, and the place to say what that does.
 
     It is drawn in every state of the page, so that no filter is forgotten while MongoDB is away.
     """
+    options = st.session_state.get(_KNOWN, Options())
     with st.sidebar:
-        st.subheader("Filters")
         preset = st.selectbox(
             "Period",
             list(PRESETS),
             key="period",
-            bind="query-params",
-            persist_state="session",
             help="Counted back from the newest day with data. Days are UTC.",
+            **_BOUND,
         )
         first, last = _custom_dates(data) if preset == CUSTOM else (None, None)
-        chosen = st.multiselect(
-            "Countries",
-            _countries(),
-            key="country",
-            placeholder="All countries",
-            bind="query-params",
-            persist_state="session",
-            select_all=False,
-            help="Leave empty for all countries.",
+        countries = _several("Countries", "country", map(country, options.countries), {})
+        names = dict(options.products)
+        products = _several("Products", "product", names, names)
+        customers = st.segmented_control(
+            "Customers", list(CUSTOMERS), default="Everyone", required=True, key="who", **_BOUND
         )
+        kinds = st.pills("Kinds", list(KINDS), selection_mode="multi", key="kind", **_BOUND)
+        st.markdown("**Count in**", help="Off: left out of every figure, chart and table.")
+        cleaning = {
+            name: st.toggle(label, value=True, key=name, help=meaning, **_BOUND)
+            for name, (label, meaning) in CLEANING.items()
+        }
+        effects = st.container()
         live = st.toggle(
             "Live refresh",
             value=True,
             key="live",
-            bind="query-params",
-            persist_state="session",
-            help="Reads new figures every 5 seconds; the filters stay as they are.",
+            help="Shows new figures every few seconds; the filters stay as they are.",
+            **_BOUND,
         )
-    countries = tuple(None if name == NO_COUNTRY else name for name in chosen)
-    return Choice(preset or WHOLE, first, last, countries, live)
+    choice = Choice(
+        preset or WHOLE,
+        first,
+        last,
+        tuple(None if name == NO_COUNTRY else name for name in countries),
+        tuple(products),
+        CUSTOMERS[customers or "Everyone"],
+        tuple(KINDS[name] for name in kinds),
+        live=live,
+        **cleaning,
+    )
+    return choice, effects
+
+
+def _several(label: str, key: str, offered: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Draw a choice of several; ``names`` says how an option reads, where it reads otherwise.
+
+    An option that the data lacks stays chosen, and the page says that there are no rows, instead
+    of quietly showing everything.
+    """
+    asked = [*st.session_state.get(key, ()), *st.query_params.get_all(key)]
+    more = [name for name in asked[:_MOST_CHOSEN] if 0 < len(name) <= _LONGEST]
+    chosen: list[str] = st.multiselect(
+        label,
+        list(dict.fromkeys([*offered, *more])),
+        key=key,
+        placeholder=f"All {label.lower()}",
+        format_func=lambda name: names.get(name, name),
+        select_all=False,
+        help=f"Leave empty for all {label.lower()}.",
+        **_BOUND,
+    )
+    return chosen
 
 
 def _custom_dates(data: Period | None) -> tuple[date | None, date | None]:
@@ -95,20 +183,7 @@ def _custom_dates(data: Period | None) -> tuple[date | None, date | None]:
             max_value=high,
             key=key,
             format="YYYY-MM-DD",
-            bind="query-params",
-            persist_state="session",
+            **_BOUND,
         )
         ends.append(value if isinstance(value, date) else None)
     return ends[0], ends[1]
-
-
-def _countries() -> list[str]:
-    """Return what to offer: the data's countries, and those chosen or in the page's address.
-
-    A country that the data lacks stays chosen, and the page says that there are no rows, instead
-    of quietly showing every country.
-    """
-    offered = [country(name) for name in st.session_state.get(_KNOWN, ())]
-    asked = [*st.session_state.get("country", ()), *st.query_params.get_all("country")]
-    more = [name for name in asked[:_MOST_COUNTRIES] if 0 < len(name) <= _LONGEST_COUNTRY]
-    return list(dict.fromkeys([*offered, *more]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from retail_pipeline.dashboard import words
-from retail_pipeline.domain.periods import Period
+from retail_pipeline.dashboard import explain, words
+from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.report import Status
 from retail_pipeline.errors import PermanentError, RetailError, UsageError
 
@@ -54,8 +54,9 @@ def empty(status: Status) -> None:
         st.caption(f"{words.counted(status.quarantined, 'row')} in quarantine.")
 
 
-def no_rows(period: Period, data: Period, chosen: tuple[str | None, ...]) -> None:
+def no_rows(view: View) -> None:
     """Say that the filters leave nothing, and what there is."""
+    period = view.period
     if period.days < 1:
         st.info(
             f"**The dates are the wrong way round:** from {words.day(period.first)} to"
@@ -63,17 +64,9 @@ def no_rows(period: Period, data: Period, chosen: tuple[str | None, ...]) -> Non
             icon=":material/event_busy:",
         )
         return
-    where = words.plain(countries(chosen))
+    chosen = words.plain(explain.shown(view.choice, period).rstrip("."))
     st.info(
-        f"**No transactions** for {where}, {words.span(period)}. There is data from"
-        f" {words.span(data)}; choose another period or other countries.",
+        f"**No transactions** for: {chosen}. There is data from {words.span(view.days)}; choose"
+        " another period, or set a filter back.",
         icon=":material/filter_alt_off:",
     )
-
-
-def countries(chosen: tuple[str | None, ...]) -> str:
-    """Return the countries chosen, in words."""
-    if not chosen:
-        return "all countries"
-    names = [words.country(name) for name in chosen]
-    return ", ".join(names) if len(names) <= 3 else f"{len(names)} countries"

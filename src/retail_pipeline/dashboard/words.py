@@ -23,6 +23,8 @@ HELP = {
     "Orders": "Distinct invoice numbers with at least one sale line.",
     "Average order value": "Gross sales divided by orders.",
     "Units sold": "Quantities of all sale lines; returned units are not taken off.",
+    "Units per order": "Units sold divided by orders.",
+    "Guests' share": "The part of gross sales that customers without a number bought.",
     "Customers": "Distinct customer numbers with at least one sale line. Guests, who have no"
     " number, are not counted here; their sales are in every other figure.",
     "Cancellation rate": "Distinct cancellation invoices divided by orders. An order can be"
@@ -38,6 +40,23 @@ def money(amount: Decimal | None) -> str:
     return f"{_MINUS if rounded < 0 else ''}£{abs(rounded):,.2f}"
 
 
+def signed_money(amount: Decimal) -> str:
+    """Return money with its sign, also where it is a plus: +£12.00."""
+    return f"+{money(amount)}" if amount > 0 else money(amount)
+
+
+def change(now: float | Decimal | None, before: float | Decimal | None) -> float | None:
+    """Return by how much a figure changed, as a ratio of what it was: 0.1 for a tenth more."""
+    if now is None or not before:
+        return None
+    return float(now) / float(before) - 1
+
+
+def signed_percent(ratio: float | None) -> str:
+    """Return a change as a percentage with its sign: +4.2%, −12.0%."""
+    return NOTHING if ratio is None else f"{ratio:+.1%}".replace("-", _MINUS)
+
+
 def count(number: int) -> str:
     """Return a whole number with thousands separators."""
     return f"{number:,}".replace("-", _MINUS)
@@ -46,6 +65,11 @@ def count(number: int) -> str:
 def counted(number: int, one: str, more: str = "") -> str:
     """Return a number with its noun: 1 order, 2,157 orders; ``more`` is a plural without -s."""
     return f"{count(number)} {one if number == 1 else more or one + 's'}"
+
+
+def decimal(number: float | None) -> str:
+    """Return a number with one decimal: 280.0."""
+    return NOTHING if number is None else f"{number:,.1f}".replace("-", _MINUS)
 
 
 def percent(ratio: float | None) -> str:

@@ -60,6 +60,21 @@ class Period:
         after = following(start, unit) - timedelta(microseconds=1)
         return self.first <= start.date() and after.date() <= self.last
 
+    @property
+    def previous(self) -> Period:
+        """The period of as many days that ends the day before this one begins."""
+        last = self.first - timedelta(days=1)
+        return Period(last - timedelta(days=self.days - 1), last)
+
+    @property
+    def year_before(self) -> Period:
+        """The same dates a year before."""
+        return Period(_year_before(self.first), _year_before(self.last))
+
+    def within(self, other: Period) -> bool:
+        """Return whether all of its days are days of ``other``."""
+        return other.first <= self.first and self.last <= other.last
+
     def starts(self, unit: Unit) -> list[datetime]:
         """Return the start of each hour, day, week or month that the period touches."""
         start, end = floor(self.first, unit), datetime.combine(self.last, time.max, UTC)
@@ -68,6 +83,11 @@ class Period:
             starts.append(start)
             start = following(start, unit)
         return starts
+
+
+def _year_before(day: date) -> date:
+    leap_day = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year - 1, day=28 if leap_day else day.day)
 
 
 def resolve(preset: str, data: Period, first: date | None, last: date | None) -> Period:

@@ -8,25 +8,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 
+from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.errors import UsageError
+
+
+class Customers(StrEnum):
+    """Whose transactions count; a guest has no customer number."""
+
+    EVERYONE = "everyone"
+    KNOWN = "known"
+    GUESTS = "guests"
 
 
 @dataclass(frozen=True)
 class Selection:
     """Which transactions count: those of the days ``first`` to ``last``, both included.
 
-    ``countries`` keeps those countries only; None among them stands for "no country given", and
-    an empty tuple for every country.
+    ``countries`` keeps those countries only; None among them stands for "no country given".
+    ``products`` keeps those stock codes and ``kinds`` those kinds; an empty tuple keeps all.
+    What is False of the others is left out: ``guests``; ``cancellations``; ``adjustments``, which
+    takes the fee codes along (:mod:`retail_pipeline.domain.fees`); and ``duplicates``, the second
+    and later of lines that agree in every field.
     """
 
     first: date
     last: date
     countries: tuple[str | None, ...] = ()
+    products: tuple[str, ...] = ()
+    customers: Customers = Customers.EVERYONE
+    kinds: tuple[Kind, ...] = ()
+    guests: bool = True
+    cancellations: bool = True
+    adjustments: bool = True
+    duplicates: bool = True
 
     def __post_init__(self) -> None:
         if not all(country is None or isinstance(country, str) for country in self.countries):
             raise UsageError("a country to filter by must be text")
+        if not all(isinstance(code, str) for code in self.products):
+            raise UsageError("a stock code to filter by must be text")
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,7 @@ class Figures:
     (negative) and ``adjusted`` of adjustments: net = gross + cancelled + adjusted. ``orders`` and
     ``cancellations`` are distinct invoices with a sale and a cancellation; ``units`` are sold;
     ``customers`` are distinct and known by a number, with a sale; ``lines`` are of all kinds.
+    ``guest_gross`` is the part of ``gross`` that customers without a number bought.
     """
 
     net: Decimal = Decimal(0)
@@ -48,6 +71,17 @@ class Figures:
     units: int = 0
     customers: int = 0
     lines: int = 0
+    guest_gross: Decimal = Decimal(0)
+
+    @property
+    def units_per_order(self) -> float | None:
+        """Units sold per order; None without an order."""
+        return self.units / self.orders if self.orders else None
+
+    @property
+    def guest_share(self) -> float | None:
+        """Guests' part of gross sales, 0.1 for a tenth; None without any."""
+        return float(self.guest_gross / self.gross) if self.gross else None
 
     @property
     def average_order_value(self) -> Decimal | None:
@@ -61,35 +95,10 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class ProductFigures:
-    """Sums over one product's transactions; ``units`` are sold, ``name`` is as last sold."""
-
-    code: str
-    name: str | None
-    net: Decimal
-    units: int
-
-
-@dataclass(frozen=True)
 class Status:
-    """What the database holds, and whether the summaries have caught up with it.
-
-    ``first`` and ``last`` are the summarised days; ``pending_days`` are still to be summarised;
-    ``version`` changes whenever the figures may have changed.
-    """
+    """What the database holds in rows, and how many days are still to be summarised."""
 
     stored: int
     quarantined: int
     pending_days: int
-    first: date | None
-    last: date | None
     last_stored_at: datetime | None
-    version: str
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What can be chosen from: the ``countries``, and the stored ``lines`` of each kind."""
-
-    countries: tuple[str | None, ...]
-    lines: dict[str, int]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 
+from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.ledger import DAY_MS, Line, Tally, mark_of
 
 ORDERS, PRODUCTS = "rollup_orders_daily", "rollup_products_daily"
@@ -44,8 +45,8 @@ class RollupBook:
             day, weight = moment // DAY_MS, _weight(1, units, micros)
             hour = moment % DAY_MS // _HOUR_MS
             for rollup, mark in (
-                (ORDERS, _mark(line[2], hour, line[8], line[9], kind)),
-                (PRODUCTS, _mark(line[3], line[9], kind)),
+                (ORDERS, _mark(line[2], hour, line[8], line[9], line[3] in FEES, kind)),
+                (PRODUCTS, _mark(line[3], line[9], line[8] is None, kind)),
             ):
                 tally = tallies[rollup, day, kind]
                 tally.rows += 1

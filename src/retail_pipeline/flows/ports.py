@@ -144,6 +144,9 @@ class Store(Protocol):
 class Summaries(Protocol):
     """The rollups, rebuilt a day at a time from the stored transactions."""
 
+    def mark_outdated(self) -> int:
+        """Have the days rebuilt that an older release summarised; return how many they are."""
+
     def rebuild_next(self) -> bool:
         """Rebuild one day that is out of date; return whether there was one.
 

@@ -32,6 +32,8 @@ class Summariser(Thread):
     def run(self) -> None:
         """Rebuild what is due, and look again a quarter of a second after there was nothing."""
         try:
+            if old := self._retry(self._summaries.mark_outdated):
+                log.info("summarising %d days anew, as this release does", old)
             while not self._stop_asked.is_set():
                 if self._retry(self._summaries.rebuild_next):
                     self.rebuilt += 1

@@ -1,0 +1,115 @@
+"""The rollups as columns, a list a field: nothing is unpacked entry by entry.
+
+A filter's values reach a pipeline as values to compare with, under ``$in``, so that none of them
+can act as an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pymongo
+from bson import Decimal128
+from pymongo import MongoClient
+
+from retail_pipeline.adapters.mongo_client import Document
+from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_rollups import KEYS
+from retail_pipeline.adapters.mongo_schema import (
+    DUPLICATES_ROLLUP,
+    ORDERS_ROLLUP,
+    PRODUCTS_ROLLUP,
+    TRANSACTIONS,
+)
+
+_SECONDS = 60.0
+_MILLION = Decimal(1_000_000)
+_ORDER = tuple(KEYS[ORDERS_ROLLUP])
+FIELDS: dict[str, tuple[str, ...]] = {
+    ORDERS_ROLLUP: _ORDER,
+    PRODUCTS_ROLLUP: (*KEYS[PRODUCTS_ROLLUP], "invoices", "Description"),
+    DUPLICATES_ROLLUP: ("InvoiceNo", "StockCode", "hour", "CustomerID", "Country", "kind"),
+}
+_FIGURES = ("lines", "units")
+
+
+class MongoEntries:
+    """Reads of the rollups. Each raises TransientError while MongoDB is away, and PermanentError
+    when the user lacks the rights."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    def versions(self, rollup: str) -> dict[datetime, datetime]:
+        """Return when each day was summarised last, from an index alone."""
+        with translated(self._client), pymongo.timeout(_SECONDS):
+            found = self._database[rollup].find(
+                {"rebuilt_at": {"$gt": datetime.min}},
+                {"rebuilt_at": 1},
+                hint="by_rebuild",
+            )
+            return {each["_id"]: each["rebuilt_at"] for each in found}
+
+    def days(self, rollup: str, days: Iterable[datetime]) -> Iterator[Document]:
+        """Yield the documents of these days, oldest first: the day, and a list for each field."""
+        pipeline = [
+            {"$match": {"_id": {"$in": list(days)}}},
+            {"$sort": {"_id": 1}},
+            {"$project": _columns(FIELDS[rollup])},
+        ]
+        with translated(self._client), pymongo.timeout(_SECONDS):
+            for document in self._database[rollup].aggregate(pipeline):
+                yield _whole(document)
+
+    def orders_of_products(self, codes: Sequence[str]) -> list[Document]:
+        """Return what :meth:`days` gives of the orders, made of these products' lines alone."""
+        key = KEYS[ORDERS_ROLLUP] | {
+            "day": {"$dateTrunc": {"date": "$InvoiceDate", "unit": "day"}},
+        }
+        figures = {
+            "lines": {"$sum": 1},
+            "units": {"$sum": "$Quantity"},
+            "amount": {"$sum": "$TotalAmount"},
+        }
+        entry = {name: f"$_id.{name}" for name in _ORDER} | {name: f"${name}" for name in figures}
+        pipeline = [
+            {"$match": {"StockCode": {"$in": list(codes)}}},
+            {"$group": {"_id": key, **figures}},
+            {"$group": {"_id": "$_id.day", "entries": {"$push": entry}}},
+            {"$sort": {"_id": 1}},
+            {"$project": _columns(_ORDER)},
+        ]
+        with translated(self._client), pymongo.timeout(_SECONDS):
+            return [_whole(each) for each in self._database[TRANSACTIONS].aggregate(pipeline)]
+
+
+def _columns(names: Iterable[str]) -> Document:
+    def each(value: Any) -> Document:
+        return {"$map": {"input": "$entries", "as": "entry", "in": value}}
+
+    # Money of more than 64 bits comes as it is.
+    amount = {
+        "$convert": {
+            "input": {"$multiply": ["$$entry.amount", 1_000_000]},
+            "to": "long",
+            "onError": "$$entry.amount",
+        }
+    }
+    fields = {name: each({"$ifNull": [f"$$entry.{name}", None]}) for name in names}
+    figures = {name: each(f"$$entry.{name}") for name in _FIGURES}
+    return {"_id": 0, "day": "$_id", **fields, **figures, "micros": each(amount)}
+
+
+def _whole(document: Document) -> Document:
+    """Turn what money has come as it is into a whole number too."""
+    amounts = document["micros"]
+    if any(isinstance(each, Decimal128) for each in amounts):
+        document["micros"] = [
+            int(each.to_decimal() * _MILLION) if isinstance(each, Decimal128) else each
+            for each in amounts
+        ]
+    return document

@@ -1,0 +1,124 @@
+"""All that is summarised, as of one moment, and the rows of it that a selection leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from retail_pipeline.analytics.tables import (
+    ADJUSTMENT,
+    CANCELLATION,
+    GUEST,
+    KINDS,
+    Array,
+    Register,
+    day_number,
+    day_of,
+)
+from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.periods import Period
+from retail_pipeline.domain.report import Customers, Selection, Status
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The three rollups' tables as of ``at`` (UTC); ``version`` changes whenever they do.
+
+    ``names`` gives each product's description as last sold.
+    """
+
+    orders: pd.DataFrame
+    products: pd.DataFrame
+    duplicates: pd.DataFrame
+    register: Register
+    status: Status
+    at: datetime
+    version: int
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def days(self) -> Period | None:
+        """The first and the last day with a transaction; None while there is none."""
+        days = self.orders["day"]
+        return Period(day_of(days.min()), day_of(days.max())) if len(days) else None
+
+    @cached_property
+    def countries(self) -> tuple[str | None, ...]:
+        """The countries there are, in the alphabet's order, and then None if some have none."""
+        numbers = np.unique(self.orders["country"])
+        found = [self.register.countries.texts[number] for number in numbers]
+        return tuple(sorted(found, key=lambda name: (name is None, name)))
+
+    @cached_property
+    def labelled_products(self) -> tuple[tuple[str, str], ...]:
+        """The stock codes there are, in order, each with how it reads: code and name."""
+        numbers = np.unique(self.products["product"])
+        codes = sorted(str(self.register.products.texts[number]) for number in numbers)
+        return tuple((code, f"{code} {self.names.get(code, '')}".strip()) for code in codes)
+
+    def name(self, product: str) -> str:
+        """Return a product's name, or its code where it has none."""
+        return self.names.get(product, product).strip() or product
+
+    def order_rows(
+        self, selection: Selection, of_products: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of the orders that count.
+
+        ``of_products`` is the orders' table of the selected products alone: the rollup's own has
+        no products. Without duplicates, rows that take them away come with the others.
+        """
+        table = self.orders if of_products is None else of_products
+        found = table[_kept(table, self.register, selection)]
+        return self._less_duplicates(found, selection)
+
+    def product_rows(self, selection: Selection) -> pd.DataFrame:
+        """Return the rows of the products that count."""
+        table = self.products
+        found = table[_kept(table, self.register, selection)]
+        return self._less_duplicates(found, selection)
+
+    def _less_duplicates(self, found: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+        if selection.duplicates:
+            return found
+        table = self.duplicates
+        taken = table[_kept(table, self.register, selection)]
+        more = taken.assign(fee=_fees(taken, self.register), invoices=0)
+        return pd.concat([found, more[list(found.columns)]], ignore_index=True)
+
+
+def _kept(table: pd.DataFrame, register: Register, selection: Selection) -> Array:
+    """Return which rows count."""
+    days = table["day"].to_numpy()
+    kept = (days >= day_number(selection.first)) & (days <= day_number(selection.last))
+    if selection.countries:
+        kept &= np.isin(table["country"], register.countries.known(selection.countries))
+    if selection.products and "product" in table:
+        kept &= np.isin(table["product"], register.products.known(selection.products))
+    if selection.kinds:
+        kept &= np.isin(table["kind"], [KINDS.index(kind) for kind in selection.kinds])
+    if selection.customers is not Customers.EVERYONE:
+        kept &= _guests(table) == (selection.customers is Customers.GUESTS)
+    if not selection.guests:
+        kept &= ~_guests(table)
+    if not selection.cancellations:
+        kept &= (table["kind"] != CANCELLATION).to_numpy()
+    if not selection.adjustments:
+        kept &= (table["kind"] != ADJUSTMENT).to_numpy() & ~_fees(table, register)
+    return kept
+
+
+def _guests(table: pd.DataFrame) -> Array:
+    guests: Array = (table["guest"] if "guest" in table else table["customer"] == GUEST).to_numpy()
+    return guests
+
+
+def _fees(table: pd.DataFrame, register: Register) -> Array:
+    """Return which rows are of fee codes."""
+    if "fee" in table:
+        return table["fee"].to_numpy(bool)
+    return np.isin(table["product"], register.products.known(FEES))

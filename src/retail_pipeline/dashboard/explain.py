@@ -1,0 +1,57 @@
+"""How each figure explains itself: what it means, the filters, the rows counted, as of when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard.filters import CLEANING, CUSTOMERS, KINDS, Choice
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import Period
+from retail_pipeline.domain.report import Customers
+
+
+def shown(choice: Choice, period: Period) -> str:
+    """Return the filters that are set, in words: 1 Dec 2010 to 9 Dec 2011, France, no guests."""
+    return ", ".join((words.span(period), *_filters(choice)))
+
+
+def _filters(choice: Choice) -> Iterator[str]:
+    yield _some([words.country(name) for name in choice.countries], "all countries", "countries")
+    if choice.products:
+        yield _some(list(choice.products), "", "products")
+    if choice.customers is not Customers.EVERYONE:
+        [name] = (name for name, value in CUSTOMERS.items() if value is choice.customers)
+        yield f"{name.lower()} only" if name == "Guests" else f"{name.lower()} customers only"
+    if choice.kinds:
+        yield " and ".join(name.lower() for name, kind in KINDS.items() if kind in choice.kinds)
+    for field, (label, _) in CLEANING.items():
+        if not getattr(choice, field):
+            yield f"without {label.lower()}"
+
+
+def _some(names: list[str], every: str, things: str) -> str:
+    if not names:
+        return every
+    return " and ".join(names) if len(names) <= 3 else f"{len(names)} {things}"
+
+
+def explained(view: View, meaning: str) -> str:
+    """Return, in Markdown, how a figure came about; ``meaning`` is its definition."""
+    counted, stored = view.figures.lines, view.total_lines
+    rows = f"{words.count(counted)} of {words.counted(stored, 'row')} stored"
+    out = f"{words.count(stored - counted)} left out by the filters"
+    return (
+        f"{meaning}\n\n**Filters:** {words.plain(shown(view.choice, view.period))}."
+        f"\n\n**Rows:** {rows}; {out}.\n\n**As of** {view.as_of}."
+    )
+
+
+def header(view: View, title: str) -> list[str]:
+    """Return the lines that head an export: its title, the filters, and as of when."""
+    return [
+        title,
+        f"Filters: {shown(view.choice, view.period)}",
+        f"Rows counted: {view.figures.lines} of {view.total_lines}",
+        f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC",
+    ]

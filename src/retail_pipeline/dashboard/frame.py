@@ -1,0 +1,127 @@
+"""What every page stands in: the filter bar, the part that refreshes itself, and its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import streamlit as st
+
+from retail_pipeline.analytics import sums
+from retail_pipeline.analytics.snapshot import Snapshot
+from retail_pipeline.dashboard import data, explain, filters, states, words
+from retail_pipeline.dashboard.filters import Choice, Options
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.errors import RetailError
+
+REFRESH_SECONDS = 5
+_RETRYING = "retrying"
+# What is shown stays as bright while new figures are read: no flicker at each refresh.
+# As many cards in a row as there is room for; two on a telephone, where figures shrink to fit.
+_STYLE = """<style>
+.stMainBlockContainer {padding-top: 3.5rem;}
+[data-stale="true"] {opacity: 1 !important; transition: none !important;}
+[class*="st-key-cards"] {display: grid; gap: .75rem; margin-bottom: 1.25rem;
+  grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr));}
+@media (max-width: 640px) {
+  [class*="st-key-cards"] {grid-template-columns: 1fr 1fr;}
+  [data-testid="stMetric"] > div {padding: .6rem .75rem;}
+  [data-testid="stMetricValue"] {font-size: 1.1rem;}
+  [data-testid="stMetricLabel"] p {font-size: .8rem; letter-spacing: -.01em;}
+}
+</style>"""
+
+Body = Callable[[View], None]
+
+
+def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool = False) -> None:
+    """Draw a page: its title, the filter bar, and ``body``, which refreshes itself.
+
+    ``every`` is in seconds. A ``bare`` page's body is drawn also where no row is left: it has more
+    to say than figures.
+    """
+    st.html(_STYLE)
+    st.title(title)
+    choice, effects = filters.bar(_look_ahead())
+    # While nothing can be shown the page keeps trying, also with live refresh off.
+    refreshing = choice.live or st.session_state.get(_RETRYING, False)
+    st.fragment(_refreshed, run_every=every if refreshing else None)(body, choice, bare)
+    with effects:
+        st.fragment(_effects, run_every=REFRESH_SECONDS if choice.live else None)(choice)
+
+
+def _look_ahead() -> filters.Period | None:
+    """Return the data's days, and let the filter bar know the options, if MongoDB is there."""
+    try:
+        snapshot = data.snapshot()
+        filters.known(_options(snapshot))
+        return snapshot.days
+    except RetailError:
+        return None  # The body meets the same error, and says it.
+
+
+def _options(snapshot: Snapshot) -> Options:
+    return Options(snapshot.countries, snapshot.labelled_products)
+
+
+def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
+    try:
+        snapshot = data.snapshot()
+        if snapshot.days is None:
+            states.empty(snapshot.status)
+            _retry(choice, wanted=True)
+            return
+        if not filters.known(_options(snapshot)):
+            st.rerun()
+        _draw(View(snapshot, choice, snapshot.days), body, bare)
+        _retry(choice, wanted=False)
+    except RetailError as error:
+        states.failed(error)
+        _retry(choice, wanted=True)
+
+
+def _draw(view: View, body: Body, bare: bool) -> None:
+    heading(view)
+    if bare or (view.period.days > 0 and view.figures.lines):
+        body(view)
+    else:
+        states.no_rows(view)
+
+
+def _retry(choice: Choice, *, wanted: bool) -> None:
+    """With live refresh off, have the page refresh for as long as there is nothing to show."""
+    before = st.session_state.get(_RETRYING, False)
+    st.session_state[_RETRYING] = wanted
+    if before != wanted and not choice.live:
+        st.rerun()
+
+
+def heading(view: View) -> None:
+    """Say what is shown and as of when, and whether the figures are still catching up."""
+    st.caption(f"{words.plain(explain.shown(view.choice, view.period))} As of {view.as_of}.")
+    pending = view.snapshot.status.pending_days
+    if pending:
+        st.info(
+            f"{words.counted(pending, 'day')} being summarised: the figures are catching up with"
+            " the rows that came in.",
+            icon=":material/sync:",
+        )
+
+
+def _effects(choice: Choice) -> None:
+    """Say what each cleaning choice does to net sales, under the other filters."""
+    try:
+        snapshot = data.snapshot()
+    except RetailError:
+        return
+    if snapshot.days is None:
+        return
+    view = View(snapshot, choice, snapshot.days)
+    for name, (label, _) in filters.CLEANING.items():
+        counted = getattr(choice, name)
+        other = view.orders_of(replace(view.selection, **{name: not counted}))
+        change: Decimal = sums.money(view.orders["micros"].sum() - other["micros"].sum())
+        change = change if counted else -change
+        verb = "counted in" if counted else "left out"
+        st.caption(f"{label}: {words.signed_money(change)} of net sales {verb}.")

@@ -1,0 +1,223 @@
+"""The overview: how much was sold, to whom, when and where, beside what it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import sums
+from retail_pipeline.dashboard import charts, look, panel, words
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import Period, Unit
+from retail_pipeline.domain.report import Figures
+
+TOP = 10
+_AUTO = "Auto"
+_MOST_POINTS = 60
+Value = Decimal | float | int | None
+_CARDS: dict[str, tuple[Callable[[Figures], Value], Callable[..., str]]] = {
+    "Net sales": (lambda each: each.net, words.money),
+    "Gross sales": (lambda each: each.gross, words.money),
+    "Orders": (lambda each: each.orders, words.count),
+    "Average order value": (lambda each: each.average_order_value, words.money),
+    "Units per order": (lambda each: each.units_per_order, words.decimal),
+    "Customers": (lambda each: each.customers, words.count),
+    "Guests' share": (lambda each: each.guest_share, words.percent),
+    "Cancellation rate": (lambda each: each.cancellation_rate, words.percent),
+}
+_COMPARED = {"Previous period": "previous", "Year before": "year_before"}
+
+
+def body(view: View) -> None:
+    """Draw the page."""
+    _cards(view)
+    _over_time(view)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _hours(view)
+    with right:
+        _countries(view)
+
+
+def _earlier(view: View, name: str) -> Period | None:
+    """Return the previous period or that of the year before, if there is data for all of it."""
+    period: Period = getattr(view.period, name)
+    return period if period.within(view.days) else None
+
+
+def _cards(view: View) -> None:
+    unit = _coarse(view.period)
+    trend = [each for _, each in sums.timeline(view.orders, unit)]
+    before = {
+        label: sums.figures(view.during(period))
+        for label, name in _COMPARED.items()
+        if (period := _earlier(view, name))
+    }
+    with st.container(key="cards-overview"):
+        for label, (value_of, text_of) in _CARDS.items():
+            now = value_of(view.figures)
+            changes = {
+                name: words.change(now, value_of(figures)) for name, figures in before.items()
+            }
+            panel.card(
+                view,
+                label,
+                text_of(now),
+                meaning=_meaning(
+                    label, {name: text_of(value_of(each)) for name, each in before.items()}
+                ),
+                chart_data=[float(value_of(each) or 0) for each in trend],
+                chart_type="area",
+                **_delta(label, changes),
+            )
+    st.caption(_equation(view.figures))
+
+
+def _meaning(label: str, before: dict[str, str]) -> str:
+    lines = [words.HELP[label], *(f"{name}: {words.plain(text)}." for name, text in before.items())]
+    if not before:
+        lines.append("Nothing to compare with: the data does not reach back a whole period more.")
+    return "\n\n".join(lines)
+
+
+def _delta(label: str, changes: dict[str, float | None]) -> dict[str, str]:
+    """Return the change since the previous period, and that of a year, as a card shows them."""
+    known = {name: change for name, change in changes.items() if change is not None}
+    if not known:
+        return {}
+    first, *others = known
+    more = [f"{words.signed_percent(known[name])} on {name.lower()}" for name in others]
+    worse_when_more = label == "Cancellation rate"
+    neutral = label == "Guests' share"
+    return {
+        "delta": words.signed_percent(known[first]).replace("\N{MINUS SIGN}", "-"),
+        "delta_color": "inverse" if worse_when_more else "off" if neutral else "normal",
+        "delta_description": "; ".join([f"on {first.lower()}", *more]),
+    }
+
+
+def _equation(figures: Figures) -> str:
+    terms = (
+        f"Net sales = gross sales {words.money(figures.gross)}, cancellations"
+        f" {words.money(figures.cancelled)}, adjustments {words.money(figures.adjusted)}."
+        f" {words.count(figures.units)} units sold."
+    )
+    return words.plain(terms)
+
+
+def _coarse(period: Period) -> Unit:
+    """Return the finest unit of time in which the period has no more points than a card shows."""
+    fits = (unit for unit in period.units if len(period.starts(unit)) <= _MOST_POINTS)
+    return next(fits, "month")
+
+
+def _over_time(view: View) -> None:
+    unit, compared = _time_choices(view.period)
+    other = _earlier(view, _COMPARED[compared]) if compared in _COMPARED else None
+    before = sums.timeline(view.during(other), unit) if other else ()
+    rows = sums.timeline(view.orders, unit)
+    frame = charts.timeline_frame(rows, view.period, unit, before, other)
+    panel.chart(
+        view,
+        Panel(
+            "revenue-over-time",
+            "Revenue over time",
+            f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the"
+            " period. Dashed: the period compared with.",
+            _time_rows(rows),
+        ),
+        charts.timeline(frame, view.period, unit),
+        frame,
+        alt=f"Net sales by {unit}, {words.span(view.period)}",
+    )
+    if compared in _COMPARED and other is None:
+        st.caption(f"{compared}: the data does not reach back so far.")
+
+
+def _time_choices(period: Period) -> tuple[Unit, str]:
+    units = [_AUTO, *(unit.capitalize() for unit in period.units)]
+    if st.session_state.get("by") not in units:
+        st.session_state.pop("by", None)
+    bound = {"bind": "query-params", "persist_state": "session"}
+    with st.container(horizontal=True):
+        by = st.segmented_control(
+            "Shown by", units, default=_AUTO, required=True, key="by", **bound
+        )
+        compared = st.segmented_control(
+            "Compared with",
+            ["Nothing", *_COMPARED],
+            default="Previous period",
+            required=True,
+            key="vs",
+            **bound,
+        )
+    unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
+    return unit, compared or "Nothing"
+
+
+def _time_rows(rows: list[tuple[object, Figures]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
+            **figure_columns([each for _, each in rows]),
+        }
+    )
+
+
+def figure_columns(found: list[Figures]) -> dict[str, list[object]]:
+    """Return the columns of an export of figures."""
+    return {
+        "Net sales": [each.net for each in found],
+        "Gross sales": [each.gross for each in found],
+        "Cancellations": [each.cancelled for each in found],
+        "Adjustments": [each.adjusted for each in found],
+        "Orders": [each.orders for each in found],
+        "Units sold": [each.units for each in found],
+        "Customers": [each.customers for each in found],
+    }
+
+
+def _hours(view: View) -> None:
+    found = sums.by_weekday_and_hour(view.orders)
+    frame = charts.heat_frame(found)
+    rows = pd.DataFrame(
+        {
+            "Day": [charts.WEEKDAYS[weekday] for weekday, _ in found],
+            "Hour (UTC)": [hour for _, hour in found],
+            **figure_columns(list(found.values())),
+        }
+    )
+    meaning = "Net sales of all lines of that hour of that day of the week, in UTC."
+    panel.chart(
+        view,
+        Panel("hours-of-the-week", "Hours of the week", meaning, rows),
+        charts.heat(frame),
+        frame,
+        alt="Net sales by day of the week and hour",
+    )
+
+
+def _countries(view: View) -> None:
+    found = sums.by_country(view.orders, view.snapshot.register)
+    rows = pd.DataFrame(
+        {
+            "Country": [words.country(name) for name, _ in found],
+            **figure_columns([each for _, each in found]),
+        }
+    )
+    frame = charts.countries_frame(found[:TOP])
+    panel.chart(
+        view,
+        Panel("countries", "Countries", "Net sales by the customer's country.", rows),
+        charts.ranking(frame, look.ink()),
+        frame,
+        alt="Net sales of the top countries",
+    )
+    if len(found) > TOP:
+        rest = sum((each.net for _, each in found[TOP:]), Decimal(0))
+        others = words.counted(len(found) - TOP, "other country", "other countries")
+        st.caption(f"{others}: {words.plain(words.money(rest))}")

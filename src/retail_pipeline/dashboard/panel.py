@@ -1,0 +1,130 @@
+"""A chart or a table with its title, its explanation, and its rows to take away."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.dashboard import explain, words
+from retail_pipeline.dashboard.charts import Spec
+from retail_pipeline.dashboard.view import View
+
+_PENNY = Decimal("0.01")
+# What a table's cells are, by the type of its values.
+_MONEY = st.column_config.NumberColumn(format="£%,.2f")
+_COUNT = st.column_config.NumberColumn(format="%,d")
+_RATIO = st.column_config.NumberColumn(format="percent")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What a chart or a table shows, and how it is explained.
+
+    ``key`` is its name within the page and of its file. ``rows`` is what is shown and exported:
+    money as Decimal, ratios as float, counts as int, the rest as text or dates.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    rows: pd.DataFrame
+
+
+def chart(
+    view: View, panel: Panel, spec: Spec, frame: pd.DataFrame, *, alt: str, **options: Any
+) -> Any:
+    """Draw a chart of ``frame``; its own tool bar saves it as a picture. Returns a selection."""
+    head(view, panel)
+    return st.vega_lite_chart(
+        frame, spec, width="stretch", alt=alt, key=f"chart-{panel.key}", **options
+    )
+
+
+def table(view: View, panel: Panel, **options: Any) -> Any:
+    """Draw a table, which its reader can sort and search. Returns a selection, where asked for."""
+    head(view, panel)
+    rows = panel.rows
+    kinds = {name: _kind(rows[name]) for name in rows.columns}
+    config = {name: kind for name, kind in kinds.items() if kind is not None}
+    money = [name for name, kind in kinds.items() if kind is _MONEY]
+    return st.dataframe(
+        rows.astype(dict.fromkeys(money, float)),
+        hide_index=True,
+        width="stretch",
+        column_config={**config, **options.pop("column_config", {})},
+        key=f"table-{panel.key}",
+        **options,
+    )
+
+
+def head(view: View, panel: Panel) -> None:
+    """Draw the title, and the button behind which the explanation and the export are."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
+        st.subheader(panel.title, width="content")
+        with st.popover("", icon=":material/info:", type="tertiary", help="What this is, and CSV"):
+            st.markdown(explain.explained(view, panel.meaning))
+            st.download_button(
+                "Download CSV",
+                csv_of(panel.rows, explain.header(view, panel.title)),
+                file_name=f"{panel.key}.csv",
+                mime="text/csv",
+                on_click="ignore",
+                icon=":material/download:",
+                key=f"csv-{panel.key}",
+            )
+
+
+def csv_of(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
+    """Return what makes the file when it is asked for: the header as comments, then the rows."""
+
+    def make() -> str:
+        out = io.StringIO()
+        out.writelines(f"# {' '.join(line.split())}\n" for line in header)
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(rows.columns)
+        columns = [[_cell(value) for value in rows[name]] for name in rows.columns]
+        writer.writerows(zip(*columns, strict=True))
+        return out.getvalue()
+
+    return make
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, Decimal):
+        return value.quantize(_PENNY)
+    if value is None or value != value:  # nothing, or a ratio of nothing
+        return ""
+    # A spreadsheet takes text that begins so for a formula.
+    if isinstance(value, str) and value[:1] in "=+-@\t\r":
+        return f"'{value}"
+    return value
+
+
+def _kind(column: pd.Series) -> Any:
+    if pd.api.types.is_bool_dtype(column):
+        return None
+    if pd.api.types.is_integer_dtype(column):
+        return _COUNT
+    if pd.api.types.is_float_dtype(column):
+        return _RATIO
+    return _MONEY if any(isinstance(value, Decimal) for value in column) else None
+
+
+def card(
+    view: View,
+    label: str,
+    value: str,
+    *,
+    meaning: str = "",
+    **options: Any,
+) -> None:
+    """Draw one figure with its explanation; ``options`` are those of ``st.metric``."""
+    text = explain.explained(view, meaning or words.HELP[label])
+    st.metric(label, value, help=text, border=True, **options)

@@ -1,0 +1,156 @@
+"""What the pages read from: all that is summarised, held once a process and kept fresh.
+
+The rollups' entries are held as columns of numbers, hence a filter costs milliseconds and no query.
+Every second or two, while somebody looks, a thread of its own asks MongoDB which days were
+summarised anew, and reads those alone; the pages meanwhile show what they have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock, Thread
+
+import pandas as pd
+
+from retail_pipeline.adapters.mongo_client import Document
+from retail_pipeline.adapters.mongo_entries import MongoEntries
+from retail_pipeline.adapters.mongo_queries import MongoReports
+from retail_pipeline.adapters.mongo_schema import (
+    DUPLICATES_ROLLUP,
+    ORDERS_ROLLUP,
+    PRODUCTS_ROLLUP,
+)
+from retail_pipeline.analytics.snapshot import Snapshot
+from retail_pipeline.analytics.tables import (
+    Columns,
+    Register,
+    day_number,
+    duplicates_table,
+    orders_table,
+    products_table,
+    safe,
+)
+from retail_pipeline.errors import RetailError
+
+# Younger than this, what is held is given at once; older than the second, it is waited for.
+_FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
+# Texts take far more room on their way than as numbers.
+_DAYS_AT_ONCE = 60
+_SALE = "sale"
+
+Make = Callable[[Sequence[Columns], Register], pd.DataFrame]
+_MAKERS: dict[str, Make] = {
+    ORDERS_ROLLUP: orders_table,
+    PRODUCTS_ROLLUP: products_table,
+    DUPLICATES_ROLLUP: duplicates_table,
+}
+
+
+@dataclass
+class _Rollup:
+    """One rollup's table, and when each of its days was summarised."""
+
+    table: pd.DataFrame
+    versions: dict[datetime, datetime] = field(default_factory=dict)
+
+
+class Store:
+    """Holds a database's snapshot; safe to use from many threads."""
+
+    def __init__(self, entries: MongoEntries, reports: MongoReports) -> None:
+        self._entries = entries
+        self._reports = reports
+        self._register = Register()
+        self._rollups = {name: _Rollup(make([], self._register)) for name, make in _MAKERS.items()}
+        self._names: dict[str, tuple[datetime, str]] = {}
+        self._lock = Lock()
+        self._snapshot: Snapshot | None = None
+        self._failure: RetailError | None = None
+        self._tried_at = float("-inf")
+        self._version = 0
+
+    def snapshot(self) -> Snapshot:
+        """Return what is summarised: at most seconds old, and read again behind the caller's back.
+
+        The first caller, and one who comes after nobody looked for a while, waits for it.
+
+        Raises:
+            RetailError: the last look failed; the next one is under way.
+        """
+        age = time.monotonic() - self._tried_at
+        if age > _STALE_SECONDS:
+            with self._lock:
+                if time.monotonic() - self._tried_at > _STALE_SECONDS:
+                    self._look()
+        elif age > _FRESH_SECONDS and self._lock.acquire(blocking=False):
+            Thread(target=self._look_behind, name="refresh", daemon=True).start()
+        if self._failure is not None:
+            raise self._failure
+        if self._snapshot is None:
+            raise AssertionError("a look ends with a snapshot or a failure")
+        return self._snapshot
+
+    def orders_of_products(self, codes: Sequence[str]) -> pd.DataFrame:
+        """Return the orders' table of these products alone."""
+        days = self._entries.orders_of_products(codes)
+        with self._lock:
+            return safe(orders_table(days, self._register))
+
+    def _look_behind(self) -> None:
+        try:
+            self._look()
+        finally:
+            self._lock.release()
+
+    def _look(self) -> None:
+        """Bring what is held up to date; the caller holds the lock."""
+        try:
+            changed = [self._refresh(name) for name in _MAKERS]
+            status = self._reports.status()
+            self._version += any(changed) or self._snapshot is None
+            self._snapshot = Snapshot(
+                orders=self._rollups[ORDERS_ROLLUP].table,
+                products=self._rollups[PRODUCTS_ROLLUP].table,
+                duplicates=self._rollups[DUPLICATES_ROLLUP].table,
+                register=self._register,
+                status=status,
+                at=datetime.now(UTC),
+                version=self._version,
+                names={code: name for code, (_, name) in self._names.items()},
+            )
+            self._failure = None
+        except RetailError as error:
+            self._failure = error
+        finally:
+            self._tried_at = time.monotonic()
+
+    def _refresh(self, name: str) -> bool:
+        """Read the days that were summarised anew; return whether there were any."""
+        rollup = self._rollups[name]
+        versions = self._entries.versions(name)
+        changed = [day for day, at in versions.items() if rollup.versions.get(day) != at]
+        gone = [day for day in rollup.versions if day not in versions]
+        if not changed and not gone:
+            return False
+        old = [day_number(day.date()) for day in (*changed, *gone)]
+        tables = [rollup.table[~rollup.table["day"].isin(old)]]
+        for start in range(0, len(changed), _DAYS_AT_ONCE):
+            read = list(self._entries.days(name, changed[start : start + _DAYS_AT_ONCE]))
+            if name == PRODUCTS_ROLLUP:
+                self._note_names(read)
+            tables.append(_MAKERS[name](read, self._register))
+        self._rollups[name] = _Rollup(safe(pd.concat(tables, ignore_index=True)), versions)
+        return True
+
+    def _note_names(self, days: list[Document]) -> None:
+        """Keep each product's description of the last day that it was sold on."""
+        for each in days:
+            at, names = each["day"], self._names
+            for code, name, kind in zip(
+                each["StockCode"], each["Description"], each["kind"], strict=True
+            ):
+                if name and kind == _SALE and (code not in names or names[code][0] <= at):
+                    names[code] = (at, name)

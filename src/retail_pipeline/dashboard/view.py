@@ -1,0 +1,72 @@
+"""What a page draws from: the snapshot, what the viewer chose, and the rows that it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pandas as pd
+
+from retail_pipeline.analytics import sums
+from retail_pipeline.analytics.snapshot import Snapshot
+from retail_pipeline.dashboard import data
+from retail_pipeline.dashboard.filters import Choice
+from retail_pipeline.domain.periods import Period
+from retail_pipeline.domain.report import Figures, Selection
+
+
+@dataclass(frozen=True)
+class View:
+    """One viewer's page at one moment; ``days`` are all those with data."""
+
+    snapshot: Snapshot
+    choice: Choice
+    days: Period
+
+    @cached_property
+    def period(self) -> Period:
+        """The days chosen."""
+        return self.choice.period(self.days)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """Which transactions count."""
+        return self.choice.selection(self.days)
+
+    @property
+    def as_of(self) -> str:
+        """When MongoDB was looked at last."""
+        return f"{self.snapshot.at:%H:%M:%S} UTC"
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """The rows of the orders that count."""
+        return self.orders_of(self.selection)
+
+    @cached_property
+    def products(self) -> pd.DataFrame:
+        """The rows of the products that count."""
+        return self.snapshot.product_rows(self.selection)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """The sums over all that counts."""
+        return sums.figures(self.orders)
+
+    @cached_property
+    def total_lines(self) -> int:
+        """How many rows are stored and summarised, whatever the filters."""
+        return int(self.snapshot.orders["lines"].sum())
+
+    @cached_property
+    def _of_products(self) -> pd.DataFrame | None:
+        chosen = self.choice.products
+        return data.orders_of_products(chosen, self.snapshot.version) if chosen else None
+
+    def orders_of(self, selection: Selection) -> pd.DataFrame:
+        """Return the rows of the orders of another selection, of the same products."""
+        return self.snapshot.order_rows(selection, self._of_products)
+
+    def during(self, period: Period) -> pd.DataFrame:
+        """Return the rows of the orders of other days, under the same filters."""
+        return self.orders_of(replace(self.selection, first=period.first, last=period.last))
