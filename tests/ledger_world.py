@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.ledger import DAY_MS, Held, Line, Stray, as_line
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import (
@@ -187,9 +188,10 @@ class World:
         for each in lines:
             day, figures = each.moment // DAY_MS, (1, each.quantity, each.total)
             hour = each.moment % DAY_MS // 3_600_000
-            orders = (each.invoice, hour, each.customer, each.country, each.kind)
+            fee, guest = each.stock in FEES, each.customer is None
+            orders = (each.invoice, hour, each.customer, each.country, fee, each.kind)
             book.enter(ORDERS, day, orders, figures)
-            book.enter(PRODUCTS, day, (each.stock, each.country, each.kind), figures)
+            book.enter(PRODUCTS, day, (each.stock, each.country, guest, each.kind), figures)
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
         places = {

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pandas as pd
 
 from retail_pipeline.adapters.mongo_client import connect
@@ -15,12 +16,23 @@ from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.domain.periods import floor
-from retail_pipeline.domain.report import Figures, Selection
+from retail_pipeline.domain.report import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
 
 FIRST, LAST = date(2011, 1, 29), date(2011, 4, 3)
+FEE_CODES = ("POST", "M", "BANK CHARGES")
+LINE = (
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+)
 COUNTRIES = ("United Kingdom", "France", "EIRE", "Saudi Arabia", None)
 _WEIGHTS = (70, 12, 9, 1, 8)
 
@@ -44,8 +56,9 @@ def transaction(row: int, **fields: object) -> Transaction:
 
 
 def shop(rows: int = 3_000, seed: int = 7) -> list[Transaction]:
-    """Return transactions of about two months: guests, no country, cancellations, write-offs, a
-    product that changes its name, and invoices that run over midnight or into two countries."""
+    """Return transactions of about two months: guests, no country, cancellations, write-offs, fees,
+    exact duplicates, a product that changes its name, and invoices that run over midnight or into
+    two countries."""
     rng = random.Random(seed)
     made: list[Transaction] = []
     minutes = ((LAST - FIRST).days + 1) * 24 * 60
@@ -57,6 +70,8 @@ def shop(rows: int = 3_000, seed: int = 7) -> list[Transaction]:
         country = rng.choices(COUNTRIES, _WEIGHTS)[0]
         for _ in range(rng.randint(1, 9)):
             code = f"{22_000 + rng.randrange(30)}"
+            if rng.random() < 0.06:
+                code = rng.choice(FEE_CODES)
             quantity = rng.randint(1, 48)
             price = f"{rng.randint(1, 99_999) / 1000:.3f}"
             made.append(
@@ -72,6 +87,8 @@ def shop(rows: int = 3_000, seed: int = 7) -> list[Transaction]:
                     Country=country,
                 )
             )
+            if rng.random() < 0.04:
+                made.append(msgspec.structs.replace(made[-1], row=len(made) + 2))
             moment += timedelta(seconds=rng.randrange(200))
     return made[:rows]
 
@@ -113,11 +130,26 @@ def frame(transactions: Sequence[Transaction]) -> pd.DataFrame:
 
 def selected(table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """Return the rows that count."""
-    days = (table["day"] >= selection.first) & (table["day"] <= selection.last)
-    if not selection.countries:
-        return table[days]
-    wanted = [country in selection.countries for country in table["Country"]]
-    return table[days & pd.Series(wanted, index=table.index)]
+    kept = (table["day"] >= selection.first) & (table["day"] <= selection.last)
+    for name, wanted in (
+        ("Country", selection.countries),
+        ("StockCode", selection.products),
+        ("kind", selection.kinds),
+    ):
+        if wanted:
+            kept &= table[name].map(lambda value, wanted=wanted: value in wanted).astype(bool)
+    guests = table["CustomerID"].map(lambda customer: customer is None).astype(bool)
+    if selection.customers is not Customers.EVERYONE:
+        kept &= guests == (selection.customers is Customers.GUESTS)
+    if not selection.guests:
+        kept &= ~guests
+    if not selection.cancellations:
+        kept &= table["kind"] != "cancellation"
+    if not selection.adjustments:
+        kept &= (table["kind"] != "adjustment") & ~table["StockCode"].isin(FEE_CODES)
+    if not selection.duplicates:
+        kept &= ~table.duplicated(list(LINE))
+    return table[kept]
 
 
 def figures(table: pd.DataFrame) -> Figures:
@@ -135,4 +167,7 @@ def figures(table: pd.DataFrame) -> Figures:
         units=int(sum(sales["Quantity"])),
         customers=sales["CustomerID"].nunique(),
         lines=len(table),
+        guest_gross=sum(
+            sales["amount"][[customer is None for customer in sales["CustomerID"]]], Decimal(0)
+        ),
     )

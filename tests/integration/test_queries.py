@@ -1,10 +1,10 @@
-"""The report queries give what pandas gives over the same rows, and walk the right indexes."""
+"""The summaries give what pandas gives over the same rows, and walk the right indexes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,31 +13,20 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_entries import MongoEntries
 from retail_pipeline.adapters.mongo_queries import MongoReports
-from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.domain.periods import UNITS, Unit
+from retail_pipeline.analytics import sums
+from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.dashboard.store import Store
+from retail_pipeline.domain.periods import UNITS, Period, Unit
 from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
+from tests.selections import NOTHING, SELECTIONS
 
-SELECTIONS = {
-    "everything": Selection(shop.FIRST, shop.LAST),
-    "one country": Selection(shop.FIRST, shop.LAST, ("United Kingdom",)),
-    "a rare country": Selection(shop.FIRST, shop.LAST, ("Saudi Arabia",)),
-    "no country given": Selection(shop.FIRST, shop.LAST, (None,)),
-    "two countries and none": Selection(shop.FIRST, shop.LAST, ("France", "EIRE", None)),
-    "one day": Selection(date(2011, 3, 1), date(2011, 3, 1)),
-    "a month of one country": Selection(date(2011, 2, 1), date(2011, 2, 28), ("France",)),
-    "beyond the data": Selection(date(2000, 1, 1), date(2030, 1, 1)),
-}
-NOTHING = {
-    "an unknown country": Selection(shop.FIRST, shop.LAST, ("Narnia",)),
-    "a name like an operator": Selection(shop.FIRST, shop.LAST, ("$ne", '{"$gt": ""}')),
-    "before the data": Selection(date(2000, 1, 1), date(2000, 1, 2)),
-}
 every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
 
 
@@ -64,22 +53,30 @@ def loaded(
 
 
 @pytest.fixture(scope="module")
-def reports(loaded: Settings) -> Iterator[MongoReports]:
+def store(loaded: Settings) -> Iterator[Store]:
     with connect(loaded.mongo("reader"), name="tests") as client:
-        yield MongoReports(client, loaded.mongo_database)
+        yield store_of(client, loaded)
+
+
+def store_of(client: MongoClient[Any], settings: Settings) -> Store:
+    database = settings.mongo_database
+    return Store(MongoEntries(client, database), MongoReports(client, database))
+
+
+def orders(store: Store, selection: Selection) -> pd.DataFrame:
+    of_products = store.orders_of_products(selection.products) if selection.products else None
+    return store.snapshot().order_rows(selection, of_products)
 
 
 @every_selection
-def test_figures_equal_pandas(
-    reports: MongoReports, table: pd.DataFrame, selection: Selection
-) -> None:
-    assert reports.figures(selection) == shop.figures(shop.selected(table, selection))
+def test_figures_equal_pandas(store: Store, table: pd.DataFrame, selection: Selection) -> None:
+    assert sums.figures(orders(store, selection)) == shop.figures(shop.selected(table, selection))
 
 
 @pytest.mark.parametrize("unit", UNITS)
 @every_selection
 def test_the_timeline_equals_pandas(
-    reports: MongoReports, table: pd.DataFrame, selection: Selection, unit: Unit
+    store: Store, table: pd.DataFrame, selection: Selection, unit: Unit
 ) -> None:
     rows = shop.selected(table, selection)
     moments = pd.to_datetime(rows["InvoiceDate"], utc=True).dt.tz_localize(None)
@@ -88,21 +85,21 @@ def test_the_timeline_equals_pandas(
         period.start_time.to_pydatetime().replace(tzinfo=UTC): shop.figures(group)
         for period, group in rows.groupby(starts)
     }
-    found = reports.timeline(selection, unit)
+    found = sums.timeline(orders(store, selection), unit)
     assert dict(found) == expected
     assert [start for start, _ in found] == sorted(expected)
 
 
 @every_selection
 def test_countries_equal_pandas_best_first(
-    reports: MongoReports, table: pd.DataFrame, selection: Selection
+    store: Store, table: pd.DataFrame, selection: Selection
 ) -> None:
     rows = shop.selected(table, selection)
     expected = {
         country: shop.figures(rows[[each == country for each in rows["Country"]]])
         for country in set(rows["Country"])
     }
-    found = reports.countries(selection)
+    found = sums.by_country(orders(store, selection), store.snapshot().register)
     assert dict(found) == expected
     assert [each.net for _, each in found] == sorted(
         (each.net for each in expected.values()), reverse=True
@@ -110,85 +107,84 @@ def test_countries_equal_pandas_best_first(
 
 
 @every_selection
-def test_products_equal_pandas_and_bear_the_name_last_sold(
-    reports: MongoReports, table: pd.DataFrame, selection: Selection
+def test_hours_of_the_week_equal_pandas(
+    store: Store, table: pd.DataFrame, selection: Selection
 ) -> None:
     rows = shop.selected(table, selection)
-    net = {code: sum(group["amount"]) for code, group in rows.groupby("StockCode")}
-    best = sorted(net, key=lambda code: (-net[code], code))[:5]
-    found = reports.products(selection, 5)
-    assert [(each.code, each.net) for each in found] == [(code, net[code]) for code in best]
-    sales = table[table["kind"] == "sale"]
-    for each in found:
-        sold = shop.selected(sales, selection)
-        assert each.units == sum(sold[sold["StockCode"] == each.code]["Quantity"])
-        named = sales[(sales["StockCode"] == each.code) & sales["Description"].notna()]
-        newest = named[named["day"] == named["day"].max()]
-        assert each.name == max(newest["Description"])
+    moments = rows["InvoiceDate"].tolist()
+    hours = pd.Series([(each.weekday(), each.hour) for each in moments], rows.index, dtype=object)
+    expected = {hour: shop.figures(group) for hour, group in rows.groupby(hours)}
+    assert sums.by_weekday_and_hour(orders(store, selection)) == expected
 
 
 @every_selection
-def test_the_latest_transactions_are_the_newest_selected(
-    reports: MongoReports, table: pd.DataFrame, selection: Selection
+def test_products_add_up_to_what_pandas_says(
+    store: Store, table: pd.DataFrame, selection: Selection
 ) -> None:
     rows = shop.selected(table, selection)
-    found = reports.latest(selection, 20)
+    snapshot = store.snapshot()
+    found = snapshot.product_rows(selection)
+    net = found.groupby("product")["micros"].sum()
+    by_code = {
+        snapshot.register.products.texts[code]: sums.money(each) for code, each in net.items()
+    }
+    assert by_code == {code: sum(group["amount"]) for code, group in rows.groupby("StockCode")}
+
+
+def test_a_product_bears_the_name_last_sold_under(store: Store, table: pd.DataFrame) -> None:
+    snapshot = store.snapshot()
+    named = table[(table["kind"] == "sale") & table["Description"].notna()]
+    for code, sold in named.groupby("StockCode"):
+        assert snapshot.names[str(code)] == max(
+            sold[sold["day"] == sold["day"].max()]["Description"]
+        )
+    assert snapshot.name("no such code") == "no such code"
+
+
+@pytest.mark.parametrize("selection", NOTHING.values(), ids=NOTHING)
+def test_a_selection_without_rows_gives_zeros_and_empty_lists(
+    store: Store, selection: Selection
+) -> None:
+    rows = orders(store, selection)
+    assert sums.figures(rows) == Figures()
+    assert sums.timeline(rows, "day") == []
+    assert sums.by_country(rows, store.snapshot().register) == []
+    assert sums.by_weekday_and_hour(rows) == {}
+    assert len(store.snapshot().product_rows(selection)) == 0
+
+
+def test_contents_and_status_count_everything(store: Store, table: pd.DataFrame) -> None:
+    snapshot = store.snapshot()
+    status = snapshot.status
+    assert snapshot.countries == ("EIRE", "France", "Saudi Arabia", "United Kingdom", None)
+    assert [label.partition(NAMED)[0] for label in snapshot.labelled_products] == sorted(
+        set(table["StockCode"])
+    )
+    assert snapshot.days == Period(table["day"].min(), table["day"].max())
+    assert (status.stored, status.quarantined, status.pending_days) == (len(table), 0, 0)
+    assert status.last_stored_at is not None
+    assert datetime.now(UTC) - status.last_stored_at < timedelta(hours=1)
+
+
+@every_selection
+def test_the_newest_lines_are_found_within_the_hours_given(
+    loaded: Settings, table: pd.DataFrame, selection: Selection
+) -> None:
+    rows = shop.selected(table, replace(selection, duplicates=True))
+    hours = sorted({each.replace(minute=0, second=0) for each in rows["InvoiceDate"]})[-20:]
+    with connect(loaded.mongo("reader"), name="tests") as client:
+        found = MongoReports(client, loaded.mongo_database).newest(selection, hours, 20)
     assert [line["InvoiceDate"] for line in found] == sorted(rows["InvoiceDate"], reverse=True)[:20]
     amounts = {f"{row.source}:{row.row:09d}": row.amount for row in rows.itertuples()}
     assert all(line["TotalAmount"] == amounts[line["_id"]] for line in found)
 
 
-@pytest.mark.parametrize("selection", NOTHING.values(), ids=NOTHING)
-def test_a_selection_without_rows_gives_zeros_and_empty_lists(
-    reports: MongoReports, selection: Selection
-) -> None:
-    assert reports.figures(selection) == Figures()
-    assert reports.timeline(selection, "day") == []
-    assert reports.countries(selection) == []
-    assert reports.products(selection, 10) == []
-    assert reports.latest(selection, 20) == []
-
-
-def test_contents_and_status_count_everything(reports: MongoReports, table: pd.DataFrame) -> None:
-    contents, status = reports.contents(), reports.status()
-    assert contents.lines == table["kind"].value_counts().to_dict()
-    assert contents.countries == ("EIRE", "France", "Saudi Arabia", "United Kingdom", None)
-    assert (status.stored, status.quarantined, status.pending_days) == (len(table), 0, 0)
-    assert (status.first, status.last) == (table["day"].min(), table["day"].max())
-    assert status.last_stored_at is not None
-    assert datetime.now(UTC) - status.last_stored_at < timedelta(hours=1)
-
-
 def test_an_empty_database_has_a_status_and_no_figures(fresh: Settings) -> None:
     with connect(fresh.mongo("reader"), name="tests") as client:
-        reports = MongoReports(client, fresh.mongo_database)
-        status = reports.status()
-        assert (status.stored, status.first, status.last_stored_at) == (0, None, None)
-        assert reports.contents().countries == ()
-        assert reports.figures(Selection(shop.FIRST, shop.LAST)) == Figures()
-
-
-def test_the_version_changes_with_each_step_of_new_rows(
-    stack: RunningStack, fresh: Settings
-) -> None:
-    with connect(fresh.mongo("reader"), name="tests") as client:
-        reports = MongoReports(client, fresh.mongo_database)
-        versions = [reports.status().version]
-        shop.load(stack, fresh, [shop.transaction(2)])
-        versions.append(reports.status().version)
-        assert reports.status().version == versions[-1], "at rest it stays"
-        with connect(stack.root_uri, name="tests") as root:
-            store = MongoStore(root, fresh.mongo_database)
-            store.mark([datetime(2011, 2, 1, tzinfo=UTC)])
-            versions.append(reports.status().version)
-            assert reports.status().pending_days == 1
-            store.mark([datetime(2011, 2, 1, tzinfo=UTC)])
-            versions.append(reports.status().version)
-        shop.load(stack, fresh, [shop.transaction(3, UnitPrice="1.005")])
-        versions.append(reports.status().version)
-        assert len(set(versions)) == len(versions)
-        net = reports.figures(Selection(date(2011, 2, 1), date(2011, 2, 1))).net
-        assert net == Decimal("15.30") + Decimal("6.030")
+        snapshot = store_of(client, fresh).snapshot()
+        assert (snapshot.status.stored, snapshot.status.last_stored_at) == (0, None)
+        assert (snapshot.days, snapshot.countries, snapshot.labelled_products) == (None, (), ())
+        assert sums.figures(snapshot.order_rows(Selection(shop.FIRST, shop.LAST))) == Figures()
 
 
 class Finds(CommandListener):
@@ -222,26 +218,20 @@ def indexes_of(plan: object) -> set[str]:
     return own.union(*(indexes_of(each) for each in plan.values()))
 
 
-@pytest.mark.parametrize(
-    ("ask", "index"),
-    [
-        (lambda reports: reports.latest(SELECTIONS["everything"], 20), "by_date"),
-        (lambda reports: reports.latest(SELECTIONS["a rare country"], 20), "by_date"),
-    ],
-    ids=["latest", "latest of a rare country"],
-)
+@pytest.mark.parametrize("name", ["everything", "a rare country", "one product"])
 def test_reads_of_transactions_walk_an_index_and_never_sort(
-    stack: RunningStack, loaded: Settings, ask: Any, index: str
+    stack: RunningStack, loaded: Settings, table: pd.DataFrame, name: str
 ) -> None:
     finds = Finds()
+    last = table["InvoiceDate"].max().replace(minute=0, second=0)
     with MongoClient(stack.root_uri, event_listeners=[finds], tz_aware=True) as client:
-        ask(MongoReports(client, loaded.mongo_database))
+        MongoReports(client, loaded.mongo_database).newest(SELECTIONS[name], [last], 20)
         assert finds.commands
         for command in finds.commands:
             plan = client[loaded.mongo_database].command(
                 "explain", command, verbosity="executionStats"
             )
-            assert indexes_of(plan["queryPlanner"]["winningPlan"]) == {index}
+            assert indexes_of(plan["queryPlanner"]["winningPlan"]) == {"by_date"}
             # A walk to the end of the index would be a scan by another name.
             assert plan["executionStats"]["totalDocsExamined"] <= 60
 

@@ -76,6 +76,15 @@ def test_a_week_that_the_period_cuts_is_not_whole() -> None:
     assert DATA.holds(monday - timedelta(days=7), "week")
 
 
+def test_earlier_periods_are_as_long_or_the_same_dates() -> None:
+    month = Period(date(2011, 3, 1), date(2011, 3, 31))
+    assert month.previous == Period(date(2011, 1, 29), date(2011, 2, 28))
+    assert month.year_before == Period(date(2010, 3, 1), date(2010, 3, 31))
+    leap_day = Period(date(2012, 2, 29), date(2012, 2, 29))
+    assert leap_day.year_before == Period(date(2011, 2, 28), date(2011, 2, 28))
+    assert month.within(DATA) and not month.year_before.within(DATA)
+
+
 def test_a_choice_follows_the_data_as_it_comes_in() -> None:
     choice = Choice("Last 7 days", countries=("EIRE",))
     later = Period(DATA.first, date(2011, 12, 20))

@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from retail_pipeline.dashboard import charts, states, words
+from retail_pipeline.dashboard import charts, explain, words
+from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.reconciliation import Mode, Verdict
-from retail_pipeline.domain.report import Figures, ProductFigures
+from retail_pipeline.domain.report import Customers, Figures
+from retail_pipeline.domain.transaction import Kind
 from tests.ledger_world import reconciliation
 
 MOMENT = datetime(2011, 12, 5, 8, tzinfo=UTC)
@@ -72,10 +74,24 @@ def test_text_from_data_cannot_become_markup() -> None:
     assert words.plain("[x](http://x) $y$ :red[z]") == (r"\[x\]\(http\://x\) \$y\$ \:red\[z\]")
 
 
-def test_many_countries_are_counted_and_few_are_named() -> None:
-    assert states.countries(()) == "all countries"
-    assert states.countries(("EIRE", None)) == "EIRE, No country given"
-    assert states.countries(("A", "B", "C", "D")) == "4 countries"
+def test_filters_are_said_in_words() -> None:
+    period = Period(date(2011, 12, 1), date(2011, 12, 9))
+    said = "1 Dec 2011 to 9 Dec 2011"
+    assert explain.shown(Choice(), period) == f"{said}, all countries"
+    assert explain.shown(Choice(countries=("EIRE", None)), period) == (
+        f"{said}, EIRE and No country given"
+    )
+    assert explain.shown(Choice(countries=("A", "B", "C", "D")), period) == f"{said}, 4 countries"
+    strict = Choice(
+        products=("22423",),
+        customers=Customers.KNOWN,
+        kinds=(Kind.SALE, Kind.CANCELLATION),
+        adjustments=False,
+    )
+    assert explain.shown(strict, period) == (
+        f"{said}, all countries, 22423, known customers only, sales and cancellations,"
+        " without adjustments and fees"
+    )
 
 
 def test_the_timeline_draws_empty_days_as_zero_and_marks_cut_weeks() -> None:
@@ -87,6 +103,18 @@ def test_the_timeline_draws_empty_days_as_zero_and_marks_cut_weeks() -> None:
     by_week = charts.timeline_frame(rows, period, "week")
     assert by_week["Net sales"].tolist() == ["£0.00", "£12.35"]
     assert by_week["whole"].tolist() == [False, False]
+
+
+def test_an_earlier_period_stands_beside_unit_by_unit() -> None:
+    period, earlier = Period(date(2011, 12, 5), date(2011, 12, 7)), Period(
+        date(2011, 12, 2), date(2011, 12, 4)
+    )
+    before = [(MOMENT.replace(day=3, hour=0), Figures(net=Decimal(7)))]
+    frame = charts.timeline_frame([], period, "day", before, earlier)
+    assert frame["before"].tolist() == [0, 7, 0]
+    assert frame["Compared with"].tolist()[1] == "Sat 3 Dec 2011: £7.00"
+    drawn = charts.timeline(frame, period, "day")["layer"]
+    assert any(layer["encoding"]["y"].get("field") == "before" for layer in drawn)
 
 
 def test_too_many_marks_for_bars_become_a_line() -> None:
@@ -107,21 +135,15 @@ def test_too_many_marks_for_bars_become_a_line() -> None:
 def test_a_ranking_reaches_below_zero_only_when_a_figure_does() -> None:
     def domain(*nets: int) -> list[float]:
         frame = charts.countries_frame([(str(net), Figures(net=Decimal(net))) for net in nets])
-        found: list[float] = charts.ranking(frame)["layer"][0]["encoding"]["x"]["scale"]["domain"]
+        found: list[float] = charts.ranking(frame, "black")["layer"][0]["encoding"]["x"]["scale"][
+            "domain"
+        ]
         return found
 
     assert domain(30, 10) == [0, 30]
     assert domain(30, -10) == [-10, 30]
     low, high = domain(-10)
     assert low == -10 < high, "a scale needs an extent"
-
-
-def test_products_are_named_with_their_code() -> None:
-    products = [
-        ProductFigures("22423", "REGENCY CAKESTAND ", Decimal(2), 1),
-        ProductFigures("X1", None, Decimal(1), 0),
-    ]
-    assert charts.products_frame(products)["name"].tolist() == ["REGENCY CAKESTAND (22423)", "X1"]
 
 
 def test_the_ledger_is_said_in_one_line() -> None:

@@ -25,7 +25,8 @@ from retail_pipeline.adapters.mongo_schema import (
     TRANSACTIONS,
 )
 
-_SECONDS = 60.0
+# A look at a server that is away ends after the first; the driver goes on trying until then.
+_LOOK_SECONDS, _READ_SECONDS = 3.0, 60.0
 _MILLION = Decimal(1_000_000)
 _ORDER = tuple(KEYS[ORDERS_ROLLUP])
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -46,7 +47,7 @@ class MongoEntries:
 
     def versions(self, rollup: str) -> dict[datetime, datetime]:
         """Return when each day was summarised last, from an index alone."""
-        with translated(self._client), pymongo.timeout(_SECONDS):
+        with translated(self._client), pymongo.timeout(_LOOK_SECONDS):
             found = self._database[rollup].find(
                 {"rebuilt_at": {"$gt": datetime.min}},
                 {"rebuilt_at": 1},
@@ -56,12 +57,12 @@ class MongoEntries:
 
     def days(self, rollup: str, days: Iterable[datetime]) -> Iterator[Document]:
         """Yield the documents of these days, oldest first: the day, and a list for each field."""
-        pipeline = [
+        pipeline: list[Document] = [
             {"$match": {"_id": {"$in": list(days)}}},
             {"$sort": {"_id": 1}},
             {"$project": _columns(FIELDS[rollup])},
         ]
-        with translated(self._client), pymongo.timeout(_SECONDS):
+        with translated(self._client), pymongo.timeout(_READ_SECONDS):
             for document in self._database[rollup].aggregate(pipeline):
                 yield _whole(document)
 
@@ -76,14 +77,14 @@ class MongoEntries:
             "amount": {"$sum": "$TotalAmount"},
         }
         entry = {name: f"$_id.{name}" for name in _ORDER} | {name: f"${name}" for name in figures}
-        pipeline = [
+        pipeline: list[Document] = [
             {"$match": {"StockCode": {"$in": list(codes)}}},
             {"$group": {"_id": key, **figures}},
             {"$group": {"_id": "$_id.day", "entries": {"$push": entry}}},
             {"$sort": {"_id": 1}},
             {"$project": _columns(_ORDER)},
         ]
-        with translated(self._client), pymongo.timeout(_SECONDS):
+        with translated(self._client), pymongo.timeout(_READ_SECONDS):
             return [_whole(each) for each in self._database[TRANSACTIONS].aggregate(pipeline)]
 
 

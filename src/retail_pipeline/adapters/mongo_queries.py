@@ -73,7 +73,7 @@ class MongoReports:
             found = self._database[TRANSACTIONS].find(
                 {"$and": [{"$or": spans}, matching(selection)]},
                 dict.fromkeys(LINE_FIELDS, 1),
-                sort=[("InvoiceDate", DESCENDING), ("_id", DESCENDING)],
+                sort=[("InvoiceDate", DESCENDING)],
                 limit=limit,
             )
             lines = list(found)

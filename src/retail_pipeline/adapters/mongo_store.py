@@ -174,6 +174,7 @@ def _manifest_update(manifest: Manifest) -> UpdateOne:
 
 
 def mark_of(day: datetime) -> UpdateOne:
+    """Return the write that marks a day, with a new token, by the server's clock."""
     change = {
         "token": ObjectId(),
         "marked_at": "$$NOW",

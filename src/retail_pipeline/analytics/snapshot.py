@@ -23,6 +23,9 @@ from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Customers, Selection, Status
 
+# Between a product's code and its name, where both are given.
+NAMED = " · "
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -54,11 +57,14 @@ class Snapshot:
         return tuple(sorted(found, key=lambda name: (name is None, name)))
 
     @cached_property
-    def labelled_products(self) -> tuple[tuple[str, str], ...]:
-        """The stock codes there are, in order, each with how it reads: code and name."""
+    def labelled_products(self) -> tuple[str, ...]:
+        """The products there are, by code, as code and name; a code alone where it has none."""
         numbers = np.unique(self.products["product"])
         codes = sorted(str(self.register.products.texts[number]) for number in numbers)
-        return tuple((code, f"{code} {self.names.get(code, '')}".strip()) for code in codes)
+        names = self.names
+        return tuple(
+            f"{code}{NAMED}{names[code].strip()}" if code in names else code for code in codes
+        )
 
     def name(self, product: str) -> str:
         """Return a product's name, or its code where it has none."""

@@ -28,6 +28,11 @@ def money(micros: int) -> Decimal:
     return Decimal(int(micros)).scaleb(-6)
 
 
+def net(rows: pd.DataFrame) -> Decimal:
+    """Return what all rows add up to, in pounds sterling."""
+    return money(int(rows["micros"].sum()))
+
+
 def figures(rows: pd.DataFrame) -> Figures:
     """Return the sums over all rows."""
     if not len(rows):

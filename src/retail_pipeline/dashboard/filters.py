@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard.words import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.periods import CUSTOM, PRESETS, WHOLE, Period, resolve
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 
-_LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "StockCode"))
+_LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "Description"))
 _MOST_CHOSEN = 100
 _KNOWN = "known_options"
 CUSTOMERS = {
@@ -44,7 +45,8 @@ CLEANING = {
         " same thing twice, or a till may have sent it twice: the data can't tell.",
     ),
 }
-_BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+# Of a widget whose state is part of the address, and holds on every page.
+BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Options:
-    """What there is to choose from: countries, and products with their names."""
+    """What there is to choose from: countries, and products as code and name."""
 
     countries: tuple[str | None, ...] = ()
-    products: tuple[tuple[str, str], ...] = ()
+    products: tuple[str, ...] = ()
 
 
 def known(options: Options) -> bool:
@@ -112,19 +114,18 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
             list(PRESETS),
             key="period",
             help="Counted back from the newest day with data. Days are UTC.",
-            **_BOUND,
+            **BOUND,
         )
         first, last = _custom_dates(data) if preset == CUSTOM else (None, None)
-        countries = _several("Countries", "country", map(country, options.countries), {})
-        names = dict(options.products)
-        products = _several("Products", "product", names, names)
+        countries = _several("Countries", "country", map(country, options.countries))
+        products = _several("Products", "product", options.products)
         customers = st.segmented_control(
-            "Customers", list(CUSTOMERS), default="Everyone", required=True, key="who", **_BOUND
+            "Customers", list(CUSTOMERS), default="Everyone", required=True, key="who", **BOUND
         )
-        kinds = st.pills("Kinds", list(KINDS), selection_mode="multi", key="kind", **_BOUND)
+        kinds = st.pills("Kinds", list(KINDS), selection_mode="multi", key="kind", **BOUND)
         st.markdown("**Count in**", help="Off: left out of every figure, chart and table.")
         cleaning = {
-            name: st.toggle(label, value=True, key=name, help=meaning, **_BOUND)
+            name: st.toggle(label, value=True, key=name, help=meaning, **BOUND)
             for name, (label, meaning) in CLEANING.items()
         }
         effects = st.container()
@@ -133,14 +134,14 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
             value=True,
             key="live",
             help="Shows new figures every few seconds; the filters stay as they are.",
-            **_BOUND,
+            **BOUND,
         )
     choice = Choice(
         preset or WHOLE,
         first,
         last,
         tuple(None if name == NO_COUNTRY else name for name in countries),
-        tuple(products),
+        tuple(label.partition(NAMED)[0] for label in products),
         CUSTOMERS[customers or "Everyone"],
         tuple(KINDS[name] for name in kinds),
         live=live,
@@ -149,8 +150,8 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
     return choice, effects
 
 
-def _several(label: str, key: str, offered: Iterable[str], names: Mapping[str, str]) -> list[str]:
-    """Draw a choice of several; ``names`` says how an option reads, where it reads otherwise.
+def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
+    """Draw a choice of several.
 
     An option that the data lacks stays chosen, and the page says that there are no rows, instead
     of quietly showing everything.
@@ -162,10 +163,9 @@ def _several(label: str, key: str, offered: Iterable[str], names: Mapping[str, s
         list(dict.fromkeys([*offered, *more])),
         key=key,
         placeholder=f"All {label.lower()}",
-        format_func=lambda name: names.get(name, name),
         select_all=False,
         help=f"Leave empty for all {label.lower()}.",
-        **_BOUND,
+        **BOUND,
     )
     return chosen
 
@@ -183,7 +183,7 @@ def _custom_dates(data: Period | None) -> tuple[date | None, date | None]:
             max_value=high,
             key=key,
             format="YYYY-MM-DD",
-            **_BOUND,
+            **BOUND,
         )
         ends.append(value if isinstance(value, date) else None)
     return ends[0], ends[1]

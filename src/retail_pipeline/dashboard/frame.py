@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
+from typing import Any
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import data, explain, filters, states, words
 from retail_pipeline.dashboard.filters import Choice, Options
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import Period
 from retail_pipeline.errors import RetailError
 
 REFRESH_SECONDS = 5
@@ -51,7 +52,7 @@ def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool =
         st.fragment(_effects, run_every=REFRESH_SECONDS if choice.live else None)(choice)
 
 
-def _look_ahead() -> filters.Period | None:
+def _look_ahead() -> Period | None:
     """Return the data's days, and let the filter bar know the options, if MongoDB is there."""
     try:
         snapshot = data.snapshot()
@@ -99,7 +100,7 @@ def _retry(choice: Choice, *, wanted: bool) -> None:
 
 def heading(view: View) -> None:
     """Say what is shown and as of when, and whether the figures are still catching up."""
-    st.caption(f"{words.plain(explain.shown(view.choice, view.period))} As of {view.as_of}.")
+    st.caption(f"{words.plain(explain.shown(view.choice, view.period))}. As of {view.as_of}.")
     pending = view.snapshot.status.pending_days
     if pending:
         st.info(
@@ -120,8 +121,9 @@ def _effects(choice: Choice) -> None:
     view = View(snapshot, choice, snapshot.days)
     for name, (label, _) in filters.CLEANING.items():
         counted = getattr(choice, name)
-        other = view.orders_of(replace(view.selection, **{name: not counted}))
-        change: Decimal = sums.money(view.orders["micros"].sum() - other["micros"].sum())
+        switched: dict[str, Any] = {name: not counted}
+        other = replace(view.selection, **switched)
+        change = sums.net(view.orders) - sums.net(view.orders_of(other))
         change = change if counted else -change
         verb = "counted in" if counted else "left out"
         st.caption(f"{label}: {words.signed_money(change)} of net sales {verb}.")

@@ -152,5 +152,5 @@ class Store:
             for code, name, kind in zip(
                 each["StockCode"], each["Description"], each["kind"], strict=True
             ):
-                if name and kind == _SALE and (code not in names or names[code][0] <= at):
+                if name and kind == _SALE and (code not in names or names[code] < (at, name)):
                     names[code] = (at, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -10,6 +11,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import sums
 from retail_pipeline.dashboard import charts, look, panel, words
+from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Period, Unit
@@ -142,10 +144,9 @@ def _time_choices(period: Period) -> tuple[Unit, str]:
     units = [_AUTO, *(unit.capitalize() for unit in period.units)]
     if st.session_state.get("by") not in units:
         st.session_state.pop("by", None)
-    bound = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True):
         by = st.segmented_control(
-            "Shown by", units, default=_AUTO, required=True, key="by", **bound
+            "Shown by", units, default=_AUTO, required=True, key="by", **BOUND
         )
         compared = st.segmented_control(
             "Compared with",
@@ -153,13 +154,13 @@ def _time_choices(period: Period) -> tuple[Unit, str]:
             default="Previous period",
             required=True,
             key="vs",
-            **bound,
+            **BOUND,
         )
     unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
     return unit, compared or "Nothing"
 
 
-def _time_rows(rows: list[tuple[object, Figures]]) -> pd.DataFrame:
+def _time_rows(rows: list[tuple[datetime, Figures]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
