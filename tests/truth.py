@@ -17,6 +17,9 @@ from pymongo.database import Database
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 NAMES = HEADER.split(",")
+# What an entry of each rollup is about, after its day.
+ORDER = ("InvoiceNo", "hour", "CustomerID", "Country", "fee", "kind")
+PRODUCT = ("StockCode", "Country", "guest", "kind")
 # One row of each sort that is stored, and of several that are not.
 GOOD = (
     "{n},85123A,HANGING HEART,6,2010-12-0{day} 08:26:00,2.55,17850,United Kingdom",
@@ -84,11 +87,11 @@ class Truth:
         products: dict[Any, Any] = defaultdict(lambda: (0, 0, Decimal(0)))
         for item in self.documents.values():
             day = item["InvoiceDate"].replace(hour=0, minute=0)
-            who = (item["CustomerID"], item["Country"], item["kind"])
-            order = (day, item["InvoiceNo"], item["InvoiceDate"].hour, *who)
+            customer, country, kind = item["CustomerID"], item["Country"], item["kind"]
+            hour, fee = item["InvoiceDate"].hour, item["StockCode"] == "D"
             for entries, key in (
-                (orders, order),
-                (products, (day, item["StockCode"], *who[1:])),
+                (orders, (day, item["InvoiceNo"], hour, customer, country, fee, kind)),
+                (products, (day, item["StockCode"], country, customer is None, kind)),
             ):
                 lines, units, amount = entries[key]
                 entries[key] = (
@@ -108,12 +111,12 @@ class Truth:
         assert found == self.documents
         assert {item["_id"]: item["raw"] for item in database.quarantine.find()} == self.quarantined
         assert database.dirty_buckets.count_documents({}) == 0
-        names = ("InvoiceNo", "hour", "CustomerID", "Country", "kind")
         orders, products = self.rollups()
-        assert _entries(database.rollup_orders_daily, names) == orders
-        assert (
-            _entries(database.rollup_products_daily, ("StockCode", "Country", "kind")) == products
-        )
+        for rollup, names, entries in (
+            ("rollup_orders_daily", ORDER, orders),
+            ("rollup_products_daily", PRODUCT, products),
+        ):
+            assert _entries(database[rollup], names) == entries
 
 
 def _entries(rollup: Any, names: Sequence[str]) -> dict[Any, Any]:

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
         le=86_400,
         description="Seconds between two quick reconciliations by the processors; 0: none.",
     )
+    dashboard_sign_in_file: Path | None = Field(
+        None,
+        description="File with the OpenID Connect settings of the dashboard's sign-in; unset: none.",
+    )
     heartbeat_file: Path = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
+from retail_pipeline.adapters.mongo_rollups import ROLLUPS, MongoSummaries
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.domain.rejection import Rejection
@@ -202,23 +202,48 @@ def test_a_marked_day_is_rebuilt_from_what_is_stored_and_its_mark_cleared(
 ) -> None:
     database, store, settings = mongo
     summaries = MongoSummaries(database.client, settings.mongo_database)
-    store.insert([transaction(2), transaction(3, Quantity=1), transaction(4, CustomerID=None)])
+    guest = transaction(4, CustomerID=None)
+    store.insert(
+        [transaction(2), transaction(3, Quantity=1), guest, msgspec.structs.replace(guest, row=5)]
+    )
     store.mark({DAY})
     while summaries.pending():
         summaries.rebuild_next()
     [orders] = database.rollup_orders_daily.find()
     [products] = database.rollup_products_daily.find()
-    assert orders["_id"] == DAY and orders["lines"] == 3
+    assert orders["_id"] == DAY and orders["lines"] == 4
     assert sorted((entry["CustomerID"] or "", entry["units"]) for entry in orders["entries"]) == [
-        ("", 6),
+        ("", 12),
         ("17850", 7),
     ]
-    [entry] = products["entries"]
-    assert (entry["lines"], entry["units"], entry["amount"].to_decimal()) == (
-        3,
-        13,
-        Decimal("33.15"),
-    )
+    by_guests = {entry["guest"]: entry for entry in products["entries"]}
+    figures = {
+        guest: (entry["lines"], entry["units"], entry["amount"].to_decimal(), entry["invoices"])
+        for guest, entry in by_guests.items()
+    }
+    assert figures == {
+        True: (2, 12, Decimal("30.60"), 1),
+        False: (2, 7, Decimal("17.85"), 1),
+    }
+    [duplicates] = database.rollup_duplicates_daily.find()
+    [entry] = duplicates["entries"]
+    assert duplicates["lines"] == 4
+    assert (entry["CustomerID"], entry["lines"], entry["units"]) == (None, 1, 6)
+    assert entry["amount"].to_decimal() == Decimal("15.30")
+
+
+def test_a_day_summarised_by_an_older_release_is_marked_once(
+    mongo: tuple[Any, MongoStore, Settings],
+) -> None:
+    database, store, settings = mongo
+    summaries = MongoSummaries(database.client, settings.mongo_database)
+    store.insert([transaction(2)])
+    database.rollup_orders_daily.insert_one({"_id": DAY, "lines": 1, "entries": []})
+    assert summaries.mark_outdated() == 1
+    while summaries.pending():
+        summaries.rebuild_next()
+    assert len(database.rollup_orders_daily.find_one()["entries"]) == 1
+    assert summaries.mark_outdated() == 0
 
 
 def test_a_day_marked_again_during_its_rebuild_stays_marked(
@@ -249,14 +274,15 @@ def test_a_day_marked_again_during_its_rebuild_stays_marked(
 def test_a_rebuild_that_saw_less_never_replaces_one_that_saw_more(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
-    from retail_pipeline.adapters.mongo_rollups import rebuild_pipeline
-    from retail_pipeline.adapters.mongo_schema import ORDERS_ROLLUP
-
-    database, store, _ = mongo
+    database, store, settings = mongo
+    summaries = MongoSummaries(database.client, settings.mongo_database)
     store.insert([transaction(2)])
-    database[ORDERS_ROLLUP].insert_one({"_id": DAY, "lines": 2, "entries": []})
-    database.transactions.aggregate(rebuild_pipeline(DAY, ORDERS_ROLLUP))
-    assert database[ORDERS_ROLLUP].find_one()["lines"] == 2
+    database.rollup_orders_daily.insert_one({"_id": DAY, "lines": 2, "entries": []})
+    store.mark({DAY})
+    while summaries.pending():
+        summaries.rebuild_next()
+    assert database.rollup_orders_daily.find_one()["lines"] == 2
+    assert database.rollup_products_daily.find_one()["lines"] == 1
 
 
 def test_a_user_without_rights_gets_a_permanent_error(
@@ -275,13 +301,10 @@ def test_a_server_that_is_away_is_a_transient_error_with_its_address() -> None:
 
 
 def test_a_rebuild_walks_the_index_by_date(mongo: tuple[Any, MongoStore, Settings]) -> None:
-    from retail_pipeline.adapters.mongo_rollups import KEYS, rebuild_pipeline
-
     database, store, settings = mongo
     store.insert([transaction(2)])
     with connect(settings.mongo("setup"), name="tests") as client:
-        for rollup in KEYS:
-            pipeline = rebuild_pipeline(DAY, rollup)
-            asked = {"aggregate": "transactions", "pipeline": pipeline, "cursor": {}}
+        for pipeline_of in ROLLUPS.values():
+            asked = {"aggregate": "transactions", "pipeline": pipeline_of(DAY), "cursor": {}}
             plan = str(client[settings.mongo_database].command("explain", asked))
             assert "'indexName': 'by_date'" in plan and "COLLSCAN" not in plan

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from retail_pipeline.dashboard import frame
+from retail_pipeline.dashboard import frame, sign_in, states
 from retail_pipeline.dashboard.pages import overview
+from retail_pipeline.errors import RetailError
 
 _PAGES = [
     st.Page(
@@ -29,4 +30,11 @@ def run() -> None:
         layout="wide",
         menu_items={"about": "Retail analytics: net sales, orders, products and customers, live."},
     )
+    try:
+        if not sign_in.passed():
+            return
+    except RetailError as error:
+        states.failed(error)
+        return
+    sign_in.signed_in()
     st.navigation(_PAGES, position="sidebar").run()

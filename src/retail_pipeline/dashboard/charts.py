@@ -20,12 +20,14 @@ BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8a8a8a"
 _BY_SIGN: Spec = {"condition": {"test": "datum.net < 0", "value": VERMILION}, "value": BLUE}
 # Vega's own currency sign is the dollar.
 _AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3~s')"
-_FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
+FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
+# What a chart calls what was clicked.
+PICK = "pick"
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MOST_BARS = 130
+MOST_BARS = 130
 _MOST_DAYS_BY_DAY = 62
 _MOST_DAYS_BY_HOUR = 3
-_ROW_PIXELS = 46
+ROW_PIXELS = 46
 _TIMELINE_PIXELS = 320
 
 
@@ -83,18 +85,18 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
         "axis": _time_axis(period),
     }
     money = {"title": "Net sales", "axis": {"labelExpr": _AXIS_MONEY, "tickCount": 5}}
-    facts = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
+    told = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
     encoding = {
         "x": x,
         "y": {"field": "net", "type": "quantitative", **money},
-        "tooltip": _facts(*facts, *(("Compared with",) if compared else ())),
+        "tooltip": facts(*told, *(("Compared with",) if compared else ())),
     }
-    marks = _line() if len(frame) > _MOST_BARS else _bars()
+    marks = _line() if len(frame) > MOST_BARS else _bars()
     zero = {"mark": {"type": "rule", "color": "#8885"}, "encoding": {"y": {"datum": 0}}}
     layers = [{**mark, "encoding": {**encoding, **mark["encoding"]}} for mark in marks]
     if compared:
         layers.append(_before(x))
-    return {"layer": [*layers, zero], "height": _TIMELINE_PIXELS, **_FRAME}
+    return {"layer": [*layers, zero], "height": _TIMELINE_PIXELS, **FRAME}
 
 
 def _before(x: Spec) -> Spec:
@@ -123,7 +125,9 @@ def _bars() -> list[Spec]:
         "color": _BY_SIGN,
         "opacity": {"condition": {"test": "datum.whole", "value": 1}, "value": 0.45},
     }
-    return [{"mark": "rect", "encoding": own}]
+    pick = {"name": PICK, "select": {"type": "point", "fields": ["start", "end"]}}
+    mark = {"type": "rect", "cursor": "pointer"}
+    return [{"mark": mark, "encoding": own, "params": [pick]}]
 
 
 def _time_axis(period: Period) -> Spec:
@@ -139,7 +143,8 @@ def _months_between_ticks(period: Period) -> int:
     return next((step for step in (1, 3, 6) if period.days < step * 750), 12)
 
 
-def _facts(*names: str) -> list[Spec]:
+def facts(*names: str) -> list[Spec]:
+    """Return the tool tip that gives these fields, which are texts."""
     return [{"field": name, "type": "nominal"} for name in names]
 
 
@@ -154,6 +159,20 @@ def countries_frame(rows: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
             "Customers": [words.count(each.customers) for _, each in rows],
         }
     )
+
+
+def money_axis() -> str:
+    """Return the expression that writes an axis' or a legend's money."""
+    return _AXIS_MONEY
+
+
+def _whole_row() -> Spec:
+    """Return what can be clicked: all of the row, not only its thin bar."""
+    return {
+        "params": [{"name": PICK, "select": {"type": "point", "fields": ["name"]}}],
+        "mark": {"type": "bar", "opacity": 0, "cursor": "pointer", "height": ROW_PIXELS},
+        "encoding": {"x": {"value": 0}, "x2": {"value": "width"}},
+    }
 
 
 def heat_frame(found: dict[tuple[int, int], Figures]) -> pd.DataFrame:
@@ -187,7 +206,13 @@ def heat(frame: pd.DataFrame) -> Spec:
                 "title": "Hour (UTC)",
                 "axis": {"labelAngle": 0, "labelOverlap": True},
             },
-            "y": {"field": "Day", "type": "ordinal", "sort": list(WEEKDAYS), "title": None},
+            "y": {
+                "field": "Day",
+                "type": "ordinal",
+                "sort": list(WEEKDAYS),
+                "title": None,
+                "axis": {"labelOverlap": False},
+            },
             "color": {
                 "field": "net",
                 "type": "quantitative",
@@ -195,10 +220,10 @@ def heat(frame: pd.DataFrame) -> Spec:
                 "scale": {"scheme": "viridis"},
                 "legend": {"labelExpr": _AXIS_MONEY, "orient": "bottom", "gradientLength": 200},
             },
-            "tooltip": _facts("Day", "Time", "Net sales", "Orders"),
+            "tooltip": facts("Day", "Time", "Net sales", "Orders"),
         },
-        "height": 260,
-        **_FRAME,
+        "height": 300,
+        **FRAME,
     }
 
 
@@ -221,7 +246,7 @@ def ranking(frame: pd.DataFrame, ink: str) -> Spec:
     return {
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": None, "axis": None},
-            "tooltip": _facts(*(column for column in frame.columns if column != "net")),
+            "tooltip": facts(*(column for column in frame.columns if column != "net")),
         },
         "layer": [
             {
@@ -233,7 +258,8 @@ def ranking(frame: pd.DataFrame, ink: str) -> Spec:
                 "mark": {**text, "align": "right", "fontWeight": 600},
                 "encoding": {"x": {"value": "width"}, "text": {"field": "Net sales"}},
             },
+            _whole_row(),
         ],
-        "height": _ROW_PIXELS * len(frame),
-        **_FRAME,
+        "height": ROW_PIXELS * len(frame),
+        **FRAME,
     }

@@ -19,7 +19,7 @@ from retail_pipeline.domain.transaction import Kind
 
 _LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "Description"))
 _MOST_CHOSEN = 100
-_KNOWN = "known_options"
+_KNOWN, _MOVED = "known_options", "filters_moved"
 CUSTOMERS = {
     "Everyone": Customers.EVERYONE,
     "Known": Customers.KNOWN,
@@ -100,6 +100,18 @@ def known(options: Options) -> bool:
     shown = bool(st.session_state.get(_KNOWN) == options)
     st.session_state[_KNOWN] = options
     return shown
+
+
+def choose(**values: Any) -> None:
+    """Set filters by their keys, as the viewer would, from a callback of a chart or a table."""
+    for key, value in values.items():
+        st.session_state[key] = value
+    st.session_state[_MOVED] = True
+
+
+def moved() -> bool:
+    """Return whether a filter was set by :func:`choose` and the bar does not show it yet."""
+    return bool(st.session_state.pop(_MOVED, False))
 
 
 def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:

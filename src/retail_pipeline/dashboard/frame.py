@@ -67,6 +67,8 @@ def _options(snapshot: Snapshot) -> Options:
 
 
 def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
+    if filters.moved():
+        st.rerun()
     try:
         snapshot = data.snapshot()
         if snapshot.days is None:
@@ -119,11 +121,12 @@ def _effects(choice: Choice) -> None:
     if snapshot.days is None:
         return
     view = View(snapshot, choice, snapshot.days)
+    lines = []
     for name, (label, _) in filters.CLEANING.items():
         counted = getattr(choice, name)
         switched: dict[str, Any] = {name: not counted}
         other = replace(view.selection, **switched)
         change = sums.net(view.orders) - sums.net(view.orders_of(other))
         change = change if counted else -change
-        verb = "counted in" if counted else "left out"
-        st.caption(f"{label}: {words.signed_money(change)} of net sales {verb}.")
+        lines.append(f"{label}{'' if counted else ', left out'}: {words.signed_money(change)}")
+    st.caption("Of net sales:  \n" + "  \n".join(words.plain(line) for line in lines))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import charts, look, panel, words
+from retail_pipeline.dashboard import charts, filters, look, panel, words, world
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.periods import Period, Unit
+from retail_pipeline.domain.periods import CUSTOM, Period, Unit
 from retail_pipeline.domain.report import Figures
 
 TOP = 10
@@ -39,10 +39,13 @@ def body(view: View) -> None:
     _cards(view)
     _over_time(view)
     left, right = st.columns(2, gap="large")
+    countries = sums.by_country(view.orders, view.snapshot.register)
+    frame = charts.countries_frame(countries)
     with left:
         _hours(view)
+        _map(frame)
     with right:
-        _countries(view)
+        _countries(view, countries, frame)
 
 
 def _earlier(view: View, name: str) -> Period | None:
@@ -123,18 +126,20 @@ def _over_time(view: View) -> None:
     before = sums.timeline(view.during(other), unit) if other else ()
     rows = sums.timeline(view.orders, unit)
     frame = charts.timeline_frame(rows, view.period, unit, before, other)
+    clickable = len(frame) <= charts.MOST_BARS and view.period.days > 1
     panel.chart(
         view,
         Panel(
             "revenue-over-time",
             "Revenue over time",
             f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the"
-            " period. Dashed: the period compared with.",
+            " period. Dashed: the period compared with. A click on a bar shows its days alone.",
             _time_rows(rows),
         ),
         charts.timeline(frame, view.period, unit),
         frame,
         alt=f"Net sales by {unit}, {words.span(view.period)}",
+        **({"on_select": _pick_time, "selection_mode": charts.PICK} if clickable else {}),
     )
     if compared in _COMPARED and other is None:
         st.caption(f"{compared}: the data does not reach back so far.")
@@ -202,23 +207,55 @@ def _hours(view: View) -> None:
     )
 
 
-def _countries(view: View) -> None:
-    found = sums.by_country(view.orders, view.snapshot.register)
+def _countries(view: View, found: list[tuple[str | None, Figures]], frame: pd.DataFrame) -> None:
     rows = pd.DataFrame(
         {
             "Country": [words.country(name) for name, _ in found],
             **figure_columns([each for _, each in found]),
         }
     )
-    frame = charts.countries_frame(found[:TOP])
+    top = frame[:TOP]
     panel.chart(
         view,
-        Panel("countries", "Countries", "Net sales by the customer's country.", rows),
-        charts.ranking(frame, look.ink()),
-        frame,
+        Panel(
+            "countries",
+            "Countries",
+            "Net sales by the customer's country. A click on one shows it alone; another click"
+            " shows all again.",
+            rows,
+        ),
+        charts.ranking(top, look.ink()),
+        top,
         alt="Net sales of the top countries",
+        on_select=_pick_country,
+        selection_mode=charts.PICK,
     )
     if len(found) > TOP:
         rest = sum((each.net for _, each in found[TOP:]), Decimal(0))
         others = words.counted(len(found) - TOP, "other country", "other countries")
         st.caption(f"{others}: {words.plain(words.money(rest))}")
+
+
+def _map(frame: pd.DataFrame) -> None:
+    drawn = world.on_map(frame)
+    if len(drawn):
+        spec = world.world(drawn, "#8882")
+        st.vega_lite_chart(None, spec, width="stretch", alt="Net sales on a map", key="chart-map")
+    missing = frame[~frame.index.isin(drawn.index)]
+    if len(missing):
+        named = [f"{each['name']} {each['Net sales']}" for _, each in missing.iterrows()]
+        st.caption(f"Not on the map: {words.plain(', '.join(named))}.")
+
+
+def _pick_country() -> None:
+    picked = st.session_state["chart-countries"].selection.get(charts.PICK, [])
+    filters.choose(country=[each["name"] for each in picked])
+
+
+def _pick_time() -> None:
+    """Show the days of the bar that was clicked, and of nothing else."""
+    picked = st.session_state["chart-revenue-over-time"].selection.get(charts.PICK, [])
+    for each in picked:
+        first, after = (datetime.fromtimestamp(each[end] / 1000, UTC) for end in ("start", "end"))
+        last = (after - timedelta(seconds=1)).date()
+        filters.choose(period=CUSTOM, **{"from": first.date(), "to": last})

@@ -1,0 +1,51 @@
+"""Who may look: everyone, or, with a file of OpenID Connect settings, whoever signs in."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import streamlit as st
+
+from retail_pipeline.dashboard import words
+from retail_pipeline.errors import UsageError
+from retail_pipeline.settings import load_settings
+
+_NEEDED = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
+
+
+def check(file: Path) -> None:
+    """See to it that the sign-in file can be used.
+
+    Raises:
+        UsageError: it can't be read, or lacks something; it says what.
+    """
+    try:
+        section = tomllib.loads(file.read_text("utf-8")).get("auth", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"DASHBOARD_SIGN_IN_FILE {file} can't be read: {error}") from error
+    missing = [name for name in _NEEDED if not section.get(name)]
+    if missing:
+        raise UsageError(f"DASHBOARD_SIGN_IN_FILE {file}: [auth] has no {', '.join(missing)}")
+
+
+def passed() -> bool:
+    """Return whether this viewer may see the pages; ask for a sign-in where it is needed."""
+    if load_settings().dashboard_sign_in_file is None:
+        return True
+    # Without an [auth] section Streamlit knows nobody, and nobody gets in.
+    if getattr(st.user, "is_logged_in", False):
+        return True
+    st.title("Retail analytics")
+    st.markdown("Sign in to see the figures.")
+    st.button("Sign in", on_click=st.login, type="primary", icon=":material/login:")
+    return False
+
+
+def signed_in() -> None:
+    """Say who is signed in, and let them sign out."""
+    if load_settings().dashboard_sign_in_file is None:
+        return
+    with st.sidebar:
+        st.caption(f"Signed in as {words.plain(str(st.user.get('email') or st.user.get('sub')))}")
+        st.button("Sign out", on_click=st.logout, icon=":material/logout:")

@@ -1,0 +1,91 @@
+"""The map of countries: Natural Earth's outlines (public domain), and the dataset's own names.
+
+``world.json`` is made from world-atlas' countries-110m: simplified, without Antarctica.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from retail_pipeline.dashboard.charts import FRAME, Spec, facts, money_axis
+
+# The dataset calls these otherwise than the outlines do.
+_NAMES = {
+    "EIRE": "Ireland",
+    "USA": "United States of America",
+    "RSA": "South Africa",
+    "Czech Republic": "Czechia",
+    "Korea": "South Korea",
+}
+_FACTS = ("Country", "Net sales", "Orders", "Customers")
+
+
+@cache
+def _outlines() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(__file__).with_name("world.json").read_text("utf-8"))
+    return found
+
+
+@cache
+def _drawn() -> frozenset[str]:
+    return frozenset(each["id"] for each in _outlines()["objects"]["countries"]["geometries"])
+
+
+def on_map(countries: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a countries' frame that the map can draw, with their ``place`` on it."""
+    places = countries["name"].map(lambda name: _NAMES.get(name, name))
+    return countries.assign(place=places)[places.isin(_drawn())]
+
+
+def world(countries: pd.DataFrame, blank: str) -> Spec:
+    """Return the map: a country is darker for more net sales, on a scale of powers.
+
+    ``countries`` are the rows that :func:`on_map` gave; ``blank`` is the colour of the others.
+    """
+    rows = countries[["place", "name", "net", "Net sales", "Orders", "Customers"]]
+    land = {"values": _outlines(), "format": {"type": "topojson", "feature": "countries"}}
+    found = {
+        "lookup": "id",
+        "from": {
+            "data": {"values": rows.to_dict("records")},
+            "key": "place",
+            "fields": ["name", "net", "Net sales", "Orders", "Customers"],
+        },
+    }
+    shape: Spec = {"type": "geoshape", "stroke": "#8886", "strokeWidth": 0.5}
+    colour = {
+        "field": "net",
+        "type": "quantitative",
+        "title": "Net sales",
+        # One country may sell a hundred times what the next does.
+        "scale": {"type": "symlog", "constant": 1000, "scheme": "viridis"},
+        "legend": {
+            "labelExpr": money_axis(),
+            "orient": "bottom",
+            "gradientLength": 200,
+            "tickCount": 4,
+        },
+    }
+    return {
+        "projection": {"type": "naturalEarth1"},
+        "layer": [
+            {"data": land, "mark": {**shape, "fill": blank}},
+            {
+                "data": land,
+                "transform": [found, {"filter": "isValid(datum.net)"}, _named("Country", "name")],
+                "mark": shape,
+                "encoding": {"color": colour, "tooltip": facts(*_FACTS)},
+            },
+        ],
+        "height": 330,
+        **FRAME,
+    }
+
+
+def _named(new: str, old: str) -> Spec:
+    return {"calculate": f"datum.{old}", "as": new}
