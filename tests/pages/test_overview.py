@@ -22,7 +22,7 @@ from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, SCRIPT, OpenPage
 
 TABLE = shop.frame(shop.shop())
-INSTALLED = Path(retail_pipeline.dashboard.__file__).with_name("main.py")
+INSTALLED = Path(retail_pipeline.dashboard.__file__).with_name("script") / "main.py"
 
 
 def expected(selection: Selection) -> dict[str, str]:

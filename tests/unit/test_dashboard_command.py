@@ -35,6 +35,12 @@ def test_the_page_and_its_look_come_with_the_package() -> None:
             assert any(Path(f"dashboard/{file.name}").match(each) for each in patterns), file
 
 
+def test_no_folder_beside_the_page_is_taken_for_pages_in_streamlits_own_way() -> None:
+    for script in (Path(command(8501, "127.0.0.1")[4]), ROOT / "src" / "dashboard.py"):
+        assert script.is_file()
+        assert not script.with_name("pages").exists()
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "web"])
 def test_an_impossible_port_is_refused(port: str) -> None:
     assert CliRunner().invoke(app, ["dashboard", "--port", port]).exit_code == 2

@@ -52,6 +52,6 @@ def command(port: int, address: str, sign_in_file: Path | None = None) -> list[s
     }
     if sign_in_file is not None:
         flags["secrets.files"] = sign_in_file.absolute()
-    script = str(_FOLDER / "main.py")
+    script = str(_FOLDER / "script" / "main.py")
     values = [f"--{name}={value}" for name, value in flags.items()]
     return [sys.executable, "-m", "streamlit", "run", script, *values]

@@ -1,0 +1,1 @@
+"""What Streamlit is started with."""
