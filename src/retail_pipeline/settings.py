@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     )
     dashboard_sign_in_file: Path | None = Field(
         None,
-        description="File with the OpenID Connect settings of the dashboard's sign-in; unset: none.",
+        description="File of OpenID Connect settings for a sign-in to the dashboard; unset: none.",
     )
     heartbeat_file: Path = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."

@@ -3,88 +3,25 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from retail_pipeline.dashboard.words import money
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import Settings
 from tests import shop
+from tests.browser.conftest import SOON_MS
+from tests.browser.steps import choose, expect_card
 from tests.conftest import RunningStack
-from tests.pages.test_server import answer, free_port
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 SALES = shop.shop()
 TABLE = shop.frame(SALES)
-SOON_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        # Without either, Playwright's own; it says how to install it.
-        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def address(stack: RunningStack, fresh: Settings) -> Iterator[str]:
-    """A dashboard on the small shop's data."""
-    shop.load(stack, fresh, SALES)
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "retail_pipeline", "dashboard", "--port", str(port)],
-        env=stack.env_of(fresh),
-    )
-    try:
-        answer(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(15)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    # Far from UTC: the viewer's time zone must not move a sale to another day.
-    context = browser.new_context(timezone_id="Pacific/Auckland", locale="de-DE")
-    context.set_default_timeout(SOON_MS)
-    # Chromium drops what it is fetching when an interface of the machine comes or goes, as
-    # containers' do; fetched outside of it, the page's own files arrive.
-    context.route("**/static/**", lambda route: route.fulfill(response=route.fetch()))
-    yield context.new_page()
-    context.close()
-
-
-def expect_card(page: Page, label: str, text: str) -> None:
-    """Wait until the card with this label reads so."""
-    found = page.get_by_test_id("stMetric").filter(has_text=label)
-    expect(found.get_by_test_id("stMetricValue")).to_have_text(text, timeout=SOON_MS)
 
 
 def net_of(selection: Selection, more: Decimal = Decimal(0)) -> str:
     return money(shop.figures(shop.selected(TABLE, selection)).net + more)
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a selection box as people do."""
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
 
 
 def test_new_rows_show_by_themselves_under_the_filters_chosen(
@@ -125,12 +62,11 @@ def test_a_link_repeats_the_view(page: Page, address: str) -> None:
 def test_the_page_comes_back_by_itself_with_its_filters_when_mongodb_does(
     page: Page, address: str, stack: RunningStack
 ) -> None:
-    page.goto(f"{address}?country=EIRE&live=false")
+    page.goto(f"{address}?country=EIRE")
     chosen = Selection(shop.FIRST, shop.LAST, ("EIRE",))
     expect_card(page, "Net sales", net_of(chosen))
 
     stack.kill("mongodb")
-    page.wait_for_timeout(2_500)  # what was asked two seconds ago is not asked again
     choose(page, "Period", "Last 12 months")
     expect(page.get_by_text("MongoDB is away.")).to_be_visible(timeout=SOON_MS)
     stack.restart()
