@@ -46,5 +46,7 @@ def test_only_who_signs_in_sees_the_figures(page: Page, guarded: str) -> None:
     expect(page.get_by_test_id("stMetric").first).to_be_visible(timeout=SOON_MS)
 
     page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/oauth2/end_session**")  # the provider asks whether it is meant
+    page.goto(guarded)
     page.get_by_role("button", name="Sign in").wait_for(timeout=SOON_MS)
     assert page.get_by_test_id("stMetric").count() == 0
