@@ -70,7 +70,7 @@ _MORE: dict[str, dict[str, Any]] = {
     },
 }
 # Lines are the same line once more when they agree in all of this.
-_LINE = (
+LINE = (
     "InvoiceNo",
     "StockCode",
     "Description",
@@ -190,7 +190,7 @@ def _duplicates_of(day: datetime) -> Pipeline:
     }
     again = {"$cond": [{"$gt": ["$lines", 1]}, entry, "$$REMOVE"]}
     first = {"kind": {"$first": "$kind"}, "amount": {"$first": "$TotalAmount"}}
-    line = {name: f"${name}" for name in _LINE}
+    line = {name: f"${name}" for name in LINE}
     return [
         _of(day),
         {"$group": {"_id": line, "lines": {"$sum": 1}, **first}},

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from retail_pipeline.dashboard import frame, sign_in, states
-from retail_pipeline.dashboard.pages import overview
+from retail_pipeline.dashboard.pages import overview, products
 from retail_pipeline.errors import RetailError
 
 _PAGES = [
@@ -18,6 +18,12 @@ _PAGES = [
         icon=":material/monitoring:",
         url_path="overview",
         default=True,
+    ),
+    st.Page(
+        partial(frame.show, "Products", products.body),
+        title="Products",
+        icon=":material/inventory_2:",
+        url_path="products",
     ),
 ]
 

@@ -17,7 +17,6 @@ Spec: TypeAlias = dict[str, Any]
 
 # Okabe and Ito's: colour-blind people can tell them apart. Each can be seen on light and dark.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8a8a8a"
-_BY_SIGN: Spec = {"condition": {"test": "datum.net < 0", "value": VERMILION}, "value": BLUE}
 # Vega's own currency sign is the dollar.
 _AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3~s')"
 FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
@@ -82,7 +81,7 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
         "type": "temporal",
         "scale": {"type": "utc"},
         "title": f"{unit.capitalize()} (UTC)",
-        "axis": _time_axis(period),
+        "axis": time_axis(period),
     }
     money = {"title": "Net sales", "axis": {"labelExpr": _AXIS_MONEY, "tickCount": 5}}
     told = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
@@ -122,7 +121,7 @@ def _bars() -> list[Spec]:
     own = {
         "x2": {"field": "end"},
         "y2": {"datum": 0},
-        "color": _BY_SIGN,
+        "color": _by_sign("net"),
         "opacity": {"condition": {"test": "datum.whole", "value": 1}, "value": 0.45},
     }
     pick = {"name": PICK, "select": {"type": "point", "fields": ["start", "end"]}}
@@ -130,7 +129,8 @@ def _bars() -> list[Spec]:
     return [{"mark": mark, "encoding": own, "params": [pick]}]
 
 
-def _time_axis(period: Period) -> Spec:
+def time_axis(period: Period) -> Spec:
+    """Return the axis of a time in UTC that reads well for a period of this length."""
     flush: Spec = {"labelFlush": True, "labelOverlap": True, "grid": False}
     if period.days > _MOST_DAYS_BY_DAY:
         label = "utcFormat(datum.value, utcmonth(datum.value) == 0 ? '%b %Y' : '%b')"
@@ -166,10 +166,15 @@ def money_axis() -> str:
     return _AXIS_MONEY
 
 
-def _whole_row() -> Spec:
+def _by_sign(value: str) -> Spec:
+    """Return the colour of a mark: another one where ``value`` is below zero."""
+    return {"condition": {"test": f"datum.{value} < 0", "value": VERMILION}, "value": BLUE}
+
+
+def _whole_row(pick: str) -> Spec:
     """Return what can be clicked: all of the row, not only its thin bar."""
     return {
-        "params": [{"name": PICK, "select": {"type": "point", "fields": ["name"]}}],
+        "params": [{"name": PICK, "select": {"type": "point", "fields": [pick]}}],
         "mark": {"type": "bar", "opacity": 0, "cursor": "pointer", "height": ROW_PIXELS},
         "encoding": {"x": {"value": 0}, "x2": {"value": "width"}},
     }
@@ -227,15 +232,22 @@ def heat(frame: pd.DataFrame) -> Spec:
     }
 
 
-def ranking(frame: pd.DataFrame, ink: str) -> Spec:
-    """Return a bar for each row of the frame, its name and its net sales written above it.
+def ranking(
+    frame: pd.DataFrame,
+    ink: str,
+    value: str = "net",
+    label: str = "Net sales",
+    pick: str = "name",
+) -> Spec:
+    """Return a bar for each row of the frame, its name and a figure written above it.
 
-    ``ink`` is the colour of the page's text.
+    ``ink`` is the colour of the page's text. The bars are drawn of the column ``value``, and the
+    column ``label`` has the figure as text; of a row that is clicked, ``pick`` is selected.
     """
-    lowest = min(float(frame["net"].min()), 0.0)
-    highest = max(float(frame["net"].max()), lowest + 0.01)
+    lowest = min(float(frame[value].min()), 0.0)
+    highest = max(float(frame[value].max()), lowest + 0.01)
     amount = {
-        "field": "net",
+        "field": value,
         "type": "quantitative",
         "axis": None,
         "scale": {"domain": [lowest, highest], "nice": False},
@@ -246,19 +258,19 @@ def ranking(frame: pd.DataFrame, ink: str) -> Spec:
     return {
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": None, "axis": None},
-            "tooltip": facts(*(column for column in frame.columns if column != "net")),
+            "tooltip": facts(*(column for column in frame.columns if column != value)),
         },
         "layer": [
             {
                 "mark": {"type": "bar", "height": 8, "yOffset": 9, "cornerRadiusEnd": 2},
-                "encoding": {"x": amount, "color": _BY_SIGN},
+                "encoding": {"x": amount, "color": _by_sign(value)},
             },
             {"mark": name, "encoding": {"x": {"value": 0}, "text": {"field": "name"}}},
             {
                 "mark": {**text, "align": "right", "fontWeight": 600},
-                "encoding": {"x": {"value": "width"}, "text": {"field": "Net sales"}},
+                "encoding": {"x": {"value": "width"}, "text": {"field": label}},
             },
-            _whole_row(),
+            _whole_row(pick),
         ],
         "height": ROW_PIXELS * len(frame),
         **FRAME,

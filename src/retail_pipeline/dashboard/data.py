@@ -8,16 +8,23 @@ from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document, connect
 from retail_pipeline.adapters.mongo_entries import MongoEntries
+from retail_pipeline.adapters.mongo_products import MongoProducts
 from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.store import Store
+from retail_pipeline.domain.periods import Unit
+from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
+from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import load_settings
 
 _SHORT_SECONDS = 2
 _KEPT_SECONDS = 600
 _AWAY_MS = 3_000
+# How many of the latest orders with a product tell what is bought along with it.
+ORDERS_LOOKED_AT = 300
+_MOST_ALONG = 20
 
 
 @st.cache_resource(show_spinner=False)
@@ -78,3 +85,26 @@ def _orders_of_products(
     uri: str, database: str, codes: tuple[str, ...], version: int
 ) -> pd.DataFrame:
     return _store(uri, database).orders_of_products(codes)
+
+
+def prices(code: str, selection: Selection, unit: Unit, version: int) -> list[Prices]:
+    """Return the prices paid for a product, as of the snapshot's ``version``."""
+    return _prices(*_place(), code, selection, unit, version)
+
+
+@st.cache_resource(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
+def _prices(
+    uri: str, database: str, code: str, selection: Selection, unit: Unit, version: int
+) -> list[Prices]:
+    return MongoProducts(_client(uri), database).prices(code, selection, unit)
+
+
+def bought_with(code: str, selection: Selection, version: int) -> Basket:
+    """Return what is bought along with a product, as of the snapshot's ``version``."""
+    return _bought_with(*_place(), code, selection, version)
+
+
+@st.cache_resource(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
+def _bought_with(uri: str, database: str, code: str, selection: Selection, version: int) -> Basket:
+    products = MongoProducts(_client(uri), database)
+    return products.bought_with(code, selection, ORDERS_LOOKED_AT, _MOST_ALONG)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import charts, filters, look, panel, words, world
+from retail_pipeline.dashboard import charts, look, panel, picks, words, world
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.periods import CUSTOM, Period, Unit
+from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.report import Figures
 
 TOP = 10
@@ -126,7 +127,6 @@ def _over_time(view: View) -> None:
     before = sums.timeline(view.during(other), unit) if other else ()
     rows = sums.timeline(view.orders, unit)
     frame = charts.timeline_frame(rows, view.period, unit, before, other)
-    clickable = len(frame) <= charts.MOST_BARS and view.period.days > 1
     panel.chart(
         view,
         Panel(
@@ -139,7 +139,7 @@ def _over_time(view: View) -> None:
         charts.timeline(frame, view.period, unit),
         frame,
         alt=f"Net sales by {unit}, {words.span(view.period)}",
-        **({"on_select": _pick_time, "selection_mode": charts.PICK} if clickable else {}),
+        **picks.times("revenue-over-time", frame, view.period),
     )
     if compared in _COMPARED and other is None:
         st.caption(f"{compared}: the data does not reach back so far.")
@@ -227,7 +227,7 @@ def _countries(view: View, found: list[tuple[str | None, Figures]], frame: pd.Da
         charts.ranking(top, look.ink()),
         top,
         alt="Net sales of the top countries",
-        on_select=_pick_country,
+        on_select=partial(picks.country, "countries"),
         selection_mode=charts.PICK,
     )
     if len(found) > TOP:
@@ -245,17 +245,3 @@ def _map(frame: pd.DataFrame) -> None:
     if len(missing):
         named = [f"{each['name']} {each['Net sales']}" for _, each in missing.iterrows()]
         st.caption(f"Not on the map: {words.plain(', '.join(named))}.")
-
-
-def _pick_country() -> None:
-    picked = st.session_state["chart-countries"].selection.get(charts.PICK, [])
-    filters.choose(country=[each["name"] for each in picked])
-
-
-def _pick_time() -> None:
-    """Show the days of the bar that was clicked, and of nothing else."""
-    picked = st.session_state["chart-revenue-over-time"].selection.get(charts.PICK, [])
-    for each in picked:
-        first, after = (datetime.fromtimestamp(each[end] / 1000, UTC) for end in ("start", "end"))
-        last = (after - timedelta(seconds=1)).date()
-        filters.choose(period=CUSTOM, **{"from": first.date(), "to": last})

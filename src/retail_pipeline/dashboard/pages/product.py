@@ -1,0 +1,215 @@
+"""One product by itself: its figures, sales and prices over time, countries, and companions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import products, sums
+from retail_pipeline.dashboard import (
+    charts,
+    data,
+    look,
+    panel,
+    picks,
+    product_charts,
+    states,
+    words,
+)
+from retail_pipeline.dashboard.pages.overview import figure_columns
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+
+TOP_COUNTRIES = 8
+Open = Callable[[str | None], None]
+_LIFT = st.column_config.NumberColumn(format="%.1f\N{MULTIPLICATION SIGN}")
+_HELP = {
+    "Mean price": "Gross sales divided by units sold: each line's price counts as often as it sold"
+    " units.",
+    "Return rate": "Units on cancellation lines divided by units sold, both within the filters;"
+    " what was sold before them may be among the former.",
+    "Rank": "Its place among all products by net sales, under the filters of the page.",
+}
+
+
+def body(page: View, code: str, ranked: pd.DataFrame, open_product: Open) -> None:
+    """Draw one product under the page's filters; ``ranked`` are all products under them."""
+    view = View(page.snapshot, replace(page.choice, products=(code,)), page.days)
+    st.header(f"{words.plain(view.snapshot.name(code))} :gray[{words.plain(code)}]")
+    if page.choice.products and code not in page.choice.products:
+        st.info(
+            "**The filters leave this product out:** it is not among the products chosen there.",
+            icon=":material/filter_alt_off:",
+        )
+        return
+    if not view.figures.lines:
+        states.no_rows(view)
+        return
+    _cards(view, code, ranked)
+    _trend(view, code)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _prices(view, code)
+        _countries(view, code)
+    with right:
+        _companions(view, page, code, open_product)
+
+
+def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
+    found, back = view.figures, products.units_back(view.orders)
+    place = ranked["code"].tolist().index(code) + 1
+    cards = {
+        "Net sales": words.money(found.net),
+        "Gross sales": words.money(found.gross),
+        "Orders": words.count(found.orders),
+        "Units sold": words.count(found.units),
+        "Mean price": words.money(found.gross / found.units if found.units else None),
+        "Customers": words.count(found.customers),
+        "Return rate": words.percent(back / found.units if found.units else None),
+        "Rank": f"{words.count(place)} of {words.count(len(ranked))}",
+    }
+    with st.container(key="cards-product"):
+        for label, value in cards.items():
+            panel.card(view, label, value, meaning=_HELP.get(label, ""))
+    st.caption(
+        words.plain(
+            f"{words.counted(back, 'unit')} returned, on"
+            f" {words.counted(found.cancellations, 'cancellation invoice')}:"
+            f" {words.money(found.cancelled)}. Adjustments: {words.money(found.adjusted)}."
+        )
+    )
+
+
+def _trend(view: View, code: str) -> None:
+    unit = view.period.best_unit
+    rows = sums.timeline(view.orders, unit)
+    frame = charts.timeline_frame(rows, view.period, unit)
+    export = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
+            **figure_columns([each for _, each in rows]),
+        }
+    )
+    meaning = (
+        f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the period."
+        " A click on a bar shows its days alone."
+    )
+    panel.chart(
+        view,
+        Panel("product-over-time", f"Revenue of {code} over time", meaning, export),
+        charts.timeline(frame, view.period, unit),
+        frame,
+        alt=f"Net sales of {code} by {unit}, {words.span(view.period)}",
+        **picks.times("product-over-time", frame, view.period),
+    )
+
+
+def _prices(view: View, code: str) -> None:
+    unit = view.period.best_unit
+    found = data.prices(code, view.selection, unit, view.snapshot.version)
+    if not found:
+        st.subheader("Prices paid")
+        st.caption("No sale under these filters, hence no price.")
+        return
+    rows = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{each.start:%Y-%m-%d %H:%M}" for each in found],
+            "Lowest price": [each.lowest for each in found],
+            "Mean price": [each.mean for each in found],
+            "Highest price": [each.highest for each in found],
+            "Units sold": [each.units for each in found],
+            "Lines": [each.lines for each in found],
+        }
+    )
+    frame = product_charts.prices_frame(found, unit)
+    meaning = (
+        f"Unit prices of the sale lines of each {unit}, in UTC. The line is the mean, in which each"
+        " line's price counts as often as it sold units; the grey bars reach from the lowest to"
+        " the highest price."
+    )
+    panel.chart(
+        view,
+        Panel("product-prices", f"Prices paid for {code}", meaning, rows),
+        product_charts.prices(view.period, unit),
+        frame,
+        alt=f"Unit prices of {code} by {unit}",
+    )
+
+
+def _countries(view: View, code: str) -> None:
+    found = sums.by_country(view.orders, view.snapshot.register)
+    rows = pd.DataFrame(
+        {
+            "Country": [words.country(name) for name, _ in found],
+            **figure_columns([each for _, each in found]),
+        }
+    )
+    frame = charts.countries_frame(found[:TOP_COUNTRIES])
+    meaning = (
+        "Net sales by the customer's country. A click on one shows it alone; another click shows"
+        " all again."
+    )
+    panel.chart(
+        view,
+        Panel("product-countries", f"Countries of {code}", meaning, rows),
+        charts.ranking(frame, look.ink()),
+        frame,
+        alt=f"Net sales of {code} in its top countries",
+        on_select=partial(picks.country, "product-countries"),
+        selection_mode=charts.PICK,
+    )
+    if len(found) > TOP_COUNTRIES:
+        st.caption(words.counted(len(found) - TOP_COUNTRIES, "more country", "more countries"))
+
+
+def _companions(view: View, page: View, code: str, open_product: Open) -> None:
+    basket = data.bought_with(code, view.selection, view.snapshot.version)
+    if basket.since is None or not basket.others:
+        st.subheader("Bought together")
+        st.caption("No order under these filters has anything else on it.")
+        return
+    # Beside all orders of the same days: what sells in December goes along with all else in it.
+    first = page.selection.first if basket.every else basket.since
+    same = replace(page.selection, products=(), first=first)
+    base = products.ranking(page.snapshot.product_rows(same), page.snapshot.register)
+    orders = sums.figures(page.snapshot.order_rows(same)).orders
+    found = products.bought_together(basket, base, orders)
+    rows = pd.DataFrame(
+        {
+            "Product": [page.snapshot.name(each) for each in found["code"]],
+            "Orders": found["together"],
+            "Share": found["share"],
+            "Lift": np.round(found["lift"], 2),
+            "Code": found["code"].tolist(),
+        }
+    )
+    looked_at = words.counted(basket.orders, "order")
+    panel.table(
+        view,
+        Panel(
+            "bought-together",
+            f"Bought together with {code}",
+            f"Products on the same invoices: the {len(rows)} most frequent on"
+            f" {'the' if basket.every else 'the latest'} {looked_at} with it since"
+            f" {words.day(first)}. **Share**: of those orders. **Lift**: that share divided by"
+            " the share of all orders of the same days that have the other product; above 1, the"
+            " two are bought together more often than by chance. Sale lines alone, without fee"
+            " codes, whatever products the filters choose; lines of an invoice that were noted at"
+            " another time than the product are not found.",
+            rows,
+        ),
+        column_config={"Lift": _LIFT},
+        on_select=partial(_open_row, found["code"].tolist(), open_product),
+        selection_mode=picks.ROW,
+        height="content",
+    )
+    st.caption(f"Of {'all' if basket.every else 'the latest'} {looked_at} with it.")
+
+
+def _open_row(codes: list[str], open_product: Open) -> None:
+    open_product(picks.of_table("bought-together", codes))

@@ -1,0 +1,274 @@
+"""The products: which ones sell, how far sales concentrate on few of them, and each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import products, sums
+from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.dashboard import charts, look, panel, picks, product_charts, words
+from retail_pipeline.dashboard.filters import BOUND
+from retail_pipeline.dashboard.pages import product
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.fees import FEES
+
+TOP = 10
+ITEM = "item"
+_LONGEST = sum(CONTRACT.limit(name, "maxLength") for name in ("StockCode", "Description"))
+_OPENED = "opened_product"
+_SCROLL = """<script>
+document.querySelector('[data-testid="stMain"]')?.scrollTo({top: 0});
+</script>"""
+_BELOW_ZERO = "Cancellations"
+# What products are ranked by: the column, and how its figures read.
+_MEASURES: dict[str, tuple[str, Callable[[int], str]]] = {
+    "Net sales": ("net", lambda micros: words.money(sums.money(micros))),
+    "Units sold": ("units", words.count),
+    "Orders": ("orders", words.count),
+    "Units returned": ("back", words.count),
+    _BELOW_ZERO: ("cancelled", lambda micros: words.money(sums.money(micros))),
+}
+_MEANING = (
+    "**Net sales** of all lines of a product. **Units sold** and **orders** of its sale lines;"
+    " an order is an invoice, counted for each day, country, and guests or known customers, so"
+    " that one that runs over midnight counts twice. **Mean price**: gross sales divided by units"
+    " sold. **Units returned** and **cancellations** (their amount) of lines on cancellation"
+    " invoices. **Return rate**: units returned divided by units sold, within the filters, also of"
+    " what was sold before. Names are those last sold under. Codes for postage and other fees"
+    " count unless *Adjustments and fees* is off."
+)
+
+
+def body(view: View) -> None:
+    """Draw the page: all products, or the one that is chosen."""
+    with st.container(key="products-search"):
+        search, opened = st.columns(2)
+        with opened:
+            code = _chosen(view.snapshot.labelled_products)
+    ranked = products.ranking(view.products, view.snapshot.register)
+    if code is not None:
+        with search:
+            st.button(
+                "All products",
+                icon=":material/arrow_back:",
+                on_click=_open,
+                args=(None,),
+            )
+        product.body(view, code, ranked, _open)
+        _to_the_top()
+        return
+    with search:
+        asked = _search()
+    _all(view, ranked, asked)
+
+
+def _open(code: str | None) -> None:
+    """Show one product, or all of them; only for callbacks."""
+    st.session_state[ITEM] = code
+    st.session_state[_OPENED] = True
+
+
+def _to_the_top() -> None:
+    """Begin to read at the product's figures, not where the row was that led to it."""
+    if st.session_state.pop(_OPENED, False):
+        st.html(_SCROLL, unsafe_allow_javascript=True)
+
+
+def _chosen(offered: Sequence[str]) -> str | None:
+    """Draw the choice of one product; a bare code, from a click or a link, is as good as a name.
+
+    One that the data lacks stays chosen, and the page says that there are no rows of it.
+    """
+    asked = st.session_state.get(ITEM, st.query_params.get(ITEM)) or ""
+    more = [asked] if 0 < len(asked) <= _LONGEST else []
+    chosen: str | None = st.selectbox(
+        "Product",
+        list(dict.fromkeys([*offered, *more])),
+        index=None,
+        key=ITEM,
+        placeholder="All products: choose one by code or name",
+        help="Shows one product by itself. A click on a bar or a row of the table does the same.",
+        **BOUND,
+    )
+    return chosen.partition(NAMED)[0] if chosen else None
+
+
+def _search() -> str:
+    asked: str = st.text_input(
+        "Search",
+        type="search",
+        key="find",
+        max_chars=_LONGEST,
+        placeholder="Code or words, such as: red lantern",
+        help="Narrows the ranking and the table to products with all of these words.",
+        live=True,
+        **BOUND,
+    )
+    return asked.strip()
+
+
+def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
+    found = ranked
+    if asked:
+        found = ranked[products.matching(ranked, view.snapshot.names, asked)]
+    measure = _measure()
+    column, _ = _MEASURES[measure]
+    # What cancellations take away is below zero: the most of it first.
+    rising = measure == _BELOW_ZERO
+    found = found.sort_values([column, "code"], ascending=[rising, True], ignore_index=True)
+    rows = _rows(view, found, sums.net(view.products))
+    left, right = st.columns(2, gap="large")
+    with left:
+        if len(found):
+            _top(view, found[:TOP], rows[:TOP], measure, asked)
+        else:
+            st.info(f"**No product** has “{words.plain(asked)}” in its code or name.")
+    with right:
+        _pareto(view, ranked)
+    if len(found):
+        _table(view, rows, measure, asked)
+
+
+def _measure() -> str:
+    chosen = st.segmented_control(
+        "Ranked by", list(_MEASURES), default="Net sales", required=True, key="rank", **BOUND
+    )
+    return chosen or "Net sales"
+
+
+def _titled(title: str, asked: str) -> str:
+    return f"{title} with “{asked}”" if asked else title
+
+
+def _top(view: View, top: pd.DataFrame, rows: pd.DataFrame, measure: str, asked: str) -> None:
+    column, _ = _MEASURES[measure]
+    sign = -1 if measure == _BELOW_ZERO else 1
+    frame = pd.DataFrame(
+        {
+            "name": rows["Product"],
+            "drawn": [sign * float(value) for value in top[column]],
+            "Code": rows["Code"],
+            **{
+                name: [text_of(value) for value in top[each].tolist()]
+                for name, (each, text_of) in _MEASURES.items()
+            },
+        }
+    )
+    panel.chart(
+        view,
+        Panel("top-products", _titled("Top products", asked), _MEANING, rows),
+        charts.ranking(frame, look.ink(), "drawn", measure, "Code"),
+        frame,
+        alt=f"Products with the most {measure.lower()}",
+        on_select=_open_bar,
+        selection_mode=charts.PICK,
+    )
+    fees = sum(code in FEES for code in top["code"])
+    if fees:
+        st.caption(
+            f"{words.counted(fees, 'row')} of fees and the like, no goods: switch *Adjustments and"
+            " fees* off to leave them out."
+        )
+
+
+def _open_bar() -> None:
+    for each in picks.of_chart("top-products"):
+        _open(each["Code"])
+
+
+def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
+    title = _titled(words.counted(len(rows), "product"), asked)
+    panel.table(
+        view,
+        Panel("products", title, f"{_MEANING} Sorted by {measure.lower()}.", rows),
+        on_select=partial(_open_row, rows["Code"].tolist()),
+        selection_mode=picks.ROW,
+        height=460,
+    )
+
+
+def _open_row(codes: list[str]) -> None:
+    _open(picks.of_table("products", codes))
+
+
+def _rows(view: View, found: pd.DataFrame, total: Decimal) -> pd.DataFrame:
+    """Return the table as it is shown and exported."""
+    units, back = found["units"].to_numpy(), found["back"].to_numpy()
+    gross = [sums.money(micros) for micros in found["gross"]]
+    nets = [sums.money(micros) for micros in found["net"]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = np.where(units > 0, back / units, np.nan)
+    return pd.DataFrame(
+        {
+            "Code": found["code"].tolist(),
+            "Product": [view.snapshot.name(code) for code in found["code"]],
+            "Net sales": nets,
+            "Share of net sales": [float(net / total) if total else np.nan for net in nets],
+            "Units sold": units,
+            "Orders": found["orders"].to_numpy(),
+            "Mean price": [
+                amount / sold if sold else None
+                for amount, sold in zip(gross, units.tolist(), strict=True)
+            ],
+            "Units returned": back,
+            "Cancellations": [sums.money(micros) for micros in found["cancelled"]],
+            "Return rate": rate,
+        }
+    )
+
+
+def _pareto(view: View, ranked: pd.DataFrame) -> None:
+    found = products.pareto(ranked)
+    if not found.earning:
+        st.info("**No product** has net sales above zero under these filters.")
+        return
+    codes = found.curve["code"].tolist()
+    names = [view.snapshot.name(code) for code in codes]
+    rows = pd.DataFrame(
+        {
+            "Rank": range(1, len(codes) + 1),
+            "Code": codes,
+            "Product": names,
+            "Net sales": [sums.money(micros) for micros in found.curve["net"]],
+            "Share of products": found.curve["products"],
+            "Share of net sales": found.curve["share"],
+        }
+    )
+    frame = product_charts.pareto_frame(found, names)
+    meaning = (
+        "Products by net sales, the best first, and what share of net sales they make together."
+        " Only products with net sales above zero are counted. The dashed lines meet where the"
+        " fewest products make 80% of it. The line is drawn through some of the products; the CSV"
+        " has them all."
+    )
+    panel.chart(
+        view,
+        Panel("concentration", "Concentration", meaning, rows),
+        product_charts.pareto(look.ink()),
+        frame,
+        alt=_concentration(found),
+    )
+    st.markdown(words.plain(_concentration(found)))
+    if found.others:
+        st.caption(
+            words.plain(
+                f"{words.counted(found.others, 'more product')} had no net sales, or less than"
+                f" none: {words.money(sums.money(found.lost))} together."
+            )
+        )
+
+
+def _concentration(found: products.Pareto) -> str:
+    share = words.percent(found.best / found.earning)
+    return (
+        f"{share} of the products ({words.count(found.best)} of {words.count(found.earning)})"
+        f" make 80% of their net sales of {words.money(sums.money(found.total))}."
+    )

@@ -1,0 +1,53 @@
+"""What the viewer clicked on, read in the callback of the chart or table that was clicked.
+
+``key`` is that of the :class:`~retail_pipeline.dashboard.panel.Panel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.dashboard import filters
+from retail_pipeline.dashboard.charts import MOST_BARS, PICK
+from retail_pipeline.domain.periods import CUSTOM, Period
+
+# A click on any cell picks its row; so does the box before it, which the keyboard reaches too.
+ROW = ("single-row", "single-cell")
+
+
+def of_chart(key: str) -> list[dict[str, Any]]:
+    """Return the fields of what was clicked on in a chart, as far as it selects them."""
+    found: list[dict[str, Any]] = st.session_state[f"chart-{key}"].selection.get(PICK, [])
+    return found
+
+
+def of_table(key: str, values: Sequence[str]) -> str | None:
+    """Return the one of ``values``, a value for each row, of the row that was clicked on."""
+    selection = st.session_state[f"table-{key}"].selection
+    rows = [*selection["rows"], *(row for row, _ in selection["cells"])]
+    return values[rows[0]] if rows and rows[0] < len(values) else None
+
+
+def country(key: str) -> None:
+    """Show the country that was clicked on in a ranking alone, or all again."""
+    filters.choose(country=[each["name"] for each in of_chart(key)])
+
+
+def times(key: str, frame: pd.DataFrame, period: Period) -> dict[str, Any]:
+    """Return the options of a timeline's chart by which a click on a bar shows its days alone."""
+    if len(frame) > MOST_BARS or period.days == 1:
+        return {}
+    return {"on_select": partial(_time, key), "selection_mode": PICK}
+
+
+def _time(key: str) -> None:
+    for each in of_chart(key):
+        first, after = (datetime.fromtimestamp(each[end] / 1000, UTC) for end in ("start", "end"))
+        last = (after - timedelta(seconds=1)).date()
+        filters.choose(period=CUSTOM, **{"from": first.date(), "to": last})
