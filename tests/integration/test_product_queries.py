@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 from pymongo import MongoClient
@@ -23,6 +24,7 @@ from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import UNITS, Unit
 from retail_pipeline.domain.products import Basket
 from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 from tests import shop
@@ -34,15 +36,23 @@ CODE = "22003"
 every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
 
 
+def lines() -> list[Transaction]:
+    """Return the shop's lines, each at the beginning of its hour: most orders at one moment."""
+    return [
+        msgspec.structs.replace(each, InvoiceDate=each.InvoiceDate.replace(minute=0, second=0))
+        for each in shop.shop()
+    ]
+
+
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return shop.frame(shop.shop())
+    return shop.frame(lines())
 
 
 @pytest.fixture(scope="module")
 def loaded(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = stack.names(tmp_path_factory.mktemp("products"))
-    shop.load(stack, settings, shop.shop())
+    shop.load(stack, settings, lines())
     yield settings
     stack.forget(settings)
 
@@ -153,6 +163,11 @@ def test_what_is_bought_along_equals_pandas(
     assert reads.bought_with(CODE, selection, orders, most) == expected
 
 
+def test_the_shop_has_orders_to_tell_from(reads: MongoProducts) -> None:
+    found = reads.bought_with(CODE, SELECTIONS["everything"], 1_000, 100)
+    assert found.orders > 50 and len(found.others) > 20 and found.others[0][1] > 3
+
+
 @pytest.mark.parametrize("selection", NOTHING.values(), ids=NOTHING)
 def test_nothing_chosen_has_no_prices_and_no_companions(
     reads: MongoProducts, selection: Selection
@@ -234,13 +249,13 @@ def test_mongodb_away_and_a_user_without_rights_are_told_apart(fresh: Settings) 
 
 
 def test_the_oldest_order_looked_at_tells_since_when(stack: RunningStack, fresh: Settings) -> None:
-    lines = [
+    orders = [
         shop.transaction(
             row, InvoiceNo=f"55{row}", InvoiceDate=datetime(2011, 2, row, 9, tzinfo=UTC)
         )
         for row in (3, 4, 5)
     ]
-    shop.load(stack, fresh, lines)
+    shop.load(stack, fresh, orders)
     with connect(fresh.mongo("reader"), name="tests") as client:
         reads = MongoProducts(client, fresh.mongo_database)
         selection = Selection(date(2011, 2, 1), date(2011, 2, 28))

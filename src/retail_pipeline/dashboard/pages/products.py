@@ -245,7 +245,8 @@ def _pareto(view: View, ranked: pd.DataFrame) -> None:
     frame = product_charts.pareto_frame(found, names)
     meaning = (
         "Products by net sales, the best first, and what share of net sales they make together."
-        " Only products with net sales above zero are counted. The dashed lines meet where the"
+        " Only products with net sales above zero are counted, all of them, whatever is searched"
+        " for. The dashed lines meet where the"
         " fewest products make 80% of it. The line is drawn through some of the products; the CSV"
         " has them all."
     )
