@@ -11,6 +11,7 @@ from retail_pipeline.adapters.mongo_entries import MongoEntries
 from retail_pipeline.adapters.mongo_products import MongoProducts
 from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
+from retail_pipeline.analytics.products import ranking
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.store import Store
 from retail_pipeline.domain.periods import Unit
@@ -23,7 +24,7 @@ _SHORT_SECONDS = 2
 _KEPT_SECONDS = 600
 _AWAY_MS = 3_000
 # How many of the latest orders with a product tell what is bought along with it.
-ORDERS_LOOKED_AT = 300
+ORDERS_LOOKED_AT = 200
 _MOST_ALONG = 20
 
 
@@ -85,6 +86,18 @@ def _orders_of_products(
     uri: str, database: str, codes: tuple[str, ...], version: int
 ) -> pd.DataFrame:
     return _store(uri, database).orders_of_products(codes)
+
+
+def ranked_products(of: Snapshot, selection: Selection) -> pd.DataFrame:
+    """Return the ranking of the products that count; not to be changed, it is everyone's."""
+    return _ranked_products(*_place(), selection, of.version, of)
+
+
+@st.cache_resource(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
+def _ranked_products(
+    uri: str, database: str, selection: Selection, version: int, _of: Snapshot
+) -> pd.DataFrame:
+    return ranking(_of.product_rows(selection), _of.register)
 
 
 def prices(code: str, selection: Selection, unit: Unit, version: int) -> list[Prices]:

@@ -176,7 +176,7 @@ def _companions(view: View, page: View, code: str, open_product: Open) -> None:
     # Beside all orders of the same days: what sells in December goes along with all else in it.
     first = page.selection.first if basket.every else basket.since
     same = replace(page.selection, products=(), first=first)
-    base = products.ranking(page.snapshot.product_rows(same), page.snapshot.register)
+    base = data.ranked_products(page.snapshot, same)
     orders = sums.figures(page.snapshot.order_rows(same)).orders
     found = products.bought_together(basket, base, orders)
     rows = pd.DataFrame(

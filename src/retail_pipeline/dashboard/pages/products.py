@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from functools import partial
 
 import numpy as np
@@ -12,7 +11,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import products, sums
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import charts, look, panel, picks, product_charts, words
+from retail_pipeline.dashboard import charts, data, look, panel, picks, product_charts, words
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.pages import product
 from retail_pipeline.dashboard.panel import Panel
@@ -53,7 +52,7 @@ def body(view: View) -> None:
         search, opened = st.columns(2)
         with opened:
             code = _chosen(view.snapshot.labelled_products)
-    ranked = products.ranking(view.products, view.snapshot.register)
+    ranked = data.ranked_products(view.snapshot, view.selection)
     if code is not None:
         with search:
             st.button(
@@ -124,7 +123,7 @@ def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
     # What cancellations take away is below zero: the most of it first.
     rising = measure == _BELOW_ZERO
     found = found.sort_values([column, "code"], ascending=[rising, True], ignore_index=True)
-    rows = _rows(view, found, sums.net(view.products))
+    rows = _rows(view, found, total=int(ranked["net"].sum()))
     left, right = st.columns(2, gap="large")
     with left:
         if len(found):
@@ -199,19 +198,19 @@ def _open_row(codes: list[str]) -> None:
     _open(picks.of_table("products", codes))
 
 
-def _rows(view: View, found: pd.DataFrame, total: Decimal) -> pd.DataFrame:
+def _rows(view: View, found: pd.DataFrame, total: int) -> pd.DataFrame:
     """Return the table as it is shown and exported."""
     units, back = found["units"].to_numpy(), found["back"].to_numpy()
     gross = [sums.money(micros) for micros in found["gross"]]
-    nets = [sums.money(micros) for micros in found["net"]]
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(units > 0, back / units, np.nan)
+        share = found["net"].to_numpy(float) / (total or np.nan)
     return pd.DataFrame(
         {
             "Code": found["code"].tolist(),
             "Product": [view.snapshot.name(code) for code in found["code"]],
-            "Net sales": nets,
-            "Share of net sales": [float(net / total) if total else np.nan for net in nets],
+            "Net sales": [sums.money(micros) for micros in found["net"]],
+            "Share of net sales": share,
             "Units sold": units,
             "Orders": found["orders"].to_numpy(),
             "Mean price": [
