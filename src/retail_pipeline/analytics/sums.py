@@ -19,7 +19,7 @@ from retail_pipeline.analytics.tables import (
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.report import Figures
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONEY = ("net", "gross", "cancelled", "adjusted", "guest_gross")
 
 
@@ -89,7 +89,7 @@ def distinct(places: Array, values: Array, count: int) -> Array:
 def timeline(rows: pd.DataFrame, unit: Unit) -> list[tuple[datetime, Figures]]:
     """Return the sums for each hour, day, week (from Monday) or month with a transaction."""
     found = figures_by(rows, starts(rows, unit))
-    return [(_EPOCH + timedelta(hours=hours), each) for hours, each in found.items()]
+    return [(EPOCH + timedelta(hours=hours), each) for hours, each in found.items()]
 
 
 def starts(rows: pd.DataFrame, unit: Unit) -> Array:
