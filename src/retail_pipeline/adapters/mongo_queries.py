@@ -68,18 +68,24 @@ class MongoReports:
         """
         if not hours:
             return []
-        spans = [{"InvoiceDate": {"$gte": hour, "$lt": hour + _HOUR}} for hour in hours]
         with translated(self._client), pymongo.timeout(_QUERY_SECONDS):
             found = self._database[TRANSACTIONS].find(
-                {"$and": [{"$or": spans}, matching(selection)]},
+                {"$and": [within(hours), matching(selection)]},
                 dict.fromkeys(LINE_FIELDS, 1),
                 sort=[("InvoiceDate", DESCENDING)],
                 limit=limit,
             )
-            lines = list(found)
-        for line in lines:
-            line.update({name: line[name].to_decimal() for name in ("UnitPrice", "TotalAmount")})
-        return lines
+            return [exact(line) for line in found]
+
+
+def within(hours: Sequence[datetime]) -> Document:
+    """Return the filter of the lines of these hours, given by their starts."""
+    return {"$or": [{"InvoiceDate": {"$gte": hour, "$lt": hour + _HOUR}} for hour in hours]}
+
+
+def exact(line: Document) -> Document:
+    """Return the line with its price and amount as Decimal."""
+    return line | {name: line[name].to_decimal() for name in ("UnitPrice", "TotalAmount")}
 
 
 def matching(selection: Selection) -> Document:

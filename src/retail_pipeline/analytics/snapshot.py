@@ -88,11 +88,14 @@ class Snapshot:
         found = table[_kept(table, self.register, selection)]
         return self._less_duplicates(found, selection)
 
+    def duplicate_rows(self, selection: Selection) -> pd.DataFrame:
+        """Return what exact duplicates are too much among those that count, its sums below 0."""
+        return self.duplicates[_kept(self.duplicates, self.register, selection)]
+
     def _less_duplicates(self, found: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         if selection.duplicates:
             return found
-        table = self.duplicates
-        taken = table[_kept(table, self.register, selection)]
+        taken = self.duplicate_rows(selection)
         more = taken.assign(fee=_fees(taken, self.register), invoices=0)
         return pd.concat([found, more[list(found.columns)]], ignore_index=True)
 
