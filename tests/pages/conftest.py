@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from retail_pipeline.settings import Settings
 from tests import shop
@@ -42,13 +43,23 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]
     st.cache_data.clear()
 
 
+def app_at(path: str, script: Path = SCRIPT) -> AppTest:
+    """Return the application as a browser asks for it at ``path``, not run yet."""
+    page = AppTest.from_file(str(script), default_timeout=60)
+    # switch_page knows pages that are files; a page's hash is that of its path.
+    page._page_hash = calc_hash(path) if path else ""
+    return page
+
+
 @pytest.fixture
 def open_page(use: Callable[[str, str], None]) -> OpenPage:
-    """Open the page on a database, with what an address's query says."""
+    """Open a page on a database, with what an address's query says; ``at`` is its path."""
 
-    def open_it(settings: Settings, script: Path = SCRIPT, **query: str | list[str]) -> AppTest:
+    def open_it(
+        settings: Settings, script: Path = SCRIPT, at: str = "", **query: str | list[str]
+    ) -> AppTest:
         use(settings.mongo("reader"), settings.mongo_database)
-        page = AppTest.from_file(str(script), default_timeout=60)
+        page = app_at(at, script)
         for name, value in query.items():
             page.query_params[name.rstrip("_")] = value
         return page.run()

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from retail_pipeline.dashboard import frame, sign_in, states
-from retail_pipeline.dashboard.pages import overview, products
+from retail_pipeline.dashboard.pages import customers, overview, products
 from retail_pipeline.errors import RetailError
 
 _PAGES = [
@@ -24,6 +24,12 @@ _PAGES = [
         title="Products",
         icon=":material/inventory_2:",
         url_path="products",
+    ),
+    st.Page(
+        partial(frame.show, "Customers", customers.body),
+        title="Customers",
+        icon=":material/groups:",
+        url_path="customers",
     ),
 ]
 

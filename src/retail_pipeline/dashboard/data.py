@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import streamlit as st
 from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document, connect
+from retail_pipeline.adapters.mongo_customers import MongoCustomers
 from retail_pipeline.adapters.mongo_entries import MongoEntries
 from retail_pipeline.adapters.mongo_products import MongoProducts
 from retail_pipeline.adapters.mongo_queries import MongoReports
@@ -121,3 +124,43 @@ def bought_with(code: str, selection: Selection, version: int) -> Basket:
 def _bought_with(uri: str, database: str, code: str, selection: Selection, version: int) -> Basket:
     products = MongoProducts(_client(uri), database)
     return products.bought_with(code, selection, ORDERS_LOOKED_AT, _MOST_ALONG)
+
+
+def lines_of_invoice(
+    selection: Selection,
+    customer: str,
+    invoice: str,
+    hours: tuple[datetime, ...],
+    limit: int,
+    version: int,
+) -> list[Document]:
+    """Return a customer's lines on an invoice, as of the snapshot's ``version``."""
+    return _lines_of_invoice(*_place(), selection, customer, invoice, hours, limit, version)
+
+
+@st.cache_data(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
+def _lines_of_invoice(
+    uri: str,
+    database: str,
+    selection: Selection,
+    customer: str,
+    invoice: str,
+    hours: tuple[datetime, ...],
+    limit: int,
+    version: int,
+) -> list[Document]:
+    customers = MongoCustomers(_client(uri), database)
+    return customers.lines(selection, customer, invoice, hours, limit)
+
+
+def products_of_customer(selection: Selection, customer: str, snapshot: Snapshot) -> list[Document]:
+    """Return what a customer's lines of each product add up to, as of the snapshot."""
+    codes = [code for code in snapshot.register.products.texts if code is not None]
+    return _products_of_customer(*_place(), selection, customer, codes, snapshot.version)
+
+
+@st.cache_data(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
+def _products_of_customer(
+    uri: str, database: str, selection: Selection, customer: str, _codes: list[str], version: int
+) -> list[Document]:
+    return MongoCustomers(_client(uri), database).products(selection, customer, _codes)

@@ -1,0 +1,201 @@
+"""Panels of the customers page: segments, the movement between them, cohorts, new customers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import cohorts as retention
+from retail_pipeline.analytics import customers, rfm, sums
+from retail_pipeline.analytics.tables import day_number
+from retail_pipeline.dashboard import charts, customer_charts, look, panel, picks, words
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import Period, Unit
+
+# Of the choice of a segment, which a click on one sets.
+SEGMENT, EVERY_SEGMENT = "seg", "All segments"
+MOST_COHORTS = 24
+_RECENCY, _FREQUENCY = "Days since last order", "Orders each"
+_TABLE_ROW_PIXELS = 35
+_TENTHS = st.column_config.NumberColumn(format="%,.1f")
+_RFM = (
+    "Bars: how many customers each segment has. "
+    "Each customer with an order gets a score from 1 to 5 for **recency** (days from the last order"
+    " to the period's last day; fewer score higher), **frequency** (orders) and **monetary value**"
+    " (net sales): 5 for the highest fifth of the customers. Customers who are equal score the"
+    " same: of n customers, with b below and e equal, the score is 1 + ⌊5 (b + e/2) / n⌋. The three"
+    f" scores make the segment by [Bloomreach's table of all 125 combinations]({rfm.SOURCE})."
+    " Guests and customers without an order in the selection have none."
+)
+_COHORTS = (
+    "Customers by the month of their first order, and the share of them that ordered again so many"
+    " months later. The first order is looked for in all data up to the period's last day, also"
+    " before its first, under the other filters; who bought before the data begins counts as new in"
+    " it. Outlined: the month is not over, so the share can only grow. The top row adds up the"
+    " cohorts for which that month is over. Guests are left out: they can't be told apart."
+)
+
+
+def segments(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Draw the segments of the customers ``found``, out of all those of ``table``."""
+    summary = rfm.summary(found)
+    frame = customer_charts.segments_frame(summary)
+    panel.chart(
+        view,
+        Panel("segments", "Segments", _RFM, _segment_rows(summary)),
+        charts.ranking(frame, look.ink(), "share", customer_charts.SEGMENT_FIGURES),
+        frame,
+        alt="Customers in each RFM segment",
+        on_select=pick_segment,
+        selection_mode=charts.PICK,
+    )
+    st.caption(_left_out(view, table, found))
+
+
+def segment_figures(view: View, found: pd.DataFrame) -> None:
+    """Draw the segments' table."""
+    rows = _segment_rows(rfm.summary(found))
+    panel.table(
+        view,
+        Panel("segment-figures", "Figures of the segments", _RFM, rows),
+        column_config=dict.fromkeys((_RECENCY, _FREQUENCY), _TENTHS),
+        height=_TABLE_ROW_PIXELS * (len(rows) + 1) + 3,
+    )
+
+
+def _segment_rows(summary: pd.DataFrame) -> pd.DataFrame:
+    counts = summary["customers"]
+    return pd.DataFrame(
+        {
+            "Segment": rfm.NAMES,
+            "Customers": counts.to_numpy(),
+            "Share": (counts / counts.sum()).to_numpy(),
+            "Net sales": [sums.money(each) for each in summary["net"]],
+            "Gross sales": [sums.money(each) for each in summary["gross"]],
+            _RECENCY: summary["recency"].round(1).to_numpy(),
+            _FREQUENCY: summary["frequency"].round(1).to_numpy(),
+            "Net sales each": [
+                sums.money(net) / count if count else None
+                for net, count in zip(summary["net"], counts, strict=True)
+            ],
+        }
+    )
+
+
+def pick_segment() -> None:
+    """Show the customers of the segment that was clicked; called when one was."""
+    picked = picks.of_chart("segments")
+    st.session_state[SEGMENT] = picked[0]["name"] if picked else EVERY_SEGMENT
+
+
+def _left_out(view: View, table: pd.DataFrame, found: pd.DataFrame) -> str:
+    """Return how much of net sales is in no segment, and whose it is."""
+    others = table[(table["orders"] == 0).to_numpy()]
+    without, with_one = (sums.money(int(each["net"].sum())) for each in (others, found))
+    guests = sums.net(customers.split(view.orders)[1])
+    return words.plain(
+        f"In no segment: guests, {words.money(guests)} of net sales; and"
+        f" {words.counted(len(others), 'customer')} without an order in this selection,"
+        f" {words.money(without)}. Segments: {words.money(with_one)}."
+    )
+
+
+def movement(view: View, found: pd.DataFrame) -> None:
+    """Draw how customers moved between segments, from the period before."""
+    before, after, note = _compared(view.period, view.days)
+    if after.days < 1 or before.days < 1:
+        st.caption("Movement between segments: one day can't be compared with anything before it.")
+        return
+    earlier = _segmented(view, before)
+    later = found if after == view.period else _segmented(view, after)
+    moved = rfm.movement(earlier, later)
+    frame = customer_charts.movement_frame(moved)
+    meaning = (
+        f"Customers by their segment in {words.span(before)} (rows) and in {words.span(after)}"
+        " (columns), each worked out from that period's orders as of its last day. Brighter: a"
+        f" larger share of the row. '{customer_charts.CAME}' are new, or come back after a pause;"
+        f" '{customer_charts.LEFT}' bought in the earlier period and not in the later one."
+    )
+    names = [f"In {words.span(before)}", f"In {words.span(after)}", "Customers", "Share of row"]
+    rows = frame[["From", "To", "count", "share"]].set_axis(names, axis="columns")
+    panel.chart(
+        view,
+        Panel("movement", "Movement between segments", meaning, rows),
+        customer_charts.movement(frame),
+        frame,
+        alt="How many customers moved from each RFM segment to each",
+    )
+    st.caption(f"{words.span(before)} to the left, {words.span(after)} above. {note}".strip())
+
+
+def _compared(period: Period, days: Period) -> tuple[Period, Period, str]:
+    """Return the previous period and this one; its two halves if the data begins later."""
+    if period.previous.within(days):
+        return period.previous, period, ""
+    middle = period.first + (period.last - period.first) // 2
+    halves = Period(period.first, middle), Period(middle + timedelta(days=1), period.last)
+    note = "The data does not reach back a whole period more: the two halves of this one."
+    return *halves, note
+
+
+def _segmented(view: View, period: Period) -> pd.DataFrame:
+    table = customers.by_customer(view.during(period))
+    return rfm.segmented(table, day_number(period.last))
+
+
+def cohorts(reach: View) -> None:
+    """Draw which customers came back; ``reach`` must begin where the data does."""
+    last = min(reach.period.last, reach.days.last)
+    found = retention.cohorts(reach.orders, last).newest(MOST_COHORTS)
+    frame = customer_charts.cohorts_frame(found)
+    if not len(frame):
+        st.caption("Retention: no month after a customer's first order has begun.")
+        return
+    rows = pd.DataFrame(
+        {
+            "Cohort": frame["Cohort"],
+            "Months after": frame["after"],
+            "Customers": frame["again"],
+            "Share": frame["share"],
+            "Month": frame["Month"],
+        }
+    )
+    panel.chart(
+        reach,
+        Panel("cohorts", "Retention by first order", _COHORTS, rows),
+        customer_charts.cohorts(found, frame, look.ink()),
+        frame,
+        alt="Share of each month's new customers that ordered again in the months after",
+    )
+    st.caption(f"First orders looked for from {words.day(reach.period.first)} on.")
+
+
+def new_and_returning(view: View, first: pd.Series) -> None:
+    """Draw new and returning customers over time; ``first`` are the days of first orders."""
+    unit: Unit = "day" if view.period.best_unit == "hour" else view.period.best_unit
+    found = customers.new_and_returning(view.orders, first, unit)
+    frame = customer_charts.new_and_returning_frame(found, unit)
+    meaning = (
+        f"Customers who ordered in each {unit}: new in the one of their first order in all data up"
+        " to the period's last day, under the other filters, and returning in all later ones."
+        " Guests are left out: they can't be told apart."
+    )
+    rows = pd.DataFrame(
+        {
+            "Start (UTC)": [start.date() for start, _ in found],
+            "New": [each["new"] for _, each in found],
+            "Returning": [each["returning"] for _, each in found],
+            "Gross sales to new": [sums.money(each["new_gross"]) for _, each in found],
+            "Gross sales to returning": [sums.money(each["returning_gross"]) for _, each in found],
+        }
+    )
+    panel.chart(
+        view,
+        Panel("new-and-returning", "New and returning customers", meaning, rows),
+        customer_charts.new_and_returning(view.period, unit),
+        frame,
+        alt=f"New and returning customers by {unit}",
+    )

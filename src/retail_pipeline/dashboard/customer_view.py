@@ -1,0 +1,268 @@
+"""One customer's own view: figures, trend, products, invoices and their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import customers, rfm, sums
+from retail_pipeline.analytics.tables import SALE, day_number, day_of
+from retail_pipeline.dashboard import charts, data, panel, picks, words
+from retail_pipeline.dashboard.filters import BOUND
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import Period
+from retail_pipeline.domain.report import Selection
+
+MOST_INVOICES, MOST_LINES, MOST_PRODUCTS = 500, 1_000, 25
+_MOST_DAYS_BY_BEST_UNIT = 120
+# A customer's row of the segments; None without an order.
+Scored = dict[Hashable, Any] | None
+
+
+@dataclass(frozen=True)
+class OneCustomer(View):
+    """What there is of one customer; ``place`` stands for the customer in the register."""
+
+    place: int
+    number: str
+
+    def orders_of(self, selection: Selection) -> pd.DataFrame:
+        """Return the rows of the customer's orders."""
+        rows = super().orders_of(selection)
+        return rows[(rows["customer"] == self.place).to_numpy()]
+
+
+def show(view: View, place: int, number: str) -> None:
+    """Draw the view of the customer that ``place`` stands for in the register."""
+    own = OneCustomer(view.snapshot, view.choice, view.days, place, number)
+    st.button("All customers", icon=":material/arrow_back:", on_click=_back, key="back")
+    st.header(f"Customer {words.plain(number)}")
+    if not len(own.orders):
+        st.info(_elsewhere(own), icon=":material/filter_alt_off:")
+        return
+    _cards(view, own)
+    _trend(own)
+    invoices = customers.by_invoice(own.orders, own.snapshot.register)
+    _products(own)
+    _invoices(own, invoices)
+
+
+def _back() -> None:
+    st.session_state["id"] = ""
+    st.session_state["inv"] = None
+
+
+def _elsewhere(own: OneCustomer) -> str:
+    """Return what there is of the customer when the filters leave nothing."""
+    rows = own.snapshot.orders
+    days = rows["day"][(rows["customer"] == own.place).to_numpy()]
+    there = Period(day_of(days.min()), day_of(days.max()))
+    return (
+        "**No transactions of this customer** under these filters. There are some from"
+        f" {words.span(there)}: choose another period, or set a filter back."
+    )
+
+
+def _cards(view: View, own: OneCustomer) -> None:
+    figures, reach = own.figures, own.during(Period(own.days.first, own.period.last))
+    found = rfm.segmented(customers.by_customer(view.orders), day_number(own.period.last))
+    first = customers.first_orders(reach)
+    scored = next(iter(found[found.index == own.place].to_dict("records")), None)
+    since = words.day(day_of(first.iloc[0])) if len(first) else words.NOTHING
+    cards = {
+        "Net sales": (words.money(figures.net), ""),
+        "Gross sales": (words.money(figures.gross), ""),
+        "Orders": (words.count(figures.orders), ""),
+        "Average order value": (words.money(figures.average_order_value), ""),
+        "Cancellation rate": (words.percent(figures.cancellation_rate), ""),
+        "Last order": _last_order(own, scored),
+        "First order": (
+            since,
+            "The day of the first order in all data up to the period's last day, under the other"
+            " filters.",
+        ),
+        "Segment": _segment(scored, len(found)),
+    }
+    with st.container(key="cards-customer"):
+        for label, (value, meaning) in cards.items():
+            panel.card(own, label, value, meaning=meaning)
+
+
+def _last_order(own: OneCustomer, scored: Scored) -> tuple[str, str]:
+    meaning = "Days from the last order in this selection to the period's last day"
+    if scored is None:
+        return words.NOTHING, f"{meaning}: there is none."
+    ago = words.counted(int(scored["recency"]), "day")
+    return f"{ago} ago", f"{meaning}, {words.day(own.period.last)}."
+
+
+def _segment(scored: Scored, of: int) -> tuple[str, str]:
+    if scored is None:
+        return words.NOTHING, "Without an order in this selection there is no segment."
+    r, f, m = (int(scored[name]) for name in "RFM")
+    return rfm.NAMES[int(scored["segment"])], (
+        f"RFM: recency scores {r} of 5, frequency {f}, monetary value {m}, among the"
+        f" {words.counted(of, 'customer')} who ordered in this selection. The customers page"
+        " explains the scores."
+    )
+
+
+def _trend(own: OneCustomer) -> None:
+    period = own.period
+    unit = "month" if period.days > _MOST_DAYS_BY_BEST_UNIT else period.best_unit
+    rows = sums.timeline(own.orders, unit)
+    frame = charts.timeline_frame(rows, period, unit)
+    title = f"Trend of customer {own.number}"
+    found = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
+            "Net sales": [each.net for _, each in rows],
+            "Gross sales": [each.gross for _, each in rows],
+            "Cancellations": [each.cancelled for _, each in rows],
+            "Orders": [each.orders for _, each in rows],
+        }
+    )
+    meaning = (
+        f"The customer's net sales of each {unit}, in UTC. Paler bars: only some of its days."
+        " A click on a bar shows its days alone."
+    )
+    panel.chart(
+        own,
+        Panel("customer-trend", title, meaning, found),
+        charts.timeline(frame, period, unit),
+        frame,
+        alt=f"Net sales to customer {own.number} by {unit}",
+        **picks.times("customer-trend", frame, period),
+    )
+
+
+def _products(own: OneCustomer) -> None:
+    snapshot = own.snapshot
+    found = data.products_of_customer(own.selection, own.number, snapshot)
+    table = pd.DataFrame(found, columns=["_id", "lines", "units", "amount", "orders", "last"])
+    table = _less_duplicates(own, table.set_index("_id").sort_index())
+    table = table.sort_values(["orders", "amount"], ascending=False, kind="stable")
+    shown = table.head(MOST_PRODUCTS)
+    rows = pd.DataFrame(
+        {
+            "Product": shown.index,
+            "Name": [snapshot.name(code) for code in shown.index],
+            "Orders": shown["orders"].to_numpy(),
+            "Units sold": shown["units"].to_numpy(),
+            "Net sales": shown["amount"].to_numpy(),
+            "Last order": [None if moment is None else moment.date() for moment in shown["last"]],
+        }
+    )
+    meaning = (
+        "The products that are on most of the customer's orders, and of those on as many the ones"
+        f" with the highest net sales: the first {MOST_PRODUCTS} of {words.count(len(table))}."
+    )
+    panel.table(
+        own, Panel("customer-products", f"Favourite products of {own.number}", meaning, rows)
+    )
+
+
+def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:
+    """Take away what is counted twice, if duplicates are left out: MongoDB counted them in."""
+    if own.selection.duplicates:
+        return table
+    taken = own.snapshot.duplicate_rows(own.selection)
+    taken = taken[(taken["customer"] == own.place).to_numpy()]
+    texts = own.snapshot.register.products.texts
+    codes = [texts[place] for place in taken["product"]]
+    units = np.where(taken["kind"] == SALE, taken["units"], 0)
+    less = pd.DataFrame({"units": units, "micros": taken["micros"].to_numpy()}).groupby(codes).sum()
+    less = less.reindex(table.index, fill_value=0)
+    amounts = [
+        each + sums.money(more) for each, more in zip(table["amount"], less["micros"], strict=True)
+    ]
+    return table.assign(units=table["units"] + less["units"], amount=amounts)
+
+
+def _invoices(own: OneCustomer, invoices: pd.DataFrame) -> None:
+    shown = invoices.head(MOST_INVOICES)
+    numbers = shown["number"].tolist()
+    rows = pd.DataFrame(
+        {
+            "Invoice": numbers,
+            "Hour (UTC)": [f"{_hour(each):%Y-%m-%d %H:00}" for each in shown["start"]],
+            "Lines": shown["lines"].to_numpy(),
+            "Units sold": shown["units"].to_numpy(),
+            **{
+                title: [sums.money(each) for each in shown[name]]
+                for title, name in (
+                    ("Gross sales", "gross"),
+                    ("Cancellations", "cancelled"),
+                    ("Adjustments", "adjusted"),
+                    ("Net sales", "net"),
+                )
+            },
+        }
+    )
+    meaning = (
+        "The customer's invoices, the newest first, with the hour of the first line; those whose"
+        " number starts with C are cancellations. A click on one shows its lines."
+    )
+    panel.table(
+        own,
+        Panel("customer-invoices", f"Invoices of {own.number}", meaning, rows),
+        on_select=partial(pick_invoice, numbers),
+        selection_mode=picks.ROW,
+    )
+    if len(invoices) > len(shown):
+        st.caption(f"The newest {words.count(len(shown))} of {words.count(len(invoices))}.")
+    if st.session_state.get("inv") not in (None, *numbers):
+        st.session_state["inv"] = None
+    invoice = st.selectbox(
+        "Lines of invoice",
+        numbers,
+        index=None,
+        key="inv",
+        placeholder="Choose an invoice",
+        width=420,
+        **BOUND,
+    )
+    if invoice in numbers:
+        _lines(own, invoice)
+
+
+def pick_invoice(numbers: list[str]) -> None:
+    """Show the lines of the invoice whose row was chosen; called when one was."""
+    st.session_state["inv"] = picks.of_table("customer-invoices", numbers)
+
+
+def _hour(number: int) -> datetime:
+    return sums.EPOCH + timedelta(hours=int(number))
+
+
+def _lines(own: OneCustomer, invoice: str) -> None:
+    snapshot = own.snapshot
+    mine = own.orders[(own.orders["invoice"] == snapshot.register.invoices[invoice]).to_numpy()]
+    hours = tuple(_hour(each) for each in np.unique(sums.starts(mine, "hour")))
+    found = data.lines_of_invoice(
+        own.selection, own.number, invoice, hours, MOST_LINES, snapshot.version
+    )
+    rows = pd.DataFrame(
+        {
+            "Time (UTC)": [f"{line['InvoiceDate']:%Y-%m-%d %H:%M}" for line in found],
+            "Product": [line["StockCode"] for line in found],
+            "Description": [line.get("Description") for line in found],
+            "Quantity": [line["Quantity"] for line in found],
+            "Unit price": [line["UnitPrice"] for line in found],
+            "Amount": [line["TotalAmount"] for line in found],
+            "Kind": [line["kind"] for line in found],
+            "Country": [words.country(line.get("Country")) for line in found],
+        }
+    )
+    meaning = f"The lines of this customer on the invoice that count, at most {MOST_LINES:,}."
+    panel.table(
+        own, Panel(f"invoice-{invoice}", f"Invoice {invoice} of {own.number}", meaning, rows)
+    )

@@ -1,0 +1,205 @@
+"""The customers: who they are, who comes back, who is lost; and, by number, one of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import customers, rfm, sums
+from retail_pipeline.analytics.tables import day_number, day_of
+from retail_pipeline.dashboard import customer_panels, customer_view, panel, picks, words
+from retail_pipeline.dashboard.customer_panels import EVERY_SEGMENT, SEGMENT
+from retail_pipeline.dashboard.filters import BOUND
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.periods import CUSTOM
+
+TOP = 100
+_CARDS = {
+    "Customers": words.HELP["Customers"],
+    "New customers": "Customers whose first order in all data up to the period's last day, under"
+    " the other filters, is in this period.",
+    "Ordered again": "The share of the customers with two or more orders in this period.",
+    "Net sales per customer": "Net sales of customers with a number, divided by those of them who"
+    " ordered.",
+    "Guests' orders": "Orders without a customer number.",
+    "Guests' gross sales": "Amounts of all sale lines without a customer number.",
+    "Guests' net sales": "What all lines without a customer number add up to.",
+    "Guests' share": words.HELP["Guests' share"],
+}
+
+
+def body(view: View) -> None:
+    """Draw the page, or the view of the customer whose number is asked for."""
+    text = _lookup()
+    place = _place(view, text)
+    if place is not None:
+        customer_view.show(view, place, text)
+        return
+    if text:
+        st.warning(
+            f"**No customer has the number {words.plain(text)}.** Numbers are as in the data, such"
+            " as 17850; guests have none.",
+            icon=":material/person_off:",
+        )
+    _everyone(view)
+
+
+def _lookup() -> str:
+    text = st.text_input(
+        "Customer number",
+        key="id",
+        type="search",
+        max_chars=CONTRACT.limit("CustomerID", "maxLength"),
+        placeholder="A customer's number, for orders, products and trend",
+        width=420,
+        **BOUND,
+    )
+    return (text or "").strip()
+
+
+def _place(view: View, text: str) -> int | None:
+    """Return what stands for the customer with this number; None where there is none."""
+    found = view.snapshot.register.customers.known([text])
+    return found[0] if found and (view.snapshot.orders["customer"] == found[0]).any() else None
+
+
+def _everyone(view: View) -> None:
+    table = customers.by_customer(view.orders)
+    from_the_begin = replace(
+        view.choice, preset=CUSTOM, first=view.days.first, last=view.period.last
+    )
+    reach = View(view.snapshot, from_the_begin, view.days)
+    first = customers.first_orders(reach.orders)
+    _cards(view, table, first)
+    found = rfm.segmented(table, day_number(view.period.last))
+    if len(found):
+        _panels(view, table, found, reach, first)
+    else:
+        st.info(
+            "**No order of a customer with a number** is in this selection: there is nothing to"
+            " say about who comes back.",
+            icon=":material/group_off:",
+        )
+    if len(table):
+        _top(view, table, found)
+
+
+def _panels(
+    view: View, table: pd.DataFrame, found: pd.DataFrame, reach: View, first: pd.Series
+) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        customer_panels.segments(view, table, found)
+    with right:
+        customer_panels.movement(view, found)
+    customer_panels.segment_figures(view, found)
+    left, right = st.columns(2, gap="large")
+    with left:
+        customer_panels.cohorts(reach)
+    with right:
+        customer_panels.new_and_returning(view, first)
+
+
+def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
+    ordered = table[table["orders"] > 0]
+    began = first.reindex(ordered.index) >= day_number(view.period.first)
+    guests = sums.figures(customers.split(view.orders)[1])
+    known_net = sums.money(int(table["net"].sum()))
+    share_of_net = float(guests.net / view.figures.net) if view.figures.net else None
+    values = {
+        "Customers": words.count(len(ordered)),
+        "New customers": words.count(int(began.sum())),
+        "Ordered again": words.percent(
+            float((ordered["orders"] > 1).mean()) if len(ordered) else None
+        ),
+        "Net sales per customer": words.money(known_net / len(ordered) if len(ordered) else None),
+        "Guests' orders": words.count(guests.orders),
+        "Guests' gross sales": words.money(guests.gross),
+        "Guests' net sales": words.money(guests.net),
+        "Guests' share": words.percent(view.figures.guest_share),
+    }
+    with st.container(key="cards-customers"):
+        for label, value in values.items():
+            panel.card(view, label, value, meaning=_CARDS[label])
+    st.caption(
+        words.plain(
+            f"Net sales {words.money(view.figures.net)} = customers with a number"
+            f" {words.money(known_net)}, guests {words.money(guests.net)}"
+            f" ({words.percent(share_of_net)}). Guests can't be told apart: they are in no segment"
+            " and no cohort."
+        )
+    )
+
+
+def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
+    segments = found["segment"].reindex(table.index, fill_value=rfm.ABSENT)
+    names = np.array([*rfm.NAMES, words.NOTHING])
+    table = table.assign(segment=names[segments.to_numpy()])
+    wanted = st.selectbox(
+        "Customers of segment", [EVERY_SEGMENT, *rfm.NAMES], key=SEGMENT, width=420, **BOUND
+    )
+    if wanted in rfm.NAMES:
+        table = table[table["segment"] == wanted]
+    shown = customers.ranked(table, view.snapshot.register).head(TOP)
+    title = "Top customers" if wanted == EVERY_SEGMENT else f"Top customers: {wanted}"
+    meaning = (
+        f"Customers with a number by net sales, the first {TOP}. A click on a row opens that"
+        " customer's own view. The cancellation rate is cancellation invoices divided by"
+        " orders."
+    )
+    numbers = shown["number"].tolist()
+    panel.table(
+        view,
+        Panel("top-customers", title, meaning, _top_rows(view, shown)),
+        on_select=partial(open_customer, numbers),
+        selection_mode=picks.ROW,
+        height=420,
+    )
+    if len(table) > len(shown):
+        rest = int(table["net"].sum() - shown["net"].sum())
+        others = words.counted(len(table) - len(shown), "other customer")
+        st.caption(words.plain(f"{others}: {words.money(sums.money(rest))} of net sales."))
+
+
+def _top_rows(view: View, shown: pd.DataFrame) -> pd.DataFrame:
+    texts = view.snapshot.register.countries.texts
+    rows = view.orders[view.orders["customer"].isin(shown.index)]
+    country = customers.countries(rows).reindex(shown.index)
+    net, gross = ([sums.money(each) for each in shown[name]] for name in ("net", "gross"))
+    orders, ordered = shown["orders"].tolist(), shown["orders"].where(shown["orders"] > 0)
+    return pd.DataFrame(
+        {
+            "Customer": shown["number"].to_numpy(),
+            "Country": [words.country(texts[place]) for place in country],
+            "Segment": shown["segment"].to_numpy(),
+            "Net sales": net,
+            "Orders": orders,
+            "Last order": [_day(each) for each in shown["last"]],
+            "Gross sales": gross,
+            "Units sold": shown["units"].to_numpy(),
+            "Average order value": [
+                value / count if count else None for value, count in zip(gross, orders, strict=True)
+            ],
+            "Cancellations": shown["cancellations"].to_numpy(),
+            "Cancellation rate": (shown["cancellations"] / ordered).to_numpy(float),
+            "First order": [_day(each) for each in shown["first"]],
+        }
+    )
+
+
+def _day(number: int) -> date | None:
+    return None if number == customers.NO_DAY else day_of(number)
+
+
+def open_customer(numbers: list[str]) -> None:
+    """Open the view of the customer whose row was chosen; called when one was."""
+    chosen = picks.of_table("top-customers", numbers)
+    if chosen is not None:
+        st.session_state["id"] = chosen
