@@ -9,12 +9,14 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
+    KafkaError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.domain.pulse import Progress
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
@@ -48,6 +50,7 @@ class GroupConsumer:
 
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._servers = settings.kafka_bootstrap_servers
+        self._topic = settings.kafka_topic
         self._share = _Share()
         with translated(self._servers):
             self._consumer = KafkaConsumer(
@@ -75,6 +78,8 @@ class GroupConsumer:
             self._consumer.subscribe(settings.topics, listener=self._share)
         self._identities: dict[str, object] = {}
         self._owed = Batch()
+        # Up to where each partition is stored, as far as that is known without a question.
+        self._stored: dict[Any, int] = {}
 
     @property
     def settled(self) -> bool:
@@ -88,10 +93,13 @@ class GroupConsumer:
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
             anew = self._topics_made_anew()
+        if anew or share != self._share.times:
+            self._stored.clear()
         batch = Batch(identities=dict(self._identities), share=share)
         for partition, records in taken.items():
             if partition.topic in anew:
                 continue
+            self._stored.setdefault(partition, records[0].offset)
             batch.messages[partition.topic].extend(records)
             batch.next_offsets[partition.topic, partition.partition] = records[-1].offset + 1
         return batch
@@ -114,12 +122,39 @@ class GroupConsumer:
                     offsets = self._ahead(offsets)
                 if offsets:
                     self._consumer.commit(offsets, timeout_ms=30_000)
+                    self._stored |= {place: each.offset for place, each in offsets.items()}
             except _MOVED_AWAY as error:
                 # Where another processor has the partitions now, it takes these records again:
                 # storing them twice changes nothing. Those that stay here don't come again.
                 log.warning("offsets not committed, partitions moved: %s", error)
                 self._owed.next_offsets |= batch.next_offsets
                 self._owed.identities |= batch.identities
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the transactions' topic has, as far as this member knows."""
+        # The public method asks the broker, and waits, where a topic is gone.
+        return len(self._consumer._cluster.partitions_for_topic(self._topic) or ())
+
+    def progress(self) -> tuple[Progress, ...]:
+        """Return how far this member is in its partitions of the transactions' topic.
+
+        It asks the broker nothing: a partition's end is what the last fetch of it said.
+        """
+        mine = sorted(place for place in self._consumer.assignment() if place.topic == self._topic)
+        return tuple(self._progress_in(place) for place in mine)
+
+    def _progress_in(self, place: Any) -> Progress:
+        end = self._consumer.highwater(place)
+        if end is None:  # not fetched yet
+            return Progress(place.partition)
+        stored = self._stored.get(place)
+        if stored is None:  # nothing came from it since it is this member's
+            try:
+                stored = self._consumer.position(place, timeout_ms=100)
+            except KafkaError:
+                pass
+        return Progress(place.partition, stored, end)
 
     def _commit_owed(self) -> None:
         """Commit what could not be committed while the partitions were shared out anew."""

@@ -16,6 +16,7 @@ PURGED = "purged"
 MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
+PROCESSORS = "processors"
 ORDERS_ROLLUP, PRODUCTS_ROLLUP = ORDERS, PRODUCTS
 DUPLICATES_ROLLUP = "rollup_duplicates_daily"
 
@@ -23,6 +24,8 @@ DUPLICATES_ROLLUP = "rollup_duplicates_daily"
 _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
 # The dashboard asks again and again which days were summarised anew.
 _REBUILT = IndexModel([("rebuilt_at", ASCENDING), ("_id", ASCENDING)], name="by_rebuild")
+# Pulses come every two seconds; what is a day old is of no use to anybody.
+_SECONDS_A_PULSE_IS_KEPT = 86_400
 # Each index with the query that needs it; a test has explain() show that it is used.
 INDEXES: dict[str, list[IndexModel]] = {
     TRANSACTIONS: [
@@ -33,10 +36,26 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("StockCode", ASCENDING), ("CustomerID", ASCENDING), ("InvoiceDate", ASCENDING)],
             name="by_product",
         ),
+        # How many lines have no description: few do, and the others cost nothing here.
+        IndexModel(
+            [("InvoiceDate", ASCENDING)],
+            name="by_date_undescribed",
+            partialFilterExpression={"Description": {"$type": "null"}},
+        ),
     ],
     QUARANTINE: [
         # The dead-letter limit: what the processors rejected lately.
         IndexModel([("stage", ASCENDING), ("quarantined_at", DESCENDING)], name="by_stage"),
+        # The dashboard's counts by reason, stage and file, from the index alone; and samples.
+        IndexModel(
+            [
+                ("reason", ASCENDING),
+                ("quarantined_at", DESCENDING),
+                ("stage", ASCENDING),
+                ("name", ASCENDING),
+            ],
+            name="by_reason",
+        ),
         _CLAIMS,
         # What one replay still waits for.
         IndexModel([("replaying", ASCENDING)], name="by_replay", sparse=True),
@@ -45,6 +64,12 @@ INDEXES: dict[str, list[IndexModel]] = {
     MANIFESTS: [],
     DIRTY_BUCKETS: [],
     RECONCILIATIONS: [],
+    PROCESSORS: [
+        # MongoDB deletes old ones itself; the dashboard reads the newest.
+        IndexModel(
+            [("at", DESCENDING)], name="by_age", expireAfterSeconds=_SECONDS_A_PULSE_IS_KEPT
+        ),
+    ],
     ORDERS_ROLLUP: [_REBUILT],
     PRODUCTS_ROLLUP: [_REBUILT],
     DUPLICATES_ROLLUP: [_REBUILT],

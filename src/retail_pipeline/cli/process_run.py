@@ -7,19 +7,25 @@ import os
 import socket
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Event
+
+from msgspec.structs import replace
 
 from retail_pipeline.adapters.kafka_consumer import GroupConsumer
 from retail_pipeline.adapters.kafka_ledger import KafkaLog
 from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_ledger import MongoRecords
+from retail_pipeline.adapters.mongo_processors import MongoProcessors
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.domain.pulse import Pulse
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import DeadLetters, Processor, Topics
+from retail_pipeline.flows.pulse import PulseTimer
 from retail_pipeline.flows.reconcile_quick import QuickLook
 from retail_pipeline.flows.reconcile_timer import Reconciler
 from retail_pipeline.flows.retry import retrying
@@ -28,6 +34,7 @@ from retail_pipeline.settings import Settings
 
 log = logging.getLogger("processor")
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_NOTES = 1.0
 
 
 @dataclass
@@ -46,13 +53,48 @@ class ProcessorRun:
         self._summaries = MongoSummaries(self._client, settings.mongo_database)
         self._said_at = self._busy_at = time.monotonic()
         self._said_rows = 0
+        self._first = Pulse(name=self._name, started_at=datetime.now(UTC))
+        pulses = MongoProcessors(self._client, settings.mongo_database)
+        self._pulse = PulseTimer(pulses, self._first, self.stop)
+        self._noted_at = 0.0
 
     def run(self) -> None:
         """Process until ``stop`` is set, or all is done and ``until_idle`` seconds passed."""
         settings = self.settings
         consumer = self._retry(GroupConsumer, settings, self._name)
         summariser = Summariser(self._summaries, self._retry, self.stop)
-        processor = Processor(
+        processor = self._processor(consumer)
+        log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
+        summariser.start()
+        self._pulse.start()
+        reconciler = self._reconciler()
+        if settings.reconcile_every_s:
+            reconciler.start()
+        try:
+            while not self.stop.is_set() and not self._cycle(processor, consumer):
+                pass
+            processor.finish()
+            self._note(processor, consumer)
+        except TransientError:
+            # A stop while a server is away: the batch in hand is not committed, and comes again.
+            if not self.stop.is_set():
+                raise
+        finally:
+            self.stop.set()
+            summariser.join(timeout=5)
+            self._pulse.join(timeout=2)
+            if reconciler.is_alive():
+                reconciler.join(timeout=2)
+            processor.close()
+            consumer.close()
+            self._client.close()
+            log.info("stopped; %s", _said(processor))
+        if summariser.failure:
+            raise summariser.failure
+
+    def _processor(self, consumer: GroupConsumer) -> Processor:
+        settings = self.settings
+        return Processor(
             consumer,
             MongoStore(self._client, settings.mongo_database),
             DeadLetters(lambda: KafkaPublisher(settings, self._name)),
@@ -64,30 +106,6 @@ class ProcessorRun:
                 settings.dead_letter_window_s,
             ),
         )
-        log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
-        summariser.start()
-        reconciler = self._reconciler()
-        if settings.reconcile_every_s:
-            reconciler.start()
-        try:
-            while not self.stop.is_set() and not self._cycle(processor, consumer):
-                pass
-            processor.finish()
-        except TransientError:
-            # A stop while a server is away: the batch in hand is not committed, and comes again.
-            if not self.stop.is_set():
-                raise
-        finally:
-            self.stop.set()
-            summariser.join(timeout=5)
-            if reconciler.is_alive():
-                reconciler.join(timeout=2)
-            processor.close()
-            consumer.close()
-            self._client.close()
-            log.info("stopped; %s", _said(processor))
-        if summariser.failure:
-            raise summariser.failure
 
     def _reconciler(self) -> Reconciler:
         settings, database = self.settings, self.settings.mongo_database
@@ -100,6 +118,9 @@ class ProcessorRun:
         records = processor.step()
         now = time.monotonic()
         self._beat()
+        if now - self._noted_at >= _SECONDS_BETWEEN_NOTES:
+            self._noted_at = now
+            self._note(processor, consumer)
         # One that waits for its share, as after another's death, can't know that there is no more.
         if records or not consumer.settled:
             self._busy_at = now
@@ -110,6 +131,18 @@ class ProcessorRun:
         if self.until_idle is None or now - self._busy_at < self.until_idle:
             return False
         return not self._retry(self._summaries.pending)
+
+    def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
+        """Note how far this processor is; only its own thread may ask the consumer."""
+        self._pulse.note(
+            replace(
+                self._first,
+                stored=processor.counts.stored,
+                quarantined=processor.counts.quarantined,
+                partitions=consumer.partitions,
+                progress=consumer.progress(),
+            )
+        )
 
     def _beat(self) -> None:
         """Touch the heartbeat file: its age tells how long ago a cycle ended."""

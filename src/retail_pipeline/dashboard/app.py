@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from retail_pipeline.dashboard import frame, sign_in, states
-from retail_pipeline.dashboard.pages import customers, overview, products
+from retail_pipeline.dashboard.pages import customers, live, overview, products, quality
 from retail_pipeline.errors import RetailError
 
 _PAGES = [
@@ -30,6 +30,18 @@ _PAGES = [
         title="Customers",
         icon=":material/groups:",
         url_path="customers",
+    ),
+    st.Page(
+        partial(frame.show, "Live", live.body, every=live.REFRESH_SECONDS, bare=True),
+        title="Live",
+        icon=":material/bolt:",
+        url_path="live",
+    ),
+    st.Page(
+        partial(frame.show, "Data quality", quality.body, bare=True),
+        title="Data quality",
+        icon=":material/verified:",
+        url_path="quality",
     ),
 ]
 

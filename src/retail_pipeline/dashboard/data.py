@@ -11,7 +11,10 @@ from pymongo import MongoClient
 from retail_pipeline.adapters.mongo_client import Document, connect
 from retail_pipeline.adapters.mongo_customers import MongoCustomers
 from retail_pipeline.adapters.mongo_entries import MongoEntries
+from retail_pipeline.adapters.mongo_live import MongoLive
+from retail_pipeline.adapters.mongo_processors import MongoProcessors
 from retail_pipeline.adapters.mongo_products import MongoProducts
+from retail_pipeline.adapters.mongo_quality import Freshness, Held, MongoQuality
 from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.analytics.products import ranking
@@ -19,11 +22,15 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.store import Store
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
+from retail_pipeline.domain.pulse import Heard
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import load_settings
 
 _SHORT_SECONDS = 2
+# Below the live page's own two seconds, so that each refresh has something new.
+_LIVE_SECONDS = 1
+_QUALITY_SECONDS = 5
 _KEPT_SECONDS = 600
 _AWAY_MS = 3_000
 # How many of the latest orders with a product tell what is bought along with it.
@@ -77,6 +84,68 @@ def _reconciled(uri: str, database: str) -> list[Reconciliation]:
     results = MongoReconciliations(_client(uri), database)
     found = (results.last(mode) for mode in Mode)
     return [result for result in found if result is not None]
+
+
+def live() -> MongoLive:
+    """Return the reads of what came in last."""
+    uri, database = _place()
+    return MongoLive(_client(uri), database)
+
+
+def processors() -> list[Heard]:
+    """Return what each processor said of itself last."""
+    return _processors(*_place())
+
+
+@st.cache_data(ttl=_LIVE_SECONDS, max_entries=20, show_spinner=False)
+def _processors(uri: str, database: str) -> list[Heard]:
+    return MongoProcessors(_client(uri), database).heard()
+
+
+def delays(rows: int) -> list[float]:
+    """Return the seconds that the last ``rows`` rows took from file to database."""
+    return _delays(*_place(), rows)
+
+
+@st.cache_data(ttl=_LIVE_SECONDS, max_entries=20, show_spinner=False)
+def _delays(uri: str, database: str, rows: int) -> list[float]:
+    return MongoLive(_client(uri), database).delays(rows)
+
+
+def quality() -> MongoQuality:
+    """Return the reads that are about one thing, when somebody asks for it."""
+    uri, database = _place()
+    return MongoQuality(_client(uri), database)
+
+
+def sources() -> list[Freshness]:
+    """Return what is known of each source."""
+    return _sources(*_place())
+
+
+@st.cache_data(ttl=_QUALITY_SECONDS, max_entries=20, show_spinner=False)
+def _sources(uri: str, database: str) -> list[Freshness]:
+    return MongoQuality(_client(uri), database).sources()
+
+
+def quarantine() -> list[Held]:
+    """Return what is in quarantine, counted."""
+    return _quarantine(*_place())
+
+
+@st.cache_data(ttl=_QUALITY_SECONDS, max_entries=20, show_spinner=False)
+def _quarantine(uri: str, database: str) -> list[Held]:
+    return MongoQuality(_client(uri), database).quarantine()
+
+
+def undescribed(selection: Selection, version: int) -> int:
+    """Return how many lines that count have no description, as of the snapshot's ``version``."""
+    return _undescribed(*_place(), selection, version)
+
+
+@st.cache_data(ttl=_KEPT_SECONDS, max_entries=100, show_spinner=False)
+def _undescribed(uri: str, database: str, selection: Selection, version: int) -> int:
+    return MongoQuality(_client(uri), database).undescribed(selection)
 
 
 def orders_of_products(codes: tuple[str, ...], version: int) -> pd.DataFrame:

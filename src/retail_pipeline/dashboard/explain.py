@@ -36,8 +36,13 @@ def _some(names: list[str], every: str, things: str) -> str:
     return " and ".join(names) if len(names) <= 3 else f"{len(names)} {things}"
 
 
-def explained(view: View, meaning: str) -> str:
-    """Return, in Markdown, how a figure came about; ``meaning`` is its definition."""
+def explained(view: View, meaning: str, *, filtered: bool = True) -> str:
+    """Return, in Markdown, how a figure came about; ``meaning`` is its definition.
+
+    One that is not ``filtered`` is about all there is, whatever the filters.
+    """
+    if not filtered:
+        return f"{meaning}\n\n**Filters** don't apply here.\n\n**As of** {view.as_of}."
     counted, stored = view.figures.lines, view.total_lines
     rows = f"{words.count(counted)} of {words.counted(stored, 'row')} stored"
     out = f"{words.count(stored - counted)} left out by the filters"
@@ -47,11 +52,11 @@ def explained(view: View, meaning: str) -> str:
     )
 
 
-def header(view: View, title: str) -> list[str]:
+def header(view: View, title: str, *, filtered: bool = True) -> list[str]:
     """Return the lines that head an export: its title, the filters, and as of when."""
-    return [
-        title,
+    filters = [
         f"Filters: {shown(view.choice, view.period)}",
         f"Rows counted: {view.figures.lines} of {view.total_lines}",
-        f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC",
     ]
+    as_of = f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC"
+    return [title, *(filters if filtered else ["Filters: none apply"]), as_of]

@@ -39,8 +39,8 @@ Body = Callable[[View], None]
 def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool = False) -> None:
     """Draw a page: its title, the filter bar, and ``body``, which refreshes itself.
 
-    ``every`` is in seconds. A ``bare`` page's body is drawn also where no row is left: it has more
-    to say than figures.
+    ``every`` is in seconds. A ``bare`` page's body is drawn also where no row is left or none came
+    yet: it has more to say than figures.
     """
     st.html(_STYLE)
     st.title(title)
@@ -73,6 +73,8 @@ def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
         snapshot = data.snapshot()
         if snapshot.days is None:
             states.empty(snapshot.status)
+            if bare:
+                body(View(snapshot, choice, _nothing_yet(snapshot)))
             _retry(choice, wanted=True)
             return
         if not filters.known(_options(snapshot)):
@@ -82,6 +84,11 @@ def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
     except RetailError as error:
         states.failed(error)
         _retry(choice, wanted=True)
+
+
+def _nothing_yet(snapshot: Snapshot) -> Period:
+    """Return the days of a database without any: today."""
+    return Period(snapshot.at.date(), snapshot.at.date())
 
 
 def _draw(view: View, body: Body, bare: bool) -> None:

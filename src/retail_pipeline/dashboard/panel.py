@@ -28,13 +28,15 @@ class Panel:
     """What a chart or a table shows, and how it is explained.
 
     ``key`` is its name within the page and of its file. ``rows`` is what is shown and exported:
-    money as Decimal, ratios as float, counts as int, the rest as text or dates.
+    money as Decimal, ratios as float, counts as int, the rest as text or dates. One that is not
+    ``filtered`` is about all there is, whatever the filters.
     """
 
     key: str
     title: str
     meaning: str
     rows: pd.DataFrame
+    filtered: bool = True
 
 
 def chart(
@@ -69,10 +71,10 @@ def head(view: View, panel: Panel) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
         st.subheader(panel.title, width="content")
         with st.popover("", icon=":material/info:", type="tertiary", help="What this is, and CSV"):
-            st.markdown(explain.explained(view, panel.meaning))
+            st.markdown(explain.explained(view, panel.meaning, filtered=panel.filtered))
             st.download_button(
                 "Download CSV",
-                csv_of(panel.rows, explain.header(view, panel.title)),
+                csv_of(panel.rows, explain.header(view, panel.title, filtered=panel.filtered)),
                 file_name=f"{panel.key}.csv",
                 mime="text/csv",
                 on_click="ignore",
@@ -99,7 +101,7 @@ def csv_of(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
 def _cell(value: object) -> object:
     if isinstance(value, Decimal):
         return value.quantize(_PENNY)
-    if value is None or value != value:  # nothing, or a ratio of nothing
+    if value is None or value is pd.NA or value != value:  # nothing, or a ratio of nothing
         return ""
     # A spreadsheet takes text that begins so for a formula.
     if isinstance(value, str) and value[:1] in "=+-@\t\r":
@@ -123,8 +125,9 @@ def card(
     value: str,
     *,
     meaning: str = "",
+    filtered: bool = True,
     **options: Any,
 ) -> None:
     """Draw one figure with its explanation; ``options`` are those of ``st.metric``."""
-    text = explain.explained(view, meaning or words.HELP[label])
+    text = explain.explained(view, meaning or words.HELP[label], filtered=filtered)
     st.metric(label, value, help=text, border=True, **options)

@@ -77,6 +77,13 @@ def percent(ratio: float | None) -> str:
     return NOTHING if ratio is None else f"{ratio:.1%}"
 
 
+def share(part: int, whole: int) -> str:
+    """Return a part as a percentage; one that is not nothing never reads as 0.0%."""
+    if not whole:
+        return NOTHING
+    return "<0.1%" if 0 < part / whole < 0.0005 else percent(part / whole)
+
+
 def day(value: date) -> str:
     """Return a date as 9 Dec 2011, the same in every locale."""
     return f"{value.day} {value:%b %Y}"

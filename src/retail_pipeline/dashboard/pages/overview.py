@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -90,7 +91,7 @@ def _meaning(label: str, before: dict[str, str]) -> str:
     return "\n\n".join(lines)
 
 
-def _delta(label: str, changes: dict[str, float | None]) -> dict[str, str]:
+def _delta(label: str, changes: dict[str, float | None]) -> dict[str, Any]:
     """Return the change since the previous period, and that of a year, as a card shows them."""
     known = {name: change for name, change in changes.items() if change is not None}
     if not known:

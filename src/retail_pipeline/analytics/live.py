@@ -1,0 +1,157 @@
+"""How the pipeline fares now, from what the processors say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from retail_pipeline.analytics.tables import Array
+from retail_pipeline.domain.pulse import Heard, Progress
+
+# Five pulses missed.
+ALIVE_SECONDS = 10.0
+# A cycle takes at most seconds while no server keeps it waiting.
+BUSY_SECONDS = 15.0
+STEP_SECONDS = 5
+MINUTES = 10
+# What was stored in the last seconds was not said yet.
+_SAID_AFTER_SECONDS = 4
+
+
+def alive(heard: Heard) -> bool:
+    """Return whether the processor works: it said so lately, and not that it stopped."""
+    return not heard.stopped and heard.age_s < ALIVE_SECONDS
+
+
+def waiting(heard: Heard) -> bool:
+    """Return whether it is alive and gets nowhere: it waits for a server that is away."""
+    return alive(heard) and heard.quiet_s > BUSY_SECONDS
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition of the transactions' topic; ``owner`` is a processor alive, if one has it.
+
+    ``last`` is what was known of it ``age_s`` seconds ago, by its owner or one that is gone.
+    """
+
+    number: int
+    owner: str | None = None
+    last: Progress | None = None
+    age_s: float | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """Records that wait; None where that is not known, as while nobody has the partition."""
+        return self.last.lag if self.owner and self.last else None
+
+    @property
+    def lag_before(self) -> int | None:
+        """Records that waited when it was known last; more may have come since."""
+        return self.last.lag if self.last else None
+
+
+def partitions(processors: Sequence[Heard]) -> list[Partition]:
+    """Return every partition of the topic, those that nobody has included.
+
+    Of two who say that a partition is theirs, as for a moment while it moves, the newer counts.
+    """
+    last: dict[int, tuple[Heard, Progress]] = {}
+    # Those alive before all others, and of them the one that spoke last.
+    for heard in sorted(processors, key=lambda each: (not alive(each), each.age_s)):
+        for progress in heard.progress:
+            last.setdefault(progress.partition, (heard, progress))
+    count = max((each.partitions for each in processors), default=0)
+    found = []
+    for number in sorted({*range(count), *last}):
+        if number not in last:
+            found.append(Partition(number))
+            continue
+        heard, progress = last[number]
+        owner = heard.name if alive(heard) else None
+        found.append(Partition(number, owner, progress, heard.age_s + heard.quiet_s))
+    return found
+
+
+def lag(parts: Sequence[Partition]) -> tuple[int, int]:
+    """Return how many records wait as far as is known, and of how many partitions it is not.
+
+    What was known of a partition that nobody has counts: at least that much waits there.
+    """
+    known = sum(each.lag_before or 0 for each in parts)
+    return known, sum(each.lag is None for each in parts)
+
+
+def throughput(
+    processors: Sequence[Heard], *, minutes: int = MINUTES, step: int = STEP_SECONDS
+) -> pd.DataFrame:
+    """Return rows stored per second over the last minutes, by all processors together.
+
+    Columns: start (UTC) of each ``step`` seconds, the newest last, and rate. Between two pulses a
+    processor counts as having stored at the same speed. The last four seconds are left out, as
+    not every processor has spoken of them.
+    """
+    until = _said_until(processors)
+    if until is None:
+        return pd.DataFrame({"start": pd.to_datetime([], utc=True), "rate": np.zeros(0)})
+    last = int(until) // step * step
+    edges = np.arange(last - minutes * 60, last + step, step, dtype=np.int64)
+    rates = np.diff(_stored(processors, edges)) / step
+    return pd.DataFrame({"start": pd.to_datetime(edges[:-1], unit="s", utc=True), "rate": rates})
+
+
+def rate_now(processors: Sequence[Heard], seconds: float = 10.0) -> float:
+    """Return rows stored per second over the last ``seconds`` that were spoken of."""
+    until = _said_until(processors)
+    if until is None:
+        return 0.0
+    before, now = _stored(processors, np.array([until - seconds, until]))
+    return float(now - before) / seconds
+
+
+def stored_lately(processors: Sequence[Heard], minutes: int = MINUTES) -> int:
+    """Return rows stored in the last minutes."""
+    until = _said_until(processors)
+    if until is None:
+        return 0
+    before, now = _stored(processors, np.array([until - minutes * 60, until]))
+    return round(float(now - before))
+
+
+def _said_until(processors: Sequence[Heard]) -> float | None:
+    """Return up to when it is known what was stored, in seconds since 1970."""
+    if not processors:
+        return None
+    newest = processors[0]
+    now = newest.at + timedelta(seconds=newest.age_s)
+    return now.timestamp() - _SAID_AFTER_SECONDS
+
+
+def _stored(processors: Sequence[Heard], moments: Array) -> Array:
+    """Return how many rows had been stored by each moment, all processors together.
+
+    Before its first sample a processor had stored nothing that is known of. One that was started
+    anew under the same name counts from nothing again.
+    """
+    total = np.zeros(len(moments))
+    for each in processors:
+        if not each.history:
+            continue
+        times = np.array([sample.at.timestamp() for sample in each.history])
+        counts = np.array([sample.stored for sample in each.history], np.float64)
+        more = np.diff(counts)
+        more = np.where(more < 0, counts[1:], more)
+        total += np.interp(moments, times, np.concatenate(([0.0], np.cumsum(more))))
+    return total
+
+
+def delay(delays: Sequence[float], share: float) -> float | None:
+    """Return the delay that ``share`` of the rows did not exceed: 0.5 is the median.
+
+    Between two rows it is interpolated (Hyndman and Fan's type 7, numpy's own).
+    """
+    return float(np.quantile(delays, share)) if len(delays) else None

@@ -1,0 +1,213 @@
+"""How far the data can be trusted: the ledger, what was refused, and what lines lack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.adapters.mongo_quality import Freshness
+from retail_pipeline.analytics import quality
+from retail_pipeline.dashboard import data, panel, pipeline_charts, quarantine_panel, words
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.verdicts import differences, verdict
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.reconciliation import Mode, Reconciliation
+from retail_pipeline.domain.transaction import Kind
+
+_KINDS = {"Sales": Kind.SALE, "Cancellations": Kind.CANCELLATION, "Adjustments": Kind.ADJUSTMENT}
+
+
+def body(view: View) -> None:
+    """Draw the page."""
+    results = data.reconciled()
+    sources = data.sources()
+    _looks(view, results)
+    _ledger(view, results, sources)
+    _freshness(view, sources)
+    quarantine_panel.draw(view)
+    if view.total_lines:
+        _lacking(view)
+        _duplicates(view)
+
+
+def _looks(view: View, results: list[Reconciliation]) -> None:
+    by_mode = {result.mode: result for result in results}
+    for column, mode in zip(st.columns(2, gap="medium"), Mode, strict=True):
+        with column:
+            verdict(mode, by_mode.get(mode), view.snapshot.at)
+    differences(view, results)
+
+
+def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness]) -> None:
+    accounts = quality.ledger(results)
+    looked_at = {each.account.source for each in accounts}
+    later = [each.manifest for each in sources if each.manifest.source not in looked_at]
+    _totals(view, accounts)
+    rows = pd.concat(
+        [
+            _accounts(accounts),
+            pd.DataFrame(
+                {
+                    "File": [each.name for each in later],
+                    "Read": pd.array([each.rows_read for each in later], "Int64"),
+                    "State": ["not looked at yet"] * len(later),
+                }
+            ),
+        ],
+        ignore_index=True,
+    )
+    panel.table(
+        view,
+        Panel(
+            "ledger",
+            "The ledger",
+            "Each source's rows as the last reconciliation counted them: read = stored +"
+            " quarantined + purged + missing. What is missing may be on its way. Kinds are the"
+            " last full look's, where as many rows are stored still; else they are left empty.",
+            rows,
+            filtered=False,
+        ),
+        placeholder=words.NOTHING,
+    )
+
+
+def _accounts(accounts: list[quality.Account]) -> pd.DataFrame:
+    columns: dict[str, list[int | None]] = {
+        "Read": [each.account.read for each in accounts],
+        "Stored": [each.account.stored for each in accounts],
+        **{
+            label: [each.kinds.get(kind, 0) if each.kinds else None for each in accounts]
+            for label, kind in _KINDS.items()
+        },
+        "Quarantined": [each.account.quarantined for each in accounts],
+        "Purged": [each.account.purged for each in accounts],
+        "Missing": [each.missing for each in accounts],
+    }
+    return pd.DataFrame(
+        {
+            "File": [each.account.name for each in accounts],
+            **{name: pd.array(values, "Int64") for name, values in columns.items()},
+            "State": [_state(each) for each in accounts],
+        }
+    )
+
+
+def _state(account: quality.Account) -> str:
+    if not account.account.complete:
+        return "not read to its end"
+    if account.missing is None:
+        return "nobody said what was read"
+    return "✓ whole" if not account.missing else "✕ differs, or on its way"
+
+
+def _totals(view: View, accounts: list[quality.Account]) -> None:
+    if not accounts:
+        return
+    read = [each.account.read for each in accounts if each.account.read is not None]
+    missing = [each.missing for each in accounts if each.missing is not None]
+    cards = {
+        "Rows read": (sum(read), "Rows that the producer read, as its manifests say."),
+        "Stored": (
+            sum(each.account.stored for each in accounts),
+            "Rows that are stored as transactions.",
+        ),
+        "Quarantined or purged": (
+            sum(each.account.quarantined + each.account.purged for each in accounts),
+            "Rows that break the contract, kept with their text and the reason, and those that"
+            " somebody gave up for good with `retail dlq purge`.",
+        ),
+        "Missing": (
+            sum(missing),
+            "Rows read that are in no state: on their way, or lost. Read, less stored, less"
+            " quarantined, less purged.",
+        ),
+    }
+    with st.container(key="cards-ledger"):
+        for label, (value, meaning) in cards.items():
+            meaning += " As of the last reconciliation."
+            panel.card(view, label, words.count(value), meaning=meaning, filtered=False)
+
+
+def _freshness(view: View, sources: list[Freshness]) -> None:
+    said = [each.manifest for each in sources]
+    furthest = [each.last_row for each in sources]
+    rows = pd.DataFrame(
+        {
+            "File": [each.name for each in said],
+            "Format": [each.format for each in said],
+            "Started (UTC)": [_moment(each.started_at) for each in said],
+            "Finished (UTC)": [
+                _moment(each.updated_at) if each.complete else "not yet" for each in said
+            ],
+            "Last row stored (UTC)": [_moment(each.last_stored_at) for each in sources],
+            "Furthest row": pd.array(furthest, "Int64"),
+            "Read": pd.array([each.rows_read for each in said], "Int64"),
+            "Rejected": pd.array([each.rows_rejected for each in said], "Int64"),
+        }
+    )
+    panel.table(
+        view,
+        Panel(
+            "freshness",
+            "Freshness",
+            "What the producer said of each source when it began and when it came to its end;"
+            " when the row that stands furthest in the file was stored, and its number there."
+            " The sources that were begun last.",
+            rows,
+            filtered=False,
+        ),
+    )
+
+
+def _moment(moment: datetime | None) -> str:
+    return words.NOTHING if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _lacking(view: View) -> None:
+    selection = replace(view.selection, duplicates=True)
+    lines, guests, nowhere = quality.lacking(view.orders_of(selection), view.snapshot.register)
+    again = -int(view.snapshot.duplicate_rows(selection)["lines"].sum())
+    nameless = data.undescribed(selection, view.snapshot.version)
+    found = {
+        "No customer": (guests, "have no customer number: guests bought them"),
+        "No description": (nameless, "have no description"),
+        "No country": (nowhere, "have no country"),
+        "Exact duplicates": (again, "agree with an earlier line in every field"),
+    }
+    st.subheader("What lines lack")
+    with st.container(key="cards-lacking"):
+        for label, (count, which) in found.items():
+            meaning = (
+                f"{words.count(count)} of {words.counted(lines, 'line')} under the filters {which}."
+                " Exact duplicates are counted in, also where they are left out elsewhere."
+            )
+            share = words.share(count, lines)
+            panel.card(view, label, share, meaning=meaning)
+
+
+def _duplicates(view: View) -> None:
+    selection = replace(view.selection, duplicates=True)
+    found = quality.by_day(view.snapshot.duplicate_rows(selection))
+    days = list(found)
+    starts = pd.to_datetime(days, utc=True)
+    frame = pd.DataFrame(
+        {
+            "start": starts,
+            "end": starts + timedelta(days=1),
+            "lines": list(found.values()),
+            "Day": [words.day(day) for day in days],
+            "Duplicates": [words.counted(count, "line") for count in found.values()],
+        }
+    )
+    rows = pd.DataFrame({"Day": [day.isoformat() for day in days], "Lines": list(found.values())})
+    meaning = "The second and later of lines that agree in every field, by the day of the invoice."
+    panel.chart(
+        view,
+        Panel("duplicates", "Exact duplicates by day", meaning, rows),
+        pipeline_charts.duplicates(),
+        frame,
+        alt=f"Exact duplicate lines by day, {words.span(view.period)}",
+    )

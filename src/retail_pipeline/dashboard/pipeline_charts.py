@@ -1,0 +1,87 @@
+"""How the charts about the pipeline itself look. A spec never changes with its data: at each
+refresh the marks move, and nothing is drawn anew."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard.charts import BLUE, VERMILION, Spec
+
+_FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
+
+
+def speed_frame(rates: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of rows stored per second, with what a mark says of itself."""
+    return rates.assign(
+        Time=[f"{start:%H:%M:%S} UTC" for start in rates["start"]],
+        Speed=[f"{words.count(round(rate))} rows/s" for rate in rates["rate"]],
+    )
+
+
+def speed() -> Spec:
+    """Return rows stored per second over the last minutes: an area under a line."""
+    tooltip = [{"field": name, "type": "nominal"} for name in ("Time", "Speed")]
+    return {
+        "encoding": {
+            "x": {
+                "field": "start",
+                "type": "temporal",
+                "scale": {"type": "utc"},
+                "title": "Time (UTC)",
+                "axis": {
+                    "format": "%H:%M",
+                    "tickCount": {"interval": "minute", "step": 1},
+                    "grid": False,
+                    "labelOverlap": True,
+                },
+            },
+            "y": {
+                "field": "rate",
+                "type": "quantitative",
+                "title": "Rows per second",
+                # An idle pipeline is a line at the foot, not one through the middle.
+                "scale": {"domainMin": 0, "nice": True},
+                "axis": {"format": "~s", "tickCount": 4},
+            },
+            "tooltip": tooltip,
+        },
+        "layer": [
+            {"mark": {"type": "area", "color": BLUE, "opacity": 0.15, "interpolate": "step-after"}},
+            {"mark": {"type": "line", "color": BLUE, "interpolate": "step-after"}},
+        ],
+        "height": 220,
+        **_FRAME,
+    }
+
+
+def duplicates() -> Spec:
+    """Return exact duplicate lines by day: a bar a day, its width a day of the axis."""
+    return {
+        "mark": {"type": "rect", "color": VERMILION},
+        "encoding": {
+            "x": {
+                "field": "start",
+                "type": "temporal",
+                "scale": {"type": "utc"},
+                "title": "Day (UTC)",
+                "axis": {
+                    "grid": False,
+                    "labelFlush": True,
+                    "labelOverlap": True,
+                    "format": "%b %Y",
+                },
+            },
+            "x2": {"field": "end"},
+            "y": {
+                "field": "lines",
+                "type": "quantitative",
+                "title": "Lines",
+                "axis": {"tickCount": 4, "format": ",d"},
+            },
+            "y2": {"datum": 0},
+            "tooltip": [{"field": name, "type": "nominal"} for name in ("Day", "Duplicates")],
+        },
+        "height": 220,
+        **_FRAME,
+    }

@@ -1,0 +1,87 @@
+"""What a reconciliation found, in words and as a table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.dashboard import panel, words
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.reconciliation import Mode, Reconciliation, Sum, Verdict
+
+_LOOKS = {Mode.QUICK: "Quick look", Mode.FULL: "Full look"}
+_COMPARES = {
+    Mode.QUICK: "compares the counts; the processors do so by themselves",
+    Mode.FULL: "compares every row and every penny: `retail reconcile`",
+}
+
+
+def verdict(mode: Mode, result: Reconciliation | None, now: datetime) -> None:
+    """Draw what the last look of a mode found, how old it is, and who looked."""
+    name = _LOOKS[mode]
+    if result is None:
+        st.info(f"**{name}: none yet.** It {_COMPARES[mode]}.", icon=":material/pending:")
+        return
+    rows = words.counted(result.accounted, "row")
+    if result.verdict is Verdict.AGREE:
+        st.success(f"**{name}: all agrees.** {rows} accounted for.", icon=":material/check_circle:")
+    elif result.verdict is Verdict.UNSETTLED:
+        st.info(
+            f"**{name}: nothing wrong, not settled.** {rows} accounted for;"
+            f" {words.counted(result.lag, 'record')} on the way,"
+            f" {words.counted(result.pending_days, 'day')} to be summarised.",
+            icon=":material/sync:",
+        )
+    else:
+        wrong = f" ({words.counted(result.wrong_rows, 'row')})" if result.wrong_rows else ""
+        found = words.counted(result.difference_count, "difference")
+        st.error(f"**{name}: {found}{wrong}.** They are below.", icon=":material/error:")
+    by = words.plain(f"{words.ago(result.at, now)}, in {result.seconds:.1f} s, by {result.by}")
+    st.caption(f"{result.at:%Y-%m-%d %H:%M:%S} UTC, {by}. It {_COMPARES[mode]}.")
+    for note in result.notes:
+        st.caption(words.plain(note))
+
+
+def differences(view: View, results: list[Reconciliation]) -> None:
+    """Draw what the last looks found to differ, each with what to do; nothing if all agrees."""
+    found = [(result, each) for result in results for each in result.differences]
+    if not found:
+        return
+    rows = pd.DataFrame(
+        {
+            "Look": [result.mode.value for result, _ in found],
+            "What": [each.what for _, each in found],
+            "Where": [each.place for _, each in found],
+            "File": [each.name or each.source or "" for _, each in found],
+            "Day": [each.day or "" for _, each in found],
+            "Kind": [each.kind or "" for _, each in found],
+            "Expected": [_sum(each.expected) for _, each in found],
+            "Found": [_sum(each.found) for _, each in found],
+            "What is wrong": [each.detail for _, each in found],
+            "What to do": [each.advice for _, each in found],
+            "Rows": [", ".join(each.ids) for _, each in found],
+            "More rows": [each.more for _, each in found],
+        }
+    )
+    panel.table(
+        view,
+        Panel(
+            "differences",
+            "Differences",
+            "What one place has otherwise than the others, as the last looks found it.",
+            rows,
+            filtered=False,
+        ),
+    )
+    hidden = sum(result.difference_count for result in results) - len(found)
+    if hidden > 0:
+        st.caption(f"{words.counted(hidden, 'difference')} more: `retail reconcile` names each.")
+
+
+def _sum(value: Sum | None) -> str:
+    if value is None:
+        return ""
+    return words.counted(value.rows, "row") + (f", £{value.pounds}" if value.pounds else "")

@@ -1,0 +1,62 @@
+"""A processor's sign of life: how much it stored, and how far it is in its partitions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a processor is in a partition of the transactions' topic that it has.
+
+    ``committed`` is the offset of the next record to store, ``end`` the one after the last record
+    as the last fetch said; None while that is not known yet.
+    """
+
+    partition: int
+    committed: int | None = None
+    end: int | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """Records that wait; None while that is not known."""
+        if self.committed is None or self.end is None:
+            return None
+        return max(0, self.end - self.committed)
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """What one processor says of itself every few seconds.
+
+    ``stored`` and ``quarantined`` are rows since ``started_at``, those included that were there
+    already; ``partitions`` is how many the topic has, whoever reads them.
+    """
+
+    name: str
+    started_at: datetime
+    stored: int = 0
+    quarantined: int = 0
+    partitions: int = 0
+    progress: tuple[Progress, ...] = ()
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """How many rows a processor had stored at a moment."""
+
+    at: datetime
+    stored: int
+
+
+class Heard(Pulse, frozen=True, kw_only=True):
+    """The last pulse of a processor, as MongoDB has it; times and ages are by MongoDB's clock.
+
+    ``age_s`` is how long ago it came, ``quiet_s`` how long the processor's cycle had not ended by
+    then: it waits for a server. ``stopped`` ones left in good order. ``history`` is oldest first.
+    """
+
+    at: datetime
+    age_s: float
+    quiet_s: float = 0.0
+    stopped: bool = False
+    history: tuple[Sample, ...] = ()
