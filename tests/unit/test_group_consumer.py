@@ -7,6 +7,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from pytest_mock import MockerFixture
 
 from retail_pipeline.adapters.kafka_consumer import GroupConsumer
+from retail_pipeline.domain.pulse import Progress
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
@@ -35,3 +36,34 @@ def test_what_could_not_be_committed_during_a_rebalance_is_committed_after_it(
     member.poll()
     member.poll()
     kafka.commit.assert_called_once_with({place: OffsetAndMetadata(5, "", -1)}, timeout_ms=30_000)
+
+
+def test_progress_is_told_by_what_came_and_was_committed_without_a_question(
+    mocker: MockerFixture,
+) -> None:
+    kafka = mocker.patch("retail_pipeline.adapters.kafka_consumer.KafkaConsumer").return_value
+    places = [TopicPartition(Settings().kafka_topic, number) for number in range(3)]
+    kafka.assignment.return_value = {*places, TopicPartition("another", 0)}
+    kafka._cluster.topic_id.return_value = None
+    kafka._cluster.partitions_for_topic.return_value = {0, 1, 2, 3}
+    kafka.highwater.side_effect = {places[0]: 100, places[1]: 70, places[2]: None}.get
+    kafka.position.return_value = 70
+    first, second = mocker.Mock(offset=40), mocker.Mock(offset=41)
+    kafka.poll.return_value = {places[0]: [first, second]}
+    member = GroupConsumer(Settings(), "tests")
+    listener = kafka.subscribe.call_args.kwargs["listener"]
+    listener.on_partitions_assigned(set(places))
+
+    batch = member.poll()
+    # Taken, but not stored; all is taken; not fetched yet.
+    expected = (Progress(0, 40, 100), Progress(1, 70, 70), Progress(2))
+    assert member.progress() == expected
+    assert member.partitions == 4
+    member.commit(batch)
+    assert member.progress()[0] == Progress(0, 42, 100)
+    kafka.committed.assert_not_called()
+
+    # Shared out anew: what was committed then may be another's by now.
+    kafka.poll.side_effect = lambda **_: listener.on_partitions_assigned(set(places)) or {}
+    member.poll()
+    assert member.progress()[0] == Progress(0, 70, 100)

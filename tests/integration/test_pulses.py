@@ -1,0 +1,90 @@
+"""Processors tell through MongoDB how far they are; one that is killed shows as gone."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_processors import KEPT_SAMPLES, MongoProcessors
+from retail_pipeline.adapters.mongo_schema import ensure_schema
+from retail_pipeline.analytics import live
+from retail_pipeline.domain.pulse import Heard, Progress, Pulse
+from retail_pipeline.settings import Settings
+from tests.conftest import RunningStack
+from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
+
+ROWS = 120
+
+
+def listen(pipeline: Pipeline, until: Callable[[list[Heard]], bool]) -> list[Heard]:
+    """Return what the processors said, as soon as ``until`` holds of it."""
+    with connect(pipeline.settings.mongo("reader"), name="tests") as client:
+        processors = MongoProcessors(client, pipeline.settings.mongo_database)
+        end = time.monotonic() + LONGEST_S
+        while not until(heard := processors.heard()):
+            assert time.monotonic() < end, heard
+            time.sleep(0.2)
+        return heard
+
+
+def settled(heard: list[Heard]) -> bool:
+    parts = live.partitions(heard)
+    return len(parts) == 3 and all(each.lag == 0 for each in parts)
+
+
+def test_lag_and_rows_reach_mongodb_and_a_killed_processor_is_gone(pipeline: Pipeline) -> None:
+    file = pipeline.folder / "retail.csv"
+    file.write_text(HEADER + "".join(ROW.replace("536365", str(n)) for n in range(ROWS)))
+    pipeline.run("setup")
+    pipeline.run("produce", str(file))
+    processor = pipeline.start("process")
+
+    [one] = listen(pipeline, lambda heard: settled(heard) and heard[0].stored == ROWS)
+    assert live.alive(one) and one.quarantined == 0 and one.partitions == 3
+    assert sum(each.end or 0 for each in one.progress) == ROWS
+    listen(pipeline, lambda heard: live.stored_lately(heard) == ROWS)
+
+    processor.kill()
+    processor.wait(10)
+    # What comes in now is nobody's: how much waits is not known, and not nothing.
+    [one] = listen(pipeline, lambda heard: not live.alive(heard[0]))
+    assert not one.stopped
+    parts = live.partitions([one])
+    assert [each.lag for each in parts] == [None] * 3
+    assert sum(each.last.end or 0 for each in parts if each.last) == ROWS
+
+    heir = pipeline.start("process")
+    both = listen(pipeline, settled)
+    assert [live.alive(each) for each in both] == [True, False]
+    heir.send_signal(signal.SIGTERM)
+    assert heir.wait(30) == 0
+    [last, _] = listen(pipeline, lambda heard: heard[0].stopped)
+    assert [each.lag for each in last.progress] == [0, 0, 0]
+
+
+def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
+    stack: RunningStack, fresh: Settings
+) -> None:
+    with connect(fresh.mongo("setup"), name="tests") as client:
+        ensure_schema(client[fresh.mongo_database])
+    pulse = Pulse(name="p$1.a", started_at=datetime.now(UTC), progress=(Progress(0),))
+    with connect(fresh.mongo("writer"), name="tests") as client:
+        processors = MongoProcessors(client, fresh.mongo_database)
+        for _ in range(KEPT_SAMPLES + 3):
+            processors.keep(pulse, 0.5)
+        [heard] = processors.heard()
+        assert len(heard.history) == KEPT_SAMPLES
+        assert (heard.name, heard.progress, heard.quiet_s) == (pulse.name, pulse.progress, 0.5)
+        indexes = client[fresh.mongo_database].processors.index_information()
+        assert indexes["by_age"]["expireAfterSeconds"] == 86_400
+
+
+def test_a_pulse_that_cannot_be_read_is_left_out(stack: RunningStack, fresh: Settings) -> None:
+    with connect(stack.root_uri, name="tests") as client:
+        processors = MongoProcessors(client, fresh.mongo_database)
+        processors.keep(Pulse(name="p1", started_at=datetime.now(UTC)), 0.0)
+        client[fresh.mongo_database].processors.insert_one({"_id": "odd", "at": datetime.now(UTC)})
+        assert [each.name for each in processors.heard()] == ["p1"]
