@@ -31,7 +31,7 @@ def speed() -> Spec:
                 "title": "Time (UTC)",
                 "axis": {
                     "format": "%H:%M",
-                    "tickCount": {"interval": "minute", "step": 1},
+                    "tickCount": {"interval": "minutes", "step": 1},
                     "grid": False,
                     "labelOverlap": True,
                 },
