@@ -25,6 +25,26 @@ DELAYS_OF = 500
 # With a sign before each, as no meaning hangs on a colour alone.
 KINDS = {"sale": "● Sale", "cancellation": "↩ Cancellation", "adjustment": "± Adjustment"}
 
+_LATENCY = (
+    f"Of the {DELAYS_OF} rows stored last: the time from when the producer read a row to when a"
+    " processor handed it to MongoDB, by the clocks of their machines."
+)
+_HELP = {
+    "Rows per second": "Rows that all processors stored, per second, over the last ten seconds"
+    " that they spoke of. A row that comes once more counts, too.",
+    "Stored in 10 minutes": "Rows that all processors stored in the last ten minutes.",
+    "Records waiting": "Records of the transactions' topic in Kafka that no processor has stored"
+    " and committed: each partition's end, as its processor's last fetch said, less the offset"
+    " committed. A partition that nobody reads counts with what was known of it last, or not at"
+    " all: the figure is then the least that waits.",
+    "Median latency": f"{_LATENCY} Half of them took no longer.",
+    "95th percentile": f"{_LATENCY} 95 % of them took no longer.",
+    "Processors alive": "Processors whose last sign of life is less than ten seconds old; each"
+    " leaves one in MongoDB every two seconds.",
+    "Rows stored": "Rows in the database, by its own counter.",
+    "Last row stored": "How long ago a row was stored last.",
+}
+
 
 def body(view: View) -> None:
     """Draw the page."""
@@ -68,50 +88,19 @@ def _cards(view: View, processors: Sequence[Heard], parts: Sequence[live.Partiti
     delays = data.delays(DELAYS_OF)
     status = view.snapshot.status
     stored_at = status.last_stored_at
-    living = sum(map(live.alive, processors))
-    of_newest = (
-        f"Of the {words.counted(len(delays), 'row')} stored last: the time from when the producer"
-        " read a row to when a processor handed it to MongoDB, by the clocks of their machines. "
-    )
-    cards = {
-        "Rows per second": (
-            words.count(round(live.rate_now(processors))),
-            "Rows that all processors stored, per second, over the last ten seconds that they"
-            " spoke of. A row that comes once more counts, too.",
-        ),
-        "Stored in 10 minutes": (
-            words.count(live.stored_lately(processors)),
-            "Rows that all processors stored in the last ten minutes.",
-        ),
-        "Records waiting": (
-            vitals.lag(parts),
-            "Records of the transactions' topic in Kafka that no processor has stored and"
-            " committed: each partition's end, as its processor's last fetch said, less the offset"
-            " committed. A partition that nobody reads counts with what was known of it last, or"
-            " not at all: the figure is then the least that waits.",
-        ),
-        "Median latency": (
-            vitals.seconds(live.delay(delays, 0.5)),
-            of_newest + "Half of them took no longer.",
-        ),
-        "95th percentile": (
-            vitals.seconds(live.delay(delays, 0.95)),
-            of_newest + "95 % of them took no longer.",
-        ),
-        "Processors alive": (
-            words.count(living),
-            "Processors whose last sign of life is less than ten seconds old; each leaves one in"
-            " MongoDB every two seconds.",
-        ),
-        "Rows stored": (words.count(status.stored), "Rows in the database, by its own counter."),
-        "Last row stored": (
-            words.ago(stored_at, view.snapshot.at) if stored_at else words.NOTHING,
-            "How long ago a row was stored last.",
-        ),
+    values = {
+        "Rows per second": words.count(round(live.rate_now(processors))),
+        "Stored in 10 minutes": words.count(live.stored_lately(processors)),
+        "Records waiting": vitals.lag(parts),
+        "Median latency": vitals.seconds(live.delay(delays, 0.5)),
+        "95th percentile": vitals.seconds(live.delay(delays, 0.95)),
+        "Processors alive": words.count(sum(map(live.alive, processors))),
+        "Rows stored": words.count(status.stored),
+        "Last row stored": words.ago(stored_at, view.snapshot.at) if stored_at else words.NOTHING,
     }
     with st.container(key="cards-live"):
-        for label, (value, meaning) in cards.items():
-            panel.card(view, label, value, meaning=meaning, filtered=False)
+        for label, value in values.items():
+            panel.card(view, label, value, meaning=_HELP[label], filtered=False)
 
 
 def _speed(view: View, processors: Sequence[Heard]) -> None:
