@@ -20,6 +20,7 @@ MOMENTS: dict[str, frozenset[str]] = {
     "rollup_orders_daily": frozenset({"rebuilt_at"}),
     "rollup_products_daily": frozenset({"rebuilt_at"}),
     "rollup_duplicates_daily": frozenset({"rebuilt_at"}),
+    "returns": frozenset({"rebuilt_at"}),
 }
 _ABSENT = "absent"
 

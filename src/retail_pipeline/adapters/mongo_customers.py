@@ -11,8 +11,7 @@ from pymongo import ASCENDING, MongoClient
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
 from retail_pipeline.adapters.mongo_queries import LINE_FIELDS, exact, matching, within
-from retail_pipeline.adapters.mongo_rollups import LINE
-from retail_pipeline.adapters.mongo_schema import TRANSACTIONS
+from retail_pipeline.adapters.mongo_schema import LINE, TRANSACTIONS
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Kind
 

@@ -15,8 +15,7 @@ from pymongo import MongoClient
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
 from retail_pipeline.adapters.mongo_queries import matching
-from retail_pipeline.adapters.mongo_rollups import LINE
-from retail_pipeline.adapters.mongo_schema import TRANSACTIONS
+from retail_pipeline.adapters.mongo_schema import LINE, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices

@@ -20,9 +20,12 @@ from pymongo.errors import DuplicateKeyError
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_returns import MongoReturns
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
     DUPLICATES_ROLLUP,
+    LAYOUT,
+    LINE,
     ORDERS_ROLLUP,
     PRODUCTS_ROLLUP,
     TRANSACTIONS,
@@ -37,8 +40,6 @@ _LONGEST_WAIT_MS = 3_000
 # A claim that runs out only means that two rebuild the same day, which does no harm.
 _CLAIM_MS = 10_000
 
-# Of the documents' form: a day that an older release summarised is summarised again.
-LAYOUT = 2
 _FIGURES: dict[str, Any] = {
     "lines": {"$sum": 1},
     "units": {"$sum": "$Quantity"},
@@ -69,17 +70,6 @@ _MORE: dict[str, dict[str, Any]] = {
         "invoices": {"$addToSet": "$InvoiceNo"},
     },
 }
-# Lines are the same line once more when they agree in all of this.
-LINE = (
-    "InvoiceNo",
-    "StockCode",
-    "Description",
-    "Quantity",
-    "InvoiceDate",
-    "UnitPrice",
-    "CustomerID",
-    "Country",
-)
 
 
 class MongoSummaries:
@@ -88,6 +78,7 @@ class MongoSummaries:
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
         self._database = client[database]
+        self._returns = MongoReturns(self._database)
         # A rollup passes through here as MongoDB wrote it, never unpacked.
         self._packed: Database[Any] = client.get_database(
             database, codec_options=CodecOptions(document_class=RawBSONDocument)
@@ -105,13 +96,14 @@ class MongoSummaries:
             return len(marks)
 
     def rebuild_next(self) -> bool:
-        """Claim one marked day, rebuild its rollups and clear its mark."""
+        """Claim one marked day, rebuild its rollups and returns, and clear its mark."""
         with translated(self._client):
             mark = self._claim()
             if mark is None:
                 return False
             for rollup in ROLLUPS:
                 self._rebuild(mark["_id"], rollup)
+            self._returns.rebuild(mark["_id"])
             self._release(mark)
             return True
 

@@ -19,6 +19,21 @@ RECONCILIATIONS = "reconciliations"
 PROCESSORS = "processors"
 ORDERS_ROLLUP, PRODUCTS_ROLLUP = ORDERS, PRODUCTS
 DUPLICATES_ROLLUP = "rollup_duplicates_daily"
+RETURNS = "returns"
+
+# Of the summaries' form: a day that an older release summarised is summarised again.
+LAYOUT = 3
+# Lines are the same line once more when they agree in all of this.
+LINE = (
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+)
 
 # A row that is stored is released whatever record stood for it.
 _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
@@ -41,6 +56,12 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("InvoiceDate", ASCENDING)],
             name="by_date_undescribed",
             partialFilterExpression={"Description": {"$type": "null"}},
+        ),
+        # What a customer cancelled on a day and later, for the returns.
+        IndexModel(
+            [(name, ASCENDING) for name in ("kind", "CustomerID", "InvoiceDate", "StockCode")],
+            name="by_cancellation",
+            partialFilterExpression={"kind": "cancellation"},
         ),
     ],
     QUARANTINE: [
@@ -73,6 +94,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ORDERS_ROLLUP: [_REBUILT],
     PRODUCTS_ROLLUP: [_REBUILT],
     DUPLICATES_ROLLUP: [_REBUILT],
+    RETURNS: [_REBUILT],
 }
 
 

@@ -1,0 +1,120 @@
+"""Which sales a cancellation undoes.
+
+The data does not say it, hence this rule. A cancellation line of a known customer undoes sale lines
+of the same customer and stock code that were made no later than it: those at the same unit price
+first, the last sale first, then those at any other price, again the last sale first. Its units may
+be spread over several sales; of no sale more units are undone than were sold, and none is undone
+twice, for cancellations are taken in the order in which they were made. What stays over carries its
+reason. Fee codes (:mod:`retail_pipeline.domain.fees`) are no goods and are not looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+
+from retail_pipeline.domain.transaction import Kind
+
+
+class Reason(StrEnum):
+    """Why units of a cancellation undo no sale."""
+
+    GUEST = "guest"
+    NO_SALE = "no earlier sale"
+    NO_UNITS = "more than was sold"
+    NOT_NEGATIVE = "not a negative quantity"
+
+
+class Stands(IntEnum):
+    """When a part of a cancellation stands, where exact duplicate lines may be left out."""
+
+    ALWAYS = 0
+    WITH_DUPLICATES = 1
+    WITHOUT_DUPLICATES = 2
+
+
+@dataclass(frozen=True)
+class TradedLine:
+    """A sale or a cancellation of one customer and one stock code.
+
+    ``units`` has the line's sign, below zero for what comes back; ``price`` is in pounds.
+    ``content`` is all that exact duplicates agree in.
+    """
+
+    id: str
+    at: datetime
+    kind: Kind
+    units: int
+    price: Decimal
+    content: Hashable = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Units of a cancellation that undo one sale, or, with a ``reason``, none."""
+
+    units: int
+    sale: TradedLine | None = None
+    reason: Reason | None = None
+
+
+@dataclass
+class _Sold:
+    line: TradedLine
+    left: int
+
+
+def undone(lines: Iterable[TradedLine], *, guest: bool = False) -> dict[str, list[Part]]:
+    """Return the parts of each cancellation, by its id, in the order of time.
+
+    ``lines`` are all sales and cancellations of one customer and stock code, in any order; those
+    of a ``guest``, whose purchases nobody can tell apart, undo nothing. The units of a
+    cancellation's parts add up to its own, as a positive number.
+    """
+    sold: list[_Sold] = []
+    found: dict[str, list[Part]] = {}
+    for line in in_order(lines):
+        if line.kind is Kind.SALE:
+            sold.append(_Sold(line, line.units))
+        elif line.kind is Kind.CANCELLATION:
+            found[line.id] = list(_parts(line, sold, guest))
+            # The last one stays, to tell that there was a sale at all.
+            sold = [each for each in sold if each.left] or sold[-1:]
+    return found
+
+
+def in_order(lines: Iterable[TradedLine]) -> list[TradedLine]:
+    """Return lines as time has them; at the same moment a sale comes before a cancellation."""
+    return sorted(lines, key=lambda line: (line.at, line.kind is Kind.CANCELLATION, line.id))
+
+
+def without_duplicates(lines: Iterable[TradedLine]) -> list[TradedLine]:
+    """Return one of each set of exact duplicates, the first by its id."""
+    first: dict[Hashable, TradedLine] = {}
+    for line in lines:
+        known = first.get(line.content)
+        if known is None or line.id < known.id:
+            first[line.content] = line
+    return list(first.values())
+
+
+def _parts(line: TradedLine, sold: list[_Sold], guest: bool) -> Iterator[Part]:
+    """Yield the parts of one cancellation, taking what it undoes from what is left of ``sold``."""
+    wanted = -line.units
+    if wanted <= 0 or guest:
+        yield Part(wanted, reason=Reason.GUEST if guest else Reason.NOT_NEGATIVE)
+        return
+    last_first = sold[::-1]
+    at_its_price = [each for each in last_first if each.line.price == line.price]
+    at_others = [each for each in last_first if each.line.price != line.price]
+    for each in (*at_its_price, *at_others):
+        units = min(wanted, each.left)
+        if units:
+            each.left -= units
+            wanted -= units
+            yield Part(units, each.line)
+    if wanted:
+        yield Part(wanted, reason=Reason.NO_UNITS if sold else Reason.NO_SALE)
