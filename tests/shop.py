@@ -57,8 +57,8 @@ def transaction(row: int, **fields: object) -> Transaction:
 
 def shop(rows: int = 3_000, seed: int = 7) -> list[Transaction]:
     """Return transactions of about two months: guests, no country, cancellations, write-offs, fees,
-    exact duplicates, a product that changes its name, and invoices that run over midnight or into
-    two countries."""
+    exact duplicates, a product that changes its name, invoices that run over midnight or into two
+    countries, and cancellations that undo a sale at its price."""
     rng = random.Random(seed)
     made: list[Transaction] = []
     minutes = ((LAST - FIRST).days + 1) * 24 * 60
@@ -90,7 +90,21 @@ def shop(rows: int = 3_000, seed: int = 7) -> list[Transaction]:
             if rng.random() < 0.04:
                 made.append(msgspec.structs.replace(made[-1], row=len(made) + 2))
             moment += timedelta(seconds=rng.randrange(200))
-    return made[:rows]
+    sold = made[: rows - rows // 30]
+    return sold + [_cancelled(sold, len(sold) + 2 + more, rng) for more in range(rows // 30)]
+
+
+def _cancelled(made: Sequence[Transaction], row: int, rng: random.Random) -> Transaction:
+    """Return a cancellation of a part of some sale, or of all of it, within two weeks."""
+    sale = rng.choice([each for each in made if each.Quantity > 0 and each.InvoiceNo[0] != "C"])
+    late = timedelta(minutes=int(14 * 24 * 60 * rng.random() ** 3))
+    return msgspec.structs.replace(
+        sale,
+        row=row,
+        InvoiceNo=f"C{sale.InvoiceNo}",
+        Quantity=-rng.randint(1, sale.Quantity),
+        InvoiceDate=min(sale.InvoiceDate + late, datetime(2011, 4, 3, 23, 59, tzinfo=UTC)),
+    )
 
 
 def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transaction]) -> None:

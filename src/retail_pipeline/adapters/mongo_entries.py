@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import pymongo
-from bson import Decimal128
 from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_micros import in_micros, whole
+from retail_pipeline.adapters.mongo_return_parts import RETURN_FIELDS, parts_of
 from retail_pipeline.adapters.mongo_rollups import KEYS
 from retail_pipeline.adapters.mongo_schema import (
     DUPLICATES_ROLLUP,
     ORDERS_ROLLUP,
     PRODUCTS_ROLLUP,
+    RETURNS,
     TRANSACTIONS,
 )
 
 # A look at a server that is away ends after the first; the driver goes on trying until then.
 _LOOK_SECONDS, _READ_SECONDS = 3.0, 60.0
-_MILLION = Decimal(1_000_000)
 _ORDER = tuple(KEYS[ORDERS_ROLLUP])
 FIELDS: dict[str, tuple[str, ...]] = {
     ORDERS_ROLLUP: _ORDER,
@@ -45,11 +45,14 @@ class MongoEntries:
         self._client = client
         self._database = client[database]
 
-    def versions(self, rollup: str) -> dict[datetime, datetime]:
-        """Return when each day was summarised last, from an index alone."""
+    def versions(self, rollup: str, since: datetime = datetime.min) -> dict[Any, datetime]:
+        """Return when each document was made last, if later than ``since``, from an index alone.
+
+        A rollup has one for each day, whose id is the day.
+        """
         with translated(self._client), pymongo.timeout(_LOOK_SECONDS):
             found = self._database[rollup].find(
-                {"rebuilt_at": {"$gt": datetime.min}},
+                {"rebuilt_at": {"$gt": since}},
                 {"rebuilt_at": 1},
                 hint="by_rebuild",
             )
@@ -65,6 +68,14 @@ class MongoEntries:
         with translated(self._client), pymongo.timeout(_READ_SECONDS):
             for document in self._database[rollup].aggregate(pipeline):
                 yield _whole(document)
+
+    def return_parts(self, ids: Sequence[str]) -> Document:
+        """Return the parts of these cancellations as columns; moments are in milliseconds."""
+        found: Document = dict.fromkeys(RETURN_FIELDS, [])
+        with translated(self._client), pymongo.timeout(_READ_SECONDS):
+            for document in self._database[RETURNS].aggregate(parts_of(ids)):
+                found = document
+        return found | {name: whole(found[name]) for name in ("micros", "sold_micros")}
 
     def orders_of_products(self, codes: Sequence[str]) -> list[Document]:
         """Return what :meth:`days` gives of the orders, made of these products' lines alone."""
@@ -92,25 +103,17 @@ def _columns(names: Iterable[str]) -> Document:
     def each(value: Any) -> Document:
         return {"$map": {"input": "$entries", "as": "entry", "in": value}}
 
-    # Money of more than 64 bits comes as it is.
-    amount = {
-        "$convert": {
-            "input": {"$multiply": ["$$entry.amount", 1_000_000]},
-            "to": "long",
-            "onError": "$$entry.amount",
-        }
-    }
     fields = {name: each({"$ifNull": [f"$$entry.{name}", None]}) for name in names}
     figures = {name: each(f"$$entry.{name}") for name in _FIGURES}
-    return {"_id": 0, "day": "$_id", **fields, **figures, "micros": each(amount)}
+    return {
+        "_id": 0,
+        "day": "$_id",
+        **fields,
+        **figures,
+        "micros": each(in_micros("$$entry.amount")),
+    }
 
 
 def _whole(document: Document) -> Document:
-    """Turn what money has come as it is into a whole number too."""
-    amounts = document["micros"]
-    if any(isinstance(each, Decimal128) for each in amounts):
-        document["micros"] = [
-            int(each.to_decimal() * _MILLION) if isinstance(each, Decimal128) else each
-            for each in amounts
-        ]
+    document["micros"] = whole(document["micros"])
     return document

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from retail_pipeline.analytics.return_tables import by_sale, returns_table, standing
 from retail_pipeline.analytics.tables import (
     ADJUSTMENT,
     CANCELLATION,
@@ -29,9 +30,9 @@ NAMED = " · "
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The three rollups' tables as of ``at`` (UTC); ``version`` changes whenever they do.
+    """The three rollups' tables, and that of the returns, as of ``at`` (UTC).
 
-    ``names`` gives each product's description as last sold.
+    ``version`` changes whenever they do. ``names`` gives each product's description as last sold.
     """
 
     orders: pd.DataFrame
@@ -42,6 +43,7 @@ class Snapshot:
     at: datetime
     version: int
     names: dict[str, str] = field(default_factory=dict)
+    returns: pd.DataFrame = field(default_factory=lambda: returns_table([], Register()))
 
     @property
     def days(self) -> Period | None:
@@ -91,6 +93,21 @@ class Snapshot:
     def duplicate_rows(self, selection: Selection) -> pd.DataFrame:
         """Return what exact duplicates are too much among those that count, its sums below 0."""
         return self.duplicates[_kept(self.duplicates, self.register, selection)]
+
+    def return_rows(self, selection: Selection) -> pd.DataFrame:
+        """Return the parts of the cancellations of goods that count."""
+        return self._standing(self.returns, selection)
+
+    def undone_rows(self, selection: Selection) -> pd.DataFrame:
+        """Return the parts that undo a sale that counts, whenever the goods came back.
+
+        Their day and country are those of the sale.
+        """
+        return self._standing(by_sale(self.returns), selection)
+
+    def _standing(self, table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+        kept = _kept(table, self.register, selection) & standing(table, selection.duplicates)
+        return table[kept]
 
     def _less_duplicates(self, found: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         if selection.duplicates:

@@ -33,6 +33,11 @@ def net(rows: pd.DataFrame) -> Decimal:
     return money(int(rows["micros"].sum()))
 
 
+def pounds(micros: pd.Series) -> pd.Series:
+    """Return a column of pounds sterling, exact, for one of millionths."""
+    return pd.Series([money(each) for each in micros], index=micros.index, dtype=object)
+
+
 def figures(rows: pd.DataFrame) -> Figures:
     """Return the sums over all rows."""
     if not len(rows):

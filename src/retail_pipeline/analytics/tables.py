@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from retail_pipeline.domain.returns import Reason
 from retail_pipeline.domain.transaction import Kind
 
 KINDS = tuple(Kind)
@@ -63,6 +64,10 @@ class Register:
     countries: Numbers = field(default_factory=Numbers)
     products: Numbers = field(default_factory=Numbers)
     kinds: Numbers = field(default_factory=lambda: Numbers(*(kind.value for kind in KINDS)))
+    # Why units undo no sale; those that do undo one have none.
+    reasons: Numbers = field(default_factory=lambda: Numbers(None, *Reason))
+    # Of cancellations, by the identity of their row.
+    lines: Numbers = field(default_factory=Numbers)
 
 
 def day_number(day: date) -> int:
@@ -174,10 +179,10 @@ def micros(values: Sequence[int]) -> Array:
         return np.array(values, object)
 
 
-def safe(table: pd.DataFrame) -> pd.DataFrame:
+def safe(table: pd.DataFrame, name: str = "micros") -> pd.DataFrame:
     """Return the table with its money in a form whose sums can't run over."""
-    amounts = table["micros"]
+    amounts = table[name]
     if amounts.dtype == object or not len(amounts):
         return table
     largest = max(int(amounts.max()), -int(amounts.min()))
-    return table if largest * len(amounts) <= _MOST else table.astype({"micros": object})
+    return table if largest * len(amounts) <= _MOST else table.astype({name: object})

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from retail_pipeline.dashboard import frame, sign_in, states
-from retail_pipeline.dashboard.pages import customers, live, overview, products, quality
+from retail_pipeline.dashboard.pages import customers, live, overview, products, quality, returns
 from retail_pipeline.errors import RetailError
 
 _PAGES = [
@@ -30,6 +30,12 @@ _PAGES = [
         title="Customers",
         icon=":material/groups:",
         url_path="customers",
+    ),
+    st.Page(
+        partial(frame.show, "Returns and adjustments", returns.body),
+        title="Returns",
+        icon=":material/undo:",
+        url_path="returns",
     ),
     st.Page(
         partial(frame.show, "Live", live.body, every=live.REFRESH_SECONDS, bare=True),

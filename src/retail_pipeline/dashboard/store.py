@@ -33,6 +33,7 @@ from retail_pipeline.analytics.tables import (
     products_table,
     safe,
 )
+from retail_pipeline.dashboard.held_returns import HeldReturns
 from retail_pipeline.errors import RetailError
 
 # Younger than this, what is held is given at once; older than the second, it is waited for.
@@ -65,6 +66,7 @@ class Store:
         self._reports = reports
         self._register = Register()
         self._rollups = {name: _Rollup(make([], self._register)) for name, make in _MAKERS.items()}
+        self._returns = HeldReturns(entries, self._register)
         self._names: dict[str, tuple[datetime, str]] = {}
         self._lock = Lock()
         self._snapshot: Snapshot | None = None
@@ -109,6 +111,7 @@ class Store:
         """Bring what is held up to date; the caller holds the lock."""
         try:
             changed = [self._refresh(name) for name in _MAKERS]
+            changed.append(self._returns.refresh())
             status = self._reports.status()
             self._version += any(changed) or self._snapshot is None
             self._snapshot = Snapshot(
@@ -120,6 +123,7 @@ class Store:
                 at=datetime.now(UTC),
                 version=self._version,
                 names={code: name for code, (_, name) in self._names.items()},
+                returns=self._returns.table,
             )
             self._failure = None
         except RetailError as error:

@@ -49,6 +49,16 @@ class View:
         return self.snapshot.product_rows(self.selection)
 
     @cached_property
+    def returns(self) -> pd.DataFrame:
+        """The parts of the cancellations of goods that count."""
+        return self.snapshot.return_rows(self.selection)
+
+    @cached_property
+    def undone(self) -> pd.DataFrame:
+        """The parts that undo sales that count, whenever the goods came back."""
+        return self.snapshot.undone_rows(self.selection)
+
+    @cached_property
     def figures(self) -> Figures:
         """The sums over all that counts."""
         return sums.figures(self.orders)

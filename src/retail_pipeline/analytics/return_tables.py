@@ -1,0 +1,95 @@
+"""Returns as a table: a row for each part of a cancellation of goods.
+
+A part is of units that undo one sale, or that undo none for one reason; see
+:mod:`retail_pipeline.domain.returns`. Lines of fee codes are no goods, and in no row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from retail_pipeline.analytics.tables import (
+    CANCELLATION,
+    Array,
+    Columns,
+    Register,
+    micros,
+    safe,
+)
+from retail_pipeline.domain.returns import Stands
+
+# The number of "no reason": the units undo a sale.
+MATCHED = 0
+_MS_A_DAY, _MS_A_MINUTE = 86_400_000, 60_000
+
+
+def returns_table(pieces: Sequence[Columns], register: Register) -> pd.DataFrame:
+    """Return a row for each part.
+
+    Columns: line (a cancellation's number), day, returned (in minutes since 1970), invoice,
+    product, customer, country, kind, stands, reason, units (above zero where goods come back),
+    micros (below zero); and of the sale, for parts that undo one: sold_day, sold (in minutes),
+    sold_invoice, sold_country, sold_micros (what the units were sold for).
+    """
+    columns: dict[str, Callable[[Columns], Array]] = {
+        "line": lambda each: register.lines.of(each["line"]),
+        "day": lambda each: _since(each["returned"], _MS_A_DAY),
+        "returned": lambda each: _since(each["returned"], _MS_A_MINUTE),
+        "invoice": lambda each: register.invoices.of(each["InvoiceNo"]),
+        "product": lambda each: register.products.of(each["StockCode"]),
+        "customer": lambda each: register.customers.of(each["CustomerID"]),
+        "country": lambda each: register.countries.of(each["Country"]),
+        "kind": lambda each: np.full(len(each["line"]), CANCELLATION, np.int8),
+        "stands": lambda each: np.array(each["stands"], np.int8),
+        "reason": lambda each: register.reasons.of(each["reason"]).astype(np.int8),
+        "units": lambda each: np.array(each["units"], np.int64),
+        "micros": lambda each: micros(each["micros"]),
+        "sold_day": lambda each: _since(each["sold"], _MS_A_DAY),
+        "sold": lambda each: _since(each["sold"], _MS_A_MINUTE),
+        "sold_invoice": lambda each: register.invoices.of(each["sold_invoice"]),
+        "sold_country": lambda each: register.countries.of(each["sold_country"]),
+        "sold_micros": lambda each: micros([value or 0 for value in each["sold_micros"]]),
+    }
+    given = pieces or [dict.fromkeys(_FIELDS, ())]
+    made = {name: np.concatenate([make(each) for each in given]) for name, make in columns.items()}
+    return safe(safe(pd.DataFrame(made)), "sold_micros")
+
+
+_FIELDS = (
+    "line",
+    "returned",
+    "InvoiceNo",
+    "StockCode",
+    "CustomerID",
+    "Country",
+    "stands",
+    "reason",
+    "units",
+    "micros",
+    "sold",
+    "sold_invoice",
+    "sold_country",
+    "sold_micros",
+)
+
+
+def _since(milliseconds: Sequence[int | None], unit: int) -> Array:
+    """Return whole units since 1970; 0 where there is no moment."""
+    moments = np.fromiter((each or 0 for each in milliseconds), np.int64, len(milliseconds))
+    return (moments // unit).astype(np.int32)
+
+
+def by_sale(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the parts that undo a sale, each on the day and in the country of that sale."""
+    found = table[table["reason"] == MATCHED]
+    return found.assign(day=found["sold_day"], country=found["sold_country"])
+
+
+def standing(table: pd.DataFrame, duplicates: bool) -> Array:
+    """Return which rows stand, with or without exact duplicate lines."""
+    other = Stands.WITHOUT_DUPLICATES if duplicates else Stands.WITH_DUPLICATES
+    found: Array = (table["stands"] != other).to_numpy()
+    return found

@@ -1,0 +1,79 @@
+"""The tables and the chart of what is no trade in goods, by code."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import adjustments
+from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.dashboard import panel, return_charts, words
+from retail_pipeline.dashboard.filters import BOUND
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import Unit
+
+_ALL = "All codes"
+_MEANING = (
+    "Lines of the codes that stand for no product, of any kind of line, and the lines of products"
+    " that are neither sale nor cancellation: write-offs, free goods and corrections. **Net** is"
+    " what they add to net sales: charged (sale lines), cancelled, and adjusted (all others)."
+)
+
+
+def draw(view: View, rows: pd.DataFrame) -> None:
+    """Draw the adjustments; ``rows`` are those of the selection."""
+    if not len(rows):
+        st.info("**No adjustments or fees** within these filters.", icon=":material/tune:")
+        return
+    _by_code(view, rows)
+    _over_time(view, rows)
+
+
+def _by_code(view: View, rows: pd.DataFrame) -> None:
+    found = adjustments.by_code(rows)
+    table = pd.DataFrame(
+        {
+            "Code": found["code"],
+            "What it is": found["name"],
+            "Lines": found["lines"],
+            "Units": found["units"],
+            "Net": found["net"],
+            "Charged": found["sale"],
+            "Cancelled": found["cancellation"],
+            "Adjusted": found["adjustment"],
+        }
+    )
+    panel.table(view, Panel("adjustments-by-code", "Adjustments and fees", _MEANING, table))
+
+
+def _over_time(view: View, rows: pd.DataFrame) -> None:
+    unit: Unit = "day" if view.period.best_unit == "hour" else view.period.best_unit
+    code = _chosen()
+    found = adjustments.timeline(rows, unit, None if code == _ALL else code)
+    starts = return_charts.moments(found)
+    table = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{each:%Y-%m-%d}" for each in starts],
+            "Code": code,
+            "Lines": found["lines"],
+            "Units": found["units"],
+            "Net": found["net"],
+        }
+    )
+    title = "Adjustments over time" if code == _ALL else f"{adjustments.NAMES[code]} over time"
+    frame = return_charts.adjustments_frame(found, unit)
+    panel.chart(
+        view,
+        Panel("adjustments-over-time", title, _MEANING, table),
+        return_charts.adjustments(frame, view.period, unit),
+        frame,
+        alt=f"Adjustments by {unit}, {words.span(view.period)}",
+    )
+
+
+def _chosen() -> str:
+    """Draw the choice of a code; one that there is none of, as a link may have it, is all."""
+    options = {f"{code}{NAMED}{name}": code for code, name in adjustments.NAMES.items()}
+    chosen = st.selectbox("Code", [_ALL, *options], key="adj", **BOUND)
+    return options.get(chosen or _ALL, _ALL)

@@ -1,0 +1,248 @@
+"""The charts and tables of what came back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import return_sums, sums
+from retail_pipeline.analytics.return_tables import MATCHED
+from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.dashboard import filters, look, panel, picks, return_charts, words
+from retail_pipeline.dashboard.filters import BOUND
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.return_charts import EPOCH
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.returns import Reason
+
+MOST = 50
+_MATCHED = "Undoes a sale"
+REASONS: dict[str | None, str] = {
+    None: _MATCHED,
+    Reason.NO_SALE: "No earlier sale in the data",
+    Reason.GUEST: "Returned by a guest",
+    Reason.NO_UNITS: "More than was sold",
+    Reason.NOT_NEGATIVE: "Quantity not below zero",
+}
+_WHY = (
+    "Units of cancellations of goods, by whether they undo a sale, and why not. **No earlier sale"
+    " in the data**: this customer never bought the product before, most likely because the data"
+    " begins later. **Returned by a guest**: without a customer number nobody can tell whose"
+    " purchase it was. **More than was sold**: the sales before it had no more units left."
+    " **Quantity not below zero**: nothing came back. A cancellation that undoes sales for a part"
+    " of its units has its line in two rows."
+)
+
+
+def draw(view: View) -> None:
+    """Draw when it came back, how long it was away, and what can't be matched."""
+    _over_time(view)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _held(view)
+    with right:
+        _reasons(view)
+
+
+def _over_time(view: View) -> None:
+    unit = view.period.best_unit
+    found = return_sums.timeline(view.returns, unit)
+    rows = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{each:%Y-%m-%d %H:%M}" for each in return_charts.moments(found)],
+            _MATCHED: found["matched"],
+            "Undoes none": found["unmatched"],
+        }
+    )
+    frame = return_charts.timeline_frame(found, unit)
+    meaning = (
+        f"Value of the goods that came back in each {unit}, in UTC. A click on a bar shows its days"
+        " alone."
+    )
+    panel.chart(
+        view,
+        Panel("returns-over-time", "Returns over time", meaning, rows),
+        return_charts.timeline(frame, view.period, unit),
+        frame,
+        alt=f"Value returned by {unit}, {words.span(view.period)}",
+        **picks.times("returns-over-time", frame, view.period),
+    )
+
+
+def _held(view: View) -> None:
+    found = return_sums.held(view.returns)
+    frame = return_charts.held_frame(found)
+    rows = pd.DataFrame(
+        {
+            "Days": frame["Days"],
+            "Units": found["units"],
+            "Cancellation lines": found["lines"],
+            "Value returned": found["value"],
+        }
+    )
+    counted = _counted()
+    meaning = (
+        "Matched lines or units by the whole days, of 24 hours, between the sale and the return. A"
+        " cancellation that undoes several sales counts in each one's bar."
+    )
+    panel.chart(
+        view,
+        Panel("days-to-return", "Days from sale to return", meaning, rows),
+        return_charts.held(frame, counted, look.ink()),
+        frame,
+        alt=f"{counted.capitalize()} returned by days since the sale",
+    )
+
+
+def _counted() -> str:
+    """Draw the choice of what a bar counts: few big returns can hide all others."""
+    chosen = st.segmented_control(
+        "Counted in", ["Lines", "Units"], default="Lines", required=True, key="held", **BOUND
+    )
+    return (chosen or "Lines").lower()
+
+
+def _reasons(view: View) -> None:
+    found = return_sums.by_reason(view.returns, view.snapshot.register)
+    units = int(found["units"].sum())
+    rows = pd.DataFrame(
+        {
+            "What it undoes": [REASONS.get(each, str(each)) for each in found["reason"]],
+            "Lines": found["lines"],
+            "Units": found["units"],
+            "Share of units": found["units"] / units if units else 0.0,
+            "Value": found["value"],
+        }
+    )
+    panel.table(view, Panel("matched-and-not", "Matched, and why not", _WHY, rows))
+
+
+def rates(view: View) -> None:
+    """Draw the tables of return rates, by product and by country."""
+    _by_product(view)
+    _by_country(view)
+
+
+_RATES = (
+    "**Units sold** of goods within the filters. **Came back**: those of them that were returned"
+    " since, on whatever day. **True rate**: came back divided by sold. **Units returned**: of all"
+    " cancellations within the filters, matched or not, also of what was sold before. **Plain"
+    " rate**: units returned divided by sold. Only {things} of which something came back;"
+    " a click on one shows it alone."
+)
+
+
+def _rates(view: View, by: str) -> pd.DataFrame:
+    found = return_sums.rates(view.products, view.returns, view.undone, view.snapshot.register, by)
+    found = found[(found["returned"] != 0) | (found["undone"] != 0)]
+    return found.sort_values(["value", "returned"], ascending=False, kind="stable")
+
+
+def _columns(found: pd.DataFrame) -> dict[str, pd.Series]:
+    return {
+        "Units sold": found["sold"],
+        "Came back": found["undone"],
+        "True rate": found["true_rate"],
+        "Units returned": found["returned"],
+        "Plain rate": found["plain_rate"],
+        "Value returned": found["value"],
+    }
+
+
+def _by_product(view: View) -> None:
+    found, texts = _rates(view, "product"), view.snapshot.register.products.texts
+    codes = [str(texts[number]) for number in found["product"]]
+    names = [view.snapshot.name(code) for code in codes]
+    rows = pd.DataFrame({"Code": codes, "Product": names, **_columns(found.reset_index(drop=True))})
+    meaning = _RATES.format(things="products")
+    labels = {label.partition(NAMED)[0]: label for label in view.snapshot.labelled_products}
+    panel.table(
+        view,
+        Panel("return-rate-by-product", "Return rate by product", meaning, rows),
+        on_select=partial(
+            _pick, "return-rate-by-product", "product", [labels.get(each, each) for each in codes]
+        ),
+        selection_mode=picks.ROW,
+    )
+
+
+def _by_country(view: View) -> None:
+    found, texts = _rates(view, "country"), view.snapshot.register.countries.texts
+    names = [words.country(texts[number]) for number in found["country"]]
+    rows = pd.DataFrame({"Country": names, **_columns(found.reset_index(drop=True))})
+    meaning = _RATES.format(things="countries")
+    panel.table(
+        view,
+        Panel("return-rate-by-country", "Return rate by country", meaning, rows),
+        on_select=partial(_pick, "return-rate-by-country", "country", names),
+        selection_mode=picks.ROW,
+    )
+
+
+def _pick(table: str, field: str, names: list[str]) -> None:
+    """Show the row that was clicked alone; the table lets it go as soon as it has fewer rows."""
+    name = picks.of_table(table, names)
+    if name is not None:
+        filters.choose(**{field: [name]})
+
+
+def biggest(view: View) -> None:
+    """Draw the table of the cancellations of the highest value, beside the sales they undo."""
+    found = return_sums.biggest(view.returns, MOST)
+    register = view.snapshot.register
+    codes = [str(register.products.texts[number]) for number in found["product"]]
+    undoes = (found["matched"] > 0).tolist()
+    invoices = register.invoices.texts
+    customers = [register.customers.texts[number] for number in found["customer"]]
+    rows = pd.DataFrame(
+        {
+            "Value": sums.pounds(-found["micros"]),
+            "Units": found["units"],
+            "Product": [view.snapshot.name(code) for code in codes],
+            "Returned (UTC)": [_minute(each) for each in found["returned"]],
+            "Sold (UTC)": _where(undoes, [_minute(each) for each in found["sold"]]),
+            "Away for": _where(undoes, [_span(n) for n in found["returned"] - found["sold"]]),
+            "Units matched": found["matched"],
+            "Not matched": [REASONS.get(each, each) for each in _why_not(view, found)],
+            "Cancellation": [invoices[number] for number in found["invoice"]],
+            "Sale": _where(undoes, [invoices[number] for number in found["sold_invoice"]]),
+            "Sales undone": found["sales"],
+            "Code": codes,
+            "Customer": ["Guest" if each is None else each for each in customers],
+            "Country": [
+                words.country(register.countries.texts[number]) for number in found["country"]
+            ],
+        }
+    )
+    meaning = (
+        f"The {MOST} cancellation lines of the highest value within the filters. The sale is the"
+        " one that most of its units undo."
+    )
+    panel.table(view, Panel("biggest-returns", "Biggest returns", meaning, rows))
+
+
+def _why_not(view: View, found: pd.DataFrame) -> list[str]:
+    """Return the reason of the first unmatched part of each line; an empty one where none is."""
+    parts = view.returns[view.returns["reason"] != MATCHED]
+    reasons = parts.groupby("line")["reason"].first()
+    texts = view.snapshot.register.reasons.texts
+    return [str(texts[reasons[line]]) if line in reasons.index else "" for line in found["line"]]
+
+
+def _where(known: list[bool], texts: list[str | None]) -> list[str | None]:
+    return [text if each else "" for each, text in zip(known, texts, strict=True)]
+
+
+def _minute(minutes: int) -> str:
+    return f"{EPOCH + timedelta(minutes=int(minutes)):%Y-%m-%d %H:%M}"
+
+
+def _span(minutes: int) -> str:
+    """Return how long goods were away, in its largest unit."""
+    for size, name in ((24 * 60, "day"), (60, "hour")):
+        if minutes >= size:
+            return words.counted(int(minutes) // size, name)
+    return words.counted(int(minutes), "minute")
