@@ -18,6 +18,7 @@ from retail_pipeline.dashboard import charts, data, panel, picks, words
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Selection
 
@@ -149,6 +150,7 @@ def _products(own: OneCustomer) -> None:
     found = data.products_of_customer(own.selection, own.number, snapshot)
     table = pd.DataFrame(found, columns=["_id", "lines", "units", "amount", "orders", "last"])
     table = _less_duplicates(own, table.set_index("_id").sort_index())
+    table = table[~table.index.isin(list(FEES))]
     table = table.sort_values(["orders", "amount"], ascending=False, kind="stable")
     shown = table.head(MOST_PRODUCTS)
     rows = pd.DataFrame(
@@ -164,6 +166,7 @@ def _products(own: OneCustomer) -> None:
     meaning = (
         "The products that are on most of the customer's orders, and of those on as many the ones"
         f" with the highest net sales: the first {MOST_PRODUCTS} of {words.count(len(table))}."
+        " Fee codes, such as postage, are no products."
     )
     panel.table(
         own, Panel("customer-products", f"Favourite products of {own.number}", meaning, rows)
