@@ -72,7 +72,7 @@ def test_the_whole_period_shows_the_exact_figures(
     assert cards(page) == expected(Selection(shop.FIRST, shop.LAST))
     assert all(card.help for card in page.metric)
     assert f"{words.day(TABLE['day'].min())} to {words.day(TABLE['day'].max())}" in said(page)
-    assert len(page.get("vega_lite_chart")) == 3
+    assert len(page.get("vega_lite_chart")) == 4
 
 
 FILTERS = {
