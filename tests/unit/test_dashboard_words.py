@@ -142,8 +142,9 @@ def test_a_ranking_reaches_below_zero_only_when_a_figure_does() -> None:
 
     assert domain(30, 10) == [0, 30]
     assert domain(30, -10) == [-10, 30]
-    low, high = domain(-10)
-    assert low == -10 < high, "a scale needs an extent"
+    assert domain(-10, -30) == [-30, 0], "bars begin at zero, also where none gets there"
+    low, high = domain(0)
+    assert low == 0 < high, "a scale needs an extent"
 
 
 def test_the_ledger_is_said_in_one_line() -> None:

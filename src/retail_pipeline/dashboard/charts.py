@@ -245,7 +245,7 @@ def ranking(
     column ``label`` has the figure as text; of a row that is clicked, ``pick`` is selected.
     """
     lowest = min(float(frame[value].min()), 0.0)
-    highest = max(float(frame[value].max()), lowest + 0.01)
+    highest = max(float(frame[value].max()), 0.0, lowest + 0.01)
     amount = {
         "field": value,
         "type": "quantitative",

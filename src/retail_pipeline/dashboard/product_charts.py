@@ -113,6 +113,7 @@ def prices(period: Period, unit: Unit) -> Spec:
         "type": "quantitative",
         "title": "Price of a unit",
         "axis": {"labelExpr": _AXIS_PRICE, "tickCount": 5},
+        "scale": {"zero": False},
     }
     shown = facts("Period", "Lowest price", "Mean price", "Highest price", "Units sold")
     span = {"type": "rule", "color": GREY, "strokeWidth": 5, "opacity": 0.45, "strokeCap": "round"}

@@ -207,6 +207,7 @@ def _companions(view: View, page: View, code: str, open_product: Open) -> None:
         on_select=partial(_open_row, found["code"].tolist(), open_product),
         selection_mode=picks.ROW,
         height="content",
+        placeholder=words.NOTHING,
     )
     st.caption(f"Of {'all' if basket.every else 'the latest'} {looked_at} with it.")
 

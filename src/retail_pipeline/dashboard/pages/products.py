@@ -191,6 +191,7 @@ def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
         on_select=partial(_open_row, rows["Code"].tolist()),
         selection_mode=picks.ROW,
         height=460,
+        placeholder=words.NOTHING,
     )
 
 
