@@ -79,6 +79,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context.set_default_timeout(SOON_MS)
     # Chromium drops what it is fetching when an interface of the machine comes or goes, as
     # containers' do; fetched outside of it, the page's own files arrive.
-    context.route("**/static/**", lambda route: route.fulfill(response=route.fetch()))
+    context.route("**/static/**", lambda route: route.fulfill(response=route.fetch(max_retries=3)))
     yield context.new_page()
+    context.unroute_all(behavior="ignoreErrors")
     context.close()

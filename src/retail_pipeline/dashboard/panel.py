@@ -68,7 +68,13 @@ def table(view: View, panel: Panel, **options: Any) -> Any:
 
 def head(view: View, panel: Panel) -> None:
     """Draw the title, and the button behind which the explanation and the export are."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
+    row = st.container(
+        horizontal=True,
+        horizontal_alignment="distribute",
+        gap="small",
+        key=f"head-{panel.key}",
+    )
+    with row:
         st.subheader(panel.title, width="content")
         with st.popover("", icon=":material/info:", type="tertiary", help="What this is, and CSV"):
             st.markdown(explain.explained(view, panel.meaning, filtered=panel.filtered))
