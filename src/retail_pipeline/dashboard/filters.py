@@ -105,7 +105,11 @@ def known(options: Options) -> bool:
 def choose(**values: Any) -> None:
     """Set filters by their keys, as the viewer would, from a callback of a chart or a table."""
     for key, value in values.items():
-        st.session_state[key] = value
+        if isinstance(value, date) and key not in st.session_state:
+            # Drawn for the first time, a date is taken from the address, and stays in it.
+            st.query_params[key] = value.isoformat()
+        else:
+            st.session_state[key] = value
     st.session_state[_MOVED] = True
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.dashboard import explain, words
+from retail_pipeline.dashboard import explain, picks, words
 from retail_pipeline.dashboard.charts import Spec
 from retail_pipeline.dashboard.view import View
 
@@ -45,7 +45,7 @@ def chart(
     """Draw a chart of ``frame``; its own tool bar saves it as a picture. Returns a selection."""
     head(view, panel)
     return st.vega_lite_chart(
-        frame, spec, width="stretch", alt=alt, key=f"chart-{panel.key}", **options
+        frame, spec, width="stretch", alt=alt, key=picks.chart_key(panel.key), **options
     )
 
 

@@ -21,10 +21,24 @@ from retail_pipeline.domain.periods import CUSTOM, Period
 ROW = ("single-row", "single-cell")
 
 
+def chart_key(key: str) -> str:
+    """Return the chart's own key: a new one after each click that set filters.
+
+    The chart that it set them for is another one, in which nothing is clicked on yet.
+    """
+    clicks = st.session_state.get(f"clicks-{key}", 0)
+    return f"chart-{key}-{clicks}" if clicks else f"chart-{key}"
+
+
 def of_chart(key: str) -> list[dict[str, Any]]:
     """Return the fields of what was clicked on in a chart, as far as it selects them."""
-    found: list[dict[str, Any]] = st.session_state[f"chart-{key}"].selection.get(PICK, [])
+    found: list[dict[str, Any]] = st.session_state[chart_key(key)].selection.get(PICK, [])
     return found
+
+
+def _used(key: str) -> None:
+    """Note that the click on the chart was made filters of."""
+    st.session_state[f"clicks-{key}"] = st.session_state.get(f"clicks-{key}", 0) + 1
 
 
 def of_table(key: str, values: Sequence[str]) -> str | None:
@@ -36,7 +50,10 @@ def of_table(key: str, values: Sequence[str]) -> str | None:
 
 def country(key: str) -> None:
     """Show the country that was clicked on in a ranking alone, or all again."""
-    filters.choose(country=[each["name"] for each in of_chart(key)])
+    for each in of_chart(key):
+        alone = st.session_state.get("country") == [each["name"]]
+        filters.choose(country=[] if alone else [each["name"]])
+        _used(key)
 
 
 def times(key: str, frame: pd.DataFrame, period: Period) -> dict[str, Any]:
@@ -51,3 +68,4 @@ def _time(key: str) -> None:
         first, after = (datetime.fromtimestamp(each[end] / 1000, UTC) for end in ("start", "end"))
         last = (after - timedelta(seconds=1)).date()
         filters.choose(period=CUSTOM, **{"from": first.date(), "to": last})
+        _used(key)
