@@ -56,6 +56,7 @@ def test_refreshes_keep_filters_scroll_and_what_is_open_and_draw_nothing_anew(
     table = page.locator('[data-testid="stDataFrame"] canvas').first
     expect(chart).to_be_visible(timeout=SOON_MS)
     expect(table).to_be_attached(timeout=SOON_MS)
+    expect(chart).not_to_contain_text("NaN")  # nothing was stored lately
     for each in (chart, table):
         each.evaluate("each => { each.sameAsBefore = true }")
     page.get_by_test_id("stMain").evaluate("each => each.scrollTo(0, 320)")

@@ -6,9 +6,17 @@ from __future__ import annotations
 import pandas as pd
 
 from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.charts import BLUE, VERMILION, Spec
+from retail_pipeline.dashboard.charts import BLUE, VERMILION, Spec, time_axis
+from retail_pipeline.domain.periods import Period
 
 _FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
+# Not seen: without it, an idle pipeline has an axis from nothing to nothing, and its line in the
+# middle instead of at the foot.
+_AT_LEAST: Spec = {
+    "data": {"values": [{}]},
+    "mark": {"type": "point", "opacity": 0},
+    "encoding": {"x": {"value": 0}, "y": {"datum": 10}, "tooltip": None},
+}
 
 
 def speed_frame(rates: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +48,6 @@ def speed() -> Spec:
                 "field": "rate",
                 "type": "quantitative",
                 "title": "Rows per second",
-                # An idle pipeline is a line at the foot, not one through the middle.
                 "scale": {"domainMin": 0, "nice": True},
                 "axis": {"format": "~s", "tickCount": 4},
             },
@@ -49,13 +56,14 @@ def speed() -> Spec:
         "layer": [
             {"mark": {"type": "area", "color": BLUE, "opacity": 0.15, "interpolate": "step-after"}},
             {"mark": {"type": "line", "color": BLUE, "interpolate": "step-after"}},
+            _AT_LEAST,
         ],
         "height": 220,
         **_FRAME,
     }
 
 
-def duplicates() -> Spec:
+def duplicates(period: Period) -> Spec:
     """Return exact duplicate lines by day: a bar a day, its width a day of the axis."""
     return {
         "mark": {"type": "rect", "color": VERMILION},
@@ -65,12 +73,7 @@ def duplicates() -> Spec:
                 "type": "temporal",
                 "scale": {"type": "utc"},
                 "title": "Day (UTC)",
-                "axis": {
-                    "grid": False,
-                    "labelFlush": True,
-                    "labelOverlap": True,
-                    "format": "%b %Y",
-                },
+                "axis": time_axis(period),
             },
             "x2": {"field": "end"},
             "y": {

@@ -207,7 +207,7 @@ def _duplicates(view: View) -> None:
     panel.chart(
         view,
         Panel("duplicates", "Exact duplicates by day", meaning, rows),
-        pipeline_charts.duplicates(),
+        pipeline_charts.duplicates(view.period),
         frame,
         alt=f"Exact duplicate lines by day, {words.span(view.period)}",
     )
