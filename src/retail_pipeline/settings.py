@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         le=86_400,
         description="Seconds between two quick reconciliations by the processors; 0: none.",
     )
+    dashboard_memory_mb: int = Field(
+        256,
+        ge=1,
+        description="Summaries that the dashboard may hold, in MB; days beyond are not shown.",
+    )
     dashboard_sign_in_file: Path | None = Field(
         None,
         description="File of OpenID Connect settings for a sign-in to the dashboard; unset: none.",

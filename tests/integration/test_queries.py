@@ -17,6 +17,7 @@ from retail_pipeline.adapters.mongo_entries import MongoEntries
 from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.analytics.tables import day_number
 from retail_pipeline.dashboard.store import Store
 from retail_pipeline.domain.periods import UNITS, Period, Unit
 from retail_pipeline.domain.report import Figures, Selection
@@ -177,6 +178,24 @@ def test_the_newest_lines_are_found_within_the_hours_given(
     assert [line["InvoiceDate"] for line in found] == sorted(rows["InvoiceDate"], reverse=True)[:20]
     amounts = {f"{row.source}:{row.row:09d}": row.amount for row in rows.itertuples()}
     assert all(line["TotalAmount"] == amounts[line["_id"]] for line in found)
+
+
+def test_the_days_without_room_are_left_out_from_the_oldest_on(
+    loaded: Settings, table: pd.DataFrame
+) -> None:
+    with connect(loaded.mongo("reader"), name="tests") as client:
+        database = loaded.mongo_database
+        whole = store_of(client, loaded).snapshot()
+        room = len(whole.products) // 2
+        entries, reports = MongoEntries(client, database), MongoReports(client, database)
+        small = Store(entries, reports, room).snapshot()
+    assert whole.since is None and small.since is not None
+    assert len(small.products) <= room < len(whole.products)
+    assert small.products["day"].min() == day_number(small.since)
+    kept = Selection(small.since, shop.LAST)
+    assert sums.figures(small.order_rows(Selection(shop.FIRST, shop.LAST))) == shop.figures(
+        shop.selected(table, kept)
+    )
 
 
 def test_an_empty_database_has_a_status_and_no_figures(fresh: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,7 @@ class Snapshot:
     """The three rollups' tables, and that of the returns, as of ``at`` (UTC).
 
     ``version`` changes whenever they do. ``names`` gives each product's description as last sold.
+    ``since`` is the first day held, where there was no room for those before.
     """
 
     orders: pd.DataFrame
@@ -44,6 +45,7 @@ class Snapshot:
     version: int
     names: dict[str, str] = field(default_factory=dict)
     returns: pd.DataFrame = field(default_factory=lambda: returns_table([], Register()))
+    since: date | None = None
 
     @property
     def days(self) -> Period | None:

@@ -33,6 +33,8 @@ _LIVE_SECONDS = 1
 _QUALITY_SECONDS = 5
 _KEPT_SECONDS = 600
 _AWAY_MS = 3_000
+# Of the products' table, by far the largest, with some room for the others.
+_BYTES_AN_ENTRY = 50
 # How many of the latest orders with a product tell what is bought along with it.
 ORDERS_LOOKED_AT = 200
 _MOST_ALONG = 20
@@ -45,7 +47,8 @@ def _client(uri: str) -> MongoClient[Document]:
 
 @st.cache_resource(show_spinner=False)
 def _store(uri: str, database: str) -> Store:
-    return Store(MongoEntries(_client(uri), database), reports())
+    room = load_settings().dashboard_memory_mb * 1_000_000 // _BYTES_AN_ENTRY
+    return Store(MongoEntries(_client(uri), database), reports(), room)
 
 
 def _place() -> tuple[str, str]:

@@ -110,6 +110,13 @@ def _retry(choice: Choice, *, wanted: bool) -> None:
 def heading(view: View) -> None:
     """Say what is shown and as of when, and whether the figures are still catching up."""
     st.caption(f"{words.plain(explain.shown(view.choice, view.period))}. As of {view.as_of}.")
+    since = view.snapshot.since
+    if since is not None:
+        st.warning(
+            f"Days before {words.day(since)} are not shown: they don't fit into the"
+            " DASHBOARD_MEMORY_MB that the dashboard may hold.",
+            icon=":material/memory:",
+        )
     pending = view.snapshot.status.pending_days
     if pending:
         st.info(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from datetime import time as clock
 from threading import Lock, Thread
 
 import pandas as pd
@@ -28,6 +29,7 @@ from retail_pipeline.analytics.tables import (
     Columns,
     Register,
     day_number,
+    day_of,
     duplicates_table,
     orders_table,
     products_table,
@@ -41,6 +43,7 @@ _FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
 # Texts take far more room on their way than as numbers.
 _DAYS_AT_ONCE = 60
 _SALE = "sale"
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 Make = Callable[[Sequence[Columns], Register], pd.DataFrame]
 _MAKERS: dict[str, Make] = {
@@ -61,8 +64,13 @@ class _Rollup:
 class Store:
     """Holds a database's snapshot; safe to use from many threads."""
 
-    def __init__(self, entries: MongoEntries, reports: MongoReports) -> None:
+    def __init__(
+        self, entries: MongoEntries, reports: MongoReports, most_entries: int = 10_000_000
+    ) -> None:
+        """Hold up to ``most_entries`` entries of each rollup: those of the newest days."""
         self._entries = entries
+        self._most = most_entries
+        self._since = _EVER
         self._reports = reports
         self._register = Register()
         self._rollups = {name: _Rollup(make([], self._register)) for name, make in _MAKERS.items()}
@@ -111,6 +119,7 @@ class Store:
         """Bring what is held up to date; the caller holds the lock."""
         try:
             changed = [self._refresh(name) for name in _MAKERS]
+            self._forget_older_days()
             changed.append(self._returns.refresh())
             status = self._reports.status()
             self._version += any(changed) or self._snapshot is None
@@ -124,6 +133,7 @@ class Store:
                 version=self._version,
                 names={code: name for code, (_, name) in self._names.items()},
                 returns=self._returns.table,
+                since=None if self._since == _EVER else self._since.date(),
             )
             self._failure = None
         except RetailError as error:
@@ -134,8 +144,11 @@ class Store:
     def _refresh(self, name: str) -> bool:
         """Read the days that were summarised anew; return whether there were any."""
         rollup = self._rollups[name]
-        versions = self._entries.versions(name)
-        changed = [day for day, at in versions.items() if rollup.versions.get(day) != at]
+        found = self._entries.versions(name)
+        versions = {day: at for day, at in found.items() if day >= self._since}
+        changed = sorted(
+            (day for day, at in versions.items() if rollup.versions.get(day) != at), reverse=True
+        )
         gone = [day for day in rollup.versions if day not in versions]
         if not changed and not gone:
             return False
@@ -146,8 +159,29 @@ class Store:
             if name == PRODUCTS_ROLLUP:
                 self._note_names(read)
             tables.append(_MAKERS[name](read, self._register))
-        self._rollups[name] = _Rollup(safe(pd.concat(tables, ignore_index=True)), versions)
+            if not rollup.versions and sum(map(len, tables)) > self._most:
+                break  # at the first look: what is older still has no room
+        table = pd.concat(tables, ignore_index=True)
+        self._since = max(self._since, self._oldest_with_room(table))
+        self._rollups[name] = _Rollup(safe(table), versions)
         return True
+
+    def _oldest_with_room(self, table: pd.DataFrame) -> datetime:
+        """Return the first day from which on a rollup's entries have room; ever, if all have."""
+        if len(table) <= self._most:
+            return _EVER
+        newest_first = table["day"].value_counts().sort_index(ascending=False).cumsum()
+        last = newest_first.index[newest_first > self._most][0]
+        return datetime.combine(day_of(last + 1), clock(), UTC)
+
+    def _forget_older_days(self) -> None:
+        """Let all rollups begin with the same day, that of the one with the least room."""
+        since = self._since
+        for rollup in self._rollups.values():
+            if any(day < since for day in rollup.versions):
+                first = day_number(since.date())
+                rollup.table = rollup.table[rollup.table["day"] >= first].reset_index(drop=True)
+                rollup.versions = {day: at for day, at in rollup.versions.items() if day >= since}
 
     def _note_names(self, days: list[Document]) -> None:
         """Keep each product's description of the last day that it was sold on."""
