@@ -22,15 +22,14 @@ _CODES = (*FEES, WRITE_OFFS)
 
 def adjustments(products: pd.DataFrame, register: Register) -> pd.DataFrame:
     """Return the rows that are adjustments, with the ``code`` (its place in NAMES) of each."""
-    numbers = {
-        register.products[code]: place
-        for place, code in enumerate(FEES)
-        if code in register.products
-    }
-    codes = products["product"].map(numbers).fillna(-1).astype(int).to_numpy()
+    places = np.full(len(register.products), -1, np.int8)
+    for place, code in enumerate(FEES):
+        places[register.products.known([code])] = place
+    codes = places[products["product"].to_numpy()]
     write_off = (codes < 0) & (products["kind"] == ADJUSTMENT).to_numpy()
-    found = products.assign(code=np.where(write_off, len(FEES), codes))
-    return found[found["code"] >= 0]
+    kept = write_off | (codes >= 0)
+    found: pd.DataFrame = products[kept]
+    return found.assign(code=np.where(write_off, len(FEES), codes)[kept])
 
 
 def by_code(rows: pd.DataFrame) -> pd.DataFrame:

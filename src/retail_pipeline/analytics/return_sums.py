@@ -120,6 +120,17 @@ def median_days(rows: pd.DataFrame) -> float | None:
     return float(np.median(days_held(matched))) if len(matched) else None
 
 
+def units_sold(products: pd.DataFrame, register: Register) -> Array:
+    """Return the units of goods that each row of the products' table sells.
+
+    Without exact duplicates a row may take units away.
+    """
+    fees = np.zeros(len(register.products), bool)
+    fees[register.products.known(FEES)] = True
+    sale = (products["kind"] == SALE).to_numpy()
+    return np.where(sale & ~fees[products["product"].to_numpy()], products["units"], 0)
+
+
 def rates(
     products: pd.DataFrame, returns: pd.DataFrame, undone: pd.DataFrame, register: Register, by: str
 ) -> pd.DataFrame:
@@ -130,11 +141,11 @@ def rates(
     (undone / sold) and plain_rate (returned / sold), NaN where nothing is sold; value, of what came
     back, in pounds. Fee codes are left out.
     """
-    goods = products[~np.isin(products["product"], register.products.known(FEES))]
-    sales = goods[goods["kind"] == SALE]
+    sold = np.bincount(products[by].to_numpy(), weights=units_sold(products, register))
     table = pd.DataFrame(
         {
-            "sold": sales.groupby(by)["units"].sum(),
+            # Whole numbers below 2**53 add up exactly as floats.
+            "sold": pd.Series(sold[sold > 0], index=np.flatnonzero(sold > 0)),
             "returned": returns.groupby(by)["units"].sum(),
             "undone": undone.groupby(by)["units"].sum(),
         }
@@ -142,9 +153,9 @@ def rates(
     table = table.fillna(0).astype(np.int64)
     value = returns.groupby(by)["micros"].sum()
     table["value"] = pounds(-value.reindex(table.index, fill_value=0))
-    sold = table["sold"].where(table["sold"] > 0).astype(float)
-    table["true_rate"] = table["undone"] / sold
-    table["plain_rate"] = table["returned"] / sold
+    divisor = table["sold"].where(table["sold"] > 0).astype(float)
+    table["true_rate"] = table["undone"] / divisor
+    table["plain_rate"] = table["returned"] / divisor
     table.index.name = by
     return table.reset_index()
 

@@ -111,6 +111,8 @@ def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
         "field": counted,
         "type": "quantitative",
         "title": counted.capitalize(),
+        # Room for what is written over the highest bar.
+        "scale": {"domainMax": 1.12 * max(1, int(frame[counted].max())), "nice": False},
         "axis": {"format": "~s", "tickCount": 5},
     }
     told = facts(

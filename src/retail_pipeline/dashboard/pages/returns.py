@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import adjustments, return_sums, sums
 from retail_pipeline.analytics.return_sums import Returned
-from retail_pipeline.analytics.tables import CANCELLATION, SALE, Array
+from retail_pipeline.analytics.tables import CANCELLATION
 from retail_pipeline.dashboard import adjustment_panels, panel, return_panels, words
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.fees import FEES
 
 RULE = (
     "**Matching:** a cancellation line of a known customer undoes sale lines of the same customer"
@@ -54,7 +52,7 @@ def body(view: View) -> None:
 
 
 def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
-    sold = _units_sold(view)
+    sold = int(return_sums.units_sold(view.products, view.snapshot.register).sum())
     days = return_sums.median_days(view.returns)
     values = {
         "Units returned": words.count(found.units),
@@ -73,17 +71,6 @@ def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
 
 def _rate(units: int, sold: int) -> float | None:
     return units / sold if sold else None
-
-
-def _units_sold(view: View) -> int:
-    """Return the units of goods sold; fee codes are no goods."""
-    rows = view.products
-    sales = rows[(rows["kind"] == SALE) & ~_fees(view)]
-    return int(sales["units"].sum())
-
-
-def _fees(view: View) -> Array:
-    return np.isin(view.products["product"], view.snapshot.register.products.known(FEES))
 
 
 def _equation(view: View, found: Returned) -> str:
