@@ -36,7 +36,7 @@ _AWAY_MS = 3_000
 # Of the products' table, by far the largest, with some room for the others.
 _BYTES_AN_ENTRY = 50
 # How many of the latest orders with a product tell what is bought along with it.
-ORDERS_LOOKED_AT = 200
+ORDERS_LOOKED_AT = 150
 _MOST_ALONG = 20
 
 
