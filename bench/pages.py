@@ -25,7 +25,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from bench.measure import Measured
 from bench.run import OURS, produce_and_drain
 from bench.stage import Place, place, servers
 from retail_pipeline.adapters.csv_source import inspect_csv
