@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -221,3 +221,13 @@ def test_returns_over_time(snapshot: Snapshot, unit: Unit) -> None:
     begins = [datetime(1970, 1, 1) + timedelta(hours=int(each)) for each in found["start"]]
     columns = zip(begins, found["matched"], found["unmatched"], strict=True)
     assert {begin: [one, other] for begin, one, other in columns} == expected
+
+
+def test_days_that_are_not_held_have_no_returns_either(snapshot: Snapshot) -> None:
+    since = date(2011, 3, 1)
+    cut, everything = replace(snapshot, since=since), SELECTIONS["everything"]
+    later = replace(everything, first=since)
+    for rows in (Snapshot.return_rows, Snapshot.undone_rows):
+        found = rows(cut, everything)
+        assert 0 < len(found) < len(rows(snapshot, everything))
+        assert found.equals(rows(snapshot, later))

@@ -109,6 +109,8 @@ class Snapshot:
 
     def _standing(self, table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         kept = _kept(table, self.register, selection) & standing(table, selection.duplicates)
+        if self.since is not None:  # nothing else is held of the days before it
+            kept &= (table["day"] >= day_number(self.since)).to_numpy()
         return table[kept]
 
     def _less_duplicates(self, found: pd.DataFrame, selection: Selection) -> pd.DataFrame:
