@@ -54,8 +54,8 @@ docs: .venv/.local ## Write what in docs/ follows from the code: commands, the c
 bench: .venv/.local ## Rows/s, CPU per row and memory on real servers, beside bare loops (DATA=path)
 	$(BIN)/python -m bench.run $(if $(DATA),--data "$(DATA)")
 
-bench-pages: .venv/.dev ## Seconds that viewers of each page wait, in a real browser (DATA=path TIMES=1)
-	$(BIN)/python -m bench.pages --data "$(DATA)" $(if $(TIMES),--times $(TIMES)) $(ARGS)
+bench-pages: .venv/.dev ## Seconds that viewers of each page wait, in a real browser (DATA=path TIMES=1 VIEWERS=10)
+	$(BIN)/python -m bench.pages --data "$(DATA)" $(if $(TIMES),--times $(TIMES)) $(if $(VIEWERS),--viewers $(VIEWERS)) $(ARGS)
 
 chaos: .venv/.local ## Faults at seeded moments; nothing may differ (SEED=7 ROUNDS=1 FAULTS=kill,cut ROWS=n DATA=path)
 	$(BIN)/python -m chaos.run --seed $(SEED) --rounds $(ROUNDS) $(if $(FAULTS),--faults $(FAULTS)) $(if $(ROWS),--rows $(ROWS)) $(if $(DATA),--data "$(DATA)") $(ARGS)
