@@ -40,6 +40,8 @@ from retail_pipeline.errors import RetailError
 
 # Younger than this, what is held is given at once; older than the second, it is waited for.
 _FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
+# While rows pour in, each look has many days to read: it rests so many times as long as that took.
+_REST = 5
 # Texts take far more room on their way than as numbers.
 _DAYS_AT_ONCE = 60
 _SALE = "sale"
@@ -80,6 +82,7 @@ class Store:
         self._snapshot: Snapshot | None = None
         self._failure: RetailError | None = None
         self._tried_at = float("-inf")
+        self._took = 0.0
         self._version = 0
 
     def snapshot(self) -> Snapshot:
@@ -91,11 +94,13 @@ class Store:
             RetailError: the last look failed; the next one is under way.
         """
         age = time.monotonic() - self._tried_at
-        if age > _STALE_SECONDS:
+        fresh = max(_FRESH_SECONDS, _REST * self._took)
+        stale = max(_STALE_SECONDS, 2 * fresh)
+        if age > stale:
             with self._lock:
-                if time.monotonic() - self._tried_at > _STALE_SECONDS:
+                if time.monotonic() - self._tried_at > stale:
                     self._look()
-        elif age > _FRESH_SECONDS and self._lock.acquire(blocking=False):
+        elif age > fresh and self._lock.acquire(blocking=False):
             Thread(target=self._look_behind, name="refresh", daemon=True).start()
         if self._failure is not None:
             raise self._failure
@@ -117,6 +122,7 @@ class Store:
 
     def _look(self) -> None:
         """Bring what is held up to date; the caller holds the lock."""
+        began = time.monotonic()
         try:
             changed = [self._refresh(name) for name in _MAKERS]
             self._forget_older_days()
@@ -140,6 +146,7 @@ class Store:
             self._failure = error
         finally:
             self._tried_at = time.monotonic()
+            self._took = self._tried_at - began
 
     def _refresh(self, name: str) -> bool:
         """Read the days that were summarised anew; return whether there were any."""
