@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -27,6 +30,9 @@ from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import load_settings
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _SHORT_SECONDS = 2
 # Below the live page's own two seconds, so that each refresh has something new.
 _LIVE_SECONDS = 1
@@ -38,6 +44,29 @@ _BYTES_AN_ENTRY = 50
 # How many of the latest orders with a product tell what is bought along with it.
 ORDERS_LOOKED_AT = 150
 _MOST_ALONG = 20
+
+
+def _kept(
+    seconds: float, most: int, cache: Any = st.cache_data
+) -> Callable[[Callable[Concatenate[str, str, P], T]], Callable[P, T]]:
+    """Return what keeps a read's answers, by its arguments, for the database of the settings.
+
+    The read's first two parameters are the database's address and name: its callers leave them
+    out. ``most`` answers are kept, each for ``seconds``. With ``st.cache_resource`` nobody may
+    change an answer; with ``st.cache_data`` everybody gets one of their own.
+    """
+
+    def keep(read: Callable[Concatenate[str, str, P], T]) -> Callable[P, T]:
+        kept = cache(ttl=seconds, max_entries=most, show_spinner=False)(read)
+
+        @wraps(read)
+        def ask(*args: P.args, **kwargs: P.kwargs) -> T:
+            answer: T = kept(*_place(), *args, **kwargs)
+            return answer
+
+        return ask
+
+    return keep
 
 
 @st.cache_resource(show_spinner=False)
@@ -77,13 +106,9 @@ def reports() -> MongoReports:
     return MongoReports(_client(uri), database)
 
 
-def reconciled() -> list[Reconciliation]:
+@_kept(_SHORT_SECONDS, 20)
+def reconciled(uri: str, database: str) -> list[Reconciliation]:
     """Return the last quick and the last full reconciliation, as far as there are any."""
-    return _reconciled(*_place())
-
-
-@st.cache_data(ttl=_SHORT_SECONDS, max_entries=20, show_spinner=False)
-def _reconciled(uri: str, database: str) -> list[Reconciliation]:
     results = MongoReconciliations(_client(uri), database)
     found = (results.last(mode) for mode in Mode)
     return [result for result in found if result is not None]
@@ -95,23 +120,15 @@ def live() -> MongoLive:
     return MongoLive(_client(uri), database)
 
 
-def processors() -> list[Heard]:
+@_kept(_LIVE_SECONDS, 20)
+def processors(uri: str, database: str) -> list[Heard]:
     """Return what each processor said of itself last."""
-    return _processors(*_place())
-
-
-@st.cache_data(ttl=_LIVE_SECONDS, max_entries=20, show_spinner=False)
-def _processors(uri: str, database: str) -> list[Heard]:
     return MongoProcessors(_client(uri), database).heard()
 
 
-def delays(rows: int) -> list[float]:
+@_kept(_LIVE_SECONDS, 20)
+def delays(uri: str, database: str, rows: int) -> list[float]:
     """Return the seconds that the last ``rows`` rows took from file to database."""
-    return _delays(*_place(), rows)
-
-
-@st.cache_data(ttl=_LIVE_SECONDS, max_entries=20, show_spinner=False)
-def _delays(uri: str, database: str, rows: int) -> list[float]:
     return MongoLive(_client(uri), database).delays(rows)
 
 
@@ -121,97 +138,64 @@ def quality() -> MongoQuality:
     return MongoQuality(_client(uri), database)
 
 
-def sources() -> list[Freshness]:
+@_kept(_QUALITY_SECONDS, 20)
+def sources(uri: str, database: str) -> list[Freshness]:
     """Return what is known of each source."""
-    return _sources(*_place())
-
-
-@st.cache_data(ttl=_QUALITY_SECONDS, max_entries=20, show_spinner=False)
-def _sources(uri: str, database: str) -> list[Freshness]:
     return MongoQuality(_client(uri), database).sources()
 
 
-def quarantine() -> list[Held]:
+@_kept(_QUALITY_SECONDS, 20)
+def quarantine(uri: str, database: str) -> list[Held]:
     """Return what is in quarantine, counted."""
-    return _quarantine(*_place())
-
-
-@st.cache_data(ttl=_QUALITY_SECONDS, max_entries=20, show_spinner=False)
-def _quarantine(uri: str, database: str) -> list[Held]:
     return MongoQuality(_client(uri), database).quarantine()
 
 
-def undescribed(selection: Selection, version: int) -> int:
-    """Return how many lines that count have no description, as of the snapshot's ``version``."""
-    return _undescribed(*_place(), selection, version)
+# Below, a ``version`` is the snapshot's: what came in since is asked for anew.
 
 
-@st.cache_data(ttl=_KEPT_SECONDS, max_entries=100, show_spinner=False)
-def _undescribed(uri: str, database: str, selection: Selection, version: int) -> int:
+@_kept(_KEPT_SECONDS, 100)
+def undescribed(uri: str, database: str, selection: Selection, version: int) -> int:
+    """Return how many lines that count have no description."""
     return MongoQuality(_client(uri), database).undescribed(selection)
 
 
-def orders_of_products(codes: tuple[str, ...], version: int) -> pd.DataFrame:
-    """Return the orders' table of these products alone, as of the snapshot's ``version``."""
-    return _orders_of_products(*_place(), codes, version)
-
-
-@st.cache_resource(ttl=_KEPT_SECONDS, max_entries=20, show_spinner=False)
-def _orders_of_products(
+@_kept(_KEPT_SECONDS, 20, st.cache_resource)
+def orders_of_products(
     uri: str, database: str, codes: tuple[str, ...], version: int
 ) -> pd.DataFrame:
+    """Return the orders' table of these products alone."""
     return _store(uri, database).orders_of_products(codes)
 
 
 def ranked_products(of: Snapshot, selection: Selection) -> pd.DataFrame:
     """Return the ranking of the products that count; not to be changed, it is everyone's."""
-    return _ranked_products(*_place(), selection, of.version, of)
+    return _ranked_products(selection, of.version, of)
 
 
-@st.cache_resource(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
+@_kept(_KEPT_SECONDS, 50, st.cache_resource)
 def _ranked_products(
     uri: str, database: str, selection: Selection, version: int, _of: Snapshot
 ) -> pd.DataFrame:
     return ranking(_of.product_rows(selection), _of.register)
 
 
-def prices(code: str, selection: Selection, unit: Unit, version: int) -> list[Prices]:
-    """Return the prices paid for a product, as of the snapshot's ``version``."""
-    return _prices(*_place(), code, selection, unit, version)
-
-
-@st.cache_resource(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
-def _prices(
+@_kept(_KEPT_SECONDS, 50, st.cache_resource)
+def prices(
     uri: str, database: str, code: str, selection: Selection, unit: Unit, version: int
 ) -> list[Prices]:
+    """Return the prices paid for a product."""
     return MongoProducts(_client(uri), database).prices(code, selection, unit)
 
 
-def bought_with(code: str, selection: Selection, version: int) -> Basket:
-    """Return what is bought along with a product, as of the snapshot's ``version``."""
-    return _bought_with(*_place(), code, selection, version)
-
-
-@st.cache_resource(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
-def _bought_with(uri: str, database: str, code: str, selection: Selection, version: int) -> Basket:
+@_kept(_KEPT_SECONDS, 50, st.cache_resource)
+def bought_with(uri: str, database: str, code: str, selection: Selection, version: int) -> Basket:
+    """Return what is bought along with a product."""
     products = MongoProducts(_client(uri), database)
     return products.bought_with(code, selection, ORDERS_LOOKED_AT, _MOST_ALONG)
 
 
+@_kept(_KEPT_SECONDS, 50)
 def lines_of_invoice(
-    selection: Selection,
-    customer: str,
-    invoice: str,
-    hours: tuple[datetime, ...],
-    limit: int,
-    version: int,
-) -> list[Document]:
-    """Return a customer's lines on an invoice, as of the snapshot's ``version``."""
-    return _lines_of_invoice(*_place(), selection, customer, invoice, hours, limit, version)
-
-
-@st.cache_data(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
-def _lines_of_invoice(
     uri: str,
     database: str,
     selection: Selection,
@@ -221,6 +205,7 @@ def _lines_of_invoice(
     limit: int,
     version: int,
 ) -> list[Document]:
+    """Return a customer's lines on an invoice."""
     customers = MongoCustomers(_client(uri), database)
     return customers.lines(selection, customer, invoice, hours, limit)
 
@@ -228,10 +213,10 @@ def _lines_of_invoice(
 def products_of_customer(selection: Selection, customer: str, snapshot: Snapshot) -> list[Document]:
     """Return what a customer's lines of each product add up to, as of the snapshot."""
     codes = [code for code in snapshot.register.products.texts if code is not None]
-    return _products_of_customer(*_place(), selection, customer, codes, snapshot.version)
+    return _products_of_customer(selection, customer, codes, snapshot.version)
 
 
-@st.cache_data(ttl=_KEPT_SECONDS, max_entries=50, show_spinner=False)
+@_kept(_KEPT_SECONDS, 50)
 def _products_of_customer(
     uri: str, database: str, selection: Selection, customer: str, _codes: list[str], version: int
 ) -> list[Document]:
