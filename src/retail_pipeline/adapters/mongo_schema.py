@@ -7,7 +7,7 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
 from retail_pipeline.adapters.mongo_client import Document
-from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.rollup_book import ORDERS, PRODUCTS
 
 TRANSACTIONS = "transactions"
@@ -24,16 +24,7 @@ RETURNS = "returns"
 # Of the summaries' form: a day that an older release summarised is summarised again.
 LAYOUT = 3
 # Lines are the same line once more when they agree in all of this.
-LINE = (
-    "InvoiceNo",
-    "StockCode",
-    "Description",
-    "Quantity",
-    "InvoiceDate",
-    "UnitPrice",
-    "CustomerID",
-    "Country",
-)
+LINE = DATASET_FIELDS
 
 # A row that is stored is released whatever record stood for it.
 _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
