@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -11,44 +12,22 @@ from retail_pipeline.dashboard import frame, sign_in, states
 from retail_pipeline.dashboard.pages import customers, live, overview, products, quality, returns
 from retail_pipeline.errors import RetailError
 
+
+def _page(
+    path: str, title: str, body: frame.Body, icon: str, *, heading: str = "", **how: Any
+) -> Any:
+    draw = partial(frame.show, heading or title, body, **how)
+    default = path == "overview"
+    return st.Page(draw, title=title, icon=f":material/{icon}:", url_path=path, default=default)
+
+
 _PAGES = [
-    st.Page(
-        partial(frame.show, "Overview", overview.body),
-        title="Overview",
-        icon=":material/monitoring:",
-        url_path="overview",
-        default=True,
-    ),
-    st.Page(
-        partial(frame.show, "Products", products.body),
-        title="Products",
-        icon=":material/inventory_2:",
-        url_path="products",
-    ),
-    st.Page(
-        partial(frame.show, "Customers", customers.body),
-        title="Customers",
-        icon=":material/groups:",
-        url_path="customers",
-    ),
-    st.Page(
-        partial(frame.show, "Returns and adjustments", returns.body),
-        title="Returns",
-        icon=":material/undo:",
-        url_path="returns",
-    ),
-    st.Page(
-        partial(frame.show, "Live", live.body, every=live.REFRESH_SECONDS, bare=True),
-        title="Live",
-        icon=":material/bolt:",
-        url_path="live",
-    ),
-    st.Page(
-        partial(frame.show, "Data quality", quality.body, bare=True),
-        title="Data quality",
-        icon=":material/verified:",
-        url_path="quality",
-    ),
+    _page("overview", "Overview", overview.body, "monitoring"),
+    _page("products", "Products", products.body, "inventory_2"),
+    _page("customers", "Customers", customers.body, "groups"),
+    _page("returns", "Returns", returns.body, "undo", heading="Returns and adjustments"),
+    _page("live", "Live", live.body, "bolt", every=live.REFRESH_SECONDS, bare=True),
+    _page("quality", "Data quality", quality.body, "verified", bare=True),
 ]
 
 
@@ -66,5 +45,4 @@ def run() -> None:
     except RetailError as error:
         states.failed(error)
         return
-    sign_in.signed_in()
     st.navigation(_PAGES, position="sidebar").run()

@@ -22,6 +22,12 @@ _AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.
 FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
 # What a chart calls what was clicked.
 PICK = "pick"
+# A bar from its "start" to its "end" that can be clicked on.
+CLICKED: Spec = {
+    "mark": {"type": "rect", "cursor": "pointer"},
+    "params": [{"name": PICK, "select": {"type": "point", "fields": ["start", "end"]}}],
+}
+ZERO: Spec = {"mark": {"type": "rule", "color": "#8885"}, "encoding": {"y": {"datum": 0}}}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_BARS = 130
 _MOST_DAYS_BY_DAY = 62
@@ -75,14 +81,7 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     Where the frame has an earlier period, that is a grey line over them.
     """
     compared = "before" in frame
-    x = {
-        # UTC on every screen: a viewer's own time zone would move sales to the day before.
-        "field": "start",
-        "type": "temporal",
-        "scale": {"type": "utc"},
-        "title": f"{unit.capitalize()} (UTC)",
-        "axis": time_axis(period),
-    }
+    x = over(period, unit)
     money = {"title": "Net sales", "axis": {"labelExpr": _AXIS_MONEY, "tickCount": 5}}
     told = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
     encoding = {
@@ -91,11 +90,10 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
         "tooltip": facts(*told, *(("Compared with",) if compared else ())),
     }
     marks = _line() if len(frame) > MOST_BARS else _bars()
-    zero = {"mark": {"type": "rule", "color": "#8885"}, "encoding": {"y": {"datum": 0}}}
     layers = [{**mark, "encoding": {**encoding, **mark["encoding"]}} for mark in marks]
     if compared:
         layers.append(_before(x))
-    return {"layer": [*layers, zero], "height": _TIMELINE_PIXELS, **FRAME}
+    return {"layer": [*layers, ZERO], "height": _TIMELINE_PIXELS, **FRAME}
 
 
 def _before(x: Spec) -> Spec:
@@ -121,12 +119,29 @@ def _bars() -> list[Spec]:
     own = {
         "x2": {"field": "end"},
         "y2": {"datum": 0},
-        "color": _by_sign("net"),
+        "color": by_sign("net"),
         "opacity": {"condition": {"test": "datum.whole", "value": 1}, "value": 0.45},
     }
-    pick = {"name": PICK, "select": {"type": "point", "fields": ["start", "end"]}}
-    mark = {"type": "rect", "cursor": "pointer"}
-    return [{"mark": mark, "encoding": own, "params": [pick]}]
+    return [{**CLICKED, "encoding": own}]
+
+
+def over(period: Period, unit: Unit) -> Spec:
+    """Return the horizontal place of each ``start``, an hour, day, week or month of the period."""
+    return at_time(f"{unit.capitalize()} (UTC)", time_axis(period))
+
+
+def at_time(title: str, axis: Spec) -> Spec:
+    """Return the horizontal place of each ``start``.
+
+    It is in UTC on every screen: a viewer's own time zone would move sales to the day before.
+    """
+    return {
+        "field": "start",
+        "type": "temporal",
+        "scale": {"type": "utc"},
+        "title": title,
+        "axis": axis,
+    }
 
 
 def time_axis(period: Period) -> Spec:
@@ -166,7 +181,7 @@ def money_axis() -> str:
     return _AXIS_MONEY
 
 
-def _by_sign(value: str) -> Spec:
+def by_sign(value: str) -> Spec:
     """Return the colour of a mark: another one where ``value`` is below zero."""
     return {"condition": {"test": f"datum.{value} < 0", "value": VERMILION}, "value": BLUE}
 
@@ -263,7 +278,7 @@ def ranking(
         "layer": [
             {
                 "mark": {"type": "bar", "height": 8, "yOffset": 9, "cornerRadiusEnd": 2},
-                "encoding": {"x": amount, "color": _by_sign(value)},
+                "encoding": {"x": amount, "color": by_sign(value)},
             },
             {"mark": name, "encoding": {"x": {"value": 0}, "text": {"field": "name"}}},
             {

@@ -12,7 +12,7 @@ from retail_pipeline.analytics.rfm import NAMES
 from retail_pipeline.analytics.sums import money
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.charts import BLUE, FRAME, Spec, facts, time_axis
+from retail_pipeline.dashboard.charts import BLUE, FRAME, Spec, facts, over
 from retail_pipeline.domain.periods import Period, Unit, following
 
 ORANGE = "#E69F00"
@@ -217,13 +217,7 @@ def new_and_returning(period: Period, unit: Unit) -> Spec:
         "transform": [stack],
         "mark": {"type": "rect"},
         "encoding": {
-            "x": {
-                "field": "start",
-                "type": "temporal",
-                "scale": {"type": "utc"},
-                "title": f"{unit.capitalize()} (UTC)",
-                "axis": time_axis(period),
-            },
+            "x": over(period, unit),
             "x2": {"field": "end"},
             "y": {"field": "low", "type": "quantitative", "title": "Customers"},
             "y2": {"field": "high"},

@@ -15,6 +15,7 @@ import streamlit as st
 from retail_pipeline.dashboard import explain, picks, words
 from retail_pipeline.dashboard.charts import Spec
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.report import Figures
 
 _PENNY = Decimal("0.01")
 # What a table's cells are, by the type of its values.
@@ -87,6 +88,19 @@ def head(view: View, panel: Panel) -> None:
                 icon=":material/download:",
                 key=f"csv-{panel.key}",
             )
+
+
+def figure_columns(found: list[Figures]) -> dict[str, list[object]]:
+    """Return the columns of an export of figures."""
+    return {
+        "Net sales": [each.net for each in found],
+        "Gross sales": [each.gross for each in found],
+        "Cancellations": [each.cancelled for each in found],
+        "Adjustments": [each.adjusted for each in found],
+        "Orders": [each.orders for each in found],
+        "Units sold": [each.units for each in found],
+        "Customers": [each.customers for each in found],
+    }
 
 
 def csv_of(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:

@@ -6,10 +6,9 @@ from __future__ import annotations
 import pandas as pd
 
 from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.charts import BLUE, VERMILION, Spec, time_axis
+from retail_pipeline.dashboard.charts import BLUE, FRAME, VERMILION, Spec, at_time, facts, over
 from retail_pipeline.domain.periods import Period
 
-_FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
 # Not seen: without it, an idle pipeline has an axis from nothing to nothing, and its line in the
 # middle instead of at the foot.
 _AT_LEAST: Spec = {
@@ -29,21 +28,15 @@ def speed_frame(rates: pd.DataFrame) -> pd.DataFrame:
 
 def speed() -> Spec:
     """Return rows stored per second over the last minutes: an area under a line."""
-    tooltip = [{"field": name, "type": "nominal"} for name in ("Time", "Speed")]
+    axis = {
+        "format": "%H:%M",
+        "tickCount": {"interval": "minutes", "step": 1},
+        "grid": False,
+        "labelOverlap": True,
+    }
     return {
         "encoding": {
-            "x": {
-                "field": "start",
-                "type": "temporal",
-                "scale": {"type": "utc"},
-                "title": "Time (UTC)",
-                "axis": {
-                    "format": "%H:%M",
-                    "tickCount": {"interval": "minutes", "step": 1},
-                    "grid": False,
-                    "labelOverlap": True,
-                },
-            },
+            "x": at_time("Time (UTC)", axis),
             "y": {
                 "field": "rate",
                 "type": "quantitative",
@@ -51,7 +44,7 @@ def speed() -> Spec:
                 "scale": {"domainMin": 0, "nice": True},
                 "axis": {"format": "~s", "tickCount": 4},
             },
-            "tooltip": tooltip,
+            "tooltip": facts("Time", "Speed"),
         },
         "layer": [
             {"mark": {"type": "area", "color": BLUE, "opacity": 0.15, "interpolate": "step-after"}},
@@ -59,7 +52,7 @@ def speed() -> Spec:
             _AT_LEAST,
         ],
         "height": 220,
-        **_FRAME,
+        **FRAME,
     }
 
 
@@ -68,13 +61,7 @@ def duplicates(period: Period) -> Spec:
     return {
         "mark": {"type": "rect", "color": VERMILION},
         "encoding": {
-            "x": {
-                "field": "start",
-                "type": "temporal",
-                "scale": {"type": "utc"},
-                "title": "Day (UTC)",
-                "axis": time_axis(period),
-            },
+            "x": over(period, "day"),
             "x2": {"field": "end"},
             "y": {
                 "field": "lines",
@@ -83,8 +70,8 @@ def duplicates(period: Period) -> Spec:
                 "axis": {"tickCount": 4, "format": ",d"},
             },
             "y2": {"datum": 0},
-            "tooltip": [{"field": name, "type": "nominal"} for name in ("Day", "Duplicates")],
+            "tooltip": facts("Day", "Duplicates"),
         },
         "height": 220,
-        **_FRAME,
+        **FRAME,
     }

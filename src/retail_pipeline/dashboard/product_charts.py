@@ -8,7 +8,7 @@ import pandas as pd
 
 from retail_pipeline.analytics.products import MARK, Pareto, thinned
 from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.charts import BLUE, FRAME, GREY, VERMILION, Spec, facts, time_axis
+from retail_pipeline.dashboard.charts import BLUE, FRAME, GREY, VERMILION, Spec, facts, over
 from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.products import Prices
 
@@ -102,13 +102,6 @@ def prices_frame(found: Sequence[Prices], unit: Unit) -> pd.DataFrame:
 
 def prices(period: Period, unit: Unit) -> Spec:
     """Return the mean price as a line, over bars from the lowest to the highest."""
-    x = {
-        "field": "start",
-        "type": "temporal",
-        "scale": {"type": "utc"},
-        "title": f"{unit.capitalize()} (UTC)",
-        "axis": time_axis(period),
-    }
     y = {
         "type": "quantitative",
         "title": "Price of a unit",
@@ -119,7 +112,7 @@ def prices(period: Period, unit: Unit) -> Spec:
     span = {"type": "rule", "color": GREY, "strokeWidth": 5, "opacity": 0.45, "strokeCap": "round"}
     line = {"type": "line", "color": BLUE, "strokeWidth": 2, "point": {"color": BLUE, "size": 28}}
     return {
-        "encoding": {"x": x, "tooltip": shown},
+        "encoding": {"x": over(period, unit), "tooltip": shown},
         "layer": [
             {"mark": span, "encoding": {"y": {"field": "lowest", **y}, "y2": {"field": "highest"}}},
             {"mark": line, "encoding": {"y": {"field": "mean", **y}}},

@@ -9,13 +9,15 @@ import pandas as pd
 from retail_pipeline.dashboard import words
 from retail_pipeline.dashboard.charts import (
     BLUE,
+    CLICKED,
     FRAME,
-    PICK,
     VERMILION,
+    ZERO,
     Spec,
+    by_sign,
     facts,
     money_axis,
-    time_axis,
+    over,
 )
 from retail_pipeline.domain.periods import Period, Unit, following
 
@@ -70,9 +72,7 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
         "sort": [{"field": "place"}],
         "as": ["low", "high"],
     }
-    pick = {"name": PICK, "select": {"type": "point", "fields": ["start", "end"]}}
-    mark = {"type": "rect", "cursor": "pointer"}
-    return _drawn({"mark": mark, "transform": [stacked], "encoding": encoding, "params": [pick]})
+    return _drawn({**CLICKED, "transform": [stacked], "encoding": encoding})
 
 
 def held_frame(found: pd.DataFrame) -> pd.DataFrame:
@@ -153,28 +153,18 @@ def adjustments_frame(found: pd.DataFrame, unit: Unit) -> pd.DataFrame:
 
 def adjustments(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     """Return bars of what adjustments add to net sales, or take from them."""
-    below = {"condition": {"test": "datum.net < 0", "value": VERMILION}, "value": BLUE}
     encoding = {
         **_over(period, unit),
         "y": {"field": "net", **_money("Part of net sales")},
         "y2": {"datum": 0},
-        "color": below,
+        "color": by_sign("net"),
         "tooltip": facts("Period", "Net", "Lines", "Units"),
     }
-    zero = {"mark": {"type": "rule", "color": "#8885"}, "encoding": {"y": {"datum": 0}}}
-    return _drawn({"layer": [{"mark": "rect", "encoding": encoding}, zero]})
+    return _drawn({"layer": [{"mark": "rect", "encoding": encoding}, ZERO]})
 
 
 def _over(period: Period, unit: Unit) -> Spec:
-    time = {
-        "field": "start",
-        "type": "temporal",
-        # UTC on every screen: a viewer's own time zone would move returns to the day before.
-        "scale": {"type": "utc"},
-        "title": f"{unit.capitalize()} (UTC)",
-        "axis": time_axis(period),
-    }
-    return {"x": time, "x2": {"field": "end"}}
+    return {"x": over(period, unit), "x2": {"field": "end"}}
 
 
 def _money(title: str) -> Spec:

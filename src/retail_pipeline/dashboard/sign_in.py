@@ -35,6 +35,7 @@ def passed() -> bool:
         return True
     # Without an [auth] section Streamlit knows nobody, and nobody gets in.
     if getattr(st.user, "is_logged_in", False):
+        _signed_in()
         return True
     st.title("Retail analytics")
     st.markdown("Sign in to see the figures.")
@@ -42,10 +43,8 @@ def passed() -> bool:
     return False
 
 
-def signed_in() -> None:
+def _signed_in() -> None:
     """Say who is signed in, and let them sign out."""
-    if load_settings().dashboard_sign_in_file is None:
-        return
     with st.sidebar:
         st.caption(f"Signed in as {words.plain(str(st.user.get('email') or st.user.get('sub')))}")
         st.button("Sign out", on_click=st.logout, icon=":material/logout:")

@@ -170,22 +170,9 @@ def _time_rows(rows: list[tuple[datetime, Figures]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
-            **figure_columns([each for _, each in rows]),
+            **panel.figure_columns([each for _, each in rows]),
         }
     )
-
-
-def figure_columns(found: list[Figures]) -> dict[str, list[object]]:
-    """Return the columns of an export of figures."""
-    return {
-        "Net sales": [each.net for each in found],
-        "Gross sales": [each.gross for each in found],
-        "Cancellations": [each.cancelled for each in found],
-        "Adjustments": [each.adjusted for each in found],
-        "Orders": [each.orders for each in found],
-        "Units sold": [each.units for each in found],
-        "Customers": [each.customers for each in found],
-    }
 
 
 def _hours(view: View) -> None:
@@ -195,7 +182,7 @@ def _hours(view: View) -> None:
         {
             "Day": [charts.WEEKDAYS[weekday] for weekday, _ in found],
             "Hour (UTC)": [hour for _, hour in found],
-            **figure_columns(list(found.values())),
+            **panel.figure_columns(list(found.values())),
         }
     )
     meaning = "Net sales of all lines of that hour of that day of the week, in UTC."
@@ -212,7 +199,7 @@ def _countries(view: View, found: list[tuple[str | None, Figures]], frame: pd.Da
     rows = pd.DataFrame(
         {
             "Country": [words.country(name) for name, _ in found],
-            **figure_columns([each for _, each in found]),
+            **panel.figure_columns([each for _, each in found]),
         }
     )
     top = frame[:TOP]

@@ -21,7 +21,6 @@ from retail_pipeline.dashboard import (
     states,
     words,
 )
-from retail_pipeline.dashboard.pages.overview import figure_columns
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 
@@ -92,7 +91,7 @@ def _trend(view: View, code: str) -> None:
     export = pd.DataFrame(
         {
             "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
-            **figure_columns([each for _, each in rows]),
+            **panel.figure_columns([each for _, each in rows]),
         }
     )
     meaning = (
@@ -146,7 +145,7 @@ def _countries(view: View, code: str) -> None:
     rows = pd.DataFrame(
         {
             "Country": [words.country(name) for name, _ in found],
-            **figure_columns([each for _, each in found]),
+            **panel.figure_columns([each for _, each in found]),
         }
     )
     frame = charts.countries_frame(found[:TOP_COUNTRIES])
