@@ -121,11 +121,11 @@ wait_for_dead_brokers_node() {
 start() {
   local status=0
   wait_for_zookeeper
-  check || status=$?
-  if (( status == 1 )); then exit 1; fi
   if [[ -f "$volume/meta.properties" && ! -f "$volume/.kafka_cleanshutdown" ]]; then
     wait_for_dead_brokers_node
   fi
+  check || status=$?
+  if (( status == 1 )); then exit 1; fi
   exec /etc/confluent/docker/run
 }
 

@@ -5,10 +5,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
 readonly root work
 readonly header=InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
-current=preparing expected=0
+current=preparing expected=0 reason=''
 
 say() { printf '%(%H:%M:%S)T compose: %s\n' -1 "$*" >&2; }
-fail() { say "FAILED in $current: $*"; exit 1; }
+fail() { reason=$*; exit 1; }
 compose() { docker compose "$@"; }
 quietly() { "$@" >"$work/output" 2>&1 || { tail -n 30 "$work/output" >&2; return 1; }; }
 
@@ -35,6 +35,8 @@ clean_up() {
   fi
   compose --profile tools down --volumes --remove-orphans --rmi local >/dev/null 2>&1 || true
   rm -rf "$work"
+  # Last, below all that was printed to explain it.
+  if (( status != 0 )); then say "FAILED in $current${reason:+: $reason}"; fi
   exit "$status"
 }
 

@@ -117,8 +117,10 @@ test_a_power_cut_in_the_middle_mends_itself() {
   if kafka_said 'does not answer'; then fail 'the broker did not wait for ZooKeeper'; fi
 }
 
-# ZooKeeper lives on and holds the dead broker's node, when the broker is back at once.
+# ZooKeeper lives on and holds the dead broker's node: here for longer than any machine takes to start
+# a broker.
 test_a_killed_broker_comes_back_though_zookeeper_holds_its_node() {
+  KAFKA_ZOOKEEPER_SESSION_TIMEOUT_MS=40000 up
   stream kafka
   kill_from_outside kafka
   was_in_the_middle
