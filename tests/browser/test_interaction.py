@@ -59,6 +59,7 @@ def test_filters_chosen_by_hand_make_a_link_that_repeats_them(page: Page, addres
     expect_card(page, "Net sales", net_of(EVERYTHING))
     page.get_by_text("Known", exact=True).click()
     page.get_by_text("Exact duplicate lines", exact=True).click()
+    page.get_by_role("button", name="Products: all").click()
     box = page.get_by_role("combobox", name="Products")
     box.click()
     box.fill("22003")

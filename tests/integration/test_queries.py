@@ -158,9 +158,9 @@ def test_contents_and_status_count_everything(store: Store, table: pd.DataFrame)
     snapshot = store.snapshot()
     status = snapshot.status
     assert snapshot.countries == ("EIRE", "France", "Saudi Arabia", "United Kingdom", None)
-    assert [label.partition(NAMED)[0] for label in snapshot.labelled_products] == sorted(
-        set(table["StockCode"])
-    )
+    assert list(snapshot.labels) == sorted(set(table["StockCode"]))
+    for code, label in snapshot.labels.items():
+        assert label.partition(NAMED)[0] == code
     assert snapshot.days == Period(table["day"].min(), table["day"].max())
     assert (status.stored, status.quarantined, status.pending_days) == (len(table), 0, 0)
     assert status.last_stored_at is not None
@@ -202,7 +202,7 @@ def test_an_empty_database_has_a_status_and_no_figures(fresh: Settings) -> None:
     with connect(fresh.mongo("reader"), name="tests") as client:
         snapshot = store_of(client, fresh).snapshot()
         assert (snapshot.status.stored, snapshot.status.last_stored_at) == (0, None)
-        assert (snapshot.days, snapshot.countries, snapshot.labelled_products) == (None, (), ())
+        assert (snapshot.days, snapshot.countries, snapshot.labels) == (None, (), {})
         assert sums.figures(snapshot.order_rows(Selection(shop.FIRST, shop.LAST))) == Figures()
 
 

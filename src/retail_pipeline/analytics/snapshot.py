@@ -61,14 +61,14 @@ class Snapshot:
         return tuple(sorted(found, key=lambda name: (name is None, name)))
 
     @cached_property
-    def labelled_products(self) -> tuple[str, ...]:
-        """The products there are, by code, as code and name; a code alone where it has none."""
+    def labels(self) -> dict[str, str]:
+        """The products there are, by code: code and name, or the code alone where it has none."""
         numbers = np.unique(self.products["product"])
         codes = sorted(str(self.register.products.texts[number]) for number in numbers)
         names = self.names
-        return tuple(
-            f"{code}{NAMED}{names[code].strip()}" if code in names else code for code in codes
-        )
+        return {
+            code: f"{code}{NAMED}{names[code].strip()}" if code in names else code for code in codes
+        }
 
     def name(self, product: str) -> str:
         """Return a product's name, or its code where it has none."""

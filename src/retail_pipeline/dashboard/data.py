@@ -28,7 +28,7 @@ from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.pulse import Heard
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.report import Selection
-from retail_pipeline.settings import load_settings
+from retail_pipeline.settings import Settings, load_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,24 +70,29 @@ def _kept(
 
 
 @st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """Return the settings, read once a process: they come from its environment.
+
+    Raises:
+        SettingsError: a variable holds something that can't be used.
+    """
+    return load_settings()
+
+
+@st.cache_resource(show_spinner=False)
 def _client(uri: str) -> MongoClient[Document]:
     return connect(uri, name="retail-dashboard", timeout_ms=_AWAY_MS)
 
 
 @st.cache_resource(show_spinner=False)
 def _store(uri: str, database: str) -> Store:
-    room = load_settings().dashboard_memory_mb * 1_000_000 // _BYTES_AN_ENTRY
+    room = settings().dashboard_memory_mb * 1_000_000 // _BYTES_AN_ENTRY
     return Store(MongoEntries(_client(uri), database), reports(), room)
 
 
 def _place() -> tuple[str, str]:
-    """Return the database's address and name as the settings have them.
-
-    Raises:
-        SettingsError: a variable holds something that can't be used.
-    """
-    settings = load_settings()
-    return settings.mongo("reader"), settings.mongo_database
+    """Return the database's address and name as the settings have them."""
+    return settings().mongo("reader"), settings().mongo_database
 
 
 def store() -> Store:

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.dashboard import words
 from retail_pipeline.dashboard.words import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.periods import CUSTOM, PRESETS, WHOLE, Period, resolve
@@ -134,7 +135,7 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
         )
         first, last = _custom_dates(data) if preset == CUSTOM else (None, None)
         countries = _several("Countries", "country", map(country, options.countries))
-        products = _several("Products", "product", options.products)
+        products = _products(options.products)
         customers = st.segmented_control(
             "Customers", list(CUSTOMERS), default="Everyone", required=True, key="who", **BOUND
         )
@@ -166,17 +167,29 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
     return choice, effects
 
 
+def _products(offered: Iterable[str]) -> list[str]:
+    """Draw the choice of products: thousands, which a browser lays out only when it is opened."""
+    asked = st.session_state.get("product", st.query_params.get_all("product"))
+    chosen = words.plain(", ".join(asked)) or "all"
+    with st.popover(f"Products: {chosen}", key="products", width="stretch", wrap=False):
+        return _several("Products", "product", offered)
+
+
+def _asked(key: str) -> list[str]:
+    """Return the options of a choice that the viewer or the address asked for."""
+    asked = [*st.session_state.get(key, ()), *st.query_params.get_all(key)]
+    return [name for name in asked[:_MOST_CHOSEN] if 0 < len(name) <= _LONGEST]
+
+
 def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
     """Draw a choice of several.
 
     An option that the data lacks stays chosen, and the page says that there are no rows, instead
     of quietly showing everything.
     """
-    asked = [*st.session_state.get(key, ()), *st.query_params.get_all(key)]
-    more = [name for name in asked[:_MOST_CHOSEN] if 0 < len(name) <= _LONGEST]
     chosen: list[str] = st.multiselect(
         label,
-        list(dict.fromkeys([*offered, *more])),
+        list(dict.fromkeys([*offered, *_asked(key)])),
         key=key,
         placeholder=f"All {label.lower()}",
         select_all=False,

@@ -63,7 +63,7 @@ def _look_ahead() -> Period | None:
 
 
 def _options(snapshot: Snapshot) -> Options:
-    return Options(snapshot.countries, snapshot.labelled_products)
+    return Options(snapshot.countries, tuple(snapshot.labels.values()))
 
 
 def _refreshed(body: Body, choice: Choice, bare: bool) -> None:

@@ -10,7 +10,6 @@ import streamlit as st
 
 from retail_pipeline.analytics import return_sums, sums
 from retail_pipeline.analytics.return_tables import MATCHED
-from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard import filters, look, panel, picks, return_charts, words
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
@@ -158,7 +157,7 @@ def _by_product(view: View) -> None:
     names = [view.snapshot.name(code) for code in codes]
     rows = pd.DataFrame({"Code": codes, "Product": names, **_columns(found.reset_index(drop=True))})
     meaning = _RATES.format(things="products")
-    labels = {label.partition(NAMED)[0]: label for label in view.snapshot.labelled_products}
+    labels = view.snapshot.labels
     panel.table(
         view,
         Panel("return-rate-by-product", "Return rate by product", meaning, rows),

@@ -20,7 +20,8 @@ from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.fees import FEES
 
 TOP = 10
-ITEM = "item"
+ITEM, FIND = "item", "find"
+_OFFERED = 200
 _LONGEST = sum(CONTRACT.limit(name, "maxLength") for name in ("StockCode", "Description"))
 _OPENED = "opened_product"
 _SCROLL = """<script>
@@ -48,11 +49,11 @@ _MEANING = (
 
 def body(view: View) -> None:
     """Draw the page: all products, or the one that is chosen."""
+    ranked = data.ranked_products(view.snapshot, view.selection)
     with st.container(key="products-search"):
         search, opened = st.columns(2)
         with opened:
-            code = _chosen(view.snapshot.labelled_products)
-    ranked = data.ranked_products(view.snapshot, view.selection)
+            code = _chosen(_best(view, ranked))
     if code is not None:
         with search:
             st.button(
@@ -81,8 +82,19 @@ def _to_the_top() -> None:
         st.html(_SCROLL, unsafe_allow_javascript=True)
 
 
+def _best(view: View, ranked: pd.DataFrame) -> list[str]:
+    """Return labels of the best-selling of the products searched for: all would be slow."""
+    asked = str(st.session_state.get(FIND, st.query_params.get(FIND)) or "").strip()
+    found = _found(view, ranked, asked).nlargest(_OFFERED, "net", keep="all")[:_OFFERED]
+    return [view.snapshot.labels[code] for code in found["code"]]
+
+
+def _found(view: View, ranked: pd.DataFrame, asked: str) -> pd.DataFrame:
+    return ranked[products.matching(ranked, view.snapshot.names, asked)] if asked else ranked
+
+
 def _chosen(offered: Sequence[str]) -> str | None:
-    """Draw the choice of one product; a bare code, from a click or a link, is as good as a name.
+    """Draw the choice of one product; a bare code, typed or from a link, is as good as a name.
 
     One that the data lacks stays chosen, and the page says that there are no rows of it.
     """
@@ -94,17 +106,19 @@ def _chosen(offered: Sequence[str]) -> str | None:
         index=None,
         key=ITEM,
         placeholder="All products: choose one by code or name",
-        help="Shows one product by itself. A click on a bar or a row of the table does the same.",
+        help="Shows one product by itself: one of the best-selling that *Search* finds, or that"
+        " whose code is typed. A click on a bar or a row of the table does the same.",
+        accept_new_options=True,
         **BOUND,
     )
-    return chosen.partition(NAMED)[0] if chosen else None
+    return chosen.partition(NAMED)[0] if chosen and len(chosen) <= _LONGEST else None
 
 
 def _search() -> str:
     asked: str = st.text_input(
         "Search",
         type="search",
-        key="find",
+        key=FIND,
         max_chars=_LONGEST,
         placeholder="Code or words, such as: red lantern",
         help="Narrows the ranking and the table to products with all of these words.",
@@ -115,9 +129,7 @@ def _search() -> str:
 
 
 def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
-    found = ranked
-    if asked:
-        found = ranked[products.matching(ranked, view.snapshot.names, asked)]
+    found = _found(view, ranked, asked)
     measure = _measure()
     column, _ = _MEASURES[measure]
     # What cancellations take away is below zero: the most of it first.
