@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import retail_pipeline.dashboard
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard.server import PAGE
 from retail_pipeline.domain.report import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
@@ -22,7 +22,6 @@ from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, SCRIPT, OpenPage
 
 TABLE = shop.frame(shop.shop())
-INSTALLED = Path(retail_pipeline.dashboard.__file__).with_name("script") / "main.py"
 
 
 def expected(selection: Selection) -> dict[str, str]:
@@ -64,7 +63,7 @@ def said(page: AppTest) -> str:
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
-@pytest.mark.parametrize("script", [SCRIPT, INSTALLED], ids=["entry script", "installed"])
+@pytest.mark.parametrize("script", [SCRIPT, PAGE], ids=["entry script", "installed"])
 def test_the_whole_period_shows_the_exact_figures(
     open_page: OpenPage, sold: Settings, script: Path
 ) -> None:

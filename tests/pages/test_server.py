@@ -8,12 +8,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 
+from retail_pipeline.dashboard import data, server
+from retail_pipeline.errors import TransientError
+from retail_pipeline.settings import Settings
 from tests.pages.conftest import NOBODY
 
 
@@ -50,6 +55,24 @@ def test_the_dashboard_serves_and_stops_when_told(tmp_path: Path, stop: signal.S
     finally:
         process.kill()
         process.wait(10)
+
+
+def test_the_summaries_are_read_before_the_first_viewer_comes(
+    use: Callable[[str, str], None], sold: Settings
+) -> None:
+    use(sold.mongo("reader"), sold.mongo_database)
+    server.look_ahead()
+    ready = datetime.now(UTC)
+    assert data.snapshot().at <= ready
+
+
+def test_with_mongodb_away_the_server_starts_nevertheless(
+    use: Callable[[str, str], None],
+) -> None:
+    use(NOBODY, "retail_db")
+    server.look_ahead()
+    with pytest.raises(TransientError):
+        data.snapshot()
 
 
 def test_a_wrong_setting_ends_the_command_with_its_name(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -30,28 +31,31 @@ def dashboard(
         from retail_pipeline.dashboard import sign_in
 
         sign_in.check(sign_in_file)
-    arguments = command(port, address, sign_in_file)
-    # The server takes this process's place: a signal reaches it with nobody in between.
-    os.execv(arguments[0], arguments)
+    from retail_pipeline.dashboard.server import app
+
+    # The server shuts down by itself at a signal, and then gives the signal back.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    # This command is no script for Streamlit to look around in, nor are its options the pages'.
+    sys.argv = ["-c"]
+    app.run(config=options(port, address, sign_in_file))
 
 
-def command(port: int, address: str, sign_in_file: Path | None = None) -> list[str]:
-    """Return the command line of the server on ``address``:``port``, without a browser.
+def options(port: int, address: str, sign_in_file: Path | None = None) -> dict[str, Any]:
+    """Return Streamlit's options for a server on ``address``:``port``, without a browser.
 
     ``sign_in_file`` has the settings of the sign-in, where one is asked for.
     """
-    flags = {
+    values: dict[str, Any] = {
         "server.port": port,
         "server.address": address,
-        "server.headless": "true",
+        "server.headless": True,
         "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
+        "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
-        "theme.base": _FOLDER / "theme.toml",
+        "theme.base": str(_FOLDER / "theme.toml"),
     }
     if sign_in_file is not None:
-        flags["secrets.files"] = sign_in_file.absolute()
-    script = str(_FOLDER / "script" / "main.py")
-    values = [f"--{name}={value}" for name, value in flags.items()]
-    return [sys.executable, "-m", "streamlit", "run", script, *values]
+        values["secrets.files"] = [str(sign_in_file.absolute())]
+    return values

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from retail_pipeline.dashboard import frame, sign_in, states
+from retail_pipeline.dashboard import data, frame, sign_in, states
 from retail_pipeline.dashboard.pages import customers, live, overview, products, quality, returns
 from retail_pipeline.errors import RetailError
 
@@ -21,14 +21,20 @@ def _page(
     return st.Page(draw, title=title, icon=f":material/{icon}:", url_path=path, default=default)
 
 
-_PAGES = [
-    _page("overview", "Overview", overview.body, "monitoring"),
-    _page("products", "Products", products.body, "inventory_2"),
-    _page("customers", "Customers", customers.body, "groups"),
-    _page("returns", "Returns", returns.body, "undo", heading="Returns and adjustments"),
-    _page("live", "Live", live.body, "bolt", every=live.REFRESH_SECONDS, bare=True),
-    _page("quality", "Data quality", quality.body, "verified", bare=True),
-]
+def _pages() -> list[Any]:
+    return [
+        _page("overview", "Overview", overview.body, "monitoring"),
+        _page("products", "Products", products.body, "inventory_2"),
+        _page("customers", "Customers", customers.body, "groups"),
+        _page("returns", "Returns", returns.body, "undo", heading="Returns and adjustments"),
+        _page("live", "Live", live.body, "bolt", every=live.REFRESH_SECONDS, bare=True),
+        _page("quality", "Data quality", quality.body, "verified", bare=True),
+    ]
+
+
+def warm_up() -> None:
+    """Read what is summarised, for the first viewer to find; raises RetailError when it can't."""
+    data.snapshot()
 
 
 def run() -> None:
@@ -45,4 +51,4 @@ def run() -> None:
     except RetailError as error:
         states.failed(error)
         return
-    st.navigation(_PAGES, position="sidebar").run()
+    st.navigation(_pages(), position="sidebar").run()
