@@ -51,6 +51,7 @@ def options(port: int, address: str, sign_in_file: Path | None = None) -> dict[s
         "server.address": address,
         "server.headless": True,
         "server.fileWatcherType": "none",
+        "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
