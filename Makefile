@@ -12,7 +12,7 @@ FAULTS ?=
 ROWS ?=
 ARGS ?=
 
-.PHONY: help demo test test-browser lint format docs bench bench-pages chaos chaos-recovery clean
+.PHONY: help demo test test-browser lint format docs bench bench-pages bench-viewers chaos chaos-recovery clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,8 +54,11 @@ docs: .venv/.local ## Write what in docs/ follows from the code: commands, the c
 bench: .venv/.local ## Rows/s, CPU per row and memory on real servers, beside bare loops (DATA=path)
 	$(BIN)/python -m bench.run $(if $(DATA),--data "$(DATA)")
 
-bench-pages: .venv/.dev ## Seconds that viewers of each page wait, in a real browser (DATA=path TIMES=1 VIEWERS=10)
-	$(BIN)/python -m bench.pages --data "$(DATA)" $(if $(TIMES),--times $(TIMES)) $(if $(VIEWERS),--viewers $(VIEWERS)) $(ARGS)
+bench-pages: .venv/.dev ## Seconds that viewers of each page wait, in a real browser (DATA=path TIMES=1)
+	$(BIN)/python -m bench.pages --data "$(DATA)" $(if $(TIMES),--times $(TIMES)) $(ARGS)
+
+bench-viewers: .venv/.dev ## What viewers cost, and how long they wait, while rows are stored (DATA=path VIEWERS=10)
+	$(BIN)/python -m bench.watched --data "$(DATA)" $(if $(VIEWERS),--viewers $(VIEWERS)) $(ARGS)
 
 chaos: .venv/.local ## Faults at seeded moments; nothing may differ (SEED=7 ROUNDS=1 FAULTS=kill,cut ROWS=n DATA=path)
 	$(BIN)/python -m chaos.run --seed $(SEED) --rounds $(ROUNDS) $(if $(FAULTS),--faults $(FAULTS)) $(if $(ROWS),--rows $(ROWS)) $(if $(DATA),--data "$(DATA)") $(ARGS)

@@ -1,4 +1,4 @@
-"""``make bench-pages``: how long a viewer waits, in a real headless browser, and what viewers cost.
+"""``make bench-pages``: how long a viewer waits, in a real headless browser.
 
 Measured from the navigation, or from the click, to the moment when Streamlit has ended its run, the
 page says the filters asked for, and every chart of it is drawn.
@@ -15,23 +15,23 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from statistics import median
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import psutil
 import typer
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
 from bench.run import OURS, produce_and_drain
 from bench.stage import Place, place, servers
 from retail_pipeline.adapters.csv_source import inspect_csv
-from retail_pipeline.adapters.mongo_schema import TRANSACTIONS
 from retail_pipeline.local.ports import pick
 
 PAGES = ("", "products", "customers", "returns", "live", "quality")
@@ -74,8 +74,9 @@ def years(data: Path, times: int, target: Path, first: int = 0) -> Path:
 
 @contextmanager
 def dashboard(where: Place) -> Iterator[str]:
-    """Serve the dashboard on what is stored at ``where``."""
+    """Serve the dashboard on what is stored at ``where``; it listens when this is entered."""
     port = pick(None)
+    address = f"http://127.0.0.1:{port}/"
     with (where.folder / "dashboard.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "retail_pipeline", "dashboard", "--port", str(port)],
@@ -84,21 +85,31 @@ def dashboard(where: Place) -> Iterator[str]:
             stderr=log,
         )
     try:
-        yield f"http://127.0.0.1:{port}/"
+        while not _answers(address) and process.poll() is None:
+            time.sleep(0.05)
+        yield address
     finally:
         process.terminate()
         process.wait(30)
 
 
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(f"{address}_stcore/health", timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except URLError:
+        return False
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Open a headless browser that gives way to the servers: viewers have machines of their own."""
+def chromium(*, niced: bool = True) -> Iterator[Browser]:
+    """Open a headless browser; ``niced``, it gives way to the servers, as if it ran elsewhere."""
     with sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         before = {child.pid for child in psutil.Process().children(recursive=True)}
         browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
         for child in psutil.Process().children(recursive=True):
-            if child.pid not in before:
+            if niced and child.pid not in before:
                 child.nice(_NICE)
         yield browser
         browser.close()
@@ -110,15 +121,10 @@ def drawn(page: Page, said: str = "As of") -> None:
 
 
 def first_view(context: BrowserContext, address: str) -> tuple[Page, float]:
-    """Open a page, trying until the server is up; return it, and the seconds it took."""
+    """Open a page; return it, and the seconds it took."""
     page = context.new_page()
     began = time.monotonic()
-    while True:
-        try:
-            page.goto(address)
-            break
-        except Error:
-            time.sleep(0.2)
+    page.goto(address)
     drawn(page)
     return page, time.monotonic() - began
 
@@ -185,43 +191,6 @@ def views(address: str, rounds: int) -> dict[str, Seconds]:
     return waits
 
 
-def watched(address: str, viewers: int, ended: Callable[[], bool]) -> list[float]:
-    """Keep live pages open until ``ended``, and load one after the other anew: return seconds."""
-    took: list[float] = []
-    with chromium() as browser:
-        addresses = [address + PAGES[number % len(PAGES)] for number in range(viewers)]
-        pages = [first_view(new_context(browser), each)[0] for each in addresses]
-        while not ended():
-            page = pages[len(took) % viewers]
-            began = time.monotonic()
-            page.goto(addresses[len(took) % viewers])
-            drawn(page)
-            took.append(time.monotonic() - began)
-    return took
-
-
-@dataclass(frozen=True)
-class Filled(Place):
-    """A place that had rows before the run."""
-
-    before: int
-
-    def count(self, collection: str) -> int:
-        """Return how many documents a collection has beyond those rows."""
-        more = super().count(collection)
-        return more - self.before if collection == TRANSACTIONS else more
-
-
-def while_watched(where: Place, data: Path, viewers: int) -> tuple[float, list[float]]:
-    """Store ``data`` under the eyes of viewers; return rows/s drained, and page loads' seconds."""
-    rows = inspect_csv(data).facts.lines or 0
-    filled = Filled(where.env, where.database, where.folder, where.count(TRANSACTIONS))
-    with dashboard(where) as address, ThreadPoolExecutor(1) as pool:
-        running = pool.submit(produce_and_drain, OURS, filled, data, rows)
-        took = watched(address, viewers, running.done)
-        return running.result()["drain only"].rate, took
-
-
 def report(waits: dict[str, Seconds], console: Console, title: str) -> None:
     """Print the medians, and the worst, of each sort of waiting, for each page."""
     table = Table("page", *(f"{name}, s" for name in WAITS if name != COLD), title=title)
@@ -240,7 +209,6 @@ def main(
     data: Path = typer.Option(..., help="A CSV file with the dataset's dates."),
     rounds: int = typer.Option(5, min=1, help="How often each page is opened."),
     times: int = typer.Option(1, min=1, help="Repeat the rows so often, under later years."),
-    viewers: int = typer.Option(0, min=0, help="Let so many look on while rows are stored."),
 ) -> None:
     """Measure what viewers wait for, and what they cost.
 
@@ -250,25 +218,17 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix="retail-bench-"))
     try:
         with console.status("starting the servers") as status, servers(folder) as stack:
-            more = years(data, 1, folder / "later.csv", times)
             if times > 1:
                 data = years(data, times, folder / "years.csv")
             rows = inspect_csv(data).facts.lines or 0
             where = place(stack, folder)
             status.update(f"storing {rows:,} rows")
-            alone = produce_and_drain(OURS, where, data, rows)["drain only"].rate
+            produce_and_drain(OURS, where, data, rows)
             status.update("looking at the pages")
-            if viewers:
-                rate, took = while_watched(where, more, viewers)
-                console.print(
-                    f"{viewers} viewers: page loads {median(took):.2f} s, at worst {max(took):.2f};"
-                    f" drain {rate:,.0f} rows/s, {rate / alone:.2f} of that with nobody looking"
-                )
-            else:
-                with dashboard(where) as address:
-                    waits = views(address, rounds)
-                load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-                report(waits, console, f"{rows:,} rows, {rounds} round(s), load {load}")
+            with dashboard(where) as address:
+                waits = views(address, rounds)
+            load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+            report(waits, console, f"{rows:,} rows, {rounds} round(s), load {load}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

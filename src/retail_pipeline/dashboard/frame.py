@@ -17,6 +17,8 @@ from retail_pipeline.domain.periods import Period
 from retail_pipeline.errors import RetailError
 
 REFRESH_SECONDS = 5
+# What each cleaning choice does changes slowly, and is worked out anew at each change of a filter.
+_EFFECTS_SECONDS = 30
 _RETRYING = "retrying"
 # What is shown stays as bright while new figures are read: no flicker at each refresh.
 # As many cards in a row as there is room for; two on a telephone, where figures shrink to fit.
@@ -49,7 +51,7 @@ def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool =
     refreshing = choice.live or st.session_state.get(_RETRYING, False)
     st.fragment(_refreshed, run_every=every if refreshing else None)(body, choice, bare)
     with effects:
-        st.fragment(_effects, run_every=REFRESH_SECONDS if choice.live else None)(choice)
+        st.fragment(_effects, run_every=_EFFECTS_SECONDS if choice.live else None)(choice)
 
 
 def _look_ahead() -> Period | None:

@@ -41,7 +41,7 @@ from retail_pipeline.errors import RetailError
 # Younger than this, what is held is given at once; older than the second, it is waited for.
 _FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
 # While rows pour in, each look has many days to read: it rests so many times as long as that took.
-_REST = 5
+_REST = 10
 # Texts take far more room on their way than as numbers.
 _DAYS_AT_ONCE = 60
 _SALE = "sale"
