@@ -17,3 +17,10 @@ def choose(page: Page, label: str, option: str) -> None:
     """Pick an option of a selection box as people do."""
     page.get_by_role("combobox", name=label).click()
     page.get_by_role("option", name=option, exact=True).click()
+
+
+def click_in(page: Page, key: str, right: float, down: float) -> None:
+    """Click so many pixels from the upper left corner of what has this key."""
+    box = page.locator(f".st-key-{key}").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + right, box["y"] + down)

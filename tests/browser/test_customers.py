@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests import customer_truth, shop
 from tests.browser.conftest import SOON_MS
-from tests.browser.steps import choose, expect_card
+from tests.browser.steps import choose, click_in, expect_card
 
 TABLE = shop.frame(shop.shop())
 SEGMENT = "Champions"
@@ -20,13 +20,6 @@ def best() -> list[str]:
     segments = customer_truth.segments(TABLE, shop.LAST)
     numbers = [number for number, (*_, name) in segments.items() if name == SEGMENT]
     return sorted(numbers, key=lambda number: -figures[number].net)
-
-
-def click_in(page: Page, key: str, right: float, down: float) -> None:
-    """Click so many pixels from the upper left corner of what has this key."""
-    box = page.locator(f".st-key-{key}").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + right, box["y"] + down)
 
 
 def test_clicks_lead_from_a_segment_to_an_invoice_and_back(page: Page, address: str) -> None:
