@@ -60,7 +60,8 @@ def test_refreshes_keep_filters_scroll_and_what_is_open_and_draw_nothing_anew(
     for each in (chart, table):
         each.evaluate("each => { each.sameAsBefore = true }")
     page.get_by_test_id("stMain").evaluate("each => each.scrollTo(0, 320)")
-    page.get_by_test_id("stPopover").nth(1).get_by_role("button").click()
+    popovers = page.get_by_test_id("stMain").get_by_test_id("stPopover")
+    popovers.nth(1).get_by_role("button").click()
     explanation = page.get_by_text("Records of each partition that wait")
     expect(explanation).to_be_visible(timeout=SOON_MS)
     place = scrolled(page)

@@ -142,11 +142,12 @@ class Store:
                 since=None if self._since == _EVER else self._since.date(),
             )
             self._failure = None
+            self._took = time.monotonic() - began
         except RetailError as error:
             self._failure = error
+            self._took = 0.0  # no rest: MongoDB may be back at any moment
         finally:
             self._tried_at = time.monotonic()
-            self._took = self._tried_at - began
 
     def _refresh(self, name: str) -> bool:
         """Read the days that were summarised anew; return whether there were any."""
