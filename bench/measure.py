@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def load() -> str:
+    """Return the machine's load over 1, 5 and 15 minutes, as reports show it."""
+    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a process took: wall and CPU seconds, and its peak resident memory in MB."""

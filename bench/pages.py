@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from statistics import median
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import psutil
 import typer
@@ -29,10 +24,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
+from bench.measure import load
 from bench.run import OURS, produce_and_drain
 from bench.stage import Place, place, servers
 from retail_pipeline.adapters.csv_source import inspect_csv
 from retail_pipeline.local.ports import pick
+from retail_pipeline.local.services import dashboard_answers
 
 PAGES = ("", "products", "customers", "returns", "live", "quality")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -76,7 +73,7 @@ def years(data: Path, times: int, target: Path, first: int = 0) -> Path:
 def dashboard(where: Place) -> Iterator[str]:
     """Serve the dashboard on what is stored at ``where``; it listens when this is entered."""
     port = pick(None)
-    address = f"http://127.0.0.1:{port}/"
+    address = f"http://127.0.0.1:{port}"
     with (where.folder / "dashboard.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "retail_pipeline", "dashboard", "--port", str(port)],
@@ -85,20 +82,12 @@ def dashboard(where: Place) -> Iterator[str]:
             stderr=log,
         )
     try:
-        while not _answers(address) and process.poll() is None:
+        while not dashboard_answers(address) and process.poll() is None:
             time.sleep(0.05)
-        yield address
+        yield f"{address}/"
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urlopen(f"{address}_stcore/health", timeout=5) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except URLError:
-        return False
 
 
 @contextmanager
@@ -210,27 +199,22 @@ def main(
     rounds: int = typer.Option(5, min=1, help="How often each page is opened."),
     times: int = typer.Option(1, min=1, help="Repeat the rows so often, under later years."),
 ) -> None:
-    """Measure what viewers wait for, and what they cost.
+    """Measure what viewers wait for.
 
     Example: make bench-pages DATA=online_retail.csv.gz TIMES=10
     """
     console = Console(width=110)
-    folder = Path(tempfile.mkdtemp(prefix="retail-bench-"))
-    try:
-        with console.status("starting the servers") as status, servers(folder) as stack:
-            if times > 1:
-                data = years(data, times, folder / "years.csv")
-            rows = inspect_csv(data).facts.lines or 0
-            where = place(stack, folder)
-            status.update(f"storing {rows:,} rows")
-            produce_and_drain(OURS, where, data, rows)
-            status.update("looking at the pages")
-            with dashboard(where) as address:
-                waits = views(address, rounds)
-            load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-            report(waits, console, f"{rows:,} rows, {rounds} round(s), load {load}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with console.status("starting the servers") as status, servers() as (stack, folder):
+        if times > 1:
+            data = years(data, times, folder / "years.csv")
+        rows = inspect_csv(data).facts.lines or 0
+        where = place(stack, folder)
+        status.update(f"storing {rows:,} rows")
+        produce_and_drain(OURS, where, data, rows)
+        status.update("looking at the pages")
+        with dashboard(where) as address:
+            waits = views(address, rounds)
+        report(waits, console, f"{rows:,} rows, {rounds} round(s), load {load()}")
 
 
 if __name__ == "__main__":

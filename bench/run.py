@@ -6,9 +6,7 @@ what else the machine does meets both; the medians over the rounds and their rat
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.measure import Arrival, Measured, Usage, watch
+from bench.measure import Arrival, Measured, Usage, load, watch
 from bench.stage import Place, place, servers
 from retail_pipeline.adapters.csv_source import inspect_csv
 from retail_pipeline.adapters.sample_file import write_sample
@@ -111,7 +109,6 @@ def run_round(stack: Stack, folder: Path, data: Path, rows: int) -> dict[tuple[s
 
 def report(rounds: list[dict[tuple[str, str], Result]], rows: int, console: Console) -> None:
     """Print the medians over the rounds."""
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     table = Table(
         "phase",
         "who",
@@ -121,7 +118,7 @@ def report(rounds: list[dict[tuple[str, str], Result]], rows: int, console: Cons
         "process",
         "CPU µs/row",
         "peak MB",
-        title=f"{rows:,} rows, median of {len(rounds)} round(s), load {load}",
+        title=f"{rows:,} rows, median of {len(rounds)} round(s), load {load()}",
     )
     for phase, who in rounds[0]:
         runs = [results[phase, who] for results in rounds]
@@ -149,22 +146,18 @@ def main(
     Example: make bench DATA=online_retail.csv.gz
     """
     console = Console(width=110)
-    folder = Path(tempfile.mkdtemp(prefix="retail-bench-"))
-    try:
-        with console.status("starting the servers") as status, servers(folder) as stack:
-            if data is None:
-                data = folder / "sample.csv"
-                write_sample(data, rows, 7, dirty=0.0)
-            if times > 1:
-                data = repeated(data, times, folder / "repeated.csv")
-            lines = inspect_csv(data).facts.lines or 0
-            done = []
-            for number in range(1, rounds + 1):
-                status.update(f"round {number} of {rounds}, {lines:,} rows")
-                done.append(run_round(stack, folder, data, lines))
-        report(done, lines, console)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with console.status("starting the servers") as status, servers() as (stack, folder):
+        if data is None:
+            data = folder / "sample.csv"
+            write_sample(data, rows, 7, dirty=0.0)
+        if times > 1:
+            data = repeated(data, times, folder / "repeated.csv")
+        lines = inspect_csv(data).facts.lines or 0
+        done = []
+        for number in range(1, rounds + 1):
+            status.update(f"round {number} of {rounds}, {lines:,} rows")
+            done.append(run_round(stack, folder, data, lines))
+    report(done, lines, console)
 
 
 def repeated(data: Path, times: int, target: Path) -> Path:

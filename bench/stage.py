@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pymongo.database import Database
 
@@ -41,16 +42,20 @@ class Place:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[Stack]:
-    """Start ZooKeeper, Kafka and mongod in ``folder``, and stop them in the end."""
-    home = Home(folder / "stack", Home.from_environment().cache)
-    stack = Stack(home)
-    stack.state.names = {"KAFKA_TOPIC": "b", "KAFKA_GROUP": "b", "MONGO_DATABASE": "b"}
-    try:
-        stack.start_servers()
-        yield stack
-    finally:
-        stack.stop()
+def servers() -> Iterator[tuple[Stack, Path]]:
+    """Start ZooKeeper, Kafka and mongod, and stop them in the end; yield them and their folder.
+
+    The folder, and all that was put into it, is deleted.
+    """
+    with TemporaryDirectory(prefix="retail-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        stack = Stack(Home(folder / "stack", Home.from_environment().cache))
+        stack.state.names = {"KAFKA_TOPIC": "b", "KAFKA_GROUP": "b", "MONGO_DATABASE": "b"}
+        try:
+            stack.start_servers()
+            yield stack, folder
+        finally:
+            stack.stop()
 
 
 def place(stack: Stack, folder: Path) -> Place:

@@ -7,9 +7,6 @@ page while a file streams in.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +18,7 @@ from statistics import median
 import typer
 from rich.console import Console
 
+from bench.measure import load
 from bench.pages import PAGES, chromium, dashboard, drawn, first_view, new_context, years
 from bench.run import OURS, Phase, end_to_end, produce_and_drain
 from bench.stage import Place, place, servers
@@ -123,8 +121,8 @@ def measure(bench: Bench, viewers: int, rounds: int) -> Found:
 def report(found: Found, viewers: int, console: Console) -> None:
     """Print what was measured."""
     alone, watched = median(found.alone), median(found.watched)
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    console.print(f"{viewers} viewers with live refresh, {len(found.alone)} round(s), load {load}")
+    rounds = len(found.alone)
+    console.print(f"{viewers} viewers with live refresh, {rounds} round(s), load {load()}")
     console.print(
         f"drain: {watched:,.0f} rows/s, {watched / alone:.2f} of {alone:,.0f} with nobody looking;"
         f" {found.refreshes:,} refreshes meanwhile"
@@ -149,13 +147,9 @@ def main(
     Example: make bench-viewers DATA=online_retail.csv.gz VIEWERS=10
     """
     console = Console(width=110)
-    folder = Path(tempfile.mkdtemp(prefix="retail-bench-"))
-    try:
-        with console.status("storing under the eyes of viewers"), servers(folder) as stack:
-            found = measure(Bench(place(stack, folder), data), viewers, rounds)
-        report(found, viewers, console)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with console.status("storing under the eyes of viewers"), servers() as (stack, folder):
+        found = measure(Bench(place(stack, folder), data), viewers, rounds)
+    report(found, viewers, console)
 
 
 if __name__ == "__main__":
