@@ -19,8 +19,9 @@ def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
-def click_in(page: Page, key: str, right: float, down: float) -> None:
-    """Click so many pixels from the upper left corner of what has this key."""
-    box = page.locator(f".st-key-{key}").bounding_box()
+def tick_first_row(page: Page, table: str) -> None:
+    """Click on the box before the first row of a table, which is drawn on a canvas."""
+    row, header, boxes = 35, 35, 18
+    box = page.locator(f".st-key-table-{table}").bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + right, box["y"] + down)
+    page.mouse.click(box["x"] + boxes, box["y"] + header + row / 2)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests import customer_truth, shop
 from tests.browser.conftest import SOON_MS
-from tests.browser.steps import choose, click_in, expect_card
+from tests.browser.steps import choose, expect_card, tick_first_row
 
 TABLE = shop.frame(shop.shop())
 SEGMENT = "Champions"
@@ -32,8 +32,7 @@ def test_clicks_lead_from_a_segment_to_an_invoice_and_back(page: Page, address: 
     expect(page).to_have_url(re.compile(f"seg={SEGMENT}"))
 
     [first, *_] = best()
-    row, header, boxes = 35, 35, 18
-    click_in(page, "table-top-customers", boxes, header + row / 2)
+    tick_first_row(page, "top-customers")
     expect(page.get_by_role("heading", name=f"Customer {first}", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile(f"id={first}"))
     bought = customer_truth.by_customer(TABLE)[first]

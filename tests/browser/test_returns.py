@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SOON_MS
-from tests.browser.steps import click_in, expect_card
+from tests.browser.steps import expect_card, tick_first_row
 from tests.pages.test_returns import EVERYTHING, expected
 
 
@@ -19,8 +19,7 @@ def test_a_click_on_a_country_shows_its_returns_alone(page: Page, address: str) 
     for label, text in expected(EVERYTHING).items():
         expect_card(page, label, text)
     expect(page.locator(".st-key-table-return-rate-by-country canvas").first).to_be_visible()
-    row, header, boxes = 35, 35, 18
-    click_in(page, "table-return-rate-by-country", boxes, header + row / 2)
+    tick_first_row(page, "return-rate-by-country")
     expect(page).to_have_url(re.compile("country="), timeout=SOON_MS)
     [country] = parse_qs(urlsplit(page.url).query)["country"]
     for label, text in expected(replace(EVERYTHING, countries=(country,))).items():
