@@ -54,6 +54,6 @@ def test_running_the_script_by_hand_gives_the_same_look() -> None:
     config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
     given = options(1, "")
     assert (ROOT / config["theme"]["base"]).samefile(given["theme.base"])
-    for section in ("browser", "client"):
+    for section in ("browser", "client", "runner"):
         for name, value in config[section].items():
             assert given[f"{section}.{name}"] == value

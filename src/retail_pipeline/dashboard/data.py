@@ -22,13 +22,13 @@ from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.analytics.products import ranking
 from retail_pipeline.analytics.snapshot import Snapshot
+from retail_pipeline.dashboard.process import settings
 from retail_pipeline.dashboard.store import Store
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.pulse import Heard
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.report import Selection
-from retail_pipeline.settings import Settings, load_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,16 +67,6 @@ def _kept(
         return ask
 
     return keep
-
-
-@st.cache_resource(show_spinner=False)
-def settings() -> Settings:
-    """Return the settings, read once a process: they come from its environment.
-
-    Raises:
-        SettingsError: a variable holds something that can't be used.
-    """
-    return load_settings()
 
 
 @st.cache_resource(show_spinner=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -169,15 +169,14 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
 
 def _products(offered: Iterable[str]) -> list[str]:
     """Draw the choice of products: thousands, which a browser lays out only when it is opened."""
-    asked = st.session_state.get("product", st.query_params.get_all("product"))
+    asked = _fitting(st.session_state.get("product", st.query_params.get_all("product")))
     chosen = words.plain(", ".join(asked)) or "all"
     with st.popover(f"Products: {chosen}", key="products", width="stretch", wrap=False):
         return _several("Products", "product", offered)
 
 
-def _asked(key: str) -> list[str]:
-    """Return the options of a choice that the viewer or the address asked for."""
-    asked = [*st.session_state.get(key, ()), *st.query_params.get_all(key)]
+def _fitting(asked: Sequence[str]) -> list[str]:
+    """Return those that may be options; anything can stand in an address."""
     return [name for name in asked[:_MOST_CHOSEN] if 0 < len(name) <= _LONGEST]
 
 
@@ -187,9 +186,10 @@ def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
     An option that the data lacks stays chosen, and the page says that there are no rows, instead
     of quietly showing everything.
     """
+    asked = _fitting([*st.session_state.get(key, ()), *st.query_params.get_all(key)])
     chosen: list[str] = st.multiselect(
         label,
-        list(dict.fromkeys([*offered, *_asked(key)])),
+        list(dict.fromkeys([*offered, *asked])),
         key=key,
         placeholder=f"All {label.lower()}",
         select_all=False,

@@ -79,15 +79,24 @@ def head(view: View, panel: Panel) -> None:
         st.subheader(panel.title, width="content")
         with st.popover("", icon=":material/info:", type="tertiary", help="What this is, and CSV"):
             st.markdown(explain.explained(view, panel.meaning, filtered=panel.filtered))
-            st.download_button(
-                "Download CSV",
-                csv_of(panel.rows, explain.header(view, panel.title, filtered=panel.filtered)),
-                file_name=f"{panel.key}.csv",
-                mime="text/csv",
-                on_click="ignore",
-                icon=":material/download:",
-                key=f"csv-{panel.key}",
-            )
+            header = explain.header(view, panel.title, filtered=panel.filtered)
+            offer_csv("Download CSV", csv_of(panel.rows, header), panel.key, f"csv-{panel.key}")
+
+
+def offer_csv(
+    label: str, make: Callable[[], str], name: str, key: str, help_: str | None = None
+) -> None:
+    """Draw the button for a file ``name``.csv, which ``make`` writes when it is asked for."""
+    st.download_button(
+        label,
+        make,
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key=key,
+        help=help_,
+    )
 
 
 def figure_columns(found: list[Figures]) -> dict[str, list[object]]:

@@ -95,15 +95,12 @@ def _samples(view: View, reason: str, total: int) -> None:
             filtered=False,
         ),
     )
-    st.download_button(
+    panel.offer_csv(
         f"Download {words.count(min(total, MOST_EXPORTED))} of {words.counted(total, 'row')}",
         export(reads, reason, total),
-        file_name=f"quarantine-{reason}.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        key="csv-reason",
-        help=f"All rows of this reason, the newest {words.count(MOST_EXPORTED)} at most, read"
+        f"quarantine-{reason}",
+        "csv-reason",
+        f"All rows of this reason, the newest {words.count(MOST_EXPORTED)} at most, read"
         " when you ask. `retail dlq list` gives any number.",
     )
 

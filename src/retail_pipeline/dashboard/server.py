@@ -14,6 +14,8 @@ import streamlit as st
 
 from retail_pipeline.errors import RetailError
 
+PAGE = Path(__file__).parent / "script" / "page.py"
+
 
 @asynccontextmanager
 async def _warmed(_app: st.App) -> AsyncIterator[None]:
@@ -24,11 +26,10 @@ async def _warmed(_app: st.App) -> AsyncIterator[None]:
 def look_ahead() -> None:
     """Import the pages and read what is summarised, for the first viewer to find."""
     # Takes a second itself, and what it keeps is kept by Streamlit, which has to be up for that.
-    from retail_pipeline.dashboard import app as pages
+    from retail_pipeline.dashboard.app import warm_up
 
     with suppress(RetailError):  # the page meets it again, and says it
-        pages.warm_up()
+        warm_up()
 
 
-PAGE = Path(__file__).parent / "script" / "page.py"
 app = st.App(PAGE, lifespan=_warmed)

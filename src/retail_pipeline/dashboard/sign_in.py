@@ -7,7 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from retail_pipeline.dashboard import data, words
+from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard.process import settings
 from retail_pipeline.errors import UsageError
 
 _NEEDED = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
@@ -30,7 +31,7 @@ def check(file: Path) -> None:
 
 def passed() -> bool:
     """Return whether this viewer may see the pages; ask for a sign-in where it is needed."""
-    if data.settings().dashboard_sign_in_file is None:
+    if settings().dashboard_sign_in_file is None:
         return True
     # Without an [auth] section Streamlit knows nobody, and nobody gets in.
     if getattr(st.user, "is_logged_in", False):

@@ -85,7 +85,7 @@ def _to_the_top() -> None:
 def _best(view: View, ranked: pd.DataFrame) -> list[str]:
     """Return labels of the best-selling of the products searched for: all would be slow."""
     asked = str(st.session_state.get(FIND, st.query_params.get(FIND)) or "").strip()
-    found = _found(view, ranked, asked).nlargest(_OFFERED, "net", keep="all")[:_OFFERED]
+    found = _found(view, ranked, asked)[:_OFFERED]
     return [view.snapshot.labels[code] for code in found["code"]]
 
 
