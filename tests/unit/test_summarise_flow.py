@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from threading import Event
+
+import pytest
 
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.retry import retrying
@@ -30,24 +33,58 @@ class FakeSummaries:
         return len(self.outcomes)
 
 
+class Stop(Event):
+    """Notes how long was waited, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return self.is_set()
+
+
 def run(*outcomes: bool | Exception) -> Summariser:
-    stop = Event()
-    retry = retrying(stop).copy(wait=lambda state: 0)
-    summariser = Summariser(FakeSummaries(stop, *outcomes), retry, stop)
-    summariser.run()
-    assert stop.is_set()
+    summariser, _ = waits(*outcomes, behind=False)
     return summariser
 
 
+def waits(*outcomes: bool | Exception, behind: bool) -> tuple[Summariser, list[float]]:
+    """Run through the outcomes, each rebuild taking a second; return what was waited, too."""
+    stop, waiting = Stop(), Event()
+    if behind:
+        waiting.set()
+    retry = retrying(stop).copy(wait=lambda state: 0)
+    seconds = count()
+    fake = FakeSummaries(stop, *outcomes)
+    summariser = Summariser(
+        fake, retry, stop, waiting, at_once=1, clock=lambda: float(next(seconds))
+    )
+    summariser.run()
+    assert stop.is_set() and not fake.outcomes
+    return summariser, stop.waits
+
+
 def test_due_days_are_rebuilt_one_after_the_other() -> None:
-    assert run(True, True, False, True).rebuilt == 3
+    assert run(True, True, False, True).failure is None
 
 
 def test_a_transient_error_is_tried_again() -> None:
     summariser = run(TransientError("away"), True)
-    assert summariser.rebuilt == 1 and summariser.failure is None
+    assert summariser.failure is None
 
 
-def test_a_permanent_error_stops_the_processor_and_is_kept() -> None:
-    error = PermanentError("no rights")
+@pytest.mark.parametrize("error", [PermanentError("no rights"), KeyError("entries")])
+def test_an_error_that_stays_stops_the_processor_and_is_kept(error: Exception) -> None:
     assert run(True, error).failure is error
+
+
+def test_while_rows_wait_in_kafka_each_rebuild_is_followed_by_a_longer_rest() -> None:
+    _, waited = waits(True, True, behind=True)
+    assert waited[:2] == [4.0, 4.0]
+
+
+def test_with_no_rows_waiting_days_are_rebuilt_without_a_rest() -> None:
+    _, waited = waits(True, True, behind=False)
+    assert 4.0 not in waited

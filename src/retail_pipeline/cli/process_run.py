@@ -35,6 +35,8 @@ from retail_pipeline.settings import Settings
 log = logging.getLogger("processor")
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_NOTES = 1.0
+# With fewer batches than these waiting in Kafka, a processor is as good as up to date.
+_BATCHES_BEHIND = 2
 
 
 @dataclass
@@ -57,12 +59,13 @@ class ProcessorRun:
         pulses = MongoProcessors(self._client, settings.mongo_database)
         self._pulse = PulseTimer(pulses, self._first, self.stop)
         self._noted_at = 0.0
+        self._behind = Event()
 
     def run(self) -> None:
         """Process until ``stop`` is set, or all is done and ``until_idle`` seconds passed."""
         settings = self.settings
         consumer = self._retry(GroupConsumer, settings, self._name)
-        summariser = Summariser(self._summaries, self._retry, self.stop)
+        summariser = Summariser(self._summaries, self._retry, self.stop, self._behind)
         processor = self._processor(consumer)
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
         summariser.start()
@@ -134,13 +137,19 @@ class ProcessorRun:
 
     def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
         """Note how far this processor is; only its own thread may ask the consumer."""
+        progress = consumer.progress()
+        waiting = sum(each.lag or 0 for each in progress)
+        if waiting > _BATCHES_BEHIND * self.settings.processor_batch_rows:
+            self._behind.set()
+        else:
+            self._behind.clear()
         self._pulse.note(
             replace(
                 self._first,
                 stored=processor.counts.stored,
                 quarantined=processor.counts.quarantined,
                 partitions=consumer.partitions,
-                progress=consumer.progress(),
+                progress=progress,
             )
         )
 
