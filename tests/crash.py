@@ -20,6 +20,7 @@ from typing import Any
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.kafka_consumer import GroupConsumer
 from retail_pipeline.adapters.kafka_publisher import KafkaBarrier, KafkaPublisher
+from retail_pipeline.adapters.mongo_returns import MongoReturns
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.adapters.source_files import Reading
@@ -39,6 +40,7 @@ STEPS: dict[str, tuple[type, str]] = {
     "record": (MongoStore, "record"),
     "mark": (MongoStore, "mark"),
     "rebuild": (MongoSummaries, "_rebuild"),
+    "match": (MongoReturns, "rebuild"),
     "release": (MongoSummaries, "_release"),
     "commit": (GroupConsumer, "commit"),
     "send": (KafkaPublisher, "send"),

@@ -12,20 +12,27 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from bson import Decimal128
 from pymongo.database import Database
+
+from tests.returns_truth import matched
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 NAMES = HEADER.split(",")
 # What an entry of each rollup is about, after its day.
 ORDER = ("InvoiceNo", "hour", "CustomerID", "Country", "fee", "kind")
 PRODUCT = ("StockCode", "Country", "guest", "kind")
-# One row of each sort that is stored, and of several that are not.
+DUPLICATE = ("InvoiceNo", "StockCode", "hour", "CustomerID", "Country", "kind")
+# One row of each sort that is stored, and of several that are not. Where both fall on one day, the
+# first one is there twice; what is cancelled was bought on the same day and on others.
 GOOD = (
     "{n},85123A,HANGING HEART,6,2010-12-0{day} 08:26:00,2.55,17850,United Kingdom",
     "C{n},D,Discount,-1,2010-12-0{day} 23:59:00,27.50,14527,United Kingdom",
     '{n},22752,"BOX, RED",3,2010-12-0{day} 00:00:00,0.001,,EIRE',
     "{n},85123A,,-9,2010-12-0{day} 09:00:00,0,,",
+    "{n},85123A,HANGING HEART,6,2010-12-0{day} 08:26:00,2.55,17850,United Kingdom",
+    "C{n},85123A,HANGING HEART,-5,2010-12-0{day} 10:26:00,2.55,17850,United Kingdom",
 )
 BROKEN = (
     "{n},85123A,HANGING HEART,six,2010-12-0{day} 08:26:00,2.55,17850,United Kingdom",
@@ -81,25 +88,35 @@ class Truth:
                 "kind": "cancellation" if fields["InvoiceNo"].startswith("C") else kind,
             }
 
-    def rollups(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        """Return the entries of both rollups: key -> lines, units, amount."""
+    def rollups(self) -> tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]:
+        """Return the entries of the three rollups: key -> lines, units, amount."""
         orders: dict[Any, Any] = defaultdict(lambda: (0, 0, Decimal(0)))
         products: dict[Any, Any] = defaultdict(lambda: (0, 0, Decimal(0)))
+        again: dict[Any, Any] = defaultdict(lambda: (0, 0, Decimal(0)))
+        seen = set()
         for item in self.documents.values():
             day = item["InvoiceDate"].replace(hour=0, minute=0)
             customer, country, kind = item["CustomerID"], item["Country"], item["kind"]
-            hour, fee = item["InvoiceDate"].hour, item["StockCode"] == "D"
-            for entries, key in (
-                (orders, (day, item["InvoiceNo"], hour, customer, country, fee, kind)),
-                (products, (day, item["StockCode"], country, customer is None, kind)),
-            ):
-                lines, units, amount = entries[key]
-                entries[key] = (
-                    lines + 1,
-                    units + item["Quantity"],
-                    amount + item["TotalAmount"],
-                )
-        return dict(orders), dict(products)
+            hour, code = item["InvoiceDate"].hour, item["StockCode"]
+            order = (day, item["InvoiceNo"], hour, customer, country, code == "D", kind)
+            _count(orders, order, item)
+            _count(products, (day, code, country, customer is None, kind), item)
+            line = tuple(item[name] for name in NAMES)
+            if line in seen:
+                _count(again, (day, item["InvoiceNo"], code, hour, customer, country, kind), item)
+            seen.add(line)
+        return dict(orders), dict(products), dict(again)
+
+    def returns(self) -> dict[str, set[tuple[str, str, int]]]:
+        """Return the sales (or the reason), with units, that each cancellation of goods undoes."""
+        ids = list(self.documents)
+        table = pd.DataFrame([{**self.documents[each], "row": each} for each in ids])
+        found: dict[str, set[tuple[str, str, int]]] = defaultdict(set)
+        if ids:
+            for part in matched(table.assign(amount=table["TotalAmount"])).itertuples():
+                sale = ids[part.sale] if part.sale >= 0 else ""
+                found[ids[part.line]].add((sale, part.reason, part.units))
+        return dict(found)
 
     def check(self, database: Database[dict[str, Any]]) -> None:
         """Demand that MongoDB holds this, field by field, and nothing else."""
@@ -111,12 +128,24 @@ class Truth:
         assert found == self.documents
         assert {item["_id"]: item["raw"] for item in database.quarantine.find()} == self.quarantined
         assert database.dirty_buckets.count_documents({}) == 0
-        orders, products = self.rollups()
+        orders, products, again = self.rollups()
         for rollup, names, entries in (
             ("rollup_orders_daily", ORDER, orders),
             ("rollup_products_daily", PRODUCT, products),
+            ("rollup_duplicates_daily", DUPLICATE, again),
         ):
             assert _entries(database[rollup], names) == entries
+        undone = {item["_id"]: set(map(_part, item["parts"])) for item in database.returns.find()}
+        assert undone == self.returns()
+
+
+def _count(entries: dict[Any, Any], key: Any, item: dict[str, Any]) -> None:
+    lines, units, amount = entries[key]
+    entries[key] = (lines + 1, units + item["Quantity"], amount + item["TotalAmount"])
+
+
+def _part(part: dict[str, Any]) -> tuple[str, str, int]:
+    return part.get("sale", {}).get("_id", ""), part.get("reason", ""), part["units"]
 
 
 def _entries(rollup: Any, names: Sequence[str]) -> dict[Any, Any]:

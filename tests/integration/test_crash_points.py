@@ -64,8 +64,9 @@ def test_a_processor_killed_between_any_two_steps_loses_and_doubles_nothing(
     for step in ("poll", "insert", "dead-letter", "quarantine", "record", "mark"):
         crash(pipeline, "process", "after", step)
     crash(pipeline, "process", "before", "commit")
-    # Between the two rollups of a day, before its mark is released, and after that.
-    for step in ("rebuild", "rebuild*2", "release"):
+    # Between the rollups of a day, before and after its returns are matched, and when its mark is
+    # released.
+    for step in ("rebuild", "rebuild*2", "rebuild*3", "match", "release"):
         crash(pipeline, "process", "after", step)
     truth.write(pipeline.folder / "two.csv", 2, rounds=3, days=(1, 4, 5))
     pipeline.run("produce", "two.csv")
@@ -97,7 +98,7 @@ def test_a_producer_killed_between_any_two_steps_loses_and_doubles_nothing(
         truth.check(database)
         [manifest] = database.manifests.find()
     counts = (manifest["rows_read"], manifest["rows_sent"], manifest["rows_rejected"])
-    assert counts == (35, len(truth.documents), len(truth.quarantined))
+    assert counts == (45, len(truth.documents), len(truth.quarantined))
     assert manifest["complete"]
 
 
@@ -107,4 +108,4 @@ def test_a_killed_producer_does_not_start_over(pipeline: Pipeline) -> None:
     crash(pipeline, "produce", "after", "acknowledge", "one.csv")
     output = pipeline.run("produce", "one.csv")
     read = int(output.rpartition(" rows read")[0].rpartition(" ")[2])
-    assert 0 < read <= 35 - 6
+    assert 0 < read <= 45 - 6
