@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,14 @@ from retail_pipeline.domain.reconciliation import (
     Verdict,
 )
 from retail_pipeline.domain.rejection import Rejection
-from retail_pipeline.domain.rollup_book import ORDERS, PRODUCTS, RollupBook
+from retail_pipeline.domain.return_book import Returned, Stored, returned_of
+from retail_pipeline.domain.rollup_book import (
+    DUPLICATES,
+    ORDERS,
+    PRODUCTS,
+    ROLLUPS,
+    RollupBook,
+)
 from retail_pipeline.domain.rowset import RowSet
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.flows.ports import Message
@@ -64,6 +71,7 @@ class World:
     read: list[Manifest] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
     summarised: dict[str, Line] | None = None
+    returns: dict[str, Returned] | None = None
     meanwhile: list[Any] = field(default_factory=list)
 
     @classmethod
@@ -164,7 +172,7 @@ class World:
     def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
         wanted = None if days is None else set(days)
         lines, strays = [], []
-        for identity, line in self.documents.items():
+        for identity, line in sorted(self.documents.items(), key=lambda each: each[1].day):
             if wanted is not None and line.moment // DAY_MS not in wanted:
                 continue
             if identity == row_id(line.source, line.row):
@@ -184,14 +192,48 @@ class World:
             yield source, int(row)
 
     def rollups(self, book: RollupBook) -> None:
-        lines = (self.documents if self.summarised is None else self.summarised).values()
-        for each in lines:
-            day, figures = each.moment // DAY_MS, (1, each.quantity, each.total)
+        """Enter what is summarised, grouped as MongoDB groups it."""
+        by_entry: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
+        made_of: Counter[int] = Counter()
+        for each in self.lines_summarised().values():
             hour = each.moment % DAY_MS // 3_600_000
-            fee, guest = each.stock in FEES, each.customer is None
-            orders = (each.invoice, hour, each.customer, each.country, fee, each.kind)
-            book.enter(ORDERS, day, orders, figures)
-            book.enter(PRODUCTS, day, (each.stock, each.country, guest, each.kind), figures)
+            fee, guest, who = each.stock in FEES, each.customer is None, each[8:10]
+            made_of[each.day] += 1
+            by_entry[ORDERS, each.day, (each.invoice, hour, *who, fee, each.kind), ()].append(each)
+            key = (each.stock, each.country, guest, each.kind)
+            by_entry[PRODUCTS, each.day, key, ()].append(each)
+            key = (each.invoice, each.stock, hour, *who, each.kind)
+            by_entry[DUPLICATES, each.day, key, each[2:10]].append(each)
+        for (rollup, day, key, _), lines in by_entry.items():
+            counted, more = lines, None
+            if rollup == PRODUCTS:
+                names = [each.description for each in lines if each.description is not None]
+                more = len({each.invoice for each in lines}), max(names, default=None)
+            if rollup == DUPLICATES:
+                counted = lines[1:]
+            units, money = sum(each.quantity for each in counted), sum(
+                each.total for each in counted
+            )
+            if counted:
+                book.enter(rollup, day, key, (len(counted), units, money), more)
+        for rollup in ROLLUPS:
+            for day, count in made_of.items():
+                book.enter_document(rollup, day, count)
+
+    def lines_summarised(self) -> dict[str, Line]:
+        return self.documents if self.summarised is None else self.summarised
+
+    def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
+        yield from _traded(self.documents, days)
+
+    def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
+        if self.returns is None:
+            found = [
+                each for lines in _traded(self.lines_summarised()) for each in returned_of(lines)
+            ]
+        else:
+            found = list(self.returns.values())
+        yield from (each for each in found if days is None or each.day in days)
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
         places = {
@@ -214,8 +256,23 @@ class World:
         return _by_source(claims - held)
 
     def rollup_rows(self) -> dict[str, int]:
-        rows = len(self.documents if self.summarised is None else self.summarised)
-        return {ORDERS: rows, PRODUCTS: rows}
+        return dict.fromkeys(ROLLUPS, len(self.lines_summarised()))
+
+
+def _traded(
+    documents: dict[str, Line], days: Collection[int] | None = None
+) -> Iterator[list[Stored]]:
+    """Yield the rows of each customer and stock code that has a cancellation; of guests by day."""
+    found: dict[tuple[object, ...], list[Stored]] = defaultdict(list)
+    for identity, line in documents.items():
+        guest = line.customer is None
+        if line.kind in ("sale", "cancellation")[guest:] and line.stock not in FEES:
+            key = line.stock, line.customer, line.day if guest else None
+            found[key].append(Stored(identity, line))
+    for traded in found.values():
+        cancelled = {each.line.day for each in traded if each.line.kind == "cancellation"}
+        if cancelled and (days is None or cancelled & set(days)):
+            yield traded
 
 
 def _by_source(ids: Iterable[str]) -> dict[str, int]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal
-from functools import lru_cache
-from operator import index
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
-from pymongo.collection import Collection
+from pymongo.collection import Collection as MongoCollection
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
-from retail_pipeline.adapters.mongo_rollups import KEYS
+from retail_pipeline.adapters.mongo_lines import (
+    FIELDS,
+    UNREADABLE,
+    Moment,
+    day_number,
+    line_of,
+    within,
+)
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -24,46 +27,15 @@ from retail_pipeline.adapters.mongo_schema import (
     QUARANTINE,
     TRANSACTIONS,
 )
-from retail_pipeline.domain.ledger import DAY_MS, Held, Line, Stray, micros, row_of
+from retail_pipeline.adapters.mongo_summary_ledger import enter_rollups, returned, traded
+from retail_pipeline.domain.ledger import Held, Line, Stray, row_of
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.rollup_book import RollupBook
+from retail_pipeline.domain.return_book import Returned, Stored
+from retail_pipeline.domain.rollup_book import ROLLUPS, RollupBook
 from retail_pipeline.domain.transaction import row_id
 
 STATES = (TRANSACTIONS, QUARANTINE, PURGED)
-_EPOCH = datetime(1970, 1, 1)
-_MILLISECOND = timedelta(milliseconds=1)
 _PIECE = 5_000
-
-
-def _text(field: str) -> Document:
-    """Return the expression for a number's text: a Decimal128 object takes the driver longer."""
-    return {"$convert": {"input": field, "to": "string", "onError": None}}
-
-
-_FIELDS: Document = dict.fromkeys(
-    (
-        "source",
-        "row",
-        "InvoiceNo",
-        "StockCode",
-        "Description",
-        "Quantity",
-        "InvoiceDate",
-        "CustomerID",
-        "Country",
-        "kind",
-    ),
-    1,
-) | {"UnitPrice": _text("$UnitPrice"), "TotalAmount": _text("$TotalAmount")}
-_ENTRIES = {
-    "entries": {
-        "$map": {
-            "input": "$entries",
-            "as": "entry",
-            "in": {"$mergeObjects": ["$$entry", {"amount": _text("$$entry.amount")}]},
-        }
-    }
-}
 _HIGHEST = chr(ord(":") + 1)
 
 
@@ -86,22 +58,22 @@ class MongoRecords:
         """Return the days that are marked."""
         with translated(self._client):
             return {
-                _day(each["_id"]) for each in self._database[DIRTY_BUCKETS].find({}, {"_id": 1})
+                day_number(each["_id"])
+                for each in self._database[DIRTY_BUCKETS].find({}, {"_id": 1})
             }
 
     def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
-        """Yield the stored rows, in the order in which they lie on the disk."""
+        """Yield the stored rows, day by day: rollups are made of whole days."""
         condition: dict[str, Any] = {}
         if days is not None:
-            condition = {"$or": [{"InvoiceDate": _within(day)} for day in sorted(days)]}
+            condition = {"$or": [{"InvoiceDate": within(day)} for day in sorted(days)]}
         lines: list[Line] = []
         strays: list[Stray] = []
-        moment = _Moment()
-        for document in self._find(TRANSACTIONS, condition, _FIELDS):
+        moment = Moment()
+        for document in self._find(TRANSACTIONS, condition, FIELDS, sort=[("InvoiceDate", 1)]):
             try:
-                line = _line(document, moment)
-                hash(line)  # whatever can't be hashed, no field of a row can be
-            except (KeyError, TypeError, ValueError, AttributeError):
+                line = line_of(document, moment)
+            except UNREADABLE:
                 strays.append(Stray(str(document["_id"]), None))
                 continue
             if document["_id"] != row_id(line.source, line.row):
@@ -132,13 +104,15 @@ class MongoRecords:
 
     def rollups(self, book: RollupBook) -> None:
         """Enter every entry of every day."""
-        for rollup, names in KEYS.items():
-            for document in self._find(rollup, {}, _ENTRIES):
-                day = _day(document["_id"])
-                for entry in document["entries"]:
-                    key = tuple(entry.get(name) for name in names)
-                    figures = entry["lines"], entry["units"], _micros(entry["amount"])
-                    book.enter(rollup, day, key, figures)
+        enter_rollups(self._find, book)
+
+    def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
+        """Yield all that a cancellation's match may depend on, a customer and product at a time."""
+        return traded(self._find, days)
+
+    def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
+        """Yield the documents of the returns."""
+        return returned(self._find, days)
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
         """Look the ids up in the three collections."""
@@ -180,51 +154,18 @@ class MongoRecords:
         with translated(self._client):
             return {
                 name: next(iter(self._database[name].aggregate(total)), {}).get("rows", 0)
-                for name in KEYS
+                for name in ROLLUPS
             }
 
-    def _find(self, name: str, condition: dict[str, Any], fields: Document) -> Iterator[Document]:
+    def _find(
+        self, name: str, condition: Document, fields: Document, **options: Any
+    ) -> Iterator[Document]:
         with translated(self._client):
-            yield from self._database[name].find(condition, fields, batch_size=_PIECE)
+            found = self._database[name].find(condition, fields, batch_size=_PIECE, **options)
+            yield from found
 
 
-class _Moment:
-    """Milliseconds of a date; remembers the last one, as an invoice's lines follow each other."""
-
-    def __init__(self) -> None:
-        self._last: datetime | None = None
-        self._found = 0
-
-    def __call__(self, moment: datetime) -> int:
-        if moment != self._last:
-            self._found = (moment - _EPOCH) // _MILLISECOND
-            self._last = moment
-        return self._found
-
-
-def _line(document: Document, moment: _Moment) -> Line:
-    return Line(
-        document["source"],
-        document["row"],
-        document["InvoiceNo"],
-        document["StockCode"],
-        document["Description"],
-        index(document["Quantity"]),
-        moment(document["InvoiceDate"]),
-        _micros(document["UnitPrice"]),
-        document["CustomerID"],
-        document["Country"],
-        _micros(document["TotalAmount"]),
-        str(document["kind"]),
-    )
-
-
-@lru_cache(maxsize=65_536)
-def _micros(text: str) -> int | Decimal:
-    return micros(Decimal(text))
-
-
-def _counted(collection: Collection[Document]) -> dict[str, int]:
+def _counted(collection: MongoCollection[Document]) -> dict[str, int]:
     """Return how many ids each source has, stepping through the index from source to source."""
     found: dict[str, int] = {}
     after = ""
@@ -238,12 +179,3 @@ def _counted(collection: Collection[Document]) -> dict[str, int]:
         span = {"$gte": source + ":", "$lt": after}
         found[source] = collection.count_documents({"_id": span})
     return found
-
-
-def _day(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND // DAY_MS
-
-
-def _within(day: int) -> dict[str, datetime]:
-    start = _EPOCH + timedelta(days=day)
-    return {"$gte": start, "$lt": start + timedelta(days=1)}

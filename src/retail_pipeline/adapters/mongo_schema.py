@@ -8,7 +8,8 @@ from pymongo.errors import CollectionInvalid
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
-from retail_pipeline.domain.rollup_book import ORDERS, PRODUCTS
+from retail_pipeline.domain.return_book import RETURNS as RETURNS
+from retail_pipeline.domain.rollup_book import DUPLICATES, ORDERS, PRODUCTS
 
 TRANSACTIONS = "transactions"
 QUARANTINE = "quarantine"
@@ -17,9 +18,7 @@ MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
 PROCESSORS = "processors"
-ORDERS_ROLLUP, PRODUCTS_ROLLUP = ORDERS, PRODUCTS
-DUPLICATES_ROLLUP = "rollup_duplicates_daily"
-RETURNS = "returns"
+ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP = ORDERS, PRODUCTS, DUPLICATES
 
 # Of the summaries' form: a day that an older release summarised is summarised again.
 LAYOUT = 3

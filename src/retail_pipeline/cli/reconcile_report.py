@@ -41,7 +41,7 @@ def verdict_line(result: Reconciliation) -> str:
     places = "manifests and MongoDB's counts"
     if result.mode is Mode.FULL:
         files = any(source.file for source in result.sources)
-        places = f"{'file, ' if files else ''}Kafka, MongoDB and both rollups"
+        places = f"{'file, ' if files else ''}Kafka, MongoDB, rollups and returns"
     if result.verdict is Verdict.AGREE:
         rows = f"all {result.accounted:,} rows are accounted for"
         return f"Reconciled: {rows} ({places}; {result.seconds:.1f} s)."

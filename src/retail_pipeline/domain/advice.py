@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retail_pipeline.domain.evidence import KAFKA
+from retail_pipeline.domain.return_book import RETURNS
 
 DETAIL = {
     "missing": "rows that {place} does not have",
@@ -13,6 +14,12 @@ DETAIL = {
     "two_states": "rows that are stored, quarantined or purged at once",
     "rollup": "{place} does not add up to the stored rows of the day",
     "rollup_entries": "{place} adds up, but its entries are not those of the stored rows",
+    "rollup_rows": "{place} says that its day was made of another number of rows",
+}
+OF_RETURNS = {
+    "missing": "cancellations of goods that the returns have no document of",
+    "unknown": "documents of the returns that stand for no stored cancellation of goods",
+    "changed": "documents of the returns that are not as the stored rows make them",
 }
 INCOMPLETE = (
     "{name} was not read to its end ({rows:,} rows so far): its producer is at work, or was"
@@ -32,10 +39,19 @@ _ADVICE = {
     "rollup": "delete the day's document and send a file with rows of that day again, which"
     " rebuilds it: `retail produce --again FILE`",
 }
+_REBUILT = "`retail produce --again FILE`, of a file with rows of that day,"
+_IN_RETURNS = {
+    "missing": f"{_REBUILT} matches the day's cancellations anew",
+    "unknown": "delete these documents of the collection `returns`",
+    "changed": "delete these documents of the collection `returns`, all of that day where none is"
+    f" named; then {_REBUILT} matches the day's cancellations anew",
+}
 _IN_KAFKA = f"{_AGAIN} puts the right records into Kafka; no row is stored twice"
 
 
 def of(what: str, place: str, name: str) -> str:
     """Return what to do about a difference of the source called ``name``."""
+    if place == RETURNS:
+        return _IN_RETURNS[what]
     text = _IN_KAFKA if place == KAFKA else _ADVICE[what]
     return text.format(name=name or "FILE")

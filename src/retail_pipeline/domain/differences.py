@@ -1,4 +1,4 @@
-"""Each thing that is wrong, by name: rows, buckets, documents, rollups, counts."""
+"""Each thing that is wrong with rows, by name: rows, buckets, documents, counts."""
 
 from __future__ import annotations
 
@@ -208,32 +208,6 @@ def of_strays(evidence: Evidence) -> Iterator[Difference]:
             advice=advice.of("doubled", MONGODB, ""),
             ids=tuple(evidence.strays),
             more=evidence.stray_count - len(evidence.strays),
-        )
-
-
-def of_rollups(evidence: Evidence) -> Iterator[Difference]:
-    """Yield each day and kind of which a rollup says something else than the stored rows."""
-    right, real = evidence.expected_rollups.tallies, evidence.rollups.tallies
-    moving = {day for _, day in evidence.moving_days} | evidence.pending_days
-    for rollup, day, kind in sorted(right.keys() | real.keys()):
-        key = (rollup, day, kind)
-        expected, found = right.get(key, Tally()), real.get(key, Tally())
-        if day in moving or expected == found:
-            continue
-        same = (expected.rows, expected.units, expected.micros) == (
-            found.rows,
-            found.units,
-            found.micros,
-        )
-        yield Difference(
-            what="rollup",
-            place=rollup,
-            day=date_of(day).isoformat(),
-            kind=kind,
-            detail=advice.DETAIL["rollup_entries" if same else "rollup"].format(place=rollup),
-            advice=advice.of("rollup", rollup, ""),
-            expected=as_sum(expected),
-            found=as_sum(found),
         )
 
 

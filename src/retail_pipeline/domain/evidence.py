@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from retail_pipeline.domain.ledger import Book, Held, mark_of
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.domain.return_book import ReturnBook
 from retail_pipeline.domain.rollup_book import RollupBook
 from retail_pipeline.domain.rowset import Rows
 from retail_pipeline.domain.transaction import row_id
@@ -82,6 +83,8 @@ class Evidence:
     pending_days: set[int] = field(default_factory=set)
     expected_rollups: RollupBook = field(default_factory=RollupBook)
     rollups: RollupBook = field(default_factory=RollupBook)
+    expected_returns: ReturnBook = field(default_factory=ReturnBook)
+    returns: ReturnBook = field(default_factory=ReturnBook)
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     misplaced: int = 0
     came_meanwhile: int = 0
@@ -99,6 +102,11 @@ class Evidence:
     def lag(self) -> int:
         """Records that were not stored when the look began, or came since."""
         return self.came_meanwhile + sum(position.left for position in self.positions)
+
+    @property
+    def unsettled_days(self) -> set[int]:
+        """The days that rows came in for, and whose summaries may not have them yet."""
+        return {day for _, day in self.moving_days} | self.pending_days
 
     def note_strays(self, ids: Sequence[str]) -> None:
         """Count documents under another id, and keep the first ids."""

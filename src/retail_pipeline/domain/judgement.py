@@ -12,7 +12,6 @@ from retail_pipeline.domain.differences import (
     States,
     as_sum,
     of_gap,
-    of_rollups,
     of_rows,
     of_strays,
     rows_of,
@@ -28,11 +27,15 @@ from retail_pipeline.domain.reconciliation import (
     SourceAccount,
     verdict_of,
 )
+from retail_pipeline.domain.summary_differences import ReturnDrill, of_returns, of_rollups
 
 
-def judge(evidence: Evidence, drill: DrillDown, states: States) -> Reconciliation:
-    """Return the result; ``drill`` finds the rows behind a gap, ``states`` where ids are now.
+def judge(
+    evidence: Evidence, drill: DrillDown, drill_returns: ReturnDrill, states: States
+) -> Reconciliation:
+    """Return the result; ``states`` tells where ids are now.
 
+    ``drill`` finds the rows behind a gap, ``drill_returns`` the documents behind a day's returns.
     ``at`` and ``seconds`` are left to the caller.
     """
     sources = [rows_of(evidence, source) for source in evidence.sources]
@@ -47,6 +50,7 @@ def judge(evidence: Evidence, drill: DrillDown, states: States) -> Reconciliatio
         differences += of_rows(evidence, each, named, states)
     differences += of_strays(evidence)
     differences += of_rollups(evidence)
+    differences += of_returns(evidence, drill_returns)
     notes = [*_notes(evidence, sources)]
     settled = not (evidence.lag or evidence.pending_days or notes)
     totals = _totals(evidence)

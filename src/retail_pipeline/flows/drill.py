@@ -1,4 +1,4 @@
-"""A closer look at the days in which places differ: which rows make the difference?"""
+"""A closer look at the days in which places differ: which rows, or returns, are otherwise?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from retail_pipeline.domain.evidence import FILE, KAFKA, Evidence
 from retail_pipeline.domain.gaps import Gap, GapRows, said_otherwise
 from retail_pipeline.domain.ledger import Book, Line, as_line
+from retail_pipeline.domain.return_book import Returned, returned_of
+from retail_pipeline.domain.summary_differences import ReturnRows
 from retail_pipeline.flows.decode import TRANSACTION, decode
 from retail_pipeline.flows.ledger_ports import File, Log, Records
 from retail_pipeline.flows.process import Topics
@@ -42,6 +44,25 @@ class Drill:
             )
             for gap in gaps
         ]
+
+    def returns(self, days: Sequence[int]) -> dict[int, ReturnRows]:
+        """Return which documents of the returns differ now; those of the first few days only."""
+        first = sorted(days)[:_MOST_DAYS]
+        right: dict[str, Returned] = {}
+        for traded in self.records.traded(first):
+            # Of a customer and stock code there may be cancellations on other days too.
+            right |= {each.id: each for each in returned_of(traded) if each.day in first}
+        real = {each.id: each for each in self.records.returned(first)}
+        found = {day: ReturnRows() for day in first}
+        for identity in sorted(right.keys() | real.keys()):
+            expected, other = right.get(identity), real.get(identity)
+            if expected is None and other is not None:
+                found[other.day].unknown.append(identity)
+            elif expected is not None and other is None:
+                found[expected.day].missing.append(identity)
+            elif expected is not None and other is not None and expected != other:
+                found[expected.day].changed[identity] = expected.otherwise(other)
+        return found
 
     def _collect(self, place: str, wanted: set[tuple[str, int]]) -> Found:
         found: Found = {}

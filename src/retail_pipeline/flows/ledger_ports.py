@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from retail_pipeline.domain.ledger import Held, Line, Stray
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.domain.return_book import Returned, Stored
 from retail_pipeline.domain.rollup_book import RollupBook
 from retail_pipeline.domain.rowset import RowSet
 from retail_pipeline.flows.ports import Message
@@ -42,7 +43,7 @@ class Records(Protocol):
     def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
         """Yield the stored rows, in pieces, apart from documents that stand under another id.
 
-        ``days`` limits them to those days.
+        No row comes after one of a later day, but for those of the same piece. ``days`` limits them to those days.
         """
 
     def quarantined(self) -> Iterator[Held]:
@@ -52,7 +53,17 @@ class Records(Protocol):
         """Yield source and row of what was purged from quarantine."""
 
     def rollups(self, book: RollupBook) -> None:
-        """Enter what both rollups say into ``book``."""
+        """Enter what the three rollups say into ``book``."""
+
+    def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
+        """Yield all rows that the match of a cancellation of goods may depend on.
+
+        They are all sales and cancellations of one customer and stock code; of guests, the
+        cancellations of one stock code and day. ``days`` are those of the cancellations.
+        """
+
+    def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
+        """Yield what the documents of the returns say, or those of the cancellations of ``days``."""
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
         """Return, for each id, the collections (of three) that hold it now."""

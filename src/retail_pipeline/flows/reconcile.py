@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 import msgspec
 
@@ -19,6 +20,7 @@ from retail_pipeline.domain.judgement import judge
 from retail_pipeline.domain.ledger import Held, as_line, mark_of
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position, Reconciliation
+from retail_pipeline.domain.return_book import returned_of
 from retail_pipeline.domain.rowset import Rows
 from retail_pipeline.flows.decode import MANIFEST, REJECTION, TRANSACTION, decode
 from retail_pipeline.flows.drill import Drill
@@ -50,7 +52,7 @@ class FullLook:
         began = self.clock()
         evidence = self._gather()
         drill = Drill(self.log, self.records, self.files, self.topics, evidence)
-        findings = judge(evidence, drill.rows, self.records.states)
+        findings = judge(evidence, drill.rows, drill.returns, self.records.states)
         return msgspec.structs.replace(
             findings, at=datetime.now(UTC), seconds=round(self.clock() - began, 3)
         )
@@ -139,12 +141,15 @@ class FullLook:
         for lines, strays in self.records.lines():
             evidence.stored.enter(lines, evidence.rejected, in_kafka, self.log.home)
             evidence.note_strays([stray.id for stray in strays])
-            evidence.expected_rollups.summarise(lines)
             # Whatever a document calls itself, a rebuild adds it up.
-            evidence.expected_rollups.summarise(each.line for each in strays if each.line)
+            others = [each.line for each in strays if each.line]
+            evidence.expected_rollups.summarise(chain(lines, others))
             rows += len(lines)
             self.tell("MongoDB", rows, max(rows, total))
         self.records.rollups(evidence.rollups)
+        for traded in self.records.traded():
+            evidence.expected_returns.enter(returned_of(traded))
+        evidence.returns.enter(self.records.returned())
 
     def _read_what_came_meanwhile(self, evidence: Evidence) -> None:
         evidence.pending_days |= self.records.pending_days()
