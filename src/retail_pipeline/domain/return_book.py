@@ -37,7 +37,7 @@ class Stored(NamedTuple):
 
 
 class PartSaid(NamedTuple):
-    """One of a document's parts: what it undoes, and the sale (``id`` …), or why there is none.
+    """One of a document's parts: its units, and the sale that it undoes, or why there is none.
 
     What is read may be of any type; money is in millionths of a pound, dates in milliseconds.
     """
@@ -45,7 +45,7 @@ class PartSaid(NamedTuple):
     units: object
     amount: object
     reason: object = None
-    id: object = None
+    sale: object = None
     InvoiceNo: object = None
     InvoiceDate: object = None
     UnitPrice: object = None

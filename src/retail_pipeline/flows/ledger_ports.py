@@ -43,7 +43,7 @@ class Records(Protocol):
     def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
         """Yield the stored rows, in pieces, apart from documents that stand under another id.
 
-        No row comes after one of a later day, but for those of the same piece. ``days`` limits them to those days.
+        No row comes in a later piece than one of a later day. ``days`` limits them to those days.
         """
 
     def quarantined(self) -> Iterator[Held]:
@@ -63,7 +63,7 @@ class Records(Protocol):
         """
 
     def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
-        """Yield what the documents of the returns say, or those of the cancellations of ``days``."""
+        """Yield what the documents of the returns say; ``days`` are those of the cancellations."""
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
         """Return, for each id, the collections (of three) that hold it now."""
