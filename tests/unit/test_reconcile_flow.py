@@ -25,6 +25,8 @@ TRANSACTIONS = st.builds(
     UnitPrice=st.sampled_from(["0", "2.55", "0.001", "1000"]),
     InvoiceDate=DAYS,
     Country=st.sampled_from(["EIRE", None]),
+    Description=st.sampled_from(["LANTERN", "A LANTERN", None]),
+    CustomerID=st.sampled_from(["17850", None]),
 )
 GOOD = st.lists(TRANSACTIONS, min_size=1, max_size=30, unique_by=lambda each: each.row)
 BROKEN = st.lists(st.integers(401, 500), max_size=5, unique=True)
@@ -80,7 +82,7 @@ def test_any_field_that_is_changed_is_named_with_its_row(
             [
                 ("invoice", "9999"),
                 ("stock", "OTHER"),
-                ("description", None),
+                ("description", None if line.description else "OTHER"),
                 ("quantity", line.quantity + 1),
                 ("moment", line.moment + 1),
                 ("moment", line.moment + 40 * 86_400_000),
