@@ -249,6 +249,17 @@ def test_a_server_that_is_away_means_that_nothing_can_be_said(
     assert pipeline.try_to("reconcile", "absent.csv")[0] == 2
 
 
+def test_a_manifest_that_no_producer_wrote_means_that_nothing_can_be_said(sold: Sold) -> None:
+    manifests = sold.database().manifests
+    manifests.insert_one({"_id": "odd", "source": "odd"})
+    try:
+        status, output = sold.pipeline.try_to("reconcile", "--quick")
+    finally:
+        manifests.delete_one({"_id": "odd"})
+    assert status == 2 and "a document that no producer wrote" in output
+    assert "Traceback" not in output
+
+
 def test_records_on_their_way_are_no_loss(pipeline: Pipeline) -> None:
     path = pipeline.folder / "small.csv"
     path.write_text(HEADER + ROW * 30)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pytest_mock import MockerFixture
 from rich.console import Console
+from typer.testing import CliRunner
 
+from retail_pipeline.cli.app import app
 from retail_pipeline.cli.reconcile_report import show
 from retail_pipeline.domain.reconciliation import (
     Difference,
@@ -91,3 +94,11 @@ def test_each_difference_is_named_with_what_to_do() -> None:
     assert "and 1 more: --json has all of them" in text
     assert "t: 1,000 records, 100 not stored yet" in text
     assert "7 records came through Kafka again" in text and "1,234,567.8" in text
+
+
+def test_a_fault_of_its_own_is_no_difference(mocker: MockerFixture) -> None:
+    mocker.patch(
+        "retail_pipeline.cli.reconcile_run.ReconcileRun.run", side_effect=KeyError("lines")
+    )
+    result = CliRunner().invoke(app, ["reconcile"])
+    assert result.exit_code == 2 and "KeyError: 'lines'" in result.stderr

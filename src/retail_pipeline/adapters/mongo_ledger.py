@@ -33,6 +33,7 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.return_book import Returned, Stored
 from retail_pipeline.domain.rollup_book import ROLLUPS, RollupBook
 from retail_pipeline.domain.transaction import row_id
+from retail_pipeline.errors import PermanentError
 
 STATES = (TRANSACTIONS, QUARANTINE, PURGED)
 _PIECE = 5_000
@@ -52,7 +53,12 @@ class MongoRecords:
         """Return the manifests as the processor recorded them."""
         with translated(self._client):
             found = list(self._aware[MANIFESTS].find().sort("started_at"))
-        return [msgspec.convert(each, Manifest) for each in found]
+        try:
+            return msgspec.convert(found, list[Manifest])
+        except msgspec.ValidationError as error:
+            raise PermanentError(
+                f"the collection {MANIFESTS} has a document that no producer wrote: {error}"
+            ) from None
 
     def pending_days(self) -> set[int]:
         """Return the days that are marked."""

@@ -36,6 +36,7 @@ def reconcile(
       retail reconcile 'exports/*.csv.gz' --wait 60
     """
     import sys
+    import traceback
 
     from retail_pipeline.cli.reconcile_run import ReconcileRun
     from retail_pipeline.errors import RetailError
@@ -44,5 +45,8 @@ def reconcile(
         clean = ReconcileRun(files or [], quick=quick, as_json=as_json, wait_s=wait).run()
     except RetailError as error:
         print(f"retail: could not look: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except Exception:  # a fault of our own; the status of it would else be that of a difference
+        traceback.print_exc()
         raise typer.Exit(2) from None
     raise typer.Exit(0 if clean else 1)
