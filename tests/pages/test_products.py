@@ -14,6 +14,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.dashboard import picks, words
 from retail_pipeline.dashboard.pages import products
 from retail_pipeline.domain.report import Customers, Selection
@@ -210,6 +212,17 @@ def test_a_product_that_there_is_not_says_so(
     assert cards(page) == {}
     assert "No transactions" in said(page)
     assert words.plain(item) in said(page)
+
+
+def test_a_product_not_summarised_yet_has_figures_and_no_rank(
+    open_products: OpenProducts, fresh: Settings, stack: RunningStack
+) -> None:
+    shop.load(stack, fresh, [shop.transaction(2)])
+    with connect(stack.root_uri, name="tests") as client:
+        new = shop.transaction(3, StockCode="22003", Quantity=2)
+        MongoStore(client, fresh.mongo_database).insert([new])
+    found = cards(open_products(fresh, item="22003"))
+    assert (found["Net sales"], found["Rank"]) == ("£5.10", words.NOTHING)
 
 
 def test_an_endless_product_code_is_ignored(open_products: OpenProducts, sold: Settings) -> None:

@@ -61,7 +61,6 @@ def body(page: View, code: str, ranked: pd.DataFrame, open_product: Open) -> Non
 
 def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
     found, back = view.figures, products.units_back(view.orders)
-    place = ranked["code"].tolist().index(code) + 1
     cards = {
         "Net sales": words.money(found.net),
         "Gross sales": words.money(found.gross),
@@ -70,7 +69,7 @@ def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
         "Mean price": words.money(found.gross / found.units if found.units else None),
         "Customers": words.count(found.customers),
         "Return rate": words.percent(back / found.units if found.units else None),
-        "Rank": f"{words.count(place)} of {words.count(len(ranked))}",
+        "Rank": _rank(code, ranked["code"].tolist()),
     }
     with st.container(key="cards-product"):
         for label, value in cards.items():
@@ -82,6 +81,13 @@ def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
             f" {words.money(found.cancelled)}. Adjustments: {words.money(found.adjusted)}."
         )
     )
+
+
+def _rank(code: str, ranked: list[str]) -> str:
+    """Return the product's place; its first lines may be stored and not summarised yet."""
+    if code not in ranked:
+        return words.NOTHING
+    return f"{words.count(ranked.index(code) + 1)} of {words.count(len(ranked))}"
 
 
 def _trend(view: View, code: str) -> None:
