@@ -6,7 +6,9 @@
     │   └── SourceError     an input file, by its name
     ├── RowError            one row breaks the record contract: it goes to quarantine
     ├── TransientError      a server is away or busy: worth another try
-    └── PermanentError      no retry will help: stop, exit status 1
+    ├── PermanentError      no retry will help: stop, exit status 1
+    │   └── AccessError     the user's name, password or rights
+    └── FiguresError        what is summarised can't be made figures of: the dashboard says so
 
 The text of each is one line that names the thing at fault and says what to do about it.
 """
@@ -53,3 +55,11 @@ class TransientError(RetailError):
 
 class PermanentError(RetailError):
     """Something that no retry mends: rights, a wrong password, a refused topic."""
+
+
+class AccessError(PermanentError):
+    """A server knows the user not, or lets it not do this."""
+
+
+class FiguresError(RetailError):
+    """What is summarised is not as the dashboard expects it; the text says what it met."""

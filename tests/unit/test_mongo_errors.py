@@ -11,7 +11,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError, CursorNotFound, Operat
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_errors import translated
-from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.errors import AccessError, PermanentError, SettingsError, TransientError
 
 
 @pytest.fixture
@@ -62,6 +62,25 @@ def test_what_passes_is_tried_again(client: MongoClient[Any], error: Exception) 
 def test_what_stays_ends_the_process(client: MongoClient[Any], error: Exception) -> None:
     with pytest.raises(PermanentError, match="127.0.0.1:1"), translated(client):
         raise error
+
+
+@pytest.mark.parametrize("code", [13, 18])
+def test_a_refused_user_is_told_apart(client: MongoClient[Any], code: int) -> None:
+    with pytest.raises(AccessError, match="127.0.0.1:1"), translated(client):
+        raise OperationFailure("not allowed", code)
+
+
+def test_a_missing_index_says_what_makes_it(client: MongoClient[Any]) -> None:
+    text = "error processing query: planner returned error :: caused by :: hint provided does not"
+    with pytest.raises(PermanentError, match="run `retail setup`") as raised, translated(client):
+        raise OperationFailure(text, 2)
+    assert not isinstance(raised.value, AccessError)
+
+
+@pytest.mark.parametrize("uri", ["http://here", "mongodb://a:b:c/", "mongodb://here:99999999"])
+def test_an_address_that_is_none_is_a_wrong_setting(uri: str) -> None:
+    with pytest.raises(SettingsError, match="MONGO_URI .* can't be used"):
+        connect(uri, name="tests")
 
 
 def test_the_driver_leaves_second_tries_to_the_flows_whatever_the_address_says() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pymongo import MongoClient
+from pymongo.errors import ConfigurationError
+
+from retail_pipeline.errors import SettingsError
 
 Document = dict[str, Any]
 
@@ -18,14 +21,22 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
     The driver's own second try of a write is off: the flows try again themselves, and when a
     connection breaks while it is made, the driver repeats the write in a form that a server which
     is no replica set refuses for good.
+
+    Raises:
+        SettingsError: ``uri`` is no address of MongoDB.
     """
-    return MongoClient(
-        uri,
-        appname=name,
-        serverSelectionTimeoutMS=timeout_ms,
-        connectTimeoutMS=timeout_ms,
-        tz_aware=True,
-        w=1,
-        journal=True,
-        retryWrites=False,
-    )
+    try:
+        return MongoClient(
+            uri,
+            appname=name,
+            serverSelectionTimeoutMS=timeout_ms,
+            connectTimeoutMS=timeout_ms,
+            tz_aware=True,
+            w=1,
+            journal=True,
+            retryWrites=False,
+        )
+    except (ConfigurationError, ValueError) as error:
+        raise SettingsError(
+            f"MongoDB's address (MONGO_URI or a role's own) can't be used: {error}"
+        ) from error

@@ -18,7 +18,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from retail_pipeline.errors import PermanentError, RetailError, TransientError
+from retail_pipeline.errors import AccessError, PermanentError, RetailError, TransientError
 
 # Elections, shutdowns, interrupted operations, a full cache and a full disk (mongod's
 # error_codes.yml).
@@ -27,6 +27,8 @@ TRANSIENT_CODES = frozenset(
     | {9001, 10107, 11600, 11601, 11602, 13435, 13436, 14031}
 )
 DUPLICATE_KEY = 11000
+_BAD_VALUE = 2
+_NO_INDEX = "an index is missing, run `retail setup`"
 _RIGHTS = {13: "the user lacks the rights", 18: "user name or password is wrong"}
 
 
@@ -49,12 +51,19 @@ def translated(client: MongoClient[Any]) -> Iterator[None]:
         where = f"MongoDB at {address(client)}"
         if error.code in TRANSIENT_CODES:
             raise TransientError(f"{where} can't serve now: {_words(error)}") from error
-        why = _RIGHTS.get(error.code or 0, "it refused")
+        if error.code in _RIGHTS:
+            raise AccessError(f"{where}: {_RIGHTS[error.code]}: {_words(error)}") from error
+        why = _NO_INDEX if _lacks_index(error) else "it refused"
         raise PermanentError(f"{where}: {why}: {_words(error)}") from error
     except ConfigurationError as error:
         raise PermanentError(f"MongoDB's address can't be used: {error}") from error
     except PyMongoError as error:
         raise PermanentError(f"MongoDB at {address(client)}: {error}") from error
+
+
+def _lacks_index(error: OperationFailure) -> bool:
+    """Return whether a read asked for an index by its name, and there is none: not made yet."""
+    return error.code == _BAD_VALUE and "hint" in str(error)
 
 
 def _bulk_error(where: str, details: Mapping[str, Any]) -> RetailError:

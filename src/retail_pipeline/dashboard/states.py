@@ -7,7 +7,13 @@ import streamlit as st
 from retail_pipeline.dashboard import explain, words
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.report import Status
-from retail_pipeline.errors import PermanentError, RetailError, UsageError
+from retail_pipeline.errors import (
+    AccessError,
+    FiguresError,
+    PermanentError,
+    RetailError,
+    UsageError,
+)
 
 
 def failed(error: RetailError) -> None:
@@ -15,12 +21,27 @@ def failed(error: RetailError) -> None:
     if isinstance(error, UsageError):
         st.error(f"**A setting is wrong.** {words.plain(str(error))}", icon=":material/settings:")
         st.markdown("Correct it in the environment or in `.env`, and start the dashboard again.")
-    elif isinstance(error, PermanentError):
+    elif isinstance(error, AccessError):
         st.error("**MongoDB refuses the dashboard's user.**", icon=":material/lock:")
         st.markdown(
             "Give the user in `MONGO_READER_URI` the right to read the database (`init-mongo.js`"
             " makes such a user), or correct its name and password. This page tries again by"
             " itself."
+        )
+        st.code(str(error), language=None, wrap_lines=True)
+    elif isinstance(error, PermanentError):
+        st.error("**MongoDB can't answer.**", icon=":material/database_off:")
+        st.markdown(
+            "It says why below. After an upgrade, run `retail setup`; if the address in"
+            " `MONGO_READER_URI` is wrong, correct it and start the dashboard again."
+        )
+        st.code(str(error), language=None, wrap_lines=True)
+    elif isinstance(error, FiguresError):
+        st.error("**The figures can't be worked out.**", icon=":material/calculate:")
+        st.markdown(
+            "What is summarised is not as this release of the dashboard expects it. Run the"
+            " processors and the dashboard of the same release; the dashboard's log has the whole"
+            " error. This page tries again by itself."
         )
         st.code(str(error), language=None, wrap_lines=True)
     else:
