@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_schema import ensure_schema
+from retail_pipeline.adapters.mongo_schema import ORDERS_ROLLUP, PRODUCTS_ROLLUP, ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.dashboard import words
 from retail_pipeline.dashboard.server import PAGE
@@ -239,9 +239,44 @@ def test_a_user_without_rights_is_told_which_setting_to_mend(
     assert password not in text
 
 
-def test_a_wrong_setting_is_named(
-    use: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+def test_a_missing_index_is_no_matter_of_rights(
+    open_page: OpenPage, fresh: Settings, stack: RunningStack
 ) -> None:
-    use(NOBODY, "no/such name")
+    shop.load(stack, fresh, [shop.transaction(2)])
+    with connect(stack.root_uri, name="tests") as client:
+        client[fresh.mongo_database][ORDERS_ROLLUP].drop_index("by_rebuild")
+    text = said(open_page(fresh))
+    assert "MongoDB can't answer" in text and "an index is missing, run `retail setup`" in text
+    assert "refuses" not in text
+
+
+def test_days_of_another_release_are_being_summarised(
+    open_page: OpenPage, fresh: Settings, stack: RunningStack
+) -> None:
+    first, second = (datetime(2011, 2, day, 9, tzinfo=UTC) for day in (1, 2))
+    lines = [shop.transaction(2, InvoiceDate=first), shop.transaction(3, InvoiceDate=second)]
+    shop.load(stack, fresh, lines)
+    with connect(stack.root_uri, name="tests") as client:
+        older = {"$set": {"layout": 1, "entries": [{"StockCode": "85123A", "lines": 1}]}}
+        for rollup in (ORDERS_ROLLUP, PRODUCTS_ROLLUP):
+            client[fresh.mongo_database][rollup].update_one({"_id": datetime(2011, 2, 1)}, older)
+    page = open_page(fresh)
+    assert "1 day being summarised" in said(page)
+    assert cards(page)["Net sales"] == "£15.30"
+
+
+def test_summaries_that_nobody_can_read_are_told(
+    open_page: OpenPage, fresh: Settings, stack: RunningStack
+) -> None:
+    shop.load(stack, fresh, [shop.transaction(2)])
+    with connect(stack.root_uri, name="tests") as client:
+        odd = {"$set": {"entries": [{"kind": "sale"}]}}
+        client[fresh.mongo_database][ORDERS_ROLLUP].update_many({}, odd)
+    assert "The figures can't be worked out" in said(open_page(fresh))
+
+
+@pytest.mark.parametrize("uri, database", [(NOBODY, "no/such name"), ("http://here", "retail_db")])
+def test_a_wrong_setting_is_named(use: Callable[[str, str], None], uri: str, database: str) -> None:
+    use(uri, database)
     text = said(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
     assert "A setting is wrong" in text and "MONGO" in text

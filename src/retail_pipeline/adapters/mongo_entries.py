@@ -20,6 +20,7 @@ from retail_pipeline.adapters.mongo_return_parts import RETURN_FIELDS, parts_of
 from retail_pipeline.adapters.mongo_rollups import KEYS
 from retail_pipeline.adapters.mongo_schema import (
     DUPLICATES_ROLLUP,
+    LAYOUT,
     ORDERS_ROLLUP,
     PRODUCTS_ROLLUP,
     RETURNS,
@@ -59,9 +60,12 @@ class MongoEntries:
             return {each["_id"]: each["rebuilt_at"] for each in found}
 
     def days(self, rollup: str, days: Iterable[datetime]) -> Iterator[Document]:
-        """Yield the documents of these days, oldest first: the day, and a list for each field."""
+        """Yield the documents of these days, oldest first: the day, and a list for each field.
+
+        A day that another release summarised in a form of its own is left out.
+        """
         pipeline: list[Document] = [
-            {"$match": {"_id": {"$in": list(days)}}},
+            {"$match": {"_id": {"$in": list(days)}, "layout": LAYOUT}},
             {"$sort": {"_id": 1}},
             {"$project": _columns(FIELDS[rollup])},
         ]

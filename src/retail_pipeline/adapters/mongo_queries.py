@@ -6,7 +6,7 @@ of them can act as an operator.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, time, timedelta
 
 import pymongo
@@ -44,13 +44,17 @@ class MongoReports:
         self._client = client
         self._database = client[database]
 
-    def status(self) -> Status:
-        """Return what is stored, by counters and small reads only."""
+    def status(self, outdated: Collection[datetime] = ()) -> Status:
+        """Return what is stored, by counters and small reads only.
+
+        The ``outdated`` days are still to be summarised, whether they are marked so far or not.
+        """
         with translated(self._client), pymongo.timeout(_STATUS_SECONDS):
             newest = self._database[TRANSACTIONS].find_one(
                 {}, {"stored_at": 1}, sort=[("$natural", DESCENDING)]
             )
-            pending = self._database[DIRTY_BUCKETS].count_documents({})
+            others = {"_id": {"$nin": list(outdated)}} if outdated else {}
+            pending = self._database[DIRTY_BUCKETS].count_documents(others) + len(outdated)
             quarantined = self._database[QUARANTINE].estimated_document_count()
             stored = self._database[TRANSACTIONS].estimated_document_count()
         return Status(

@@ -7,6 +7,7 @@ from typing import Any
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_micros import in_micros
+from retail_pipeline.adapters.mongo_schema import LAYOUT
 from retail_pipeline.domain.returns import Stands
 
 # Each field of a part.
@@ -29,9 +30,12 @@ RETURN_FIELDS: Document = {
 
 
 def parts_of(ids: Sequence[str]) -> list[Document]:
-    """Return the aggregation that makes the columns of these cancellations' parts, or nothing."""
+    """Return the aggregation that makes the columns of these cancellations' parts, or nothing.
+
+    Those that another release matched in a form of its own are left out.
+    """
     return [
-        {"$match": {"_id": {"$in": list(ids)}}},
+        {"$match": {"_id": {"$in": list(ids)}, "layout": LAYOUT}},
         {"$set": {"each": {"$concatArrays": [_parts(), _distinct_parts()]}}},
         {"$unwind": "$each"},
         {"$project": {"_id": 0, **{name: _or_null(made) for name, made in RETURN_FIELDS.items()}}},

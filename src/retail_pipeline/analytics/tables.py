@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ SALE, CANCELLATION, ADJUSTMENT = range(3)
 GUEST = 0
 _EPOCH = date(1970, 1, 1)
 _MOST = 2**63 - 1
+# Held while a number is given out: two threads never take the same one.
+_GIVING = Lock()
 
 Array = npt.NDArray[Any]
 # A day's document: its date under "day", and a list for each field of its entries.
@@ -32,7 +35,10 @@ Columns = Mapping[str, Any]
 
 
 class Numbers(dict[str | None, int]):
-    """Numbers that stand for texts, given out in the order in which the texts come, and kept."""
+    """Numbers that stand for texts, given out in the order in which the texts come, and kept.
+
+    Safe to use from many threads.
+    """
 
     def __init__(self, *known: str | None) -> None:
         super().__init__()
@@ -41,10 +47,12 @@ class Numbers(dict[str | None, int]):
             self[text]  # takes the next number
 
     def __missing__(self, text: str | None) -> int:
-        number = len(self.texts)
-        self.texts.append(text)
-        self[text] = number
-        return number
+        with _GIVING:
+            if text not in self:
+                # The text comes first: whoever sees a number can look up what it stands for.
+                self.texts.append(text)
+                self[text] = len(self.texts) - 1
+            return self[text]
 
     def of(self, texts: Sequence[str | None]) -> Array:
         """Return the texts' numbers; a new text gets the next one."""

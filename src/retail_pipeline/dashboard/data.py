@@ -41,6 +41,8 @@ _KEPT_SECONDS = 600
 _AWAY_MS = 3_000
 # Of the products' table, by far the largest, with some room for the others.
 _BYTES_AN_ENTRY = 50
+# Each may be nearly as large as the orders' own; those of older snapshots are of no use.
+_MOST_PRODUCT_TABLES = 4
 # How many of the latest orders with a product tell what is bought along with it.
 ORDERS_LOOKED_AT = 150
 _MOST_ALONG = 20
@@ -154,7 +156,7 @@ def undescribed(uri: str, database: str, selection: Selection, version: int) -> 
     return MongoQuality(_client(uri), database).undescribed(selection)
 
 
-@_kept(_KEPT_SECONDS, 20, st.cache_resource)
+@_kept(_KEPT_SECONDS, _MOST_PRODUCT_TABLES, st.cache_resource)
 def orders_of_products(
     uri: str, database: str, codes: tuple[str, ...], version: int
 ) -> pd.DataFrame:

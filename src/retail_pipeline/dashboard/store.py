@@ -7,6 +7,7 @@ summarised anew, and reads those alone; the pages meanwhile show what they have.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,9 @@ from retail_pipeline.analytics.tables import (
     safe,
 )
 from retail_pipeline.dashboard.held_returns import HeldReturns
-from retail_pipeline.errors import RetailError
+from retail_pipeline.errors import FiguresError, RetailError
+
+log = logging.getLogger(__name__)
 
 # Younger than this, what is held is given at once; older than the second, it is waited for.
 _FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
@@ -61,6 +64,8 @@ class _Rollup:
 
     table: pd.DataFrame
     versions: dict[datetime, datetime] = field(default_factory=dict)
+    # Days that another release summarised in a form of its own: nothing is held of them.
+    outdated: set[datetime] = field(default_factory=set)
 
 
 class Store:
@@ -84,6 +89,7 @@ class Store:
         self._tried_at = float("-inf")
         self._took = 0.0
         self._version = 0
+        self._changed = False
 
     def snapshot(self) -> Snapshot:
         """Return what is summarised: at most seconds old, and read again behind the caller's back.
@@ -110,9 +116,7 @@ class Store:
 
     def orders_of_products(self, codes: Sequence[str]) -> pd.DataFrame:
         """Return the orders' table of these products alone."""
-        days = self._entries.orders_of_products(codes)
-        with self._lock:
-            return safe(orders_table(days, self._register))
+        return safe(orders_table(self._entries.orders_of_products(codes), self._register))
 
     def _look_behind(self) -> None:
         try:
@@ -124,30 +128,46 @@ class Store:
         """Bring what is held up to date; the caller holds the lock."""
         began = time.monotonic()
         try:
-            changed = [self._refresh(name) for name in _MAKERS]
+            # What changed before a read failed is still new at the next look.
+            for name in _MAKERS:
+                self._changed |= self._refresh(name)
             self._forget_older_days()
-            changed.append(self._returns.refresh())
-            status = self._reports.status()
-            self._version += any(changed) or self._snapshot is None
-            self._snapshot = Snapshot(
-                orders=self._rollups[ORDERS_ROLLUP].table,
-                products=self._rollups[PRODUCTS_ROLLUP].table,
-                duplicates=self._rollups[DUPLICATES_ROLLUP].table,
-                register=self._register,
-                status=status,
-                at=datetime.now(UTC),
-                version=self._version,
-                names={code: name for code, (_, name) in self._names.items()},
-                returns=self._returns.table,
-                since=None if self._since == _EVER else self._since.date(),
-            )
+            self._changed |= self._returns.refresh()
+            self._snapshot = self._taken()
+            self._changed = False
             self._failure = None
             self._took = time.monotonic() - began
         except RetailError as error:
-            self._failure = error
-            self._took = 0.0  # no rest: MongoDB may be back at any moment
+            self._fail(error)
+        except Exception as error:  # told to the viewers, who would go on seeing old figures
+            self._fail(FiguresError(f"{type(error).__name__}: {error}"), error)
         finally:
             self._tried_at = time.monotonic()
+
+    def _taken(self) -> Snapshot:
+        """Return what is held now."""
+        outdated = set[datetime]().union(*(each.outdated for each in self._rollups.values()))
+        status = self._reports.status(outdated)
+        self._version += self._changed or self._snapshot is None
+        return Snapshot(
+            orders=self._rollups[ORDERS_ROLLUP].table,
+            products=self._rollups[PRODUCTS_ROLLUP].table,
+            duplicates=self._rollups[DUPLICATES_ROLLUP].table,
+            register=self._register,
+            status=status,
+            at=datetime.now(UTC),
+            version=self._version,
+            names={code: name for code, (_, name) in self._names.items()},
+            returns=self._returns.table,
+            since=None if self._since == _EVER else self._since.date(),
+        )
+
+    def _fail(self, failure: RetailError, unexpected: Exception | None = None) -> None:
+        """Note why the look failed; of what nobody expected, the log has the whole story once."""
+        if unexpected is not None and str(failure) != str(self._failure):
+            log.error("The summaries can't be read", exc_info=unexpected)
+        self._failure = failure
+        self._took = 0.0  # no rest: MongoDB may be back at any moment
 
     def _refresh(self, name: str) -> bool:
         """Read the days that were summarised anew; return whether there were any."""
@@ -161,17 +181,21 @@ class Store:
         if not changed and not gone:
             return False
         old = [day_number(day.date()) for day in (*changed, *gone)]
-        tables = [rollup.table[~rollup.table["day"].isin(old)]]
+        kept = rollup.table[~rollup.table["day"].isin(old)]
+        tables, outdated = [kept], rollup.outdated.difference(changed, gone)
         for start in range(0, len(changed), _DAYS_AT_ONCE):
-            read = list(self._entries.days(name, changed[start : start + _DAYS_AT_ONCE]))
+            days = changed[start : start + _DAYS_AT_ONCE]
+            read = list(self._entries.days(name, days))
+            outdated.update(set(days) - {each["day"] for each in read})
             if name == PRODUCTS_ROLLUP:
                 self._note_names(read)
             tables.append(_MAKERS[name](read, self._register))
-            if not rollup.versions and sum(map(len, tables)) > self._most:
-                break  # at the first look: what is older still has no room
+            newer = int((kept["day"] >= day_number(days[-1].date())).sum())
+            if newer + sum(map(len, tables[1:])) > self._most:
+                break  # what is older still has no room
         table = pd.concat(tables, ignore_index=True)
         self._since = max(self._since, self._oldest_with_room(table))
-        self._rollups[name] = _Rollup(safe(table), versions)
+        self._rollups[name] = _Rollup(safe(table), versions, outdated)
         return True
 
     def _oldest_with_room(self, table: pd.DataFrame) -> datetime:
@@ -190,6 +214,7 @@ class Store:
                 first = day_number(since.date())
                 rollup.table = rollup.table[rollup.table["day"] >= first].reset_index(drop=True)
                 rollup.versions = {day: at for day, at in rollup.versions.items() if day >= since}
+                rollup.outdated = {day for day in rollup.outdated if day >= since}
 
     def _note_names(self, days: list[Document]) -> None:
         """Keep each product's description of the last day that it was sold on."""
