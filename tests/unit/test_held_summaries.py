@@ -16,7 +16,10 @@ from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.adapters.mongo_schema import ORDERS_ROLLUP, RETURNS
 from retail_pipeline.analytics.tables import Numbers, day_number
 from retail_pipeline.dashboard import store as module
+from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.store import Store
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Selection, Status
 from retail_pipeline.errors import FiguresError, TransientError
 
@@ -234,3 +237,15 @@ def test_days_that_came_late_are_read_as_far_as_they_have_room(
     assert sorted(set(snapshot.orders["day"])) == [
         day_number(date(2011, 1, day)) for day in (3, 5, 6, 7, 10)
     ]
+
+
+@pytest.mark.usefixtures("hurry")
+def test_a_product_filter_leaves_out_the_days_without_room_too(summaries: Summaries) -> None:
+    summaries.make(0, 1, 2)
+    store = store_of(summaries, most=2)
+    snapshot = store.snapshot()
+    assert snapshot.since == date(2011, 1, 2)
+    of_products = store.orders_of_products(["85123A"])
+    assert len(of_products) == 3
+    assert len(snapshot.order_rows(EVER, of_products)) == len(snapshot.order_rows(EVER)) == 2
+    assert View(snapshot, Choice(), Period(EVER.first, EVER.last)).selection.first == snapshot.since

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 
@@ -74,6 +74,12 @@ class Snapshot:
         """Return a product's name, or its code where it has none."""
         return self.names.get(product, product).strip() or product
 
+    def held(self, selection: Selection) -> Selection:
+        """Return the selection without the days before ``since``: not all of them is held."""
+        if self.since is None or selection.first >= self.since:
+            return selection
+        return replace(selection, first=self.since)
+
     def order_rows(
         self, selection: Selection, of_products: pd.DataFrame | None = None
     ) -> pd.DataFrame:
@@ -83,7 +89,7 @@ class Snapshot:
         no products. Without duplicates, rows that take them away come with the others.
         """
         table = self.orders if of_products is None else of_products
-        found = table[_kept(table, self.register, selection)]
+        found = table[_kept(table, self.register, self.held(selection))]
         return self._less_duplicates(found, selection)
 
     def product_rows(self, selection: Selection) -> pd.DataFrame:
@@ -108,10 +114,8 @@ class Snapshot:
         return self._standing(by_sale(self.returns), selection)
 
     def _standing(self, table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-        kept = _kept(table, self.register, selection) & standing(table, selection.duplicates)
-        if self.since is not None:  # nothing else is held of the days before it
-            kept &= (table["day"] >= day_number(self.since)).to_numpy()
-        return table[kept]
+        kept = _kept(table, self.register, self.held(selection))
+        return table[kept & standing(table, selection.duplicates)]
 
     def _less_duplicates(self, found: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         if selection.duplicates:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 
 import pandas as pd
 
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard import data
+from retail_pipeline.dashboard import data, words
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Figures, Selection
@@ -30,13 +31,15 @@ class View:
 
     @cached_property
     def selection(self) -> Selection:
-        """Which transactions count."""
-        return self.choice.selection(self.days)
+        """Which transactions count; none of days for which there is no room."""
+        return self.snapshot.held(self.choice.selection(self.days))
 
     @property
     def as_of(self) -> str:
-        """When MongoDB was looked at last."""
-        return f"{self.snapshot.at:%H:%M:%S} UTC"
+        """When MongoDB was looked at last, with the date where that is not today."""
+        at = self.snapshot.at
+        date = "" if at.date() == datetime.now(UTC).date() else f"{words.day(at)}, "
+        return f"{date}{at:%H:%M:%S} UTC"
 
     @cached_property
     def orders(self) -> pd.DataFrame:
