@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -223,6 +224,26 @@ def test_a_product_not_summarised_yet_has_figures_and_no_rank(
         MongoStore(client, fresh.mongo_database).insert([new])
     found = cards(open_products(fresh, item="22003"))
     assert (found["Net sales"], found["Rank"]) == ("£5.10", words.NOTHING)
+
+
+def test_a_title_cannot_become_markup(
+    open_products: OpenProducts, fresh: Settings, stack: RunningStack
+) -> None:
+    shop.load(stack, fresh, [shop.transaction(2, StockCode="[x](a)")])
+    for query in ({"item": "[x](a)"}, {"find": "[x](a)"}):
+        page = open_products(fresh, **query)
+        assert not page.exception
+        titles = [each.value for each in page.subheader if "x" in each.value]
+        assert titles and all(words.plain("[x](a)") in title for title in titles), titles
+
+
+def test_money_in_a_table_has_no_pound_before_its_minus(
+    open_products: OpenProducts, sold: Settings
+) -> None:
+    [table] = open_products(sold).dataframe
+    columns = json.loads(table.proto.columns)
+    assert columns["Net sales"]["label"] == "Net sales (£)"
+    assert columns["Net sales"]["type_config"]["format"] == "%,.2f"
 
 
 def test_an_endless_product_code_is_ignored(open_products: OpenProducts, sold: Settings) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import charts, explain, words
 from retail_pipeline.dashboard.filters import Choice
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.money import pounds
 from retail_pipeline.domain.periods import Period, Unit
-from retail_pipeline.domain.reconciliation import Mode, Verdict
 from retail_pipeline.domain.report import Customers, Figures
 from retail_pipeline.domain.transaction import Kind
-from tests.ledger_world import reconciliation
 
 MOMENT = datetime(2011, 12, 5, 8, tzinfo=UTC)
 
@@ -147,22 +150,33 @@ def test_a_ranking_reaches_below_zero_only_when_a_figure_does() -> None:
     assert low == 0 < high, "a scale needs an extent"
 
 
-def test_the_ledger_is_said_in_one_line() -> None:
-    now = datetime.now(UTC)
-    then = now - timedelta(minutes=3)
-    assert "Not reconciled yet" in words.reconciled([], now)
-    clean = reconciliation(at=then)
-    assert words.reconciled([clean], now) == (
-        "Reconciled 3 minutes ago: all 3,000 rows accounted for."
-    )
-    late = reconciliation(verdict=Verdict.UNSETTLED, lag=1, at=then)
-    assert "1 record on the way, nothing wrong" in words.reconciled([late], now)
-    late = reconciliation(verdict=Verdict.UNSETTLED, at=then)
-    assert "not all is read and summarised" in words.reconciled([late], now)
+def test_a_change_is_a_share_of_what_was_above_nothing() -> None:
+    assert words.change(Decimal(150), Decimal(100)) == 0.5
+    assert words.change(Decimal(-50), 100) == -1.5
+    assert words.change(Decimal(50), Decimal(-100)) is None
+    assert words.change(5, 0) is None and words.change(5, None) is None
 
 
-def test_a_difference_counts_whatever_the_other_look_found() -> None:
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("-1009.72", "−£1,009.72"),
+        ("1009.725", "£1,009.725"),
+        ("-0.010000", "−£0.01"),
+        ("1E+3", "£1,000.00"),
+        ("12345678901234567890123456789.5", "£12,345,678,901,234,567,890,123,456,789.50"),
+        ("-0", "£0.00"),
+    ],
+)
+def test_exact_money_keeps_every_digit(amount: str, text: str) -> None:
+    assert pounds(Decimal(amount)) == text
+
+
+def test_the_date_is_said_where_the_figures_are_not_of_today() -> None:
+    def as_of(at: datetime) -> str:
+        snapshot = cast(Snapshot, SimpleNamespace(at=at))
+        return View(snapshot, Choice(), Period(at.date(), at.date())).as_of
+
     now = datetime.now(UTC)
-    wrong = reconciliation(missing=1, mode=Mode.FULL, at=now - timedelta(hours=2))
-    line = words.reconciled([reconciliation(), wrong], now)
-    assert line.startswith("The ledger differs: 1 difference (1 row) found 2 hours ago. Run")
+    assert as_of(now) == f"{now:%H:%M:%S} UTC"
+    assert as_of(MOMENT) == "5 Dec 2011, 08:00:00 UTC"

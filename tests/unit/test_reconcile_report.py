@@ -67,7 +67,7 @@ def test_each_difference_is_named_with_what_to_do() -> None:
         detail="rows in both",
         advice="delete one",
         expected=Sum(2, "15.3"),
-        found=Sum(1),
+        found=Sum(1, "-1009.725"),
         ids=("a:1",),
         more=1_234,
     )
@@ -89,7 +89,7 @@ def test_each_difference_is_named_with_what_to_do() -> None:
     text = printed(result)
     assert "They differ: 21 differences found." in text
     assert "MongoDB · two states · [odd].csv · 2011-01-02 · sale" in text
-    assert "expected 2 rows, £15.3, found 1 row\n" in text
+    assert "expected 2 rows, £15.30, found 1 row, −£1,009.725\n" in text
     assert "a:1 and 1,234 more" in text and "→ delete one" in text
     assert "and 1 more: --json has all of them" in text
     assert "t: 1,000 records, 100 not stored yet" in text

@@ -19,7 +19,8 @@ from retail_pipeline.domain.report import Figures
 
 _PENNY = Decimal("0.01")
 # What a table's cells are, by the type of its values.
-_MONEY = st.column_config.NumberColumn(format="£%,.2f")
+# The pound sign is in the column's head: before a number, it would come before a minus too.
+_MONEY = st.column_config.NumberColumn(format="%,.2f")
 _COUNT = st.column_config.NumberColumn(format="%,d")
 _RATIO = st.column_config.NumberColumn(format="percent")
 
@@ -57,6 +58,7 @@ def table(view: View, panel: Panel, **options: Any) -> Any:
     kinds = {name: _kind(rows[name]) for name in rows.columns}
     config = {name: kind for name, kind in kinds.items() if kind is not None}
     money = [name for name, kind in kinds.items() if kind is _MONEY]
+    config |= {name: {**_MONEY, "label": f"{name} (£)"} for name in money}
     return st.dataframe(
         rows.astype(dict.fromkeys(money, float)),
         hide_index=True,
@@ -76,7 +78,7 @@ def head(view: View, panel: Panel) -> None:
         key=f"head-{panel.key}",
     )
     with row:
-        st.subheader(panel.title, width="content")
+        st.subheader(words.plain(panel.title), width="content")
         with st.popover("", icon=":material/info:", type="tertiary", help="What this is, and CSV"):
             st.markdown(explain.explained(view, panel.meaning, filtered=panel.filtered))
             header = explain.header(view, panel.title, filtered=panel.filtered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from retail_pipeline.dashboard import panel, words
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.money import pounds
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation, Sum, Verdict
 
 _LOOKS = {Mode.QUICK: "Quick look", Mode.FULL: "Full look"}
@@ -84,4 +86,5 @@ def differences(view: View, results: list[Reconciliation]) -> None:
 def _sum(value: Sum | None) -> str:
     if value is None:
         return ""
-    return words.counted(value.rows, "row") + (f", £{value.pounds}" if value.pounds else "")
+    money = f", {pounds(Decimal(value.pounds))}" if value.pounds else ""
+    return words.counted(value.rows, "row") + money

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from retail_pipeline.domain.money import MINUS, pounds
 from retail_pipeline.domain.periods import Period, Unit, following
-from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 
 NO_COUNTRY = "No country given"
 NOTHING = "–"
 _PENNY = Decimal("0.01")
-_MINUS = "\N{MINUS SIGN}"
 
 HELP = {
     "Net sales": "What all lines add up to: gross sales, less cancellations, plus adjustments.",
@@ -36,8 +35,7 @@ def money(amount: Decimal | None) -> str:
     """Return pounds and pence with thousands separators: £1,234.50."""
     if amount is None:
         return NOTHING
-    rounded = amount.quantize(_PENNY, ROUND_HALF_UP)
-    return f"{_MINUS if rounded < 0 else ''}£{abs(rounded):,.2f}"
+    return pounds(amount.quantize(_PENNY, ROUND_HALF_UP))
 
 
 def signed_money(amount: Decimal) -> str:
@@ -46,20 +44,23 @@ def signed_money(amount: Decimal) -> str:
 
 
 def change(now: float | Decimal | None, before: float | Decimal | None) -> float | None:
-    """Return by how much a figure changed, as a ratio of what it was: 0.1 for a tenth more."""
-    if now is None or not before:
+    """Return by how much a figure changed, as a ratio of what it was: 0.1 for a tenth more.
+
+    Of what was nothing or less there is no such ratio.
+    """
+    if now is None or before is None or before <= 0:
         return None
     return float(now) / float(before) - 1
 
 
 def signed_percent(ratio: float | None) -> str:
     """Return a change as a percentage with its sign: +4.2%, −12.0%."""
-    return NOTHING if ratio is None else f"{ratio:+.1%}".replace("-", _MINUS)
+    return NOTHING if ratio is None else f"{ratio:+.1%}".replace("-", MINUS)
 
 
 def count(number: int) -> str:
     """Return a whole number with thousands separators."""
-    return f"{number:,}".replace("-", _MINUS)
+    return f"{number:,}".replace("-", MINUS)
 
 
 def counted(number: int, one: str, more: str = "") -> str:
@@ -69,7 +70,7 @@ def counted(number: int, one: str, more: str = "") -> str:
 
 def decimal(number: float | None) -> str:
     """Return a number with one decimal: 280.0."""
-    return NOTHING if number is None else f"{number:,.1f}".replace("-", _MINUS)
+    return NOTHING if number is None else f"{number:,.1f}".replace("-", MINUS)
 
 
 def percent(ratio: float | None) -> str:
@@ -117,33 +118,6 @@ def ago(moment: datetime, now: datetime) -> str:
         if seconds >= size:
             return f"{counted(seconds // size, name)} ago"
     return "just now" if seconds < 10 else f"{seconds} seconds ago"
-
-
-def reconciled(results: list[Reconciliation], now: datetime) -> str:
-    """Return what the ledger says, in one line; the worst of the last looks counts."""
-    if not results:
-        return "Not reconciled yet: `retail reconcile` compares what was read with what is stored."
-    latest = max(results, key=lambda result: result.at)
-    wrong = [result for result in results if result.verdict is Verdict.DIFFER]
-    if wrong:
-        worst = max(wrong, key=lambda result: result.at)
-        found = counted(worst.difference_count, "difference")
-        missing = f" ({counted(worst.wrong_rows, 'row')})" if worst.wrong_rows else ""
-        return (
-            f"The ledger differs: {found}{missing} found {ago(worst.at, now)}."
-            " Run `retail reconcile`: it names each one, and what to do."
-        )
-    if latest.verdict is Verdict.UNSETTLED:
-        on_the_way = counted(latest.lag, "record") + " on the way"
-        if not latest.lag:
-            on_the_way = "not all is read and summarised"
-        return (
-            f"Reconciled {ago(latest.at, now)}: {counted(latest.accounted, 'row')} accounted for,"
-            f" {on_the_way}, nothing wrong."
-        )
-    return (
-        f"Reconciled {ago(latest.at, now)}: all {counted(latest.accounted, 'row')} accounted for."
-    )
 
 
 def plain(text: str) -> str:
