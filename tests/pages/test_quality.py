@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.dashboard import quarantine_panel, words
-from retail_pipeline.domain.reconciliation import Mode, Reconciliation, Verdict
+from retail_pipeline.domain.reconciliation import Mode, Reconciliation, Sum, Verdict
 from retail_pipeline.domain.rejection import Reason
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
@@ -86,6 +86,20 @@ def test_the_ledger_and_both_verdicts_are_reconciles(
     assert (row["Read"], row["Stored"], row["Quarantined"], row["Purged"]) == (3_000, 2_990, 9, 1)
     assert (row["Sales"], row["Cancellations"], row["Adjustments"]) == (2_900, 80, 10)
     assert row["State"] == "✓ whole"
+
+
+def test_money_that_differs_has_its_sign_before_the_pound(
+    open_page: OpenPage, sold: Settings, keep: Callable[[Reconciliation], None]
+) -> None:
+    result = reconciliation(missing=1)
+    sums = {"expected": Sum(2, "-1009.725"), "found": Sum(1)}
+    keep(
+        msgspec.structs.replace(
+            result, differences=[msgspec.structs.replace(result.differences[0], **sums)]
+        )
+    )
+    [row] = table(open_page(sold, at="quality"), "What to do").to_dict("records")
+    assert (row["Expected"], row["Found"]) == ("2 rows, −£1,009.725", "1 row")
 
 
 def test_differences_are_shown_with_what_to_do(
@@ -219,6 +233,24 @@ def test_rows_that_were_all_refused_are_shown_though_nothing_is_stored(
     page = open_page(fresh, at="quality")
     assert "No transactions yet" in said(page)
     assert list(table(page, "Share")["Rows"]) == [1]
+
+
+def test_documents_that_cannot_be_read_are_left_out(
+    open_page: OpenPage, stack: RunningStack, fresh: Settings
+) -> None:
+    shop.load(stack, fresh, [shop.transaction(2)])
+    with connect(stack.root_uri, name="tests") as client:
+        database = client[fresh.mongo_database]
+        store = MongoStore(client, fresh.mongo_database)
+        store.quarantine([rejection(2)])
+        store.record([manifest(7, name="good.csv", source="fedcba9876543210")])
+        odd = {**(database["quarantine"].find_one() or {}), "_id": "odd", "row": "seven"}
+        database["quarantine"].insert_many([odd, {"_id": "bare", "reason": odd["reason"]}])
+        database["manifests"].insert_one({"_id": "odd", "started_at": datetime(2026, 1, 1)})
+    page = open_page(fresh, at="quality")
+    assert list(table(page, "Furthest row")["File"]) == ["good.csv"]
+    assert len(table(page, "In quarantine since (UTC)")) == 1
+    assert list(table(page, "Share")["Rows"]) == [2], "the two that say where they come from"
 
 
 def test_an_empty_database_says_so(open_page: OpenPage, fresh: Settings) -> None:

@@ -5,8 +5,10 @@ Each is bounded: by an index that answers it alone, or by a limit.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 import pymongo
@@ -19,6 +21,8 @@ from retail_pipeline.adapters.mongo_schema import MANIFESTS, QUARANTINE, TRANSAC
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.report import Selection
+
+T = TypeVar("T")
 
 _SECONDS = 30.0
 MOST_SOURCES = 100
@@ -57,10 +61,10 @@ class MongoQuality:
         """Return the sources that were heard of last, the newest first."""
         with translated(self._client), pymongo.timeout(_SECONDS):
             found = self._database[MANIFESTS].find(sort=[("started_at", DESCENDING)])
-            return [self._fresh(each) for each in list(found.limit(MOST_SOURCES))]
+            manifests = _readable(found.limit(MOST_SOURCES), Manifest)
+            return [self._fresh(each) for each in manifests]
 
-    def _fresh(self, document: Document) -> Freshness:
-        manifest = msgspec.convert(document, Manifest)
+    def _fresh(self, manifest: Manifest) -> Freshness:
         # Row numbers are padded, so that the furthest row is the last one in the index.
         own = {"$gte": f"{manifest.source}:", "$lt": f"{manifest.source};"}
         last = self._database[TRANSACTIONS].find_one(
@@ -82,7 +86,7 @@ class MongoQuality:
         ]
         with translated(self._client), pymongo.timeout(_SECONDS):
             groups = list(self._database[QUARANTINE].aggregate(pipeline))
-        return [Held(**each["_id"], rows=each["rows"], last_at=each["last_at"]) for each in groups]
+        return _readable(({**each, **each["_id"]} for each in groups), Held)
 
     def held(self, reason: str, limit: int) -> list[Quarantined]:
         """Return rows that are in quarantine for ``reason``, the newest first."""
@@ -90,7 +94,7 @@ class MongoQuality:
             found = self._database[QUARANTINE].find(
                 {"reason": {"$eq": reason}}, sort=[("quarantined_at", DESCENDING)], limit=limit
             )
-            return [msgspec.convert(each, Quarantined) for each in found]
+            return _readable(found, Quarantined)
 
     def undescribed(self, selection: Selection) -> int:
         """Return how many of the lines that count have no description, exact duplicates too."""
@@ -100,3 +104,18 @@ class MongoQuality:
             return self._database[TRANSACTIONS].count_documents(
                 {"$and": [lacking, matching(selection)]}
             )
+
+
+def _readable(documents: Iterable[Document], form: type[T]) -> list[T]:
+    """Return the documents in their form.
+
+    One that another release wrote, and that this one can't read, is left out.
+    """
+    return [found for each in documents if (found := _read(each, form)) is not None]
+
+
+def _read(document: Document, form: type[T]) -> T | None:
+    try:
+        return msgspec.convert(document, form)
+    except msgspec.ValidationError:
+        return None
