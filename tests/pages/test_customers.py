@@ -237,6 +237,19 @@ def test_an_invoice_in_the_address_shows_its_lines(
     assert not page.exception and len(page.dataframe) == 2
 
 
+def test_an_invoice_of_very_many_lines_says_how_many_it_shows(
+    open_customers: OpenPage, sold: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = TABLE[TABLE["CustomerID"].notna()]
+    (number, invoice), mine = max(
+        known.groupby(["CustomerID", "InvoiceNo"]), key=lambda group: len(group[1])
+    )
+    monkeypatch.setattr(customer_view, "MOST_LINES", 2)
+    page = open_customers(sold, id=number, inv=invoice)
+    assert len(table(page, "Unit price")) == 2 < len(mine)
+    assert f"The first 2 of {len(mine)} lines." in said(page)
+
+
 def test_all_customers_leads_back_with_the_filters(
     open_customers: OpenPage, sold: Settings
 ) -> None:

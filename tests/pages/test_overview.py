@@ -157,6 +157,11 @@ def test_every_unit_of_time_can_be_asked_for(open_page: OpenPage, sold: Settings
             "1 Dec 2011 to 31 Dec 2011",
         ),
         (
+            {"period": "Custom dates", "from_": "2013-01-01", "to": "2013-12-31"},
+            "1 Jan 2013 to 31 Dec 2013",
+        ),
+        ({"period": "Custom dates", "from_": "2013-01-01"}, "for: 1 Jan 2013, all"),
+        (
             {"period": "Custom dates", "from_": "2011-03-02", "to": "2011-03-01"},
             "the wrong way round",
         ),
@@ -183,6 +188,41 @@ def test_an_empty_database_says_how_data_gets_there_and_shows_it_when_it_does(
     shop.load(stack, fresh, [shop.transaction(2)])
     use(fresh.mongo("reader"), fresh.mongo_database)  # Forgets the status it had seen.
     assert cards(page.run())["Net sales"] == "£15.30"
+
+
+def test_custom_dates_outlive_first_rows_of_another_year(
+    open_page: OpenPage,
+    use: Callable[[str, str], None],
+    fresh: Settings,
+    stack: RunningStack,
+) -> None:
+    dates = {"period": "Custom dates", "from_": "2011-02-01", "to": "2011-02-03"}
+    page = open_page(fresh, live="false", **dates)
+    assert "No transactions yet" in said(page)
+
+    december = datetime(2010, 12, 1, 9, tzinfo=UTC)
+    shop.load(stack, fresh, [shop.transaction(2, InvoiceDate=december)])
+    use(fresh.mongo("reader"), fresh.mongo_database)
+    for _ in range(2):
+        assert "No transactions** for: 1 Feb 2011 to 3 Feb 2011" in said(page.run())
+
+    shop.load(stack, fresh, [shop.transaction(3, Quantity=2)])
+    use(fresh.mongo("reader"), fresh.mongo_database)
+    assert cards(page.run())["Net sales"] == "£5.10"
+
+
+def test_a_date_that_no_calendar_has_is_ignored(open_page: OpenPage, sold: Settings) -> None:
+    page = open_page(sold, period="Custom dates", from_="9999-12-31", to="tomorrow")
+    assert cards(page) == expected(Selection(shop.FIRST, shop.LAST))
+
+
+def test_choices_of_a_link_that_are_left_out_are_counted(
+    open_page: OpenPage, sold: Settings
+) -> None:
+    page = open_page(sold, country=[f"Country {number}" for number in range(103)])
+    assert "3 more of the link left out: 100 at most" in said(page)
+    assert len(page.multiselect(key="country").value) == 100
+    assert "more of the link" not in said(open_page(sold, country="France"))
 
 
 def test_rows_not_yet_summarised_are_announced(

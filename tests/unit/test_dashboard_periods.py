@@ -41,6 +41,12 @@ def test_an_open_end_of_custom_dates_is_the_data_s_own() -> None:
     assert resolve(CUSTOM, DATA, None, day) == Period(DATA.first, day)
 
 
+def test_an_open_end_is_never_on_the_wrong_side_of_the_other() -> None:
+    before, after = date(2009, 1, 1), date(2013, 1, 1)
+    assert resolve(CUSTOM, DATA, after, None) == Period(after, after)
+    assert resolve(CUSTOM, DATA, None, before) == Period(before, before)
+
+
 @given(day=days, length=st.integers(0, 500), unit=st.sampled_from(UNITS))
 def test_units_tile_the_whole_period(day: date, length: int, unit: Unit) -> None:
     period = Period(day, day + timedelta(days=length))

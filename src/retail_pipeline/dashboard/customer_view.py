@@ -269,3 +269,6 @@ def _lines(own: OneCustomer, invoice: str) -> None:
     panel.table(
         own, Panel(f"invoice-{invoice}", f"Invoice {invoice} of {own.number}", meaning, rows)
     )
+    lines = int(mine["lines"].sum())
+    if lines > len(found):
+        st.caption(f"The first {words.count(len(found))} of {words.count(lines)} lines.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,6 +20,7 @@ from retail_pipeline.domain.transaction import Kind
 
 _LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "Description"))
 _MOST_CHOSEN = 100
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
 _KNOWN, _MOVED = "known_options", "filters_moved"
 CUSTOMERS = {
     "Everyone": Customers.EVERYONE,
@@ -186,23 +187,28 @@ def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
     An option that the data lacks stays chosen, and the page says that there are no rows, instead
     of quietly showing everything.
     """
-    asked = _fitting([*st.session_state.get(key, ()), *st.query_params.get_all(key)])
+    every = dict.fromkeys([*st.session_state.get(key, ()), *st.query_params.get_all(key)])
+    options = list(dict.fromkeys([*offered, *_fitting(list(every))]))
     chosen: list[str] = st.multiselect(
         label,
-        list(dict.fromkeys([*offered, *asked])),
+        options,
         key=key,
         placeholder=f"All {label.lower()}",
         select_all=False,
         help=f"Leave empty for all {label.lower()}.",
         **BOUND,
     )
+    dropped = len(every.keys() - set(options))
+    if dropped:
+        st.caption(
+            f"{words.count(dropped)} more of the link left out: {_MOST_CHOSEN} at most, none of"
+            f" over {_LONGEST} characters."
+        )
     return chosen
 
 
 def _custom_dates(data: Period | None) -> tuple[date | None, date | None]:
-    # Whole years, so that the calendar opens near the data and new days don't move its limits.
-    low = date(data.first.year, 1, 1) if data else date(1900, 1, 1)
-    high = date(data.last.year, 12, 31) if data else date(2199, 12, 31)
+    low, high = _limits(data)
     ends = []
     for label, key in (("From", "from"), ("To", "to")):
         value = st.date_input(
@@ -216,3 +222,27 @@ def _custom_dates(data: Period | None) -> tuple[date | None, date | None]:
         )
         ends.append(value if isinstance(value, date) else None)
     return ends[0], ends[1]
+
+
+def _limits(data: Period | None) -> tuple[date, date]:
+    """Return the first and the last day to choose from.
+
+    The data's whole years, so that the calendar opens near them and new days don't move its limits;
+    and the years chosen already: beyond the limits, they would be forgotten.
+    """
+    if data is None:
+        return _EARLIEST, _LATEST
+    years = [data.first.year, data.last.year, *(each.year for each in _dates_asked())]
+    return date(min(years), 1, 1), date(max(years), 12, 31)
+
+
+def _dates_asked() -> Iterator[date]:
+    """Yield the custom dates of the session and of the address; anything can stand there."""
+    for key in ("from", "to"):
+        for asked in (st.session_state.get(key), st.query_params.get(key)):
+            try:
+                found = asked if isinstance(asked, date) else date.fromisoformat(asked or "")
+            except ValueError:
+                continue
+            if _EARLIEST <= found <= _LATEST:
+                yield found

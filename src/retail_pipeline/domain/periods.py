@@ -93,10 +93,13 @@ def _year_before(day: date) -> date:
 def resolve(preset: str, data: Period, first: date | None, last: date | None) -> Period:
     """Return the period of ``preset`` for data of the days ``data``.
 
-    ``first`` and ``last`` are the custom dates; None leaves that end to the data's own.
+    ``first`` and ``last`` are the custom dates; None leaves that end to the data's own, or to the
+    other end where that lies beyond.
     """
     if preset == CUSTOM:
-        return Period(first or data.first, last or data.last)
+        return Period(
+            first or min(data.first, last or data.first), last or max(data.last, first or data.last)
+        )
     days = PRESETS[preset]
     if days is None:
         return data
