@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 from pymongo import MongoClient
-from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_entries import MongoEntries
@@ -167,19 +165,6 @@ def test_contents_and_status_count_everything(store: Store, table: pd.DataFrame)
     assert datetime.now(UTC) - status.last_stored_at < timedelta(hours=1)
 
 
-@every_selection
-def test_the_newest_lines_are_found_within_the_hours_given(
-    loaded: Settings, table: pd.DataFrame, selection: Selection
-) -> None:
-    rows = shop.selected(table, replace(selection, duplicates=True))
-    hours = sorted({each.replace(minute=0, second=0) for each in rows["InvoiceDate"]})[-20:]
-    with connect(loaded.mongo("reader"), name="tests") as client:
-        found = MongoReports(client, loaded.mongo_database).newest(selection, hours, 20)
-    assert [line["InvoiceDate"] for line in found] == sorted(rows["InvoiceDate"], reverse=True)[:20]
-    amounts = {f"{row.source}:{row.row:09d}": row.amount for row in rows.itertuples()}
-    assert all(line["TotalAmount"] == amounts[line["_id"]] for line in found)
-
-
 def test_the_days_without_room_are_left_out_from_the_oldest_on(
     loaded: Settings, table: pd.DataFrame
 ) -> None:
@@ -204,55 +189,6 @@ def test_an_empty_database_has_a_status_and_no_figures(fresh: Settings) -> None:
         assert (snapshot.status.stored, snapshot.status.last_stored_at) == (0, None)
         assert (snapshot.days, snapshot.countries, snapshot.labels) == (None, (), {})
         assert sums.figures(snapshot.order_rows(Selection(shop.FIRST, shop.LAST))) == Figures()
-
-
-class Finds(CommandListener):
-    """Notes each find command on transactions, to have it explained."""
-
-    def __init__(self) -> None:
-        self.commands: list[dict[str, Any]] = []
-
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command.get("find") == "transactions":
-            wanted = ("find", "filter", "sort", "limit", "projection")
-            self.commands.append(
-                {name: event.command[name] for name in wanted if name in event.command}
-            )
-
-    def succeeded(self, event: object) -> None:
-        pass
-
-    def failed(self, event: object) -> None:
-        pass
-
-
-def indexes_of(plan: object) -> set[str]:
-    """Return every index (or COLLSCAN, SORT) that a plan uses, however deep."""
-    if isinstance(plan, list):
-        return set().union(*(indexes_of(each) for each in plan))
-    if not isinstance(plan, dict):
-        return set()
-    own = {plan["indexName"]} if "indexName" in plan else set()
-    own |= {plan["stage"]} & {"COLLSCAN", "SORT"} if "stage" in plan else set()
-    return own.union(*(indexes_of(each) for each in plan.values()))
-
-
-@pytest.mark.parametrize("name", ["everything", "a rare country", "one product"])
-def test_reads_of_transactions_walk_an_index_and_never_sort(
-    stack: RunningStack, loaded: Settings, table: pd.DataFrame, name: str
-) -> None:
-    finds = Finds()
-    last = table["InvoiceDate"].max().replace(minute=0, second=0)
-    with MongoClient(stack.root_uri, event_listeners=[finds], tz_aware=True) as client:
-        MongoReports(client, loaded.mongo_database).newest(SELECTIONS[name], [last], 20)
-        assert finds.commands
-        for command in finds.commands:
-            plan = client[loaded.mongo_database].command(
-                "explain", command, verbosity="executionStats"
-            )
-            assert indexes_of(plan["queryPlanner"]["winningPlan"]) == {"by_date"}
-            # A walk to the end of the index would be a scan by another name.
-            assert plan["executionStats"]["totalDocsExamined"] <= 60
 
 
 def test_a_server_away_is_a_transient_error_within_seconds() -> None:

@@ -20,7 +20,6 @@ from retail_pipeline.domain.report import Customers, Selection, Status
 from retail_pipeline.domain.transaction import Kind
 
 _STATUS_SECONDS = 3.0
-_QUERY_SECONDS = 30.0
 _HOUR = timedelta(hours=1)
 LINE_FIELDS = (
     "InvoiceDate",
@@ -37,8 +36,8 @@ LINE_FIELDS = (
 
 
 class MongoReports:
-    """The dashboard's reads. Each raises TransientError while MongoDB is away, after 3 seconds
-    for ``status`` and 30 for the others, and PermanentError when the user lacks the rights."""
+    """The dashboard's read of what is stored. It raises TransientError while MongoDB is away, after
+    3 seconds, and PermanentError when the user lacks the rights."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
@@ -63,23 +62,6 @@ class MongoReports:
             pending_days=pending,
             last_stored_at=newest["stored_at"] if newest else None,
         )
-
-    def newest(self, selection: Selection, hours: Sequence[datetime], limit: int) -> list[Document]:
-        """Return the ``limit`` newest lines of these hours, amounts and prices as Decimal.
-
-        ``hours`` bounds the search: without it, the index by date would be walked to its end for
-        the last lines of a rare country.
-        """
-        if not hours:
-            return []
-        with translated(self._client), pymongo.timeout(_QUERY_SECONDS):
-            found = self._database[TRANSACTIONS].find(
-                {"$and": [within(hours), matching(selection)]},
-                dict.fromkeys(LINE_FIELDS, 1),
-                sort=[("InvoiceDate", DESCENDING)],
-                limit=limit,
-            )
-            return [exact(line) for line in found]
 
 
 def within(hours: Sequence[datetime]) -> Document:
