@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "analytics": {"domain"},
     "flows": {"domain", "errors", "settings"},
     "adapters": {"domain", "errors", "settings", "flows.ports"},
+    "dashboard": {"domain", "analytics", "adapters", "errors", "settings"},
+    "local": {"adapters", "cli", "errors", "settings"},
 }
 
 
@@ -50,6 +52,13 @@ def test_imports_within_the_package_point_one_way(part: str) -> None:
             if root == "retail_pipeline" and inner != "__version__":
                 fits = any(inner == name or inner.startswith(f"{name}.") for name in allowed)
                 assert fits, f"{name_of(module)} imports {imported}"
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_the_contributors_guide_says_what_a_part_may_import(part: str) -> None:
+    lines = (SRC.parent / "CONTRIBUTING.md").read_text("utf-8").splitlines()
+    [line] = [line for line in lines if line.startswith(f"| `src/retail_pipeline/{part}` |")]
+    assert set(line.split("|")[3].replace("`", "").replace(",", " ").split()) == MAY_IMPORT[part]
 
 
 @pytest.mark.parametrize("part", ["domain", "flows"])
