@@ -85,6 +85,9 @@ def test_filters_are_said_in_words() -> None:
         f"{said}, EIRE and No country given"
     )
     assert explain.shown(Choice(countries=("A", "B", "C", "D")), period) == f"{said}, 4 countries"
+    assert explain.shown(Choice(countries=("A", "B", "C", "D")), period, every_name=True) == (
+        f"{said}, A and B and C and D"
+    )
     strict = Choice(
         products=("22423",),
         customers=Customers.KNOWN,

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pandas as pd
@@ -15,9 +15,12 @@ import streamlit as st
 from retail_pipeline.dashboard import explain, picks, words
 from retail_pipeline.dashboard.charts import Spec
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.report import Figures
 
-_PENNY = Decimal("0.01")
+# The contract's prices, hence all sums of them, have no more decimals; only quotients do.
+_SMALLEST = Decimal(1).scaleb(-CONTRACT.limit("UnitPrice", "scale"))
+_PENCE = 2
 # What a table's cells are, by the type of its values.
 # The pound sign is in the column's head: before a number, it would come before a minus too.
 _MONEY = st.column_config.NumberColumn(format="%,.2f")
@@ -131,13 +134,19 @@ def csv_of(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
 
 def _cell(value: object) -> object:
     if isinstance(value, Decimal):
-        return value.quantize(_PENNY)
+        return _amount(value)
     if value is None or value is pd.NA or value != value:  # nothing, or a ratio of nothing
         return ""
     # A spreadsheet takes text that begins so for a formula.
     if isinstance(value, str) and value[:1] in "=+-@\t\r":
         return f"'{value}"
     return value
+
+
+def _amount(value: Decimal) -> str:
+    """Return all decimals of an amount, pence at least: 15.30, 0.001."""
+    whole, _, decimals = f"{value.quantize(_SMALLEST, ROUND_HALF_UP) + 0:f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<{_PENCE}}"
 
 
 def _kind(column: pd.Series) -> Any:
