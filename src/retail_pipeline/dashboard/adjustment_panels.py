@@ -7,7 +7,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import adjustments
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import panel, return_charts, words
+from retail_pipeline.dashboard import panel, picks, return_charts, words
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -63,12 +63,14 @@ def _over_time(view: View, rows: pd.DataFrame) -> None:
     )
     title = "Adjustments over time" if code == _ALL else f"{adjustments.NAMES[code]} over time"
     frame = return_charts.adjustments_frame(found, unit)
+    meaning = f"{_MEANING} A click on a bar shows its days alone."
     panel.chart(
         view,
-        Panel("adjustments-over-time", title, _MEANING, table),
+        Panel("adjustments-over-time", title, meaning, table),
         return_charts.adjustments(frame, view.period, unit),
         frame,
         alt=f"Adjustments by {unit}, {words.span(view.period)}",
+        **picks.times("adjustments-over-time", frame, view.period),
     )
 
 

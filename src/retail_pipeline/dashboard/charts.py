@@ -65,7 +65,7 @@ def timeline_frame(
         }
     )
     if other is not None:
-        then = [*other.starts(unit), *([None] * len(starts))][: len(starts)]
+        then = beside(period, other, unit)
         nets = [earlier.get(start, Figures()).net if start else None for start in then]
         table["before"] = [None if net is None else float(net) for net in nets]
         table["Compared with"] = [
@@ -73,6 +73,12 @@ def timeline_frame(
             for start, net in zip(then, nets, strict=True)
         ]
     return table
+
+
+def beside(period: Period, other: Period, unit: Unit) -> list[datetime | None]:
+    """Return the start in ``other`` that stands beside each one of the period, if any does."""
+    count = len(period.starts(unit))
+    return [*other.starts(unit), *([None] * count)][:count]
 
 
 def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:

@@ -12,7 +12,7 @@ from retail_pipeline.analytics.rfm import NAMES
 from retail_pipeline.analytics.sums import money
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.charts import BLUE, FRAME, Spec, facts, over
+from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, Spec, facts, over
 from retail_pipeline.domain.periods import Period, Unit, following
 
 ORANGE = "#E69F00"
@@ -214,8 +214,8 @@ def new_and_returning(period: Period, unit: Unit) -> Spec:
         "as": ["low", "high"],
     }
     return {
+        **CLICKED,
         "transform": [stack],
-        "mark": {"type": "rect"},
         "encoding": {
             "x": over(period, unit),
             "x2": {"field": "end"},

@@ -43,9 +43,10 @@ def segments(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     """Draw the segments of the customers ``found``, out of all those of ``table``."""
     summary = rfm.summary(found)
     frame = customer_charts.segments_frame(summary)
+    rows = _segment_rows(summary)
     panel.chart(
         view,
-        Panel("segments", "Segments", _RFM, _segment_rows(summary)),
+        Panel("segments", "Segments", _RFM, rows[rows["Customers"] > 0]),
         charts.ranking(frame, look.ink(), "share", customer_charts.SEGMENT_FIGURES),
         frame,
         alt="Customers in each RFM segment",
@@ -181,7 +182,7 @@ def new_and_returning(view: View, first: pd.Series) -> None:
     meaning = (
         f"Customers who ordered in each {unit}: new in the one of their first order in all data up"
         " to the period's last day, under the other filters, and returning in all later ones."
-        " Guests are left out: they can't be told apart."
+        " Guests are left out: they can't be told apart. A click on a bar shows its days alone."
     )
     rows = pd.DataFrame(
         {
@@ -198,4 +199,5 @@ def new_and_returning(view: View, first: pd.Series) -> None:
         customer_charts.new_and_returning(view.period, unit),
         frame,
         alt=f"New and returning customers by {unit}",
+        **picks.times("new-and-returning", frame, view.period),
     )

@@ -14,7 +14,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import SALE, day_number, day_of
-from retail_pipeline.dashboard import charts, data, panel, picks, words
+from retail_pipeline.dashboard import charts, data, panel, picks, timelines, words
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -122,15 +122,7 @@ def _trend(own: OneCustomer) -> None:
     rows = sums.timeline(own.orders, unit)
     frame = charts.timeline_frame(rows, period, unit)
     title = f"Trend of customer {own.number}"
-    found = pd.DataFrame(
-        {
-            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
-            "Net sales": [each.net for _, each in rows],
-            "Gross sales": [each.gross for _, each in rows],
-            "Cancellations": [each.cancelled for _, each in rows],
-            "Orders": [each.orders for _, each in rows],
-        }
-    )
+    found = timelines.rows(rows, period, unit)
     meaning = (
         f"The customer's net sales of each {unit}, in UTC. Paler bars: only some of its days."
         " A click on a bar shows its days alone."

@@ -45,9 +45,12 @@ class Panel:
 
 
 def chart(
-    view: View, panel: Panel, spec: Spec, frame: pd.DataFrame, *, alt: str, **options: Any
+    view: View, panel: Panel, spec: Spec, frame: pd.DataFrame | None, *, alt: str, **options: Any
 ) -> Any:
-    """Draw a chart of ``frame``; its own tool bar saves it as a picture. Returns a selection."""
+    """Draw a chart of ``frame``; its own tool bar saves it as a picture. Returns a selection.
+
+    A ``spec`` that has its data in it needs no frame.
+    """
     head(view, panel)
     return st.vega_lite_chart(
         frame, spec, width="stretch", alt=alt, key=picks.chart_key(panel.key), **options

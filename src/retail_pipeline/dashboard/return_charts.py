@@ -160,7 +160,7 @@ def adjustments(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
         "color": by_sign("net"),
         "tooltip": facts("Period", "Net", "Lines", "Units"),
     }
-    return _drawn({"layer": [{"mark": "rect", "encoding": encoding}, ZERO]})
+    return _drawn({"layer": [{**CLICKED, "encoding": encoding}, ZERO]})
 
 
 def _over(period: Period, unit: Unit) -> Spec:

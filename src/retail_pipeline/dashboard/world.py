@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from retail_pipeline.dashboard.charts import FRAME, Spec, facts, money_axis
+from retail_pipeline.dashboard.charts import FRAME, PICK, Spec, facts, money_axis
 
 # The dataset calls these otherwise than the outlines do.
 _NAMES = {
@@ -78,7 +78,8 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
             {
                 "data": land,
                 "transform": [found, {"filter": "isValid(datum.net)"}, _named("Country", "name")],
-                "mark": shape,
+                "mark": {**shape, "cursor": "pointer"},
+                "params": [{"name": PICK, "select": {"type": "point", "fields": ["name"]}}],
                 "encoding": {"color": colour, "tooltip": facts(*_FACTS)},
             },
         ],

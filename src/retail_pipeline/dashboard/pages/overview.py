@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import charts, look, panel, picks, words, world
+from retail_pipeline.dashboard import charts, look, panel, picks, timelines, words, world
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -33,6 +32,10 @@ _CARDS: dict[str, tuple[Callable[[Figures], Value], Callable[..., str]]] = {
     "Guests' share": (lambda each: each.guest_share, words.percent),
     "Cancellation rate": (lambda each: each.cancellation_rate, words.percent),
 }
+_BY_COUNTRY = (
+    "Net sales by the customer's country. A click on one shows it alone; another click shows all"
+    " again."
+)
 _COMPARED = {"Previous period": "previous", "Year before": "year_before"}
 
 
@@ -42,12 +45,12 @@ def body(view: View) -> None:
     _over_time(view)
     left, right = st.columns(2, gap="large")
     countries = sums.by_country(view.orders, view.snapshot.register)
-    frame = charts.countries_frame(countries)
+    frame, rows = charts.countries_frame(countries), _country_rows(countries)
     with left:
         _hours(view)
-        _map(frame)
+        _map(view, frame, rows)
     with right:
-        _countries(view, countries, frame)
+        _countries(view, countries, frame, rows)
 
 
 def _earlier(view: View, name: str) -> Period | None:
@@ -135,7 +138,7 @@ def _over_time(view: View) -> None:
             "Revenue over time",
             f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the"
             " period. Dashed: the period compared with. A click on a bar shows its days alone.",
-            _time_rows(rows),
+            timelines.rows(rows, view.period, unit, before, other),
         ),
         charts.timeline(frame, view.period, unit),
         frame,
@@ -166,23 +169,15 @@ def _time_choices(period: Period) -> tuple[Unit, str]:
     return unit, compared or "Nothing"
 
 
-def _time_rows(rows: list[tuple[datetime, Figures]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
-            **panel.figure_columns([each for _, each in rows]),
-        }
-    )
-
-
 def _hours(view: View) -> None:
     found = sums.by_weekday_and_hour(view.orders)
     frame = charts.heat_frame(found)
+    cells = zip(map(charts.WEEKDAYS.index, frame["Day"]), frame["Hour"], strict=True)
     rows = pd.DataFrame(
         {
-            "Day": [charts.WEEKDAYS[weekday] for weekday, _ in found],
-            "Hour (UTC)": [hour for _, hour in found],
-            **panel.figure_columns(list(found.values())),
+            "Day": frame["Day"],
+            "Hour (UTC)": frame["Hour"],
+            **panel.figure_columns([found.get(cell, Figures()) for cell in cells]),
         }
     )
     meaning = "Net sales of all lines of that hour of that day of the week, in UTC."
@@ -195,23 +190,25 @@ def _hours(view: View) -> None:
     )
 
 
-def _countries(view: View, found: list[tuple[str | None, Figures]], frame: pd.DataFrame) -> None:
-    rows = pd.DataFrame(
+def _country_rows(found: list[tuple[str | None, Figures]]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "Country": [words.country(name) for name, _ in found],
             **panel.figure_columns([each for _, each in found]),
         }
     )
+
+
+def _countries(
+    view: View,
+    found: list[tuple[str | None, Figures]],
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+) -> None:
     top = frame[:TOP]
     panel.chart(
         view,
-        Panel(
-            "countries",
-            "Countries",
-            "Net sales by the customer's country. A click on one shows it alone; another click"
-            " shows all again.",
-            rows,
-        ),
+        Panel("countries", "Countries", f"{_BY_COUNTRY} The CSV has all countries.", rows),
         charts.ranking(top, look.ink()),
         top,
         alt="Net sales of the top countries",
@@ -224,11 +221,19 @@ def _countries(view: View, found: list[tuple[str | None, Figures]], frame: pd.Da
         st.caption(f"{others}: {words.plain(words.money(rest))}")
 
 
-def _map(frame: pd.DataFrame) -> None:
+def _map(view: View, frame: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Draw the map; ``frame`` and ``rows`` are the countries, to draw and to export."""
     drawn = world.on_map(frame)
     if len(drawn):
-        spec = world.world(drawn, "#8882")
-        st.vega_lite_chart(None, spec, width="stretch", alt="Net sales on a map", key="chart-map")
+        panel.chart(
+            view,
+            Panel("map", "Map of countries", _BY_COUNTRY, rows.loc[drawn.index]),
+            world.world(drawn, "#8882"),
+            None,
+            alt="Net sales by country, on a map",
+            on_select=partial(picks.country, "map"),
+            selection_mode=charts.PICK,
+        )
     missing = frame[~frame.index.isin(drawn.index)]
     if len(missing):
         named = [f"{each['name']} {each['Net sales']}" for _, each in missing.iterrows()]

@@ -19,6 +19,7 @@ from retail_pipeline.dashboard import (
     picks,
     product_charts,
     states,
+    timelines,
     words,
 )
 from retail_pipeline.dashboard.panel import Panel
@@ -94,12 +95,7 @@ def _trend(view: View, code: str) -> None:
     unit = view.period.best_unit
     rows = sums.timeline(view.orders, unit)
     frame = charts.timeline_frame(rows, view.period, unit)
-    export = pd.DataFrame(
-        {
-            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M}" for start, _ in rows],
-            **panel.figure_columns([each for _, each in rows]),
-        }
-    )
+    export = timelines.rows(rows, view.period, unit)
     meaning = (
         f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the period."
         " A click on a bar shows its days alone."

@@ -1,0 +1,265 @@
+"""Each page's CSVs hold exactly what its charts and tables show."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.dashboard import panel
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.settings import Settings
+from tests import shop
+from tests.conftest import RunningStack
+from tests.fakes import manifest, rejection
+from tests.pages.conftest import OpenPage
+
+TABLE = shop.frame(shop.shop())
+ONE = "12007"
+INVOICE = str(TABLE[TABLE["CustomerID"] == ONE]["InvoiceNo"].iloc[0])
+# What is drawn in each chart, and the columns of its CSV that must hold the same.
+DRAWN: dict[str, dict[str, tuple[str, ...]]] = {
+    "revenue-over-time": {"net": ("Net sales",), "before": ("Net sales then",)},
+    "hours-of-the-week": {"net": ("Net sales",), "Hour": ("Hour (UTC)",), "Day": ("Day",)},
+    "countries": {"net": ("Net sales",), "name": ("Country",)},
+    "map": {"net": ("Net sales",), "name": ("Country",)},
+    "top-products": {"drawn": ("Net sales",), "Code": ("Code",)},
+    "product-over-time": {"net": ("Net sales",)},
+    "product-prices": {
+        "lowest": ("Lowest price",),
+        "mean": ("Mean price",),
+        "highest": ("Highest price",),
+    },
+    "product-countries": {"net": ("Net sales",), "name": ("Country",)},
+    "segments": {"name": ("Segment",), "share": ("Share",)},
+    "movement": {"count": ("Customers",), "share": ("Share of row",)},
+    "cohorts": {"again": ("Customers",), "after": ("Months after",), "share": ("Share",)},
+    "new-and-returning": {"count": ("New", "Returning")},
+    "customer-trend": {"net": ("Net sales",)},
+    "returns-over-time": {"drawn": ("Undoes a sale", "Undoes none")},
+    "days-to-return": {"lines": ("Cancellation lines",), "units": ("Units",)},
+    "adjustments-over-time": {"net": ("Net",)},
+    "speed": {"rate": ("Rows per second",)},
+    "duplicates": {"lines": ("Lines",)},
+}
+# Of these the chart shows the first rows only, or some of them, and says so.
+IN_PART = {"countries": 10, "product-countries": 8}
+PAGES: dict[str, tuple[str, dict[str, str], set[str]]] = {
+    "overview": (
+        "",
+        {"period": "Last 30 days", "by": "Day"},
+        {"revenue-over-time", "hours-of-the-week", "countries", "map"},
+    ),
+    "products": ("products", {}, {"top-products", "concentration", "products"}),
+    "a product": (
+        "products",
+        {"item": "22003"},
+        {"product-over-time", "product-prices", "product-countries", "bought-together"},
+    ),
+    "customers": (
+        "customers",
+        {},
+        {
+            "segments",
+            "movement",
+            "segment-figures",
+            "cohorts",
+            "new-and-returning",
+            "top-customers",
+        },
+    ),
+    "a customer": (
+        "customers",
+        {"id": ONE, "inv": INVOICE},
+        {"customer-trend", "customer-products", "customer-invoices", f"invoice-{INVOICE}"},
+    ),
+    "returns": (
+        "returns",
+        {},
+        {
+            "returns-over-time",
+            "days-to-return",
+            "matched-and-not",
+            "return-rate-by-product",
+            "return-rate-by-country",
+            "biggest-returns",
+            "adjustments-by-code",
+            "adjustments-over-time",
+        },
+    ),
+    "live": ("live", {}, {"speed", "lag", "processors", "newest"}),
+    "quality": ("quality", {}, {"ledger", "freshness", "quarantine", "samples", "duplicates"}),
+}
+
+
+class Seen:
+    """What a page drew last, by the key of its panel."""
+
+    def __init__(self) -> None:
+        self.panels: dict[str, Panel] = {}
+        self.frames: dict[str, pd.DataFrame] = {}
+        self.files: dict[str, str] = {}
+
+    def head(self, key: str) -> list[str]:
+        """Return the lines that head the file."""
+        return [line for line in self.files[key].splitlines() if line.startswith("# ")]
+
+    def rows(self, key: str) -> list[dict[str, str]]:
+        """Return the rows of the file."""
+        lines = self.files[key].splitlines(keepends=True)
+        return list(csv.DictReader(io.StringIO("".join(lines[len(self.head(key)) :]))))
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """What the page will have drawn, and each file that it offered, made."""
+    found, chart, head, csv_of = Seen(), panel.chart, panel.head, panel.csv_of
+    made: list[str] = []
+
+    def keep_chart(view: Any, what: Panel, spec: Any, frame: Any, **options: Any) -> Any:
+        embedded = pd.DataFrame(_embedded(spec)) if frame is None else frame
+        found.frames[what.key] = embedded
+        return chart(view, what, spec, frame, **options)
+
+    def keep_head(view: Any, what: Panel) -> None:
+        head(view, what)
+        found.panels[what.key], found.files[what.key] = what, made[-1]
+
+    def keep_file(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
+        made.append(csv_of(rows, header)())
+        return csv_of(rows, header)
+
+    monkeypatch.setattr(panel, "chart", keep_chart)
+    monkeypatch.setattr(panel, "head", keep_head)
+    monkeypatch.setattr(panel, "csv_of", keep_file)
+    return found
+
+
+def _embedded(spec: Any) -> list[dict[str, Any]]:
+    """Return the rows that the map has in its own specification."""
+    [rows] = [
+        each["from"]["data"]["values"]
+        for layer in spec["layer"]
+        for each in layer.get("transform", ())
+        if "lookup" in each
+    ]
+    return list(rows)
+
+
+@pytest.fixture
+def everything(sold: Settings, stack: RunningStack) -> Iterator[Settings]:
+    """The small shop, with a quarantine and a manifest."""
+    with ExitStack() as undo:
+        client = undo.enter_context(connect(stack.root_uri, name="tests"))
+        store = MongoStore(client, sold.mongo_database)
+        store.quarantine([rejection(row) for row in range(3)])
+        store.record([manifest(3_000, complete=True)])
+        for name in ("quarantine", "manifests"):
+            undo.callback(client[sold.mongo_database][name].delete_many, {})
+        yield sold
+
+
+def same(text: str, value: Any) -> bool:
+    """Return whether a cell of a file says what is shown."""
+    if value is None or value is pd.NA or value != value:
+        return text == ""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return text.removeprefix("'") == str(value)
+    # Floats are what is drawn of exact amounts; quotients have six decimals in a file.
+    return math.isclose(float(text), float(value), rel_tol=1e-9, abs_tol=1e-6)
+
+
+def expect_same(texts: Sequence[str], values: Sequence[Any], what: str) -> None:
+    assert len(texts) == len(values), what
+    differ = [pair for pair in zip(texts, values, strict=True) if not same(*pair)]
+    assert not differ, f"{what}: {differ[:3]}"
+
+
+def tables(page: AppTest) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Return the tables that are shown, by their columns."""
+    return {tuple(each.value.columns): each.value for each in page.dataframe}
+
+
+@pytest.mark.parametrize(("at", "query", "keys"), PAGES.values(), ids=PAGES)
+def test_every_file_holds_what_is_shown_under_its_filters(
+    open_page: OpenPage,
+    everything: Settings,
+    seen: Seen,
+    at: str,
+    query: dict[str, str],
+    keys: set[str],
+) -> None:
+    page = open_page(everything, at=at, **query)
+    assert not page.exception, page.exception
+    assert set(seen.files) == keys
+    by_reason = at == "quality"  # one more, of all rows of a reason, read when it is asked for
+    assert len(page.get("download_button")) == len(keys) + by_reason
+    assert len(page.get("vega_lite_chart")) == len(seen.frames), "no chart goes without its file"
+    assert len(page.dataframe) == len(keys) - len(seen.frames)
+    shown = tables(page)
+    for key, what in seen.panels.items():
+        head, rows = seen.head(key), seen.rows(key)
+        assert head[0] == f"# {what.title}" and head[1].startswith("# Filters: "), key
+        assert head[-1].startswith("# As of "), key
+        if key not in seen.frames:
+            frame = shown[tuple(what.rows.columns)]
+            for name in frame.columns:
+                values = frame[name].tolist()
+                expect_same([row[name] for row in rows], values, f"{key}, {name}")
+        elif key == "concentration":  # the curve is drawn through some of the products
+            assert len(rows) >= len(seen.frames[key]) - 1
+        else:
+            expect_drawn(key, rows, seen.frames[key])
+
+
+def expect_drawn(key: str, rows: list[dict[str, str]], frame: pd.DataFrame) -> None:
+    """Fail unless a chart's frame and its file agree."""
+    for drawn, columns in DRAWN[key].items():
+        texts = [row[name] for row in rows for name in columns]
+        if key == "returns-over-time":  # all of one kind, then all of the other
+            texts = [row[name] for name in columns for row in rows]
+        values = frame[drawn].tolist()
+        if key == "speed":
+            values = [round(value) for value in values]
+        if (key, drawn) == ("top-products", "drawn"):  # in millionths of a pound
+            values = [value / 1e6 for value in values]
+        expect_same(texts[: IN_PART.get(key)], values, f"{key}, {drawn}")
+
+
+def test_the_comparison_and_what_is_empty_are_in_the_files_of_the_overview(
+    open_page: OpenPage, everything: Settings, seen: Seen
+) -> None:
+    chosen = {"period": "Custom dates", "from_": "2011-03-01", "to": "2011-03-10"}
+    open_page(everything, by="Day", vs="Previous period", country="France", **chosen)
+    rows = seen.rows("revenue-over-time")
+    assert [row["Start (UTC)"] for row in rows] == [f"2011-03-{n:02} 00:00" for n in range(1, 11)]
+    assert rows[0]["Compared with (UTC)"] == "2011-02-19 00:00"
+    sold = TABLE[TABLE["Country"] == "France"]
+    for row in rows:
+        for day, net in (("Start (UTC)", "Net sales"), ("Compared with (UTC)", "Net sales then")):
+            moment = datetime.fromisoformat(row[day]).replace(tzinfo=UTC)
+            mine = sold[[each == moment.date() for each in sold["day"]]]
+            assert Decimal(row[net]) == sum(mine["amount"], Decimal(0))
+    assert any(row["Orders"] == "0" for row in rows), "a day without sales is drawn, too"
+    hours = seen.rows("hours-of-the-week")
+    assert len(hours) % 7 == 0 and any(row["Orders"] == "0" for row in hours)
+
+
+def test_a_segment_that_is_not_drawn_is_not_in_the_chart_s_file(
+    open_page: OpenPage, everything: Settings, seen: Seen
+) -> None:
+    open_page(everything, at="customers", country="France", period="Last 7 days")
+    drawn = seen.frames["segments"]["name"].tolist()
+    assert [row["Segment"] for row in seen.rows("segments")] == drawn
+    assert len(drawn) < len(seen.rows("segment-figures"))
