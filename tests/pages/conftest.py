@@ -13,6 +13,7 @@ from streamlit.util import calc_hash
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
+from tests.pages.seen import Seen, recorded
 
 SCRIPT = Path(__file__).parents[2] / "src" / "dashboard.py"
 NOBODY = "mongodb://127.0.0.1:9"
@@ -27,6 +28,13 @@ def sold(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shop.load(stack, settings, shop.shop())
     yield settings
     stack.forget(settings)
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    """What pages draw from now on, and the files that they offer."""
+    with recorded() as found:
+        yield found
 
 
 @pytest.fixture

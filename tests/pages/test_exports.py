@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,13 +15,12 @@ from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.dashboard import panel
-from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
 from tests.fakes import manifest, rejection
 from tests.pages.conftest import OpenPage
+from tests.pages.seen import Seen
 
 TABLE = shop.frame(shop.shop())
 ONE = "12007"
@@ -101,60 +98,6 @@ PAGES: dict[str, tuple[str, dict[str, str], set[str]]] = {
     "live": ("live", {}, {"speed", "lag", "processors", "newest"}),
     "quality": ("quality", {}, {"ledger", "freshness", "quarantine", "samples", "duplicates"}),
 }
-
-
-class Seen:
-    """What a page drew last, by the key of its panel."""
-
-    def __init__(self) -> None:
-        self.panels: dict[str, Panel] = {}
-        self.frames: dict[str, pd.DataFrame] = {}
-        self.files: dict[str, str] = {}
-
-    def head(self, key: str) -> list[str]:
-        """Return the lines that head the file."""
-        return [line for line in self.files[key].splitlines() if line.startswith("# ")]
-
-    def rows(self, key: str) -> list[dict[str, str]]:
-        """Return the rows of the file."""
-        lines = self.files[key].splitlines(keepends=True)
-        return list(csv.DictReader(io.StringIO("".join(lines[len(self.head(key)) :]))))
-
-
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """What the page will have drawn, and each file that it offered, made."""
-    found, chart, head, csv_of = Seen(), panel.chart, panel.head, panel.csv_of
-    made: list[str] = []
-
-    def keep_chart(view: Any, what: Panel, spec: Any, frame: Any, **options: Any) -> Any:
-        embedded = pd.DataFrame(_embedded(spec)) if frame is None else frame
-        found.frames[what.key] = embedded
-        return chart(view, what, spec, frame, **options)
-
-    def keep_head(view: Any, what: Panel) -> None:
-        head(view, what)
-        found.panels[what.key], found.files[what.key] = what, made[-1]
-
-    def keep_file(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
-        made.append(csv_of(rows, header)())
-        return csv_of(rows, header)
-
-    monkeypatch.setattr(panel, "chart", keep_chart)
-    monkeypatch.setattr(panel, "head", keep_head)
-    monkeypatch.setattr(panel, "csv_of", keep_file)
-    return found
-
-
-def _embedded(spec: Any) -> list[dict[str, Any]]:
-    """Return the rows that the map has in its own specification."""
-    [rows] = [
-        each["from"]["data"]["values"]
-        for layer in spec["layer"]
-        for each in layer.get("transform", ())
-        if "lookup" in each
-    ]
-    return list(rows)
 
 
 @pytest.fixture

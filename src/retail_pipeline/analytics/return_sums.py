@@ -125,10 +125,19 @@ def units_sold(products: pd.DataFrame, register: Register) -> Array:
 
     Without exact duplicates a row may take units away.
     """
+    return np.where(_sales_of_goods(products, register), products["units"], 0)
+
+
+def lines_sold(products: pd.DataFrame, register: Register) -> int:
+    """Return how many lines sell goods."""
+    return int(products["lines"][_sales_of_goods(products, register)].sum())
+
+
+def _sales_of_goods(products: pd.DataFrame, register: Register) -> Array:
     fees = np.zeros(len(register.products), bool)
     fees[register.products.known(FEES)] = True
     sale = (products["kind"] == SALE).to_numpy()
-    return np.where(sale & ~fees[products["product"].to_numpy()], products["units"], 0)
+    return np.asarray(sale & ~fees[products["product"].to_numpy()])
 
 
 def rates(

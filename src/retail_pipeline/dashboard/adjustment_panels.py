@@ -8,12 +8,14 @@ import streamlit as st
 from retail_pipeline.analytics import adjustments
 from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard import panel, picks, return_charts, words
+from retail_pipeline.dashboard.explain import among
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Unit
 
 _ALL = "All codes"
+WHICH = "of adjustments and fees"
 _MEANING = (
     "Lines of the codes that stand for no product, of any kind of line, and the lines of products"
     " that are neither sale nor cancellation: write-offs, free goods and corrections. **Net** is"
@@ -44,7 +46,10 @@ def _by_code(view: View, rows: pd.DataFrame) -> None:
             "Adjusted": found["adjustment"],
         }
     )
-    panel.table(view, Panel("adjustments-by-code", "Adjustments and fees", _MEANING, table))
+    scope = among(found, WHICH)
+    panel.table(
+        view, Panel("adjustments-by-code", "Adjustments and fees", _MEANING, table, scope=scope)
+    )
 
 
 def _over_time(view: View, rows: pd.DataFrame) -> None:
@@ -66,7 +71,7 @@ def _over_time(view: View, rows: pd.DataFrame) -> None:
     meaning = f"{_MEANING} A click on a bar shows its days alone."
     panel.chart(
         view,
-        Panel("adjustments-over-time", title, meaning, table),
+        Panel("adjustments-over-time", title, meaning, table, scope=among(found, WHICH)),
         return_charts.adjustments(frame, view.period, unit),
         frame,
         alt=f"Adjustments by {unit}, {words.span(view.period)}",

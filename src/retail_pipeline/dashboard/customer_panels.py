@@ -11,6 +11,7 @@ from retail_pipeline.analytics import cohorts as retention
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import day_number
 from retail_pipeline.dashboard import charts, customer_charts, look, panel, picks, words
+from retail_pipeline.dashboard.explain import Scope, among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Period, Unit
@@ -46,7 +47,7 @@ def segments(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     rows = _segment_rows(summary)
     panel.chart(
         view,
-        Panel("segments", "Segments", _RFM, rows[rows["Customers"] > 0]),
+        Panel("segments", "Segments", _RFM, rows[rows["Customers"] > 0], scope=_of(view, found)),
         charts.ranking(frame, look.ink(), "share", customer_charts.SEGMENT_FIGURES),
         frame,
         alt="Customers in each RFM segment",
@@ -61,10 +62,20 @@ def segment_figures(view: View, found: pd.DataFrame) -> None:
     rows = _segment_rows(rfm.summary(found))
     panel.table(
         view,
-        Panel("segment-figures", "Figures of the segments", _RFM, rows),
+        Panel("segment-figures", "Figures of the segments", _RFM, rows, scope=_of(view, found)),
         column_config=dict.fromkeys((_RECENCY, _FREQUENCY), _TENTHS),
         height=_TABLE_ROW_PIXELS * (len(rows) + 1) + 3,
     )
+
+
+def _of(view: View, found: pd.DataFrame) -> Scope:
+    """Return the scope of what is about the customers in a segment, ``found``."""
+    rows = view.orders[view.orders["customer"].isin(found.index).to_numpy()]
+    return among(rows, "of customers in a segment")
+
+
+def _known(rows: pd.DataFrame) -> Scope:
+    return among(customers.split(rows)[0], "of customers with a number")
 
 
 def _segment_rows(summary: pd.DataFrame) -> pd.DataFrame:
@@ -122,9 +133,11 @@ def movement(view: View, found: pd.DataFrame) -> None:
     )
     names = [f"In {words.span(before)}", f"In {words.span(after)}", "Customers", "Share of row"]
     rows = frame[["From", "To", "count", "share"]].set_axis(names, axis="columns")
+    lines = sum(_known(view.during(each)).lines or 0 for each in (before, after))
+    scope = Scope(rows=f"{words.count(lines)} of customers with a number, in both periods")
     panel.chart(
         view,
-        Panel("movement", "Movement between segments", meaning, rows),
+        Panel("movement", "Movement between segments", meaning, rows, scope=scope),
         customer_charts.movement(frame),
         frame,
         alt="How many customers moved from each RFM segment to each",
@@ -166,7 +179,7 @@ def cohorts(reach: View) -> None:
     )
     panel.chart(
         reach,
-        Panel("cohorts", "Retention by first order", _COHORTS, rows),
+        Panel("cohorts", "Retention by first order", _COHORTS, rows, scope=_known(reach.orders)),
         customer_charts.cohorts(found, frame, look.ink()),
         frame,
         alt="Share of each month's new customers that ordered again in the months after",
@@ -195,7 +208,13 @@ def new_and_returning(view: View, first: pd.Series) -> None:
     )
     panel.chart(
         view,
-        Panel("new-and-returning", "New and returning customers", meaning, rows),
+        Panel(
+            "new-and-returning",
+            "New and returning customers",
+            meaning,
+            rows,
+            scope=_known(view.orders),
+        ),
         customer_charts.new_and_returning(view.period, unit),
         frame,
         alt=f"New and returning customers by {unit}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import streamlit as st
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import SALE, day_number, day_of
 from retail_pipeline.dashboard import charts, data, panel, picks, timelines, words
+from retail_pipeline.dashboard.explain import EVERYTHING, Scope, among
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -39,6 +40,17 @@ class OneCustomer(View):
         """Return the rows of the customer's orders."""
         rows = super().orders_of(selection)
         return rows[(rows["customer"] == self.place).to_numpy()]
+
+    @cached_property
+    def total_lines(self) -> int:
+        """How many rows of the customer are stored and summarised, whatever the filters."""
+        orders = self.snapshot.orders
+        return int(orders["lines"][(orders["customer"] == self.place).to_numpy()].sum())
+
+    @property
+    def stored(self) -> str:
+        """How many rows of the customer are stored, in words."""
+        return f"{words.counted(self.total_lines, 'row')} of this customer stored"
 
 
 def show(view: View, place: int, number: str) -> None:
@@ -92,9 +104,13 @@ def _cards(view: View, own: OneCustomer) -> None:
         ),
         "Segment": _segment(scored, len(found)),
     }
+    ordered = view.orders[view.orders["customer"].isin(found.index).to_numpy()]
+    lines = words.count(int(ordered["lines"].sum()))
+    everyone = Scope(rows=f"{lines} of all customers who ordered, of {view.stored}")
     with st.container(key="cards-customer"):
         for label, (value, meaning) in cards.items():
-            panel.card(own, label, value, meaning=meaning)
+            scope = everyone if label == "Segment" else EVERYTHING
+            panel.card(own, label, value, meaning=meaning, scope=scope)
 
 
 def _last_order(own: OneCustomer, scored: Scored) -> tuple[str, str]:
@@ -160,9 +176,9 @@ def _products(own: OneCustomer) -> None:
         f" with the highest net sales: the first {MOST_PRODUCTS} of {words.count(len(table))}."
         " Fee codes, such as postage, are no products."
     )
-    panel.table(
-        own, Panel("customer-products", f"Favourite products of {own.number}", meaning, rows)
-    )
+    title = f"Favourite products of {own.number}"
+    scope = Scope(rows=f"those of the {words.counted(len(shown), 'product')} shown")
+    panel.table(own, Panel("customer-products", title, meaning, rows, scope=scope))
 
 
 def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:
@@ -206,9 +222,10 @@ def _invoices(own: OneCustomer, invoices: pd.DataFrame) -> None:
         "The customer's invoices, the newest first, with the hour of the first line; those whose"
         " number starts with C are cancellations. A click on one shows its lines."
     )
+    title, scope = f"Invoices of {own.number}", among(shown, "of the invoices shown")
     panel.table(
         own,
-        Panel("customer-invoices", f"Invoices of {own.number}", meaning, rows),
+        Panel("customer-invoices", title, meaning, rows, scope=scope),
         on_select=partial(pick_invoice, numbers),
         selection_mode=picks.ROW,
     )
@@ -258,9 +275,9 @@ def _lines(own: OneCustomer, invoice: str) -> None:
         }
     )
     meaning = f"The lines of this customer on the invoice that count, at most {MOST_LINES:,}."
-    panel.table(
-        own, Panel(f"invoice-{invoice}", f"Invoice {invoice} of {own.number}", meaning, rows)
-    )
+    title = f"Invoice {invoice} of {own.number}"
+    scope = Scope(len(found), "of this invoice")
+    panel.table(own, Panel(f"invoice-{invoice}", title, meaning, rows, scope=scope))
     lines = int(mine["lines"].sum())
     if lines > len(found):
         st.caption(f"The first {words.count(len(found))} of {words.count(lines)} lines.")

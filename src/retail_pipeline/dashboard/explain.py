@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
 
 from retail_pipeline.dashboard import words
 from retail_pipeline.dashboard.filters import CLEANING, CUSTOMERS, KINDS, Choice
@@ -15,12 +19,36 @@ from retail_pipeline.domain.report import Customers
 _FEW = 3
 
 
-def shown(choice: Choice, period: Period, *, every_name: bool = False) -> str:
+@dataclass(frozen=True)
+class Scope:
+    """Which rows a figure is about, where these are not simply those that the filters leave.
+
+    ``lines`` is how many rows count, and ``which`` tells them from the others: of guests. ``rows``
+    says it in words of its own instead. ``idle`` are the filters that do not apply to it: names of
+    a choice's fields, or "period".
+    """
+
+    lines: int | None = None
+    which: str = ""
+    rows: str = ""
+    idle: tuple[str, ...] = ()
+
+
+EVERYTHING = Scope()
+
+
+def among(rows: pd.DataFrame, which: str) -> Scope:
+    """Return the scope of some of the rows that count: those ``which``, such as of guests."""
+    return Scope(int(rows["lines"].sum()), which)
+
+
+def shown(choice: Choice, period: Period | None, *, every_name: bool = False) -> str:
     """Return the filters that are set, in words: 1 Dec 2010 to 9 Dec 2011, France, no guests.
 
     More than a few countries or products are counted, unless ``every_name`` is asked for.
     """
-    return ", ".join((words.span(period), *_filters(choice, every_name)))
+    days = [words.span(period)] if period else []
+    return ", ".join((*days, *_filters(choice, every_name)))
 
 
 def _filters(choice: Choice, every_name: bool) -> Iterator[str]:
@@ -45,27 +73,43 @@ def _some(names: list[str], every: str, things: str, most: float) -> str:
     return " and ".join(names) if len(names) <= most else f"{len(names)} {things}"
 
 
-def explained(view: View, meaning: str, *, filtered: bool = True) -> str:
+def explained(view: View, meaning: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
     """Return, in Markdown, how a figure came about; ``meaning`` is its definition.
 
     One that is not ``filtered`` is about all there is, whatever the filters.
     """
-    if not filtered:
-        return f"{meaning}\n\n**Filters** don't apply here.\n\n**As of** {view.as_of}."
-    counted, stored = view.figures.lines, view.total_lines
-    rows = f"{words.count(counted)} of {words.counted(stored, 'row')} stored"
-    out = f"{words.count(stored - counted)} left out by the filters"
-    return (
-        f"{meaning}\n\n**Filters:** {words.plain(shown(view.choice, view.period))}."
-        f"\n\n**Rows:** {rows}; {out}.\n\n**As of** {view.as_of}."
-    )
+    applying = f" {words.plain(_applying(view, scope))}" if filtered else " don't apply here"
+    filters = f"**Filters{':' if filtered else ''}**{applying}."
+    rows = [f"**Rows:** {words.plain(_rows(view, scope))}."] if filtered or scope.rows else []
+    return "\n\n".join([meaning, filters, *rows, f"**As of** {view.as_of}."])
 
 
-def header(view: View, title: str, *, filtered: bool = True) -> list[str]:
-    """Return the lines that head an export: its title, the filters, and as of when."""
-    filters = [
-        f"Filters: {shown(view.choice, view.period, every_name=True)}",
-        f"Rows counted: {view.figures.lines} of {view.total_lines}",
-    ]
+def header(
+    view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING
+) -> list[str]:
+    """Return the lines that head an export: its title, the filters, its rows, and as of when."""
+    applying = _applying(view, scope, every_name=True) if filtered else "none apply"
+    rows = [f"Rows counted: {_rows(view, scope)}"] if filtered or scope.rows else []
     as_of = f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC"
-    return [title, *(filters if filtered else ["Filters: none apply"]), as_of]
+    return [title, f"Filters: {applying}", *rows, as_of]
+
+
+def _applying(view: View, scope: Scope, *, every_name: bool = False) -> str:
+    """Return the filters that apply, in words."""
+    idle = (name for name in scope.idle if name != "period")
+    usual: dict[str, Any] = {name: getattr(Choice(), name) for name in idle}
+    choice = replace(view.choice, **usual)
+    period = None if "period" in scope.idle else view.period
+    return shown(choice, period, every_name=every_name)
+
+
+def _rows(view: View, scope: Scope) -> str:
+    """Return how many of the rows stored count, and why the others do not."""
+    if scope.rows:
+        return scope.rows
+    left = view.figures.lines
+    lines = left if scope.lines is None else scope.lines
+    out = f"{words.count(view.total_lines - left)} left out by the filters"
+    which = f", those {scope.which}" if scope.which else ""
+    others = f", {words.counted(left - lines, 'other')}" if scope.lines is not None else ""
+    return f"{words.count(lines)} of {view.stored}{which}; {out}{others}"

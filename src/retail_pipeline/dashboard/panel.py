@@ -14,6 +14,7 @@ import streamlit as st
 
 from retail_pipeline.dashboard import explain, picks, words
 from retail_pipeline.dashboard.charts import Spec
+from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.report import Figures
@@ -21,6 +22,7 @@ from retail_pipeline.domain.report import Figures
 # The contract's prices, hence all sums of them, have no more decimals; only quotients do.
 _SMALLEST = Decimal(1).scaleb(-CONTRACT.limit("UnitPrice", "scale"))
 _PENCE = 2
+_MARKUP = r"\`*_{}[]()<>#|~$:&!"
 # What a table's cells are, by the type of its values.
 # The pound sign is in the column's head: before a number, it would come before a minus too.
 _MONEY = st.column_config.NumberColumn(format="%,.2f")
@@ -34,7 +36,7 @@ class Panel:
 
     ``key`` is its name within the page and of its file. ``rows`` is what is shown and exported:
     money as Decimal, ratios as float, counts as int, the rest as text or dates. One that is not
-    ``filtered`` is about all there is, whatever the filters.
+    ``filtered`` is about all there is, whatever the filters. ``scope`` says which rows it counts.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Panel:
     meaning: str
     rows: pd.DataFrame
     filtered: bool = True
+    scope: Scope = EVERYTHING
 
 
 def chart(
@@ -85,10 +88,22 @@ def head(view: View, panel: Panel) -> None:
     )
     with row:
         st.subheader(words.plain(panel.title), width="content")
-        with st.popover("", icon=":material/info:", type="tertiary", help="What this is, and CSV"):
-            st.markdown(explain.explained(view, panel.meaning, filtered=panel.filtered))
-            header = explain.header(view, panel.title, filtered=panel.filtered)
+        # The frame's style hides the name, which tells the buttons apart where they are read out.
+        with st.popover(
+            f"About {_spoken(panel.title)}",
+            icon=":material/info:",
+            type="tertiary",
+            help="What this is, and CSV",
+        ):
+            account: dict[str, Any] = {"filtered": panel.filtered, "scope": panel.scope}
+            st.markdown(explain.explained(view, panel.meaning, **account))
+            header = explain.header(view, panel.title, **account)
             offer_csv("Download CSV", csv_of(panel.rows, header), panel.key, f"csv-{panel.key}")
+
+
+def _spoken(title: str) -> str:
+    """Return a title without what a label takes for markup."""
+    return " ".join("".join(" " if char in _MARKUP else char for char in title).split())
 
 
 def offer_csv(
@@ -169,8 +184,9 @@ def card(
     *,
     meaning: str = "",
     filtered: bool = True,
+    scope: Scope = EVERYTHING,
     **options: Any,
 ) -> None:
     """Draw one figure with its explanation; ``options`` are those of ``st.metric``."""
-    text = explain.explained(view, meaning or words.HELP[label], filtered=filtered)
+    text = explain.explained(view, meaning or words.HELP[label], filtered=filtered, scope=scope)
     st.metric(label, value, help=text, border=True, **options)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from retail_pipeline.adapters.mongo_quality import Held, MongoQuality
 from retail_pipeline.dashboard import data, panel, words
+from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -93,6 +94,7 @@ def _samples(view: View, reason: str, total: int) -> None:
             " wrong, and their text to the letter.",
             _shown(found),
             filtered=False,
+            scope=Scope(rows=f"the newest {len(found)} of {total} in quarantine for {reason}"),
         ),
     )
     panel.offer_csv(

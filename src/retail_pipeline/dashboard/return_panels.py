@@ -11,6 +11,7 @@ import streamlit as st
 from retail_pipeline.analytics import return_sums, sums
 from retail_pipeline.analytics.return_tables import MATCHED
 from retail_pipeline.dashboard import filters, look, panel, picks, return_charts, words
+from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.return_charts import EPOCH
@@ -34,6 +35,28 @@ _WHY = (
     " **Quantity not below zero**: nothing came back. A cancellation that undoes sales for a part"
     " of its units has its line in two rows."
 )
+
+
+def of_goods(returns: pd.DataFrame) -> Scope:
+    """Return the scope of the cancellations that ``returns`` are parts of."""
+    return Scope(int(returns["line"].nunique()), "of cancellations of goods")
+
+
+def matched(view: View) -> Scope:
+    """Return the scope of the cancellations that undo a sale."""
+    parts = view.returns[(view.returns["reason"] == MATCHED).to_numpy()]
+    return Scope(int(parts["line"].nunique()), "of cancellations that undo a sale")
+
+
+def sold(view: View) -> Scope:
+    """Return the scope of a rate of what is sold: the sales, and what came back of them since."""
+    sales = return_sums.lines_sold(view.products, view.snapshot.register)
+    cancellations = words.counted(int(view.returns["line"].nunique()), "cancellation line")
+    since = words.counted(int(view.undone["line"].nunique()), "cancellation line")
+    return Scope(
+        rows=f"{words.counted(sales, 'sale line')} and {cancellations} of goods within the filters;"
+        f" {since}, of whatever day, that undo these sales"
+    )
 
 
 def draw(view: View) -> None:
@@ -63,7 +86,9 @@ def _over_time(view: View) -> None:
     )
     panel.chart(
         view,
-        Panel("returns-over-time", "Returns over time", meaning, rows),
+        Panel(
+            "returns-over-time", "Returns over time", meaning, rows, scope=of_goods(view.returns)
+        ),
         return_charts.timeline(frame, view.period, unit),
         frame,
         alt=f"Value returned by {unit}, {words.span(view.period)}",
@@ -89,7 +114,7 @@ def _held(view: View) -> None:
     )
     panel.chart(
         view,
-        Panel("days-to-return", "Days from sale to return", meaning, rows),
+        Panel("days-to-return", "Days from sale to return", meaning, rows, scope=matched(view)),
         return_charts.held(frame, counted, look.ink()),
         frame,
         alt=f"{counted.capitalize()} returned by days since the sale",
@@ -116,7 +141,8 @@ def _reasons(view: View) -> None:
             "Value": found["value"],
         }
     )
-    panel.table(view, Panel("matched-and-not", "Matched, and why not", _WHY, rows))
+    scope = of_goods(view.returns)
+    panel.table(view, Panel("matched-and-not", "Matched, and why not", _WHY, rows, scope=scope))
 
 
 def rates(view: View) -> None:
@@ -160,7 +186,7 @@ def _by_product(view: View) -> None:
     labels = view.snapshot.labels
     panel.table(
         view,
-        Panel("return-rate-by-product", "Return rate by product", meaning, rows),
+        Panel("return-rate-by-product", "Return rate by product", meaning, rows, scope=sold(view)),
         on_select=partial(
             _pick, "return-rate-by-product", "product", [labels.get(each, each) for each in codes]
         ),
@@ -175,7 +201,7 @@ def _by_country(view: View) -> None:
     meaning = _RATES.format(things="countries")
     panel.table(
         view,
-        Panel("return-rate-by-country", "Return rate by country", meaning, rows),
+        Panel("return-rate-by-country", "Return rate by country", meaning, rows, scope=sold(view)),
         on_select=partial(_pick, "return-rate-by-country", "country", names),
         selection_mode=picks.ROW,
     )
@@ -220,7 +246,8 @@ def biggest(view: View) -> None:
         f"The {MOST} cancellation lines of the highest value within the filters. The sale is the"
         " one that most of its units undo."
     )
-    panel.table(view, Panel("biggest-returns", "Biggest returns", meaning, rows))
+    scope = Scope(len(found), "shown")
+    panel.table(view, Panel("biggest-returns", "Biggest returns", meaning, rows, scope=scope))
 
 
 def _why_not(view: View, found: pd.DataFrame) -> list[str]:

@@ -71,6 +71,11 @@ class View:
         """How many rows are stored and summarised, whatever the filters."""
         return int(self.snapshot.orders["lines"].sum())
 
+    @property
+    def stored(self) -> str:
+        """How many rows are stored, in words."""
+        return f"{words.counted(self.total_lines, 'row')} stored"
+
     @cached_property
     def _of_products(self) -> pd.DataFrame | None:
         chosen = self.choice.products

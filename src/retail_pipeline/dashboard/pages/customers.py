@@ -14,6 +14,7 @@ from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import day_number, day_of
 from retail_pipeline.dashboard import customer_panels, customer_view, panel, picks, words
 from retail_pipeline.dashboard.customer_panels import EVERY_SEGMENT, SEGMENT
+from retail_pipeline.dashboard.explain import EVERYTHING, among
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -33,6 +34,8 @@ _CARDS = {
     "Guests' net sales": "What all lines without a customer number add up to.",
     "Guests' share": words.HELP["Guests' share"],
 }
+_OF_KNOWN = ("Customers", "New customers", "Ordered again", "Net sales per customer")
+_OF_GUESTS = ("Guests' orders", "Guests' gross sales", "Guests' net sales")
 
 
 def body(view: View) -> None:
@@ -110,7 +113,8 @@ def _panels(
 def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
     ordered = table[table["orders"] > 0]
     began = first.reindex(ordered.index) >= day_number(view.period.first)
-    guests = sums.figures(customers.split(view.orders)[1])
+    known_rows, guest_rows = customers.split(view.orders)
+    guests = sums.figures(guest_rows)
     known_net = sums.money(int(table["net"].sum()))
     share_of_net = float(guests.net / view.figures.net) if view.figures.net else None
     values = {
@@ -125,9 +129,14 @@ def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
         "Guests' net sales": words.money(guests.net),
         "Guests' share": words.percent(view.figures.guest_share),
     }
+    scopes = {
+        **dict.fromkeys(_OF_KNOWN, among(known_rows, "of customers with a number")),
+        **dict.fromkeys(_OF_GUESTS, among(guest_rows, "of guests")),
+    }
     with st.container(key="cards-customers"):
         for label, value in values.items():
-            panel.card(view, label, value, meaning=_CARDS[label])
+            scope = scopes.get(label, EVERYTHING)
+            panel.card(view, label, value, meaning=_CARDS[label], scope=scope)
     st.caption(
         words.plain(
             f"Net sales {words.money(view.figures.net)} = customers with a number"
@@ -155,9 +164,11 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
         " orders."
     )
     numbers = shown["number"].tolist()
+    rows = view.orders[view.orders["customer"].isin(shown.index)]
+    scope = among(rows, "of the customers shown")
     panel.table(
         view,
-        Panel("top-customers", title, meaning, _top_rows(view, shown)),
+        Panel("top-customers", title, meaning, _top_rows(view, shown), scope=scope),
         on_select=partial(open_customer, numbers),
         selection_mode=picks.ROW,
         height=420,

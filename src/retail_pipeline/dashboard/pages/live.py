@@ -12,6 +12,7 @@ import streamlit as st
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.analytics import live
 from retail_pipeline.dashboard import data, panel, pipeline_charts, vitals, words
+from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import WHOLE
@@ -190,11 +191,18 @@ def _newest(view: View) -> None:
             " filters, in the order in which they were stored: a line that is invoiced later can"
             " be stored before one that is older. Exact duplicates are among them in any case.",
             _lines(found),
+            scope=_scope(view, len(found)),
         ),
         placeholder="–",
     )
     if not found:
         st.caption(f"None of the {AMONG} rows stored last counts under the filters.")
+
+
+def _scope(view: View, found: int) -> Scope:
+    """Return what does not apply to the newest rows: see the selection."""
+    idle = ("duplicates", "period") if view.choice.preset == WHOLE else ("duplicates",)
+    return Scope(rows=f"{found} of the {AMONG} stored last", idle=idle)
 
 
 def _selection(view: View) -> Selection:

@@ -22,6 +22,7 @@ from retail_pipeline.dashboard import (
     timelines,
     words,
 )
+from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 
@@ -72,9 +73,11 @@ def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
         "Return rate": words.percent(back / found.units if found.units else None),
         "Rank": _rank(code, ranked["code"].tolist()),
     }
+    ranking = Scope(rows="those of all products under the filters of the page")
     with st.container(key="cards-product"):
         for label, value in cards.items():
-            panel.card(view, label, value, meaning=_HELP.get(label, ""))
+            scope = ranking if label == "Rank" else EVERYTHING
+            panel.card(view, label, value, meaning=_HELP.get(label, ""), scope=scope)
     st.caption(
         words.plain(
             f"{words.counted(back, 'unit')} returned, on"
@@ -133,9 +136,10 @@ def _prices(view: View, code: str) -> None:
         " line's price counts as often as it sold units; the grey bars reach from the lowest to"
         " the highest price."
     )
+    scope = Scope(sum(each.lines for each in found), "of sales")
     panel.chart(
         view,
-        Panel("product-prices", f"Prices paid for {code}", meaning, rows),
+        Panel("product-prices", f"Prices paid for {code}", meaning, rows, scope=scope),
         product_charts.prices(view.period, unit),
         frame,
         alt=f"Unit prices of {code} by {unit}",
@@ -203,6 +207,7 @@ def _companions(view: View, page: View, code: str, open_product: Open) -> None:
             " codes, whatever products the filters choose; lines of an invoice that were noted at"
             " another time than the product are not found.",
             rows,
+            scope=Scope(rows=f"sale lines of {looked_at} with it"),
         ),
         column_config={"Lift": _LIFT},
         on_select=partial(_open_row, found["code"].tolist(), open_product),

@@ -12,6 +12,7 @@ import streamlit as st
 from retail_pipeline.analytics import products, sums
 from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard import charts, data, look, panel, picks, product_charts, words
+from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.pages import product
 from retail_pipeline.dashboard.panel import Panel
@@ -175,7 +176,7 @@ def _top(view: View, top: pd.DataFrame, rows: pd.DataFrame, measure: str, asked:
     )
     panel.chart(
         view,
-        Panel("top-products", _titled("Top products", asked), _MEANING, rows),
+        Panel("top-products", _titled("Top products", asked), _MEANING, rows, scope=_of(rows)),
         charts.ranking(frame, look.ink(), "drawn", measure, "Code"),
         frame,
         alt=f"Products with the most {measure.lower()}",
@@ -190,6 +191,10 @@ def _top(view: View, top: pd.DataFrame, rows: pd.DataFrame, measure: str, asked:
         )
 
 
+def _of(rows: pd.DataFrame) -> Scope:
+    return Scope(rows=f"those of the {words.counted(len(rows), 'product')} shown")
+
+
 def _open_bar() -> None:
     for each in picks.of_chart("top-products"):
         _open(each["Code"])
@@ -199,7 +204,7 @@ def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
     title = _titled(words.counted(len(rows), "product"), asked)
     panel.table(
         view,
-        Panel("products", title, f"{_MEANING} Sorted by {measure.lower()}.", rows),
+        Panel("products", title, f"{_MEANING} Sorted by {measure.lower()}.", rows, scope=_of(rows)),
         on_select=partial(_open_row, rows["Code"].tolist()),
         selection_mode=picks.ROW,
         height=460,
@@ -262,9 +267,10 @@ def _pareto(view: View, ranked: pd.DataFrame) -> None:
         " fewest products make 80% of it. The line is drawn through some of the products; the CSV"
         " has them all."
     )
+    scope = Scope(rows=f"those of {words.counted(len(rows), 'product')} with net sales above zero")
     panel.chart(
         view,
-        Panel("concentration", "Concentration", meaning, rows),
+        Panel("concentration", "Concentration", meaning, rows, scope=scope),
         product_charts.pareto(look.ink()),
         frame,
         alt=_concentration(found),

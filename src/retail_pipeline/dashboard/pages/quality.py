@@ -11,6 +11,7 @@ import streamlit as st
 from retail_pipeline.adapters.mongo_quality import Freshness
 from retail_pipeline.analytics import quality
 from retail_pipeline.dashboard import data, panel, pipeline_charts, quarantine_panel, words
+from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.verdicts import differences, verdict
 from retail_pipeline.dashboard.view import View
@@ -177,6 +178,8 @@ def _lacking(view: View) -> None:
         "No country": (nowhere, "have no country"),
         "Exact duplicates": (again, "agree with an earlier line in every field"),
     }
+    all_of_them = f"{words.count(lines)} of {view.stored}"
+    scope = Scope(rows=f"{all_of_them}, exact duplicates counted in", idle=("duplicates",))
     st.subheader("What lines lack")
     with st.container(key="cards-lacking"):
         for label, (count, which) in found.items():
@@ -185,7 +188,7 @@ def _lacking(view: View) -> None:
                 " Exact duplicates are counted in, also where they are left out elsewhere."
             )
             share = words.share(count, lines)
-            panel.card(view, label, share, meaning=meaning)
+            panel.card(view, label, share, meaning=meaning, scope=scope)
 
 
 def _duplicates(view: View) -> None:
@@ -204,9 +207,11 @@ def _duplicates(view: View) -> None:
     )
     rows = pd.DataFrame({"Day": [day.isoformat() for day in days], "Lines": list(found.values())})
     meaning = "The second and later of lines that agree in every field, by the day of the invoice."
+    again = f"{words.count(sum(found.values()))} of {view.stored}"
+    scope = Scope(rows=f"{again}, those that repeat an earlier one", idle=("duplicates",))
     panel.chart(
         view,
-        Panel("duplicates", "Exact duplicates by day", meaning, rows),
+        Panel("duplicates", "Exact duplicates by day", meaning, rows, scope=scope),
         pipeline_charts.duplicates(view.period),
         frame,
         alt=f"Exact duplicate lines by day, {words.span(view.period)}",

@@ -11,6 +11,7 @@ from retail_pipeline.analytics import adjustments, return_sums, sums
 from retail_pipeline.analytics.return_sums import Returned
 from retail_pipeline.analytics.tables import CANCELLATION
 from retail_pipeline.dashboard import adjustment_panels, panel, return_panels, words
+from retail_pipeline.dashboard.explain import among
 from retail_pipeline.dashboard.view import View
 
 RULE = (
@@ -64,9 +65,16 @@ def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
         "Days to return": words.NOTHING if days is None else f"{days:g}",
         "Adjustments and fees": words.money(sums.money(int(rows["micros"].sum()))),
     }
+    of_goods = return_panels.of_goods(view.returns)
+    scopes = {
+        **dict.fromkeys(("True return rate", "Plain return rate"), return_panels.sold(view)),
+        "Days to return": return_panels.matched(view),
+        "Adjustments and fees": among(rows, adjustment_panels.WHICH),
+    }
     with st.container(key="cards-returns"):
         for label, value in values.items():
-            panel.card(view, label, value, meaning=f"{_MEANING[label]}\n\n{RULE}")
+            meaning = f"{_MEANING[label]}\n\n{RULE}"
+            panel.card(view, label, value, meaning=meaning, scope=scopes.get(label, of_goods))
 
 
 def _rate(units: int, sold: int) -> float | None:
