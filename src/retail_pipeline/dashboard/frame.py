@@ -21,12 +21,17 @@ REFRESH_SECONDS = 5
 _EFFECTS_SECONDS = 30
 _RETRYING = "retrying"
 # What is shown stays as bright while new figures are read: no flicker at each refresh.
+# A panel's button shows its icon alone; its name, and what it opens, are for screen readers.
 # As many cards in a row as there is room for; two on a telephone, where figures shrink to fit.
 _STYLE = """<style>
 .stMainBlockContainer {padding-top: 3.5rem;}
 [data-stale="true"] {opacity: 1 !important; transition: none !important;}
 [class*="st-key-cards"] {display: grid; gap: .75rem; margin-bottom: 1.25rem;
   grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr));}
+[class*="st-key-head-"] [data-testid="stPopoverButton"] [data-testid="stMarkdownContainer"] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);}
+[class*="st-key-head-"] [data-testid="stPopoverButton"] div[aria-hidden="true"] {
+  display: none;}
 @media (max-width: 640px) {
   [class*="st-key-cards"] {grid-template-columns: 1fr 1fr;}
   [data-testid="stMetric"] > div {padding: .6rem .75rem;}
