@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pandas as pd
 
+from retail_pipeline.adapters.csv_source import inspect_csv
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.report import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Transaction
@@ -73,7 +79,8 @@ def shop(rows: int = 3_000, seed: int = 7) -> list[Transaction]:
             if rng.random() < 0.06:
                 code = rng.choice(FEE_CODES)
             quantity = rng.randint(1, 48)
-            price = f"{rng.randint(1, 99_999) / 1000:.3f}"
+            # As the parser has it, without zeros at the end.
+            price = f"{rng.randint(1, 99_999) / 1000:.3f}".rstrip("0").rstrip(".")
             made.append(
                 transaction(
                     len(made) + 2,
@@ -107,13 +114,45 @@ def _cancelled(made: Sequence[Transaction], row: int, rng: random.Random) -> Tra
     )
 
 
+def csv_text(transactions: Sequence[Transaction]) -> str:
+    """Return the transactions as a file of the dataset's form."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(LINE)
+    for each in transactions:
+        fields = (getattr(each, name) for name in LINE)
+        writer.writerow(
+            f"{it:%Y-%m-%d %H:%M:%S}" if isinstance(it, datetime) else it for it in fields
+        )
+    return out.getvalue()
+
+
+def parsed(transactions: Sequence[Transaction], folder: Path) -> list[Transaction]:
+    """Return what the producer makes of a file of the transactions, under their own identities."""
+    path = folder / "shop.csv"
+    path.write_text(csv_text(transactions), "utf-8")
+    source = inspect_csv(path)
+    facts = source.facts
+    parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
+    return [
+        msgspec.structs.replace(
+            parser.parse(line.number, line.fields),
+            source=each.source,
+            row=each.row,
+            ingested_at=each.ingested_at,
+        )
+        for line, each in zip(source.rows(), transactions, strict=True)
+    ]
+
+
 def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transaction]) -> None:
-    """Store the transactions and summarise every day of theirs, as the processor does."""
-    with connect(stack.root_uri, name="tests") as client:
+    """Store what a file of the transactions says, and summarise every day, as the pipeline does."""
+    with TemporaryDirectory() as folder, connect(stack.root_uri, name="tests") as client:
+        found = parsed(transactions, Path(folder))
         ensure_schema(client[settings.mongo_database])
         store = MongoStore(client, settings.mongo_database)
-        assert store.insert(transactions) == []
-        store.mark({floor(each.InvoiceDate, "day") for each in transactions})
+        assert store.insert(found) == []
+        store.mark({floor(each.InvoiceDate, "day") for each in found})
         summaries = MongoSummaries(client, settings.mongo_database)
         while summaries.pending():
             # A day is summarised once no row came in for a second.
@@ -121,14 +160,24 @@ def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transac
 
 
 def frame(transactions: Sequence[Transaction]) -> pd.DataFrame:
-    """Return the transactions as a frame, with amount and kind worked out independently."""
-    table = pd.DataFrame(
-        {
-            name: pd.Series([getattr(each, name) for each in transactions], dtype=object)
-            for name in Transaction.__struct_fields__
-        }
-    )
+    """Return a file of the transactions as a frame, beside the identities of its rows."""
+    table = read_csv(io.StringIO(csv_text(transactions)))
+    for name in ("source", "row", "ingested_at"):
+        of_each = [getattr(each, name) for each in transactions]
+        table[name] = pd.Series(of_each, dtype=object)
+    return table
+
+
+def read_csv(file: io.StringIO | Path) -> pd.DataFrame:
+    """Read a file by pandas alone, with amount, kind and day worked out independently."""
+    text = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = text.astype(object).where(text != "", None)
     prices = table["UnitPrice"].map(Decimal)
+    table["Quantity"] = table["Quantity"].map(int).astype(object)
+    table["InvoiceDate"] = pd.Series(
+        [datetime.fromisoformat(each).replace(tzinfo=UTC) for each in table["InvoiceDate"]],
+        dtype=object,
+    )
     table["amount"] = pd.Series(
         [quantity * price for quantity, price in zip(table["Quantity"], prices, strict=True)],
         dtype=object,
