@@ -28,7 +28,7 @@ class Customer(NamedTuple):
 
 def known(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the lines of customers with a number."""
-    return rows[[number is not None for number in rows["CustomerID"]]]
+    return rows[rows["CustomerID"].notna()]
 
 
 def by_customer(rows: pd.DataFrame) -> dict[str, Customer]:
