@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -39,9 +40,22 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
     return words.percent(float(Fraction(part) / Fraction(whole)) if whole else None)
 
 
+@cache
+def counted(selection: Selection) -> pd.DataFrame:
+    """Return the lines that count."""
+    return shop.selected(TABLE, selection)
+
+
+@cache
+def scored(selection: Selection) -> dict[str, str]:
+    """Return the segment of each customer with an order."""
+    found = customer_truth.segments(counted(selection), selection.last)
+    return {number: name for number, (*_, name) in found.items()}
+
+
 def reach(selection: Selection) -> pd.DataFrame:
     """Return the lines of all days up to the period's last, under the other filters."""
-    return shop.selected(TABLE, replace(selection, first=date(2000, 1, 1)))
+    return counted(replace(selection, first=date(2000, 1, 1)))
 
 
 def sales_to_known(lines: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +65,7 @@ def sales_to_known(lines: pd.DataFrame) -> pd.DataFrame:
 
 @every_selection
 def test_the_cards_are_pandas(of_shop: Pages, selection: Selection) -> None:
-    drawn, lines = of_shop.draw(customers.body, selection), shop.selected(TABLE, selection)
+    drawn, lines = of_shop.draw(customers.body, selection), counted(selection)
     sold = sales_to_known(lines)
     orders = {number: len(set(of["InvoiceNo"])) for number, of in sold.groupby("CustomerID")}
     first = sales_to_known(reach(selection)).groupby("CustomerID")["day"].min()
@@ -79,11 +93,8 @@ def test_the_cards_are_pandas(of_shop: Pages, selection: Selection) -> None:
 def test_the_segments_are_pandas_money_and_averages_too(
     of_shop: Pages, selection: Selection
 ) -> None:
-    drawn, lines = of_shop.draw(customers.body, selection), shop.selected(TABLE, selection)
-    segments = {
-        number: name
-        for number, (*_, name) in customer_truth.segments(lines, selection.last).items()
-    }
+    drawn, lines = of_shop.draw(customers.body, selection), counted(selection)
+    segments = scored(selection)
     if not segments:
         assert "No order of a customer with a number" in drawn.text
         assert "segment-figures" not in drawn.rows
@@ -133,17 +144,9 @@ def compared(selection: Selection) -> tuple[Selection, Selection]:
 @every_selection
 def test_movement_between_segments_is_pandas(of_shop: Pages, selection: Selection) -> None:
     found = of_shop.draw(customers.body, selection).rows.get("movement")
-    before, after = (
-        {
-            number: name
-            for number, (*_, name) in customer_truth.segments(
-                shop.selected(TABLE, each), each.last
-            ).items()
-        }
-        for each in compared(selection)
-    )
+    before, after = (scored(each) for each in compared(selection))
     if found is None:
-        assert not customer_truth.segments(shop.selected(TABLE, selection), selection.last)
+        assert not scored(selection)
         return
     moved = Counter(
         (before.get(number, customer_charts.CAME), after.get(number, customer_charts.LEFT))
@@ -172,7 +175,7 @@ def test_new_and_returning_customers_and_their_money_are_pandas(
         sums_of_customers.first_orders(from_the_begin.orders),
         unit,
     )
-    whole, sold = sales_to_known(reach(selection)), sales_to_known(shop.selected(TABLE, selection))
+    whole, sold = sales_to_known(reach(selection)), sales_to_known(counted(selection))
     begun = whole.assign(at=starts_of(whole, unit)).groupby("CustomerID")["at"].min()
     expected: dict[datetime, dict[str, object]] = {}
     for start, lines in sold.assign(at=starts_of(sold, unit)).groupby("at"):
@@ -193,19 +196,19 @@ def test_new_and_returning_customers_and_their_money_are_pandas(
 
 @every_selection
 def test_each_column_of_the_top_customers_is_pandas(of_shop: Pages, selection: Selection) -> None:
-    drawn, lines = of_shop.draw(customers.body, selection), shop.selected(TABLE, selection)
+    drawn, lines = of_shop.draw(customers.body, selection), counted(selection)
     figures = customer_truth.by_customer(lines)
     if not figures:
         assert "top-customers" not in drawn.rows
         return
     found = drawn.rows["top-customers"].to_dict("records")
     best = sorted(figures, key=lambda number: (-figures[number].net, number))
-    segments = customer_truth.segments(lines, selection.last)
+    segments = scored(selection)
     assert [row["Customer"] for row in found] == best
     for row in found:
         number = row["Customer"]
         each = figures[number]
-        assert row["Segment"] == (segments[number][-1] if number in segments else words.NOTHING)
+        assert row["Segment"] == (segments[number] if number in segments else words.NOTHING)
         assert (row["Net sales"], row["Gross sales"]) == (each.net, each.gross)
         assert (row["Orders"], row["Units sold"]) == (each.orders, each.units)
         assert row["Cancellations"] == each.cancellations
@@ -242,7 +245,7 @@ def cells(table: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
 
 
 def mine(selection: Selection) -> pd.DataFrame:
-    lines = shop.selected(TABLE, selection)
+    lines = counted(selection)
     return lines[[number == ONE for number in lines["CustomerID"]]]
 
 
@@ -257,7 +260,7 @@ def test_one_customers_cards_are_pandas(of_shop: Pages, selection: Selection) ->
     undone = len(set(lines["InvoiceNo"][lines["kind"] == "cancellation"]))
     every = sales_to_known(reach(selection))
     first = min(every["day"][every["CustomerID"] == ONE], default=None)
-    segments = customer_truth.segments(shop.selected(TABLE, selection), selection.last)
+    segments = scored(selection)
     ago = f"{words.counted((selection.last - last).days, 'day')} ago" if last else words.NOTHING
     assert drawn.cards == {
         "Net sales": words.money(total(lines)),
@@ -267,7 +270,7 @@ def test_one_customers_cards_are_pandas(of_shop: Pages, selection: Selection) ->
         "Cancellation rate": percent(undone, orders),
         "Last order": ago,
         "First order": words.day(first) if first else words.NOTHING,
-        "Segment": segments[ONE][-1] if ONE in segments else words.NOTHING,
+        "Segment": segments[ONE] if ONE in segments else words.NOTHING,
     }
 
 
