@@ -63,8 +63,8 @@ def during(selection: Selection, days: tuple[date, date]) -> pd.DataFrame:
 
 
 def change(now: Value, before: Value) -> str | None:
-    """Return a change as a card has it, or None where there is none to tell."""
-    if now is None or not before:
+    """Return a change as a card has it; there is none to tell from nothing, or from less."""
+    if now is None or before is None or before <= 0:
         return None
     return f"{float(Fraction(now) / Fraction(before) - 1):+.1%}"
 
