@@ -249,3 +249,11 @@ def test_a_product_filter_leaves_out_the_days_without_room_too(summaries: Summar
     assert len(of_products) == 3
     assert len(snapshot.order_rows(EVER, of_products)) == len(snapshot.order_rows(EVER)) == 2
     assert View(snapshot, Choice(), Period(EVER.first, EVER.last)).selection.first == snapshot.since
+
+
+def test_a_product_that_only_another_rollup_has_so_far_is_called_by_its_code(
+    summaries: Summaries,
+) -> None:
+    summaries.make(0)
+    snapshot = store_of(summaries).snapshot()
+    assert (snapshot.label("85123A"), snapshot.label("NEW")) == ("85123A · LAMP", "NEW")

@@ -70,6 +70,10 @@ class Snapshot:
             code: f"{code}{NAMED}{names[code].strip()}" if code in names else code for code in codes
         }
 
+    def label(self, product: str) -> str:
+        """Return a product's code and name; one of another rollup may not be among ``labels``."""
+        return self.labels.get(product, product)
+
     def name(self, product: str) -> str:
         """Return a product's name, or its code where it has none."""
         return self.names.get(product, product).strip() or product

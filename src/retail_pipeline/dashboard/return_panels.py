@@ -183,12 +183,11 @@ def _by_product(view: View) -> None:
     names = [view.snapshot.name(code) for code in codes]
     rows = pd.DataFrame({"Code": codes, "Product": names, **_columns(found.reset_index(drop=True))})
     meaning = _RATES.format(things="products")
-    labels = view.snapshot.labels
     panel.table(
         view,
         Panel("return-rate-by-product", "Return rate by product", meaning, rows, scope=sold(view)),
         on_select=partial(
-            _pick, "return-rate-by-product", "product", [labels.get(each, each) for each in codes]
+            _pick, "return-rate-by-product", "product", list(map(view.snapshot.label, codes))
         ),
         selection_mode=picks.ROW,
     )

@@ -87,7 +87,7 @@ def _best(view: View, ranked: pd.DataFrame) -> list[str]:
     """Return labels of the best-selling of the products searched for: all would be slow."""
     asked = str(st.session_state.get(FIND, st.query_params.get(FIND)) or "").strip()
     found = _found(view, ranked, asked)[:_OFFERED]
-    return [view.snapshot.labels[code] for code in found["code"]]
+    return [view.snapshot.label(code) for code in found["code"]]
 
 
 def _found(view: View, ranked: pd.DataFrame, asked: str) -> pd.DataFrame:
