@@ -83,6 +83,7 @@ def head(view: View, panel: Panel) -> None:
     row = st.container(
         horizontal=True,
         horizontal_alignment="distribute",
+        vertical_alignment="center",
         gap="small",
         key=f"head-{panel.key}",
     )
