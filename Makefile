@@ -11,6 +11,8 @@ ROUNDS ?= 1
 FAULTS ?=
 ROWS ?=
 ARGS ?=
+# Each has servers of its own, about 1.2 GB; most of their time is waiting.
+WORKERS ?= 3
 
 .PHONY: help demo test test-browser lint format docs bench bench-pages bench-viewers chaos chaos-recovery clean
 
@@ -32,7 +34,7 @@ demo: .venv/.local ## Real servers, the sample (or DATA=path) streamed, the dash
 	$(BIN)/retail local up $(if $(DATA),--data "$(DATA)")
 
 test: .venv/.dev ## Every test, on real ZooKeeper, Kafka and mongod; coverage of src/ is enforced
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term
 
 test-browser: .venv/.dev ## The dashboard in a real browser (chromium must be installed)
 	$(BIN)/python -m pytest tests/browser
