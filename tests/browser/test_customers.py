@@ -53,7 +53,7 @@ def test_the_export_holds_the_rows_shown_and_their_filters(page: Page, address: 
     title = page.get_by_role("heading", name="Top customers")
     expect(title).to_be_visible(timeout=SOON_MS)
     head = page.locator('[data-testid="stHorizontalBlock"]').filter(has=title).last
-    head.get_by_role("button", name="info").click()
+    head.get_by_role("button", name=re.compile("About")).click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     lines = download.value.path().read_text("utf-8").splitlines()
