@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from threading import Event
+from threading import Event, Semaphore, current_thread
 
 import pytest
 
@@ -88,3 +88,18 @@ def test_while_rows_wait_in_kafka_each_rebuild_is_followed_by_a_longer_rest() ->
 def test_with_no_rows_waiting_days_are_rebuilt_without_a_rest() -> None:
     _, waited = waits(True, True, behind=False)
     assert 4.0 not in waited
+
+
+def test_a_rebuild_that_is_never_answered_does_not_hold_up_a_stop() -> None:
+    stop, begun, daemons = Event(), Semaphore(0), []
+
+    class Hanging(FakeSummaries):
+        def rebuild_next(self) -> bool:
+            daemons.append(current_thread().daemon)
+            begun.release()
+            return stop.wait(30)
+
+    Summariser(Hanging(stop), retrying(stop), stop, Event(), at_once=2).start()
+    assert begun.acquire(timeout=10) and begun.acquire(timeout=10)
+    stop.set()
+    assert daemons[:2] == [True, True]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 
 from tenacity import Retrying
@@ -49,10 +48,16 @@ class Summariser(Thread):
 
     def run(self) -> None:
         """Rebuild what is due, and look again a quarter of a second after there was nothing."""
-        with ThreadPoolExecutor(self._at_once, thread_name_prefix="rebuild") as pool:
-            self._guarded(self._mark_outdated)
-            for _ in range(self._at_once):
-                pool.submit(self._guarded, self._rebuild_due)
+        self._guarded(self._mark_outdated)
+        # Daemons, as this thread is: a rebuild that MongoDB never answers must not hold up a stop.
+        rebuilding = [
+            Thread(target=self._guarded, args=(self._rebuild_due,), name="rebuild", daemon=True)
+            for _ in range(self._at_once)
+        ]
+        for thread in rebuilding:
+            thread.start()
+        for thread in rebuilding:
+            thread.join()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
