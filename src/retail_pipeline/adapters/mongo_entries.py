@@ -17,9 +17,8 @@ from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
 from retail_pipeline.adapters.mongo_micros import in_micros, whole
 from retail_pipeline.adapters.mongo_return_parts import RETURN_FIELDS, parts_of
-from retail_pipeline.adapters.mongo_rollups import KEYS
+from retail_pipeline.adapters.mongo_rollups import KEYS, NAMES
 from retail_pipeline.adapters.mongo_schema import (
-    DUPLICATES_ROLLUP,
     LAYOUT,
     ORDERS_ROLLUP,
     PRODUCTS_ROLLUP,
@@ -29,11 +28,10 @@ from retail_pipeline.adapters.mongo_schema import (
 
 # A look at a server that is away ends after the first; the driver goes on trying until then.
 _LOOK_SECONDS, _READ_SECONDS = 3.0, 60.0
-_ORDER = tuple(KEYS[ORDERS_ROLLUP])
+_ORDER = NAMES[ORDERS_ROLLUP]
 FIELDS: dict[str, tuple[str, ...]] = {
-    ORDERS_ROLLUP: _ORDER,
-    PRODUCTS_ROLLUP: (*KEYS[PRODUCTS_ROLLUP], "invoices", "Description"),
-    DUPLICATES_ROLLUP: ("InvoiceNo", "StockCode", "hour", "CustomerID", "Country", "kind"),
+    **NAMES,
+    PRODUCTS_ROLLUP: (*NAMES[PRODUCTS_ROLLUP], "invoices", "Description"),
 }
 _FIGURES = ("lines", "units")
 

@@ -62,6 +62,11 @@ KEYS: dict[str, dict[str, Any]] = {
         "kind": "$kind",
     },
 }
+# The same, and the third rollup's, as the names of an entry's fields.
+NAMES: dict[str, tuple[str, ...]] = {
+    **{rollup: tuple(key) for rollup, key in KEYS.items()},
+    DUPLICATES_ROLLUP: ("InvoiceNo", "StockCode", "hour", "CustomerID", "Country", "kind"),
+}
 # Of several descriptions in a day, always the same one is taken.
 _MORE: dict[str, dict[str, Any]] = {
     ORDERS_ROLLUP: {},

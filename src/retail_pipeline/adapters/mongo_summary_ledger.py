@@ -28,9 +28,8 @@ from retail_pipeline.adapters.mongo_lines import (
     micros_of,
     within,
 )
-from retail_pipeline.adapters.mongo_rollups import KEYS
+from retail_pipeline.adapters.mongo_rollups import NAMES
 from retail_pipeline.adapters.mongo_schema import (
-    DUPLICATES_ROLLUP,
     PRODUCTS_ROLLUP,
     RETURNS,
     TRANSACTIONS,
@@ -45,10 +44,6 @@ from retail_pipeline.domain.transaction import Kind
 Find = Callable[..., Iterator[Document]]
 Pair = tuple[str, str]
 
-_NAMES: dict[str, tuple[str, ...]] = {
-    **{rollup: tuple(key) for rollup, key in KEYS.items()},
-    DUPLICATES_ROLLUP: ("InvoiceNo", "StockCode", "hour", "CustomerID", "Country", "kind"),
-}
 _ENTRIES: Document = {
     "lines": 1,
     "entries": {
@@ -74,7 +69,7 @@ _NOT_COMPARED: Document = {"rebuilt_at": 0, "layout": 0}
 
 def enter_rollups(find: Find, book: RollupBook) -> None:
     """Enter every entry of every day's document."""
-    for rollup in _NAMES:
+    for rollup in NAMES:
         for document in find(rollup, {}, _ENTRIES):
             day = _day_of(document["_id"])
             book.enter_document(rollup, day, document.get("lines"))
@@ -82,7 +77,7 @@ def enter_rollups(find: Find, book: RollupBook) -> None:
 
 
 def _enter(book: RollupBook, rollup: str, day: int, entries: Iterable[Document]) -> None:
-    names, products = _NAMES[rollup], rollup == PRODUCTS_ROLLUP
+    names, products = NAMES[rollup], rollup == PRODUCTS_ROLLUP
     for entry in entries:
         key, more = tuple([entry.get(name) for name in names]), None
         if products:

@@ -17,12 +17,11 @@ from retail_pipeline.dashboard.charts import Spec
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.money import digits
 from retail_pipeline.domain.report import Figures
 
 # The contract's prices, hence all sums of them, have no more decimals; only quotients do.
 _SMALLEST = Decimal(1).scaleb(-CONTRACT.limit("UnitPrice", "scale"))
-_PENCE = 2
-_MARKUP = r"\`*_{}[]()<>#|~$:&!"
 # What a table's cells are, by the type of its values.
 # The pound sign is in the column's head: before a number, it would come before a minus too.
 _MONEY = st.column_config.NumberColumn(format="%,.2f")
@@ -91,7 +90,7 @@ def head(view: View, panel: Panel) -> None:
         st.subheader(words.plain(panel.title), width="content")
         # The frame's style hides the name, which tells the buttons apart where they are read out.
         with st.popover(
-            f"About {_spoken(panel.title)}",
+            f"About {words.bare(panel.title)}",
             icon=":material/info:",
             type="tertiary",
             help="What this is, and CSV",
@@ -100,11 +99,6 @@ def head(view: View, panel: Panel) -> None:
             st.markdown(explain.explained(view, panel.meaning, **account))
             header = explain.header(view, panel.title, **account)
             offer_csv("Download CSV", csv_of(panel.rows, header), panel.key, f"csv-{panel.key}")
-
-
-def _spoken(title: str) -> str:
-    """Return a title without what a label takes for markup."""
-    return " ".join("".join(" " if char in _MARKUP else char for char in title).split())
 
 
 def offer_csv(
@@ -153,19 +147,13 @@ def csv_of(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
 
 def _cell(value: object) -> object:
     if isinstance(value, Decimal):
-        return _amount(value)
+        return digits(value.quantize(_SMALLEST, ROUND_HALF_UP) + 0)  # no minus before zero
     if value is None or value is pd.NA or value != value:  # nothing, or a ratio of nothing
         return ""
     # A spreadsheet takes text that begins so for a formula.
     if isinstance(value, str) and value[:1] in "=+-@\t\r":
         return f"'{value}"
     return value
-
-
-def _amount(value: Decimal) -> str:
-    """Return all decimals of an amount, pence at least: 15.30, 0.001."""
-    whole, _, decimals = f"{value.quantize(_SMALLEST, ROUND_HALF_UP) + 0:f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0'):0<{_PENCE}}"
 
 
 def _kind(column: pd.Series) -> Any:

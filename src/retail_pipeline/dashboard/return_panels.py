@@ -147,8 +147,9 @@ def _reasons(view: View) -> None:
 
 def rates(view: View) -> None:
     """Draw the tables of return rates, by product and by country."""
-    _by_product(view)
-    _by_country(view)
+    scope = sold(view)
+    _by_product(view, scope)
+    _by_country(view, scope)
 
 
 _RATES = (
@@ -177,7 +178,7 @@ def _columns(found: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def _by_product(view: View) -> None:
+def _by_product(view: View, scope: Scope) -> None:
     found, texts = _rates(view, "product"), view.snapshot.register.products.texts
     codes = [str(texts[number]) for number in found["product"]]
     names = [view.snapshot.name(code) for code in codes]
@@ -185,7 +186,7 @@ def _by_product(view: View) -> None:
     meaning = _RATES.format(things="products")
     panel.table(
         view,
-        Panel("return-rate-by-product", "Return rate by product", meaning, rows, scope=sold(view)),
+        Panel("return-rate-by-product", "Return rate by product", meaning, rows, scope=scope),
         on_select=partial(
             _pick, "return-rate-by-product", "product", list(map(view.snapshot.label, codes))
         ),
@@ -193,14 +194,14 @@ def _by_product(view: View) -> None:
     )
 
 
-def _by_country(view: View) -> None:
+def _by_country(view: View, scope: Scope) -> None:
     found, texts = _rates(view, "country"), view.snapshot.register.countries.texts
     names = [words.country(texts[number]) for number in found["country"]]
     rows = pd.DataFrame({"Country": names, **_columns(found.reset_index(drop=True))})
     meaning = _RATES.format(things="countries")
     panel.table(
         view,
-        Panel("return-rate-by-country", "Return rate by country", meaning, rows, scope=sold(view)),
+        Panel("return-rate-by-country", "Return rate by country", meaning, rows, scope=scope),
         on_select=partial(_pick, "return-rate-by-country", "country", names),
         selection_mode=picks.ROW,
     )

@@ -23,35 +23,40 @@ def failed(error: RetailError) -> None:
         st.markdown("Correct it in the environment or in `.env`, and start the dashboard again.")
     elif isinstance(error, AccessError):
         st.error("**MongoDB refuses the dashboard's user.**", icon=":material/lock:")
-        st.markdown(
+        _advise(
+            error,
             "Give the user in `MONGO_READER_URI` the right to read the database (`init-mongo.js`"
             " makes such a user), or correct its name and password. This page tries again by"
-            " itself."
+            " itself.",
         )
-        st.code(str(error), language=None, wrap_lines=True)
     elif isinstance(error, PermanentError):
         st.error("**MongoDB can't answer.**", icon=":material/database_off:")
-        st.markdown(
+        _advise(
+            error,
             "It says why below. After an upgrade, run `retail setup`; if the address in"
-            " `MONGO_READER_URI` is wrong, correct it and start the dashboard again."
+            " `MONGO_READER_URI` is wrong, correct it and start the dashboard again.",
         )
-        st.code(str(error), language=None, wrap_lines=True)
     elif isinstance(error, FiguresError):
         st.error("**The figures can't be worked out.**", icon=":material/calculate:")
-        st.markdown(
+        _advise(
+            error,
             "What is summarised is not as this release of the dashboard expects it. Run the"
             " processors and the dashboard of the same release; the dashboard's log has the whole"
-            " error. This page tries again by itself."
+            " error. This page tries again by itself.",
         )
-        st.code(str(error), language=None, wrap_lines=True)
     else:
         st.warning("**MongoDB is away.**", icon=":material/cloud_off:")
-        st.markdown(
+        _advise(
+            error,
             "No figure can be shown until it is back; nothing stored is lost. Start it with"
             " `make demo` or `docker compose up`, or correct `MONGO_READER_URI` if it runs"
-            " somewhere else. This page comes back by itself, with your filters."
+            " somewhere else. This page comes back by itself, with your filters.",
         )
-        st.code(str(error), language=None, wrap_lines=True)
+
+
+def _advise(error: RetailError, what_to_do: str) -> None:
+    st.markdown(what_to_do)
+    st.code(str(error), language=None, wrap_lines=True)
 
 
 def empty(status: Status) -> None:

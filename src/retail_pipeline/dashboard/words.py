@@ -11,6 +11,9 @@ from retail_pipeline.domain.periods import Period, Unit, following
 NO_COUNTRY = "No country given"
 NOTHING = "–"
 _PENNY = Decimal("0.01")
+_MARKUP = r"\`*_{}[]()<>#|~$:&!"
+# At the start of a line, these are markup too.
+_ESCAPED = frozenset(f"{_MARKUP}+-.")
 
 HELP = {
     "Net sales": "What all lines add up to: gross sales, less cancellations, plus adjustments.",
@@ -122,4 +125,9 @@ def ago(moment: datetime, now: datetime) -> str:
 
 def plain(text: str) -> str:
     """Return text that Markdown shows as it is: a country can't become a link or an image."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]()<>#+-.!|~$:&" else char for char in text)
+    return "".join(f"\\{char}" if char in _ESCAPED else char for char in text)
+
+
+def bare(text: str) -> str:
+    """Return text without what Markdown takes for markup, as a name that is read out."""
+    return " ".join("".join(" " if char in _MARKUP else char for char in text).split())
