@@ -40,8 +40,9 @@ Pair = tuple[str, str]
 
 _DAY = timedelta(days=1)
 _PAIRS_AT_ONCE = 100
-_GOODS: Document = {"StockCode": {"$nin": list(FEES)}}
-_CANCELLED: Document = {"kind": Kind.CANCELLATION.value, **_GOODS}
+# The lines that have a document, and those of their customer and stock code that may change it.
+CANCELLED: Document = {"kind": Kind.CANCELLATION.value, "StockCode": {"$nin": list(FEES)}}
+TRADED: Document = {"kind": {"$in": [Kind.SALE.value, Kind.CANCELLATION.value]}}
 _FIELDS = dict.fromkeys((*LINE, "kind"), 1)
 
 
@@ -64,7 +65,7 @@ class MongoReturns:
         """Return what was traded on ``day`` and is cancelled on it or later."""
         customers = self._orders.distinct("entries.CustomerID", {"_id": day})
         cancelled = {
-            **_CANCELLED,
+            **CANCELLED,
             "CustomerID": {"$in": [each for each in customers if each is not None]},
             "InvoiceDate": {"$gte": day},
         }
@@ -90,15 +91,14 @@ class MongoReturns:
 
     def _lines(self, pairs: Sequence[Pair]) -> Iterable[list[Document]]:
         """Return all sales and cancellations of each pair."""
-        traded = {"kind": {"$in": [Kind.SALE.value, Kind.CANCELLATION.value]}}
         each_pair = [{"StockCode": code, "CustomerID": customer} for code, customer in pairs]
         found: dict[Pair, list[Document]] = defaultdict(list)
-        for line in self._transactions.find({"$or": each_pair, **traded}, _FIELDS):
+        for line in self._transactions.find({"$or": each_pair, **TRADED}, _FIELDS):
             found[line["StockCode"], line["CustomerID"]].append(line)
         return found.values()
 
     def _of_guests(self, day: datetime) -> Iterator[Document]:
-        wanted = {**_CANCELLED, "CustomerID": None, "InvoiceDate": _on(day)}
+        wanted = {**CANCELLED, "CustomerID": None, "InvoiceDate": _on(day)}
         yield from self._transactions.find(wanted, _FIELDS)
 
     def _write(

@@ -28,17 +28,16 @@ from retail_pipeline.adapters.mongo_lines import (
     micros_of,
     within,
 )
+from retail_pipeline.adapters.mongo_returns import CANCELLED, TRADED
 from retail_pipeline.adapters.mongo_rollups import NAMES
 from retail_pipeline.adapters.mongo_schema import (
     PRODUCTS_ROLLUP,
     RETURNS,
     TRANSACTIONS,
 )
-from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.ledger import micros
 from retail_pipeline.domain.return_book import PartSaid, Returned, Stored
 from retail_pipeline.domain.rollup_book import RollupBook
-from retail_pipeline.domain.transaction import Kind
 
 # Collection, condition, fields, options.
 Find = Callable[..., Iterator[Document]]
@@ -56,8 +55,6 @@ _ENTRIES: Document = {
 }
 _UNREADABLE_ENTRY = ("unreadable",)
 _PAIRS_AT_ONCE = 100
-_CANCELLED: Document = {"kind": Kind.CANCELLATION.value, "StockCode": {"$nin": list(FEES)}}
-_TRADED: Document = {"kind": {"$in": [Kind.SALE.value, Kind.CANCELLATION.value]}}
 _OF_RETURN = (
     *("InvoiceNo", "InvoiceDate", "StockCode", "CustomerID", "Country", "UnitPrice"),
     *("units", "amount", "lines"),
@@ -103,10 +100,10 @@ def traded(find: Find, days: Collection[int] | None) -> Iterator[list[Stored]]:
             for customer, codes in by_customer.items()
         ]
         found: dict[Pair, list[Stored]] = defaultdict(list)
-        for stored in _stored(find, {"$or": wanted, **_TRADED}):
+        for stored in _stored(find, {"$or": wanted, **TRADED}):
             found[stored.line.stock, str(stored.line.customer)].append(stored)
         yield from found.values()
-    guests = {**_CANCELLED, "CustomerID": None, **_on(days)}
+    guests = {**CANCELLED, "CustomerID": None, **_on(days)}
     in_order = _stored(find, guests, sort=[("InvoiceDate", 1)])
     for _, of_day in groupby(in_order, key=lambda stored: stored.line.day):
         by_code: dict[str, list[Stored]] = defaultdict(list)
@@ -117,7 +114,7 @@ def traded(find: Find, days: Collection[int] | None) -> Iterator[list[Stored]]:
 
 def _pairs(find: Find, days: Collection[int] | None) -> Iterator[Pair]:
     """Yield each stock code and customer once; the index of cancellations alone tells them."""
-    condition = {**_CANCELLED, "CustomerID": {"$ne": None}, **_on(days)}
+    condition = {**CANCELLED, "CustomerID": {"$ne": None}, **_on(days)}
     shown = {"_id": 0, "CustomerID": 1, "StockCode": 1}
     found = find(TRANSACTIONS, condition, shown, sort=[("CustomerID", 1)])
     for customer, lines in groupby(found, key=lambda line: line["CustomerID"]):
