@@ -9,10 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.dashboard.filters import Choice
-from retail_pipeline.domain.periods import CUSTOM, UNITS, WHOLE, Period, Unit, following, resolve
+from retail_pipeline.domain.periods import (
+    CUSTOM,
+    UNITS,
+    WHOLE,
+    Period,
+    Shift,
+    Unit,
+    following,
+    resolve,
+)
 from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.errors import UsageError
 
+YEAR = Shift(years=1)
 DATA = Period(date(2010, 12, 1), date(2011, 12, 9))
 days = st.dates(date(1990, 1, 1), date(2040, 1, 1))
 
@@ -84,11 +94,37 @@ def test_a_week_that_the_period_cuts_is_not_whole() -> None:
 
 def test_earlier_periods_are_as_long_or_the_same_dates() -> None:
     month = Period(date(2011, 3, 1), date(2011, 3, 31))
-    assert month.previous == Period(date(2011, 1, 29), date(2011, 2, 28))
-    assert month.year_before == Period(date(2010, 3, 1), date(2010, 3, 31))
+    assert month.before(month.previous) == Period(date(2011, 1, 29), date(2011, 2, 28))
+    assert month.before(YEAR) == Period(date(2010, 3, 1), date(2010, 3, 31))
     leap_day = Period(date(2012, 2, 29), date(2012, 2, 29))
-    assert leap_day.year_before == Period(date(2011, 2, 28), date(2011, 2, 28))
-    assert month.within(DATA) and not month.year_before.within(DATA)
+    assert leap_day.before(YEAR) == Period(date(2011, 2, 28), date(2011, 2, 28))
+    assert month.within(DATA) and not month.before(YEAR).within(DATA)
+
+
+@pytest.mark.parametrize("shift", [YEAR, Shift(days=90), Shift(days=1)])
+def test_a_day_and_the_one_it_is_compared_with_lead_to_each_other(shift: Shift) -> None:
+    for number in range(730):
+        day = date(2012, 3, 1) + timedelta(days=number)
+        assert shift.forth(shift.back(day)) == day
+
+
+def test_no_day_stands_beside_a_29_february_of_a_year_without_one() -> None:
+    period = Period(date(2012, 2, 27), date(2012, 3, 4))
+    starts = [datetime(2012, 2, 28, tzinfo=UTC), datetime(2012, 2, 29, tzinfo=UTC)]
+    assert [period.beside(each, "day", YEAR) for each in starts] == [
+        Period(date(2011, 2, 28), date(2011, 2, 28)),
+        None,
+    ]
+    (monday,) = period.starts("week")
+    assert period.beside(monday, "week", YEAR) == Period(date(2011, 2, 27), date(2011, 3, 4))
+
+
+def test_days_beyond_the_data_are_no_part_of_custom_dates() -> None:
+    december = resolve(CUSTOM, DATA, date(2011, 12, 1), date(2011, 12, 31))
+    assert december == Period(date(2011, 12, 1), DATA.last)
+    assert resolve(CUSTOM, DATA, date(2009, 1, 1), date(2010, 12, 31)).first == DATA.first
+    nothing = Period(date(2013, 1, 1), date(2013, 1, 31))
+    assert resolve(CUSTOM, DATA, nothing.first, nothing.last) == nothing
 
 
 def test_a_choice_follows_the_data_as_it_comes_in() -> None:

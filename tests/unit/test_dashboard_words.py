@@ -112,11 +112,9 @@ def test_the_timeline_draws_empty_days_as_zero_and_marks_cut_weeks() -> None:
 
 
 def test_an_earlier_period_stands_beside_unit_by_unit() -> None:
-    period, earlier = Period(date(2011, 12, 5), date(2011, 12, 7)), Period(
-        date(2011, 12, 2), date(2011, 12, 4)
-    )
-    before = [(MOMENT.replace(day=3, hour=0), Figures(net=Decimal(7)))]
-    frame = charts.timeline_frame([], period, "day", before, earlier)
+    period = Period(date(2011, 12, 5), date(2011, 12, 7))
+    before = [(MOMENT.replace(day=6, hour=0), Figures(net=Decimal(7)))]
+    frame = charts.timeline_frame([], period, "day", before, period.previous)
     assert frame["before"].tolist() == [0, 7, 0]
     assert frame["Compared with"].tolist()[1] == "Sat 3 Dec 2011: £7.00"
     drawn = charts.timeline(frame, period, "day")["layer"]

@@ -15,8 +15,10 @@ from retail_pipeline.analytics.tables import (
     SALE,
     Array,
     Register,
+    day_number,
+    day_of,
 )
-from retail_pipeline.domain.periods import Unit
+from retail_pipeline.domain.periods import Shift, Unit
 from retail_pipeline.domain.report import Figures
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,6 +97,13 @@ def timeline(rows: pd.DataFrame, unit: Unit) -> list[tuple[datetime, Figures]]:
     """Return the sums for each hour, day, week (from Monday) or month with a transaction."""
     found = figures_by(rows, starts(rows, unit))
     return [(EPOCH + timedelta(hours=hours), each) for hours, each in found.items()]
+
+
+def moved(rows: pd.DataFrame, shift: Shift) -> pd.DataFrame:
+    """Return rows as if each were of the later day that its own is compared with."""
+    days, places = np.unique(rows["day"].to_numpy(), return_inverse=True)
+    later = [day_number(shift.forth(day_of(day))) for day in days]
+    return rows.assign(day=np.asarray(later, days.dtype)[places])
 
 
 def starts(rows: pd.DataFrame, unit: Unit) -> Array:

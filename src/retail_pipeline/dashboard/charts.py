@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from retail_pipeline.dashboard import words
-from retail_pipeline.domain.periods import Period, Unit, following
+from retail_pipeline.domain.periods import Period, Shift, Unit, following
 from retail_pipeline.domain.report import Figures
 
 # Vega-Lite as it is: building the same through altair took 0.4 s a refresh, for its checks.
@@ -41,12 +41,12 @@ def timeline_frame(
     period: Period,
     unit: Unit,
     before: Sequence[tuple[datetime, Figures]] = (),
-    other: Period | None = None,
+    shift: Shift | None = None,
 ) -> pd.DataFrame:
     """Return a row for each hour, day, week or month of the period, also those without sales.
 
-    ``before`` are the figures of ``other``, an earlier period: its first unit stands beside the
-    first of this one, and so on.
+    ``before`` are the figures of the period that ``shift`` leads back to, under the starts of this
+    one's units that its days are compared with.
     """
     by_start, earlier = dict(rows), dict(before)
     starts = period.starts(unit)
@@ -64,21 +64,15 @@ def timeline_frame(
             "Orders": [words.count(each.orders) for each in found],
         }
     )
-    if other is not None:
-        then = beside(period, other, unit)
-        nets = [earlier.get(start, Figures()).net if start else None for start in then]
-        table["before"] = [None if net is None else float(net) for net in nets]
+    if shift is not None:
+        then = [period.beside(start, unit, shift) for start in starts]
+        nets = [earlier.get(start, Figures()).net for start in starts]
+        table["before"] = [float(net) if days else None for days, net in zip(then, nets)]
         table["Compared with"] = [
-            words.NOTHING if start is None else f"{words.bucket(start, unit)}: {words.money(net)}"
-            for start, net in zip(then, nets, strict=True)
+            f"{words.part(days, start, unit)}: {words.money(net)}" if days else words.NOTHING
+            for days, start, net in zip(then, starts, nets, strict=True)
         ]
     return table
-
-
-def beside(period: Period, other: Period, unit: Unit) -> list[datetime | None]:
-    """Return the start in ``other`` that stands beside each one of the period, if any does."""
-    count = len(period.starts(unit))
-    return [*other.starts(unit), *([None] * count)][:count]
 
 
 def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:

@@ -147,8 +147,9 @@ def movement(view: View, found: pd.DataFrame) -> None:
 
 def _compared(period: Period, days: Period) -> tuple[Period, Period, str]:
     """Return the previous period and this one; its two halves if the data begins later."""
-    if period.previous.within(days):
-        return period.previous, period, ""
+    previous = period.before(period.previous)
+    if previous.within(days):
+        return previous, period, ""
     middle = period.first + (period.last - period.first) // 2
     halves = Period(period.first, middle), Period(middle + timedelta(days=1), period.last)
     note = "The data does not reach back a whole period more: the two halves of this one."

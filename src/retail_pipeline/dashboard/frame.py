@@ -137,12 +137,15 @@ def _effects(choice: Choice) -> None:
     """Say what each cleaning choice does to net sales, under the other filters."""
     try:
         snapshot = data.snapshot()
+        lines = _changes(View(snapshot, choice, snapshot.days)) if snapshot.days else []
     except RetailError:
-        return
-    if snapshot.days is None:
-        return
-    view = View(snapshot, choice, snapshot.days)
-    lines = []
+        return  # The body meets the same error, and says it.
+    if lines:
+        st.caption("Of net sales:  \n" + "  \n".join(words.plain(line) for line in lines))
+
+
+def _changes(view: View) -> list[str]:
+    choice, lines = view.choice, []
     for name, (label, _) in filters.CLEANING.items():
         counted = getattr(choice, name)
         switched: dict[str, Any] = {name: not counted}
@@ -150,4 +153,4 @@ def _effects(choice: Choice) -> None:
         change = sums.net(view.orders) - sums.net(view.orders_of(other))
         change = change if counted else -change
         lines.append(f"{label}{'' if counted else ', left out'}: {words.signed_money(change)}")
-    st.caption("Of net sales:  \n" + "  \n".join(words.plain(line) for line in lines))
+    return lines

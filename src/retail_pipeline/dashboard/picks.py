@@ -60,12 +60,12 @@ def times(key: str, frame: pd.DataFrame, period: Period) -> dict[str, Any]:
     """Return the options of a timeline's chart by which a click on a bar shows its days alone."""
     if len(frame) > MOST_BARS or period.days == 1:
         return {}
-    return {"on_select": partial(_time, key), "selection_mode": PICK}
+    return {"on_select": partial(_time, key, period), "selection_mode": PICK}
 
 
-def _time(key: str) -> None:
+def _time(key: str, period: Period) -> None:
     for each in of_chart(key):
         first, after = (datetime.fromtimestamp(each[end] / 1000, UTC) for end in ("start", "end"))
-        last = (after - timedelta(seconds=1)).date()
-        filters.choose(period=CUSTOM, **{"from": first.date(), "to": last})
+        days = Period(first.date(), (after - timedelta(seconds=1)).date()).cut(period)
+        filters.choose(period=CUSTOM, **{"from": days.first, "to": days.last})
         _used(key)

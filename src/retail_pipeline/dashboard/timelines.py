@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from retail_pipeline.dashboard import charts, panel
-from retail_pipeline.domain.periods import Period, Unit
+from retail_pipeline.dashboard import panel, words
+from retail_pipeline.domain.periods import Period, Shift, Unit
 from retail_pipeline.domain.report import Figures
 
 Timeline = Sequence[tuple[datetime, Figures]]
@@ -19,7 +19,7 @@ def rows(
     period: Period,
     unit: Unit,
     before: Timeline = (),
-    other: Period | None = None,
+    shift: Shift | None = None,
 ) -> pd.DataFrame:
     """Return the rows of :func:`retail_pipeline.dashboard.charts.timeline_frame`, to export."""
     by_start = dict(found)
@@ -30,11 +30,15 @@ def rows(
             **panel.figure_columns([by_start.get(start, Figures()) for start in starts]),
         }
     )
-    if other is not None:
-        earlier, then = dict(before), charts.beside(period, other, unit)
-        table["Compared with (UTC)"] = [_moment(start) if start else "" for start in then]
+    if shift is not None:
+        earlier = dict(before)
+        then = [period.beside(start, unit, shift) for start in starts]
+        table["Compared with (UTC)"] = [
+            words.part(days, start, unit) if days else "" for days, start in zip(then, starts)
+        ]
+        nets = [earlier.get(start, Figures()).net for start in starts]
         table["Net sales then"] = pd.Series(
-            [earlier.get(start, Figures()).net if start else None for start in then], dtype=object
+            [net if days else None for days, net in zip(then, nets)], dtype=object
         )
     return table
 

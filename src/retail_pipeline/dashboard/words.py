@@ -109,6 +109,13 @@ def bucket(start: datetime, unit: Unit) -> str:
     return f"{start:%B %Y}" if unit == "month" else f"{start:%a} {day(start)}"
 
 
+def part(days: Period, start: datetime, unit: Unit) -> str:
+    """Return the days of a week or month, or the one day, or that day's hour of ``start``."""
+    if unit in ("week", "month"):
+        return span(days)
+    return bucket(datetime.combine(days.first, start.timetz()), unit)
+
+
 def country(name: str | None) -> str:
     """Return a country's name, or what stands for none."""
     return NO_COUNTRY if name is None else name

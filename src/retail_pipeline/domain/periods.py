@@ -29,6 +29,22 @@ _BEST_UP_TO_DAYS: tuple[tuple[int, Unit], ...] = ((3, "hour"), (62, "day"), (400
 
 
 @dataclass(frozen=True)
+class Shift:
+    """From a day to the one that it is compared with: so many years and days before it."""
+
+    years: int = 0
+    days: int = 0
+
+    def back(self, day: date) -> date:
+        """Return the earlier day that ``day`` is compared with."""
+        return _years_on(day, -self.years) - timedelta(days=self.days)
+
+    def forth(self, day: date) -> date:
+        """Return the later day that ``day`` is compared with."""
+        return _years_on(day + timedelta(days=self.days), self.years)
+
+
+@dataclass(frozen=True)
 class Period:
     """The days from ``first`` to ``last``, both included."""
 
@@ -61,15 +77,33 @@ class Period:
         return self.first <= start.date() and after.date() <= self.last
 
     @property
-    def previous(self) -> Period:
-        """The period of as many days that ends the day before this one begins."""
-        last = self.first - timedelta(days=1)
-        return Period(last - timedelta(days=self.days - 1), last)
+    def previous(self) -> Shift:
+        """The way back to the period of as many days that ends before this one begins."""
+        return Shift(days=self.days)
 
-    @property
-    def year_before(self) -> Period:
-        """The same dates a year before."""
-        return Period(_year_before(self.first), _year_before(self.last))
+    def before(self, shift: Shift) -> Period:
+        """Return the earlier period that this one is compared with."""
+        return Period(shift.back(self.first), shift.back(self.last))
+
+    def part(self, start: datetime, unit: Unit) -> Period:
+        """Return its days in the unit that begins at ``start``, which it touches."""
+        last = following(start, unit) - timedelta(microseconds=1)
+        return Period(max(self.first, start.date()), min(self.last, last.date()))
+
+    def beside(self, start: datetime, unit: Unit, shift: Shift) -> Period | None:
+        """Return the earlier days that its own in the unit from ``start`` on are compared with.
+
+        None for a 29 February beside a year that has none.
+        """
+        part = self.part(start, unit)
+        earlier = part.before(shift)
+        none = part.days == 1 and shift.forth(earlier.first) != part.first
+        return None if none else earlier
+
+    def cut(self, other: Period) -> Period:
+        """Return those of its days that are days of ``other``; all of them if none is."""
+        cut = Period(max(self.first, other.first), min(self.last, other.last))
+        return cut if cut.days > 0 else self
 
     def within(self, other: Period) -> bool:
         """Return whether all of its days are days of ``other``."""
@@ -85,21 +119,24 @@ class Period:
         return starts
 
 
-def _year_before(day: date) -> date:
-    leap_day = (day.month, day.day) == (2, 29)
-    return day.replace(year=day.year - 1, day=28 if leap_day else day.day)
+def _years_on(day: date, years: int) -> date:
+    """Return the same date in another year; 28 February for a 29th that it doesn't have."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
 
 
 def resolve(preset: str, data: Period, first: date | None, last: date | None) -> Period:
     """Return the period of ``preset`` for data of the days ``data``.
 
     ``first`` and ``last`` are the custom dates; None leaves that end to the data's own, or to the
-    other end where that lies beyond.
+    other end where that lies beyond. Days without data yet, or before it, are no part of it: an
+    unfinished month would stand beside a whole one.
     """
     if preset == CUSTOM:
-        return Period(
-            first or min(data.first, last or data.first), last or max(data.last, first or data.last)
-        )
+        begin = first or min(data.first, last or data.first)
+        return Period(begin, last or max(data.last, begin)).cut(data)
     days = PRESETS[preset]
     if days is None:
         return data

@@ -44,6 +44,11 @@ class Selection:
     adjustments: bool = True
     duplicates: bool = True
 
+    @property
+    def has_cancellations(self) -> bool:
+        """Whether cancellations count, by their switch and by the kinds kept."""
+        return self.cancellations and (not self.kinds or Kind.CANCELLATION in self.kinds)
+
     def __post_init__(self) -> None:
         if not all(country is None or isinstance(country, str) for country in self.countries):
             raise UsageError("a country to filter by must be text")

@@ -93,7 +93,7 @@ def test_the_equation_below_the_cards_adds_up(of_shop: Pages, selection: Selecti
 
 def finest(selection: Selection) -> str:
     """Return the unit of time in which a card has at most 60 points."""
-    days = (selection.last - selection.first).days + 1
+    days = (min(selection.last, shop.LAST) - max(selection.first, shop.FIRST)).days + 1
     return "hour" if days <= 2 else "day" if days <= 60 else "week" if days <= 400 else "month"
 
 
@@ -103,12 +103,19 @@ def test_the_lines_in_the_cards_are_pandas_figures_over_time(
 ) -> None:
     drawn = of_shop.draw(overview.body, selection)
     lines = shop.selected(TABLE, selection)
-    of_each = lines.groupby(pd.Series(starts_of(lines, finest(selection)), lines.index))
-    points = [values(group) for _, group in of_each]
-    assert points
+    unit = finest(selection)
+    of_each = lines.groupby(pd.Series(starts_of(lines, unit), lines.index))
+    found = {start: values(group) for start, group in of_each}
+    first, last = max(selection.first, shop.FIRST), min(selection.last, shop.LAST)
+    hours = pd.date_range(first, last + timedelta(1), freq="h", inclusive="left")
+    # A ratio of no orders has no point, anything else is nought where nothing was sold.
+    every = sorted(set(starts_of(pd.DataFrame({"InvoiceDate": hours}), unit)))
+    points = [found.get(start, values(lines[:0])) for start in every]
+    assert found and len(points) >= len(found)
     for label in drawn.cards:
-        expected = [float(each[label] or 0) for each in points]
-        assert drawn.options[label]["chart_data"] == pytest.approx(expected)
+        expected = [float("nan") if each[label] is None else float(each[label]) for each in points]
+        drawn_points = drawn.options[label]["chart_data"]
+        assert drawn_points == pytest.approx(expected, nan_ok=True)
 
 
 @every_selection
@@ -157,6 +164,33 @@ def test_the_dashed_line_is_what_the_other_period_sold_on_the_day_in_the_same_pl
         assert found[name].tolist() == expected
     at = [datetime(2012, 3, 1 + n, tzinfo=UTC) for n in range(10)]
     assert [each.to_pydatetime() for each in found["start"]] == at
+
+
+@pytest.mark.parametrize(
+    ("compared", "days", "told"),
+    [
+        ("Previous period", PREVIOUS, ["20 Feb 2012 to 23 Feb 2012", "24 Feb 2012 to 29 Feb 2012"]),
+        ("Year before", YEAR_BEFORE, ["1 Mar 2011 to 4 Mar 2011", "5 Mar 2011 to 10 Mar 2011"]),
+    ],
+)
+@every_selection
+def test_weeks_are_compared_day_by_day_and_add_up_to_the_other_period(
+    of_years: Pages,
+    selection: Selection,
+    compared: str,
+    days: tuple[date, date],
+    told: list[str],
+) -> None:
+    selection = in_2012(selection)
+    drawn = of_years.draw(overview.body, selection, vs=compared, by="Week")
+    # The ten days are Thursday to Sunday, and Monday to Saturday, whatever the other ones are.
+    parts = [(days[0], days[0] + timedelta(3)), (days[0] + timedelta(4), days[1])]
+    sold = [sum(during(selection, part)["amount"], Decimal(0)) for part in parts]
+    rows = drawn.rows["revenue-over-time"]
+    assert rows["Compared with (UTC)"].tolist() == told
+    assert rows["Net sales then"].tolist() == sold
+    assert sum(sold) == sum(during(selection, days)["amount"], Decimal(0))
+    assert drawn.frames["revenue-over-time"]["before"].tolist() == [float(each) for each in sold]
 
 
 def test_without_a_whole_period_before_it_nothing_is_compared(of_shop: Pages) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -15,7 +17,7 @@ from retail_pipeline.dashboard import charts, look, panel, picks, timelines, wor
 from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.periods import Period, Unit
+from retail_pipeline.domain.periods import Period, Shift, Unit
 from retail_pipeline.domain.report import Figures
 
 TOP = 10
@@ -36,7 +38,10 @@ _BY_COUNTRY = (
     "Net sales by the customer's country. A click on one shows it alone; another click shows all"
     " again."
 )
-_COMPARED = {"Previous period": "previous", "Year before": "year_before"}
+_COMPARED: dict[str, Callable[[Period], Shift]] = {
+    "Previous period": lambda period: period.previous,
+    "Year before": lambda _: Shift(years=1),
+}
 
 
 def body(view: View) -> None:
@@ -53,19 +58,20 @@ def body(view: View) -> None:
         _countries(view, countries, frame, rows)
 
 
-def _earlier(view: View, name: str) -> Period | None:
-    """Return the previous period or that of the year before, if there is data for all of it."""
-    period: Period = getattr(view.period, name)
-    return period if period.within(view.days) else None
+def _shift(view: View, name: str) -> Shift | None:
+    """Return the way back to a period compared with, if there is data for all of it."""
+    shift = _COMPARED[name](view.period)
+    return shift if view.period.before(shift).within(view.days) else None
 
 
 def _cards(view: View) -> None:
     unit = _coarse(view.period)
-    trend = [each for _, each in sums.timeline(view.orders, unit)]
+    by_start = dict(sums.timeline(view.orders, unit))
+    trend = [by_start.get(start, Figures()) for start in view.period.starts(unit)]
     before = {
-        label: sums.figures(view.during(period))
-        for label, name in _COMPARED.items()
-        if (period := _earlier(view, name))
+        name: sums.figures(view.during(view.period.before(shift)))
+        for name in _COMPARED
+        if (shift := _shift(view, name))
     }
     with st.container(key="cards-overview"):
         for label, (value_of, text_of) in _CARDS.items():
@@ -80,11 +86,16 @@ def _cards(view: View) -> None:
                 meaning=_meaning(
                     label, {name: text_of(value_of(each)) for name, each in before.items()}
                 ),
-                chart_data=[float(value_of(each) or 0) for each in trend],
+                chart_data=[_point(value_of(each)) for each in trend],
                 chart_type="area",
                 **_delta(label, changes),
             )
     st.caption(_equation(view.figures))
+
+
+def _point(value: Value) -> float:
+    """Return a point of a card's line; a gap where there were no orders to divide by."""
+    return math.nan if value is None else float(value)
 
 
 def _meaning(label: str, before: dict[str, str]) -> str:
@@ -127,10 +138,10 @@ def _coarse(period: Period) -> Unit:
 
 def _over_time(view: View) -> None:
     unit, compared = _time_choices(view.period)
-    other = _earlier(view, _COMPARED[compared]) if compared in _COMPARED else None
-    before = sums.timeline(view.during(other), unit) if other else ()
+    shift = _shift(view, compared) if compared in _COMPARED else None
+    before = _before(view, shift, unit) if shift else ()
     rows = sums.timeline(view.orders, unit)
-    frame = charts.timeline_frame(rows, view.period, unit, before, other)
+    frame = charts.timeline_frame(rows, view.period, unit, before, shift)
     panel.chart(
         view,
         Panel(
@@ -138,15 +149,21 @@ def _over_time(view: View) -> None:
             "Revenue over time",
             f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the"
             " period. Dashed: the period compared with. A click on a bar shows its days alone.",
-            timelines.rows(rows, view.period, unit, before, other),
+            timelines.rows(rows, view.period, unit, before, shift),
         ),
         charts.timeline(frame, view.period, unit),
         frame,
         alt=f"Net sales by {unit}, {words.span(view.period)}",
         **picks.times("revenue-over-time", frame, view.period),
     )
-    if compared in _COMPARED and other is None:
+    if compared in _COMPARED and shift is None:
         st.caption(f"{compared}: the data does not reach back so far.")
+
+
+def _before(view: View, shift: Shift, unit: Unit) -> list[tuple[datetime, Figures]]:
+    """Return the earlier period's sums under the units that they stand beside."""
+    rows = view.during(view.period.before(shift))
+    return sums.timeline(sums.moved(rows, shift), unit)
 
 
 def _time_choices(period: Period) -> tuple[Unit, str]:

@@ -25,9 +25,10 @@ _MEANING = {
     "Matched units": "The part of the units returned that undo a sale in the data.",
     "Matched value": "The part of the value returned that undoes a sale in the data.",
     "True return rate": "Of the units of goods sold within the filters, the part that came back"
-    " since, on whatever day: matched units of these very sales, divided by the units sold.",
+    " since, on whatever day: matched units of these very sales, divided by the units sold. None"
+    " where the filters leave cancellations out.",
     "Plain return rate": "Units returned within the filters, matched or not, divided by the units"
-    " of goods sold within the filters.",
+    " of goods sold within the filters. None where they leave cancellations out.",
     "Days to return": "The median of the whole days, of 24 hours, between the sale and the return;"
     " a cancellation that undoes several sales counts once for each.",
     "Adjustments and fees": "What fee codes (of any kind of line), write-offs and corrections add"
@@ -53,7 +54,9 @@ def body(view: View) -> None:
 
 
 def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
-    sold = int(return_sums.units_sold(view.products, view.snapshot.register).sum())
+    # Of sales alone nobody can say what came back: no rate, rather than one of nought.
+    known = view.selection.has_cancellations
+    sold = int(return_sums.units_sold(view.products, view.snapshot.register).sum()) if known else 0
     days = return_sums.median_days(view.returns)
     values = {
         "Units returned": words.count(found.units),
