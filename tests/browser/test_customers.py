@@ -62,3 +62,14 @@ def test_the_export_holds_the_rows_shown_and_their_filters(page: Page, address: 
     rows = [line for line in lines if not line.startswith("#")]
     french = customer_truth.by_customer(TABLE[TABLE["Country"] == "France"])
     assert len(rows) == 1 + len(french)
+
+
+def test_a_click_on_a_movement_shows_the_customers_of_the_segment_moved_to(
+    page: Page, address: str
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 3000})
+    page.goto(f"{address}customers?live=false")
+    square = page.locator(f'.st-key-chart-movement path[aria-label*="To: {SEGMENT}"]').first
+    expect(square).to_be_visible(timeout=SOON_MS)
+    square.click(force=True)
+    expect(page.get_by_role("heading", name=f"Top customers: {SEGMENT}")).to_be_visible()

@@ -20,6 +20,9 @@ SALES = shop.shop()
 TABLE = shop.frame(SALES)
 
 
+PAGES = ("", "products", "customers", "returns")
+
+
 def net_of(selection: Selection, more: Decimal = Decimal(0)) -> str:
     return money(shop.figures(shop.selected(TABLE, selection)).net + more)
 
@@ -80,9 +83,11 @@ def test_no_figure_is_cut_and_nothing_scrolls_sideways(
     page: Page, address: str, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(address)
-    expect_card(page, "Net sales", net_of(Selection(shop.FIRST, shop.LAST)))
-    for value in page.get_by_test_id("stMetricValue").all():
-        assert value.evaluate("each => each.scrollWidth <= each.clientWidth"), value.inner_text()
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("each => each.scrollWidth <= each.clientWidth")
+    for at in PAGES:
+        page.goto(f"{address}{at}")
+        expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=SOON_MS)
+        for value in page.get_by_test_id("stMetricValue").all():
+            fits = value.evaluate("each => each.scrollWidth <= each.clientWidth")
+            assert fits, f"{at}: {value.inner_text()}"
+        main = page.get_by_test_id("stMain")
+        assert main.evaluate("each => each.scrollWidth <= each.clientWidth"), at

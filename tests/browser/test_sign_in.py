@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,8 +34,10 @@ server_metadata_url = "http://127.0.0.1:{provider.server_port}/.well-known/openi
             yield at
 
 
-def test_only_who_signs_in_sees_the_figures(page: Page, guarded: str) -> None:
-    page.goto(f"{guarded}?country=France")
+def test_only_who_signs_in_sees_the_figures_and_the_view_of_their_link(
+    page: Page, guarded: str
+) -> None:
+    page.goto(f"{guarded}products?country=France")
     page.get_by_role("button", name="Sign in").wait_for(timeout=SOON_MS)
     assert "£" not in page.inner_text("body")
     assert page.get_by_test_id("stMetric").count() == 0
@@ -43,7 +46,10 @@ def test_only_who_signs_in_sees_the_figures(page: Page, guarded: str) -> None:
     page.get_by_placeholder("sub").or_(page.locator("input[name=sub]")).first.fill("ann@shop.test")
     page.get_by_role("button", name="Authorize").click()
     expect(page.get_by_text("Signed in as")).to_be_visible(timeout=SOON_MS)
-    expect(page.get_by_test_id("stMetric").first).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("heading", name="Products", exact=True)).to_be_visible(timeout=SOON_MS)
+    expect(page).to_have_url(re.compile("/products.*country=France"))
+    expect(page.get_by_role("button", name="Remove France")).to_be_visible(timeout=SOON_MS)
+    assert "£" in page.inner_text("body")
 
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/oauth2/end_session**")  # the provider asks whether it is meant

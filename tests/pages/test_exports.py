@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -150,6 +151,7 @@ def test_every_file_holds_what_is_shown_under_its_filters(
     assert len(page.get("download_button")) == len(keys) + by_reason
     assert len(page.get("vega_lite_chart")) == len(seen.frames), "no chart goes without its file"
     assert len(page.dataframe) == len(keys) - len(seen.frames)
+    expect_footnotes(page, seen)
     shown = tables(page)
     for key, what in seen.panels.items():
         head, rows = seen.head(key), seen.rows(key)
@@ -164,6 +166,19 @@ def test_every_file_holds_what_is_shown_under_its_filters(
             assert len(rows) >= len(seen.frames[key]) - 1
         else:
             expect_drawn(key, rows, seen.frames[key])
+
+
+def expect_footnotes(page: AppTest, seen: Seen) -> None:
+    """Fail unless each chart says below itself, hence on a picture of it, what its file says."""
+    notes = [
+        " ".join(json.loads(each.proto.spec)["title"]["text"])
+        for each in page.get("vega_lite_chart")
+    ]
+    for key in seen.frames:
+        title, filters = (line.removeprefix("# ") for line in seen.head(key)[:2])
+        applying = filters.removeprefix("Filters: ")
+        note = title if applying == "none apply" else f"{title}: {applying}"
+        assert " ".join(note.split()) in notes, key
 
 
 def expect_drawn(key: str, rows: list[dict[str, str]], frame: pd.DataFrame) -> None:

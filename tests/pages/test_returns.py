@@ -69,6 +69,8 @@ def expected(selection: Selection) -> dict[str, str]:
     matched = back[back["sale"] >= 0]
     units, value = int(back["units"].sum()), sum(back["value"], NONE)
     sold = int(lines["Quantity"][(lines["kind"] == "sale") & ~fees].sum())
+    if not selection.cancellations:
+        sold = 0  # nobody can say what came back
     moments = TABLE["InvoiceDate"]
     pairs = zip(matched["line"], matched["sale"], strict=True)
     days = [(moments[line] - moments[sale]).days for line, sale in pairs]

@@ -39,6 +39,26 @@ def test_each_combination_of_scores_makes_exactly_one_segment() -> None:
     assert len(rfm.NAMES) == 11
 
 
+@pytest.mark.parametrize(
+    ("segment", "some"),
+    [
+        ("Champions", "555 445"),
+        ("Loyal customers", "543 335"),
+        ("Potential loyalists", "553 323"),
+        ("New customers", "512 311"),
+        ("Promising", "525 313"),
+        ("Need attention", "535 324"),
+        ("About to sleep", "331 251"),
+        ("At risk", "255 124"),
+        ("Can't lose them", "155 113"),
+        ("Hibernating", "332 211"),
+        ("Lost", "111 151"),
+    ],
+)
+def test_scores_make_the_segments_that_the_source_has(segment: str, some: str) -> None:
+    assert set(some.split()) <= set(rfm.SEGMENTS[segment].split())
+
+
 @given(st.lists(st.integers(-50, 50) | st.integers(-(10**15), 10**15), min_size=1, max_size=60))
 def test_a_score_is_the_fifth_that_the_middle_of_its_equals_lies_in(values: list[int]) -> None:
     found = rfm.scores(np.array(values)).tolist()

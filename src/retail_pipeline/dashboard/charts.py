@@ -32,6 +32,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_BARS = 130
 _MOST_DAYS_BY_DAY = 62
 _MOST_DAYS_BY_HOUR = 3
+_MONTH = 31
 ROW_PIXELS = 46
 _TIMELINE_PIXELS = 320
 
@@ -67,7 +68,9 @@ def timeline_frame(
     if shift is not None:
         then = [period.beside(start, unit, shift) for start in starts]
         nets = [earlier.get(start, Figures()).net for start in starts]
-        table["before"] = [float(net) if days else None for days, net in zip(then, nets)]
+        table["before"] = [
+            float(net) if days else None for days, net in zip(then, nets, strict=True)
+        ]
         table["Compared with"] = [
             f"{words.part(days, start, unit)}: {words.money(net)}" if days else words.NOTHING
             for days, start, net in zip(then, starts, nets, strict=True)
@@ -151,7 +154,11 @@ def time_axis(period: Period) -> Spec:
         label = "utcFormat(datum.value, utcmonth(datum.value) == 0 ? '%b %Y' : '%b')"
         months = {"interval": "month", "step": _months_between_ticks(period)}
         return {"tickCount": months, "labelExpr": label, **flush}
-    return {"format": "%-d %b %H:%M" if period.days <= _MOST_DAYS_BY_HOUR else "%-d %b", **flush}
+    if period.days <= _MOST_DAYS_BY_HOUR:
+        return {"format": "%-d %b %H:%M", **flush}
+    # A wide chart would name each day twice, at noon as well.
+    each_day = {"tickCount": {"interval": "day", "step": 1}} if period.days <= _MONTH else {}
+    return {"format": "%-d %b", **each_day, **flush}
 
 
 def _months_between_ticks(period: Period) -> int:
@@ -242,7 +249,7 @@ def heat(frame: pd.DataFrame) -> Spec:
             },
             "tooltip": facts("Day", "Time", "Net sales", "Orders"),
         },
-        "height": 300,
+        "height": 340,
         **FRAME,
     }
 

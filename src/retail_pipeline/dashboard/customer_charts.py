@@ -12,7 +12,7 @@ from retail_pipeline.analytics.rfm import NAMES
 from retail_pipeline.analytics.sums import money
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, Spec, facts, over
+from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, PICK, Spec, facts, over
 from retail_pipeline.domain.periods import Period, Unit, following
 
 ORANGE = "#E69F00"
@@ -85,9 +85,12 @@ def movement(frame: pd.DataFrame) -> Spec:
         "scale": {"domain": [*NAMES, CAME]},
         "axis": {"title": None, "labelLimit": 150},
     }
+    squares = _squares("share", "Share of the row")
+    squares["mark"]["cursor"] = "pointer"
+    pick = {"name": PICK, "select": {"type": "point", "fields": ["To"]}}
     return {
         "encoding": {"x": x, "y": y, "tooltip": facts("From", "To", "Customers", "Share")},
-        "layer": [_squares("share", "Share of the row"), _written("count", ",d", frame)],
+        "layer": [{**squares, "params": [pick]}, _written("count", ",d", frame)],
         "height": _CELL_PIXELS * (len(NAMES) + 1) + _NAMES_PIXELS + _LEGEND_PIXELS,
         **FRAME,
     }

@@ -103,6 +103,13 @@ def pick_segment() -> None:
     st.session_state[SEGMENT] = picked[0]["name"] if picked else EVERY_SEGMENT
 
 
+def _pick_moved() -> None:
+    """Show the customers of the segment that those clicked on moved to; called when some were."""
+    for each in picks.of_chart("movement"):
+        stayed = each["To"] if each["To"] in rfm.NAMES else EVERY_SEGMENT
+        st.session_state[SEGMENT] = stayed
+
+
 def _left_out(view: View, table: pd.DataFrame, found: pd.DataFrame) -> str:
     """Return how much of net sales is in no segment, and whose it is."""
     others = table[(table["orders"] == 0).to_numpy()]
@@ -129,7 +136,8 @@ def movement(view: View, found: pd.DataFrame) -> None:
         f"Customers by their segment in {words.span(before)} (rows) and in {words.span(after)}"
         " (columns), each worked out from that period's orders as of its last day. Brighter: a"
         f" larger share of the row. '{customer_charts.CAME}' are new, or come back after a pause;"
-        f" '{customer_charts.LEFT}' bought in the earlier period and not in the later one."
+        f" '{customer_charts.LEFT}' bought in the earlier period and not in the later one. A click"
+        " on a square shows its column's segment in the table of customers."
     )
     names = [f"In {words.span(before)}", f"In {words.span(after)}", "Customers", "Share of row"]
     rows = frame[["From", "To", "count", "share"]].set_axis(names, axis="columns")
@@ -141,6 +149,8 @@ def movement(view: View, found: pd.DataFrame) -> None:
         customer_charts.movement(frame),
         frame,
         alt="How many customers moved from each RFM segment to each",
+        on_select=_pick_moved,
+        selection_mode=charts.PICK,
     )
     st.caption(f"{words.span(before)} to the left, {words.span(after)} above. {note}".strip())
 

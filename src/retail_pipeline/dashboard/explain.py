@@ -94,6 +94,11 @@ def header(
     return [title, f"Filters: {applying}", *rows, as_of]
 
 
+def footnote(view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
+    """Return what a picture says of itself wherever it is taken to: its title and the filters."""
+    return f"{title}: {_applying(view, scope)}" if filtered else title
+
+
 def _applying(view: View, scope: Scope, *, every_name: bool = False) -> str:
     """Return the filters that apply, in words."""
     idle = (name for name in scope.idle if name != "period")

@@ -22,12 +22,16 @@ _EFFECTS_SECONDS = 30
 _RETRYING = "retrying"
 # What is shown stays as bright while new figures are read: no flicker at each refresh.
 # A panel's button shows its icon alone; its name, and what it opens, are for screen readers.
+# What a card is compared with takes a second line, rather than being cut off.
+# A table's own CSV says nothing of its filters; the one of its panel does.
 # As many cards in a row as there is room for; two on a telephone, where figures shrink to fit.
 _STYLE = """<style>
 .stMainBlockContainer {padding-top: 3.5rem;}
 [data-stale="true"] {opacity: 1 !important; transition: none !important;}
 [class*="st-key-cards"] {display: grid; gap: .75rem; margin-bottom: 1.25rem;
   grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr));}
+[data-testid="stMetricDeltaDescription"] p {white-space: normal !important;}
+[data-testid="stElementToolbarButton"]:has([aria-label="Download as CSV"]) {display: none;}
 [class*="st-key-head-"] [data-testid="stPopoverButton"] [data-testid="stMarkdownContainer"] {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);}
 [class*="st-key-head-"] [data-testid="stPopoverButton"] div[aria-hidden="true"] {
@@ -36,6 +40,9 @@ _STYLE = """<style>
   [class*="st-key-cards"] {grid-template-columns: 1fr 1fr;}
   [data-testid="stMetric"] > div {padding: .6rem .75rem;}
   [data-testid="stMetricValue"] {font-size: 1.1rem;}
+  div:has(> [data-testid="stMetricDeltaDescription"]) {flex-wrap: wrap; row-gap: .25rem;}
+  [data-testid="stMetricDeltaDescription"] p {font-size: .75rem; line-height: 1.3;}
+  [data-testid="stMetricDeltaDescription"] {flex-basis: 100%;}
   [data-testid="stMetricLabel"] p {font-size: .8rem; letter-spacing: -.01em;}
 }
 </style>"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -13,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.dashboard import explain, picks, words
-from retail_pipeline.dashboard.charts import Spec
+from retail_pipeline.dashboard.charts import GREY, Spec
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
@@ -22,6 +23,12 @@ from retail_pipeline.domain.report import Figures
 
 # The contract's prices, hence all sums of them, have no more decimals; only quotients do.
 _SMALLEST = Decimal(1).scaleb(-CONTRACT.limit("UnitPrice", "scale"))
+# Below each chart, so that a picture of it carries its filters; as wide as a telephone has room.
+_FOOTNOTE: Spec = {
+    **{"orient": "bottom", "anchor": "start", "offset": 6},
+    **{"fontSize": 10, "lineHeight": 12, "fontWeight": "normal", "color": GREY},
+}
+_FOOTNOTE_WIDTH = 60
 # What a table's cells are, by the type of its values.
 # The pound sign is in the column's head: before a number, it would come before a minus too.
 _MONEY = st.column_config.NumberColumn(format="%,.2f")
@@ -54,9 +61,22 @@ def chart(
     A ``spec`` that has its data in it needs no frame.
     """
     head(view, panel)
+    said = explain.footnote(view, panel.title, filtered=panel.filtered, scope=panel.scope)
     return st.vega_lite_chart(
-        frame, spec, width="stretch", alt=alt, key=picks.chart_key(panel.key), **options
+        frame,
+        _with_footnote(spec, said),
+        width="stretch",
+        alt=alt,
+        key=picks.chart_key(panel.key),
+        **options,
     )
+
+
+def _with_footnote(spec: Spec, said: str) -> Spec:
+    """Return the chart with words below it, and as much higher, so that no mark gets smaller."""
+    lines = textwrap.wrap(said, _FOOTNOTE_WIDTH)
+    height = spec["height"] + len(lines) * _FOOTNOTE["lineHeight"] + _FOOTNOTE["offset"]
+    return {**spec, "title": {**_FOOTNOTE, "text": lines}, "height": height}
 
 
 def table(view: View, panel: Panel, **options: Any) -> Any:

@@ -11,6 +11,16 @@ from retail_pipeline.dashboard import words
 from retail_pipeline.dashboard.process import settings
 from retail_pipeline.errors import UsageError
 
+# The provider sends its people back to the front page: the address that they came to is kept in
+# their browser's tab meanwhile, so that a link reproduces its view also for who must sign in first.
+_KEEP_VIEW = """<script>
+sessionStorage.setItem("retail-view", location.pathname + location.search);
+</script>"""
+_TAKE_UP_VIEW = """<script>
+const view = sessionStorage.getItem("retail-view");
+sessionStorage.removeItem("retail-view");
+if (view && view !== location.pathname + location.search) location.replace(view);
+</script>"""
 _NEEDED = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
 
 
@@ -39,12 +49,14 @@ def passed() -> bool:
         return True
     st.title("Retail analytics")
     st.markdown("Sign in to see the figures.")
+    st.html(_KEEP_VIEW, unsafe_allow_javascript=True)
     st.button("Sign in", on_click=st.login, type="primary", icon=":material/login:")
     return False
 
 
 def _signed_in() -> None:
     """Say who is signed in, and let them sign out."""
+    st.html(_TAKE_UP_VIEW, unsafe_allow_javascript=True)
     with st.sidebar:
         st.caption(f"Signed in as {words.plain(str(st.user.get('email') or st.user.get('sub')))}")
         st.button("Sign out", on_click=st.logout, icon=":material/logout:")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from retail_pipeline.dashboard import panel, words
+from retail_pipeline.dashboard import panel
 from retail_pipeline.domain.periods import Period, Shift, Unit
 from retail_pipeline.domain.report import Figures
 
@@ -34,13 +34,21 @@ def rows(
         earlier = dict(before)
         then = [period.beside(start, unit, shift) for start in starts]
         table["Compared with (UTC)"] = [
-            words.part(days, start, unit) if days else "" for days, start in zip(then, starts)
+            _days(days, start, unit) if days else ""
+            for days, start in zip(then, starts, strict=True)
         ]
         nets = [earlier.get(start, Figures()).net for start in starts]
         table["Net sales then"] = pd.Series(
-            [net if days else None for days, net in zip(then, nets)], dtype=object
+            [net if days else None for days, net in zip(then, nets, strict=True)], dtype=object
         )
     return table
+
+
+def _days(days: Period, start: datetime, unit: Unit) -> str:
+    """Return the days of a week or month, or the one day, or that day's hour of ``start``."""
+    if unit in ("week", "month"):
+        return f"{days.first} to {days.last}"
+    return _moment(datetime.combine(days.first, start.timetz()))
 
 
 def _moment(start: datetime) -> str:

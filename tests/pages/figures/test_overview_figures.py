@@ -169,8 +169,8 @@ def test_the_dashed_line_is_what_the_other_period_sold_on_the_day_in_the_same_pl
 @pytest.mark.parametrize(
     ("compared", "days", "told"),
     [
-        ("Previous period", PREVIOUS, ["20 Feb 2012 to 23 Feb 2012", "24 Feb 2012 to 29 Feb 2012"]),
-        ("Year before", YEAR_BEFORE, ["1 Mar 2011 to 4 Mar 2011", "5 Mar 2011 to 10 Mar 2011"]),
+        ("Previous period", PREVIOUS, ["2012-02-20 to 2012-02-23", "2012-02-24 to 2012-02-29"]),
+        ("Year before", YEAR_BEFORE, ["2011-03-01 to 2011-03-04", "2011-03-05 to 2011-03-10"]),
     ],
 )
 @every_selection
