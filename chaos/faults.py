@@ -31,9 +31,12 @@ class Faults:
         self._workers = workers
         self._limits: dict[str, tuple[int, int]] = {}
 
-    def do(self, fault: Fault) -> None:
-        """Let the fault hit."""
+    def do(self, fault: Fault) -> bool:
+        """Let the fault hit; return whether it could: a worker may have ended already."""
+        worker = self._workers.get(fault.target)
+        hit = worker is None or worker.running
         getattr(self, f"_{fault.kind}")(fault)
+        return hit
 
     def undo(self, fault: Fault) -> None:
         """End the fault; what died because of it works again when this returns."""

@@ -70,12 +70,24 @@ def disturbed(
     wrong: list[str] = []
     storm = Storm(servers, place, calm.data, calm.rows, calm.rows / seconds, share, say)
     storm.run(schedule, lambda: wrong.extend(_reconciled(place, calm.data, say)))
-    say(f"{len(schedule) - storm.late} of {len(schedule)} faults hit while rows were on their way")
+    say(f"{len(storm.on_time)} of {len(schedule)} faults hit while rows were on their way")
     differences = differing(calm.place.database, place.database)
     wrong += [*storm.troubles, *islice(differences, _MOST_DIFFERENCES)]
+    wrong += too_few(len(storm.on_time), len(schedule))
     if not wrong:
         servers.forget(place)
     return wrong
+
+
+def too_few(on_time: int, scheduled: int) -> list[str]:
+    """Return what is wrong if so few faults hit in time that the round proves little."""
+    least = max(1, scheduled * 5 // 7)
+    if on_time >= least:
+        return []
+    return [
+        f"only {on_time} of {scheduled} faults hit while rows were on their way, {least} must:"
+        " stream more rows, or for longer"
+    ]
 
 
 def _reconciled(place: Place, data: Path, say: Say) -> Iterator[str]:

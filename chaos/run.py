@@ -57,7 +57,7 @@ def main(
 
     The same seed gives the same faults. Exit status: 0 if every round ends
     with exactly the documents and summaries of an undisturbed run, 1 if one
-    differs, 2 if it could not be tried.
+    differs or too few of its faults hit in time, 2 if it could not be tried.
 
     Examples:
 
@@ -115,7 +115,7 @@ def _round(
         servers.renew()
     for line in wrong:
         diary(f"WRONG: {line}")
-    diary(f"seed {seed}: {'DIFFERENT' if wrong else 'identical'}")
+    diary(f"seed {seed}: {'FAILED' if wrong else 'identical'}")
     return not wrong
 
 

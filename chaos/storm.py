@@ -29,8 +29,8 @@ class Storm:
     """The faults of one run, and what came of them.
 
     ``share`` tells which share of the file's ``rows`` is acknowledged by Kafka; the faults go by
-    it, so that they hit while rows are on their way, however long a recovery takes. ``late`` counts
-    those that had to wait for others so long that all rows were stored already.
+    it, so that they hit while rows are on their way, however long a recovery takes. ``on_time`` are
+    those that did: others had to wait so long that all rows were stored, or their target had ended.
     """
 
     world: World
@@ -41,7 +41,7 @@ class Storm:
     share: Callable[[], float]
     say: Say
     troubles: list[str] = field(default_factory=list)
-    late: int = 0
+    on_time: list[Fault] = field(default_factory=list)
 
     def run(self, schedule: list[Fault], then: Callable[[], None]) -> None:
         """Stream the file, let the faults hit, and stop the workers when all of it is stored.
@@ -92,10 +92,11 @@ class Storm:
         for fault in own:
             if not self._await(fault.share):
                 return
-            self.late += self._all_stored()
+            late = self._all_stored()
             self._tell(fault, "hits")
             try:
-                faults.do(fault)
+                if faults.do(fault) and not late:
+                    self.on_time.append(fault)
                 time.sleep(fault.lasts)
                 faults.undo(fault)
             except Exception as error:  # of whatever kind: a fault that went wrong is a result

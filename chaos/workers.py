@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,9 @@ from retail_pipeline.local.processes import last_lines
 Say = Callable[[str], None]
 # Compose kills what has not stopped by then.
 _GRACE_S = 30
+# So long after its start a worker may die of SIGTERM: its handler is set up once its modules are
+# imported, under load and after the longest pause. Later, such a death means that there is none.
+_STARTING_S = 15
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -44,6 +48,7 @@ class Worker:
         self._say = say
         self._finished = finished
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
         self._down = threading.Event()
         self._closing = threading.Event()
         self._turn = threading.RLock()
@@ -57,13 +62,19 @@ class Worker:
     def start(self) -> None:
         """Start it unless it runs; all its lives write to one log."""
         with self._turn:
-            if self._running() or self.done:
+            if self.running or self.done:
                 return
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
                     self._command, env=self._env, stdout=log, stderr=log, cwd=self._log.parent
                 )
+            self._started = time.monotonic()
             self._down.clear()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process that a fault can hit."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def done(self) -> bool:
@@ -75,7 +86,7 @@ class Worker:
         """End it with no warning."""
         with self._turn:
             self._down.set()
-            if self._running() and self._process:
+            if self.running and self._process:
                 self._process.kill()
                 self._process.wait(10)
 
@@ -83,8 +94,9 @@ class Worker:
         """Ask it to stop (SIGTERM); it must do so in good order and in time."""
         with self._turn:
             self._down.set()
-            if not self._running() or self._process is None:
+            if not self.running or self._process is None:
                 return
+            starting = time.monotonic() - self._started < _STARTING_S
             self._process.terminate()
             try:
                 status = self._process.wait(_GRACE_S)
@@ -93,20 +105,20 @@ class Worker:
                 self._process.wait(10)
                 self._flaw(f"did not stop within {_GRACE_S} s of SIGTERM")
                 return
-        # One that has only just been started, and took nothing in hand yet, just dies of it.
-        if status not in (0, -signal.SIGTERM):
+        # One that has only just been started took nothing in hand yet.
+        if status != 0 and not (starting and status == -signal.SIGTERM):
             self._flaw(f"ended with status {status} on SIGTERM")
 
     def pause(self) -> None:
         """Freeze it (SIGSTOP)."""
         with self._turn:
-            if self._running() and self._process:
+            if self.running and self._process:
                 with suppress(psutil.NoSuchProcess):
                     psutil.Process(self._process.pid).suspend()
 
     def resume(self) -> None:
         """Let it go on (SIGCONT)."""
-        if self._running() and self._process:
+        if self.running and self._process:
             with suppress(psutil.NoSuchProcess):
                 psutil.Process(self._process.pid).resume()
 
@@ -117,13 +129,10 @@ class Worker:
         self.term()
         self._watch.join(10)
 
-    def _running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
     def _supervise(self) -> None:
         while not self._closing.wait(_SECONDS_BETWEEN_LOOKS):
             with self._turn:
-                if self._down.is_set() or self._running() or self.done or self._process is None:
+                if self._down.is_set() or self.running or self.done or self._process is None:
                     continue
                 self._flaw(f"ended by itself with status {self._process.returncode}")
                 self.start()
