@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retail_pipeline.domain.ledger import Line, as_line, day_of
+from retail_pipeline.domain.ledger import DAY_MS, Line, as_line, milliseconds
 from retail_pipeline.domain.reconciliation import Difference, Verdict
 from retail_pipeline.domain.return_book import PartSaid, Returned
 from retail_pipeline.domain.rollup_book import DUPLICATES, PRODUCTS, RollupBook
@@ -17,6 +17,10 @@ from tests.ledger_world import SOURCE, World, rows
 
 SOLD, CANCELLED = datetime(2011, 1, 3, 9, tzinfo=UTC), datetime(2011, 1, 7, 9, tzinfo=UTC)
 RETURN = row_id(SOURCE, 4)
+
+
+def day_of(moment: datetime) -> int:
+    return milliseconds(moment) // DAY_MS
 
 
 def shop() -> list[Transaction]:

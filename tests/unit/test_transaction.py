@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -20,7 +19,6 @@ from retail_pipeline.domain.transaction import (
     total_amount,
 )
 
-WHEN = datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
 RECORD: dict[str, Any] = {
     "source": "0123456789abcdef",
     "row": 2,

@@ -33,11 +33,6 @@ _QUIET_INTERVAL = 10.0
 Show = Callable[[str], None]
 
 
-@app.callback()
-def _local() -> None:
-    pass
-
-
 @app.command()
 def up(
     data: list[str] = typer.Option(

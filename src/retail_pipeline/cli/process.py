@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
 import typer
-
-log = logging.getLogger("processor")
 
 
 def register(app: typer.Typer) -> None:

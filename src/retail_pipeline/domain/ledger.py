@@ -242,8 +242,3 @@ def milliseconds(moment: datetime) -> int:
 def date_of(day: int) -> date:
     """Return the date that is ``day`` days after 1 January 1970."""
     return date(1970, 1, 1) + timedelta(days=day)
-
-
-def day_of(moment: datetime) -> int:
-    """Return the UTC day of ``moment``, in days since 1970."""
-    return milliseconds(moment.astimezone(UTC)) // DAY_MS

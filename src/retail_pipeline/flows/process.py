@@ -76,14 +76,12 @@ class Counts:
 
     stored: int = 0
     quarantined: int = 0
-    dead_lettered: int = 0
     batches: int = 0
 
     def add(self, other: Counts) -> None:
         """Count what ``other`` counted."""
         self.stored += other.stored
         self.quarantined += other.quarantined
-        self.dead_lettered += other.dead_lettered
         self.batches += other.batches
 
 
@@ -156,7 +154,7 @@ class Processor:
         quarantined = self._quarantine(batch)
         self.retry(self.store.mark, touched_days(transactions))
         stored = len(transactions) - len(refusals)
-        return Counts(stored, quarantined, len(rejections), batches=1)
+        return Counts(stored, quarantined, batches=1)
 
     def _divert(self, rejections: Sequence[Rejection], records: int) -> None:
         """Send rejections to the dead-letter topic, unless they are too many."""

@@ -44,7 +44,6 @@ class Server(Protocol):
 
     name: str
     port: int
-    grace: float
 
     def command(self) -> Sequence[str | Path]:
         """Write the server's configuration, and return the command that runs it."""
@@ -68,7 +67,6 @@ class ZooKeeper:
     jars: Path
     port: int
     name: str = "zookeeper"
-    grace: float = 10
 
     def command(self) -> Sequence[str | Path]:
         """Write the configuration, and return the command."""
@@ -113,7 +111,6 @@ class Kafka:
     zookeeper_port: int
     options: Mapping[str, object] = field(default_factory=dict)
     name: str = "kafka"
-    grace: float = 30
 
     def command(self) -> Sequence[str | Path]:
         """Write the configuration, and return the command."""
@@ -178,7 +175,6 @@ class MongoServer:
     port: int
     options: Mapping[str, object] = field(default_factory=dict)
     name: str = "mongodb"
-    grace: float = 30
 
     def command(self) -> Sequence[str | Path]:
         """Return the command."""

@@ -19,7 +19,15 @@ SERVERS = ("zookeeper", "kafka", "mongodb")
 SERVICES = ("processor", "producer", "dashboard")
 # Senders before receivers, Kafka before ZooKeeper, where it signs off.
 STOP_ORDER = ("producer", "processor", "dashboard", "mongodb", "kafka", "zookeeper")
-_GRACE = {"producer": 15, "processor": 20, "dashboard": 5, "mongodb": 30, "kafka": 30}
+# Seconds that each has for a stop in good order.
+_GRACE = {
+    "producer": 15,
+    "processor": 20,
+    "dashboard": 5,
+    "mongodb": 30,
+    "kafka": 30,
+    "zookeeper": 10,
+}
 _START_LIMIT = 90.0
 
 
@@ -110,7 +118,7 @@ class Stack:
             if not processes.alive(process):
                 continue
             self.say(f"Stopping {part} ...")
-            if not processes.stop(process, _GRACE.get(part, 10)):
+            if not processes.stop(process, _GRACE[part]):
                 killed.append(part)
         return killed
 

@@ -10,7 +10,6 @@ from retail_pipeline.errors import PermanentError
 from retail_pipeline.local.ports import HOST
 from retail_pipeline.local.state import ROLES, State
 
-DEFAULT_DATABASE = "retail_db"
 _AUTHENTICATION_FAILED = 18
 
 
