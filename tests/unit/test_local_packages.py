@@ -133,9 +133,12 @@ def test_a_faster_process_may_have_put_the_jars_there(tmp_path: Path) -> None:
 def test_without_a_network_the_error_points_to_compose(
     tmp_path: Path, mocker: MockerFixture
 ) -> None:
-    mocker.patch("jgo.maven.MavenContext.create_dependency", side_effect=OSError("no route"))
+    tried = mocker.patch(
+        "jgo.maven.MavenContext.create_dependency", side_effect=OSError("no route")
+    )
     with pytest.raises(PermanentError, match="no route.*docker compose up"):
         jars.kafka_jars(tmp_path, print)
+    assert tried.call_count == 3
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:

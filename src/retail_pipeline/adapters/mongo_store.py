@@ -22,7 +22,7 @@ from retail_pipeline.adapters.mongo_schema import (
     TRANSACTIONS,
 )
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.flows.ports import Refusal
@@ -69,7 +69,7 @@ class MongoStore:
 
     def rejected_since(self, moment: datetime) -> int:
         """Count what of the processors' own the quarantine holds since ``moment``."""
-        lately = {"stage": "processor", "quarantined_at": {"$gte": moment}}
+        lately = {"stage": Stage.PROCESSOR.value, "quarantined_at": {"$gte": moment}}
         with translated(self._client):
             return self._database[QUARANTINE].count_documents(lately)
 

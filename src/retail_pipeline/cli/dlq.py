@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import typer
 
 from retail_pipeline.domain.quarantined import Selection
-from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.rejection import Reason, Stage
 from retail_pipeline.errors import UsageError
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ def list_(
     source: str | None = SOURCE,
     since: datetime | None = SINCE,
     until: datetime | None = UNTIL,
-    stage: str | None = STAGE,
+    stage: Stage | None = STAGE,
     limit: int | None = typer.Option(
         None, min=1, help="So many at most. [default: 50 in a table, all with --json]"
     ),
@@ -102,7 +102,7 @@ def replay(
     source: str | None = SOURCE,
     since: datetime | None = SINCE,
     until: datetime | None = UNTIL,
-    stage: str | None = STAGE,
+    stage: Stage | None = STAGE,
     limit: int | None = LIMIT,
     everything: bool = ALL,
     edited: str | None = typer.Option(
@@ -150,7 +150,7 @@ def purge(
     source: str | None = SOURCE,
     since: datetime | None = SINCE,
     until: datetime | None = UNTIL,
-    stage: str | None = STAGE,
+    stage: Stage | None = STAGE,
     limit: int | None = LIMIT,
     everything: bool = ALL,
     yes: bool = typer.Option(False, "--yes", help="Don't ask."),
@@ -182,10 +182,8 @@ def _selection(
     source: str | None,
     since: datetime | None,
     until: datetime | None,
-    stage: str | None,
+    stage: Stage | None,
 ) -> Selection:
-    if stage not in (None, "producer", "processor"):
-        raise UsageError(f"--stage {stage}: it is producer or processor")
     return Selection(
         tuple(ids or ()),
         tuple(reasons),

@@ -11,14 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from retail_pipeline.domain.quarantined import Quarantined
+from retail_pipeline.domain.rejection import Stage
 
 _WIDE = 160  # columns, where the output is no terminal
-_HINTS = {
-    "producer": (
+_HINTS: dict[str, str] = {
+    Stage.PRODUCER: (
         "To mend it: retail dlq list --json > rows.jsonl, keep this line, correct its raw, then"
         " retail dlq replay --edited rows.jsonl."
     ),
-    "processor": (
+    Stage.PROCESSOR: (
         "If a newer release knows it, deploy that and: retail dlq replay {id}. To mend it by hand:"
         " retail dlq list --json > rows.jsonl, keep this line, correct the JSON in its raw, then"
         " retail dlq replay --edited rows.jsonl."
@@ -84,7 +85,7 @@ def print_row(console: Console, row: Quarantined) -> None:
     console.print(facts)
     if row.truncated:
         console.print("\nOnly the start of its text was kept: raw has to be written whole.")
-    hint = _HINTS.get(row.stage, _HINTS["producer"]).format(id=row.id)
+    hint = _HINTS.get(row.stage, _HINTS[Stage.PRODUCER]).format(id=row.id)
     console.print(f"\n{hint}", markup=False, highlight=False)
 
 

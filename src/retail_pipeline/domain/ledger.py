@@ -19,7 +19,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.rowset import Rows
 from retail_pipeline.domain.transaction import Kind, Transaction, kind_of, split_row_id
 
@@ -92,7 +92,7 @@ class Held(NamedTuple):
     ) -> Held:
         """Return the rejected row for the row that it claims to be, or else is."""
         source, row = row_of(claims or identity)
-        return cls(identity, source, row, raw, stage == "producer" and not truncated)
+        return cls(identity, source, row, raw, stage == Stage.PRODUCER and not truncated)
 
 
 @dataclass(slots=True)

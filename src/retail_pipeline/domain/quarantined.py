@@ -7,13 +7,14 @@ from datetime import datetime
 
 import msgspec
 
-from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.rejection import Reason, Stage
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"}):
     """A rejection in quarantine, and how often it was replayed.
 
-    ``reason`` is any text: another release may have reasons that this one does not know.
+    ``reason`` and ``stage`` are any text: another release may have some that this one does not
+    know.
     """
 
     id: str
@@ -58,7 +59,7 @@ class Selection:
     source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    stage: str | None = None
+    stage: Stage | None = None
 
     @property
     def everything(self) -> bool:

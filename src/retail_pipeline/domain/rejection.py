@@ -35,6 +35,13 @@ class Reason(StrEnum):
     REFUSED_BY_STORE = "refused_by_store"
 
 
+class Stage(StrEnum):
+    """Who refused a row."""
+
+    PRODUCER = "producer"
+    PROCESSOR = "processor"
+
+
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A row in the dead-letter topic and in the quarantine collection.
 

@@ -17,7 +17,7 @@ from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.quarantined import Quarantined
-from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.rejection import Reason, Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, split_row_id
 from retail_pipeline.errors import RowError
 from retail_pipeline.flows.decode import MANIFEST, REJECTION, TRANSACTION, UNDECODABLE, reason_of
@@ -64,7 +64,7 @@ class Mender:
             value = row.raw.encode(row.encoding) if edited is None else edited.encode()
         except (UnicodeEncodeError, LookupError) as error:
             return Broken(row.reason, f"its text can't be turned into bytes: {error}")
-        if row.stage == "producer":
+        if row.stage == Stage.PRODUCER:
             return self._read_row(row, value, None if edited is None else "utf-8")
         try:
             if row.name == self._topics.manifests:

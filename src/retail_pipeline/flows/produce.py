@@ -19,7 +19,7 @@ import msgspec
 from retail_pipeline.domain.checkpoint import Checkpoint
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.parsing import RowParser
-from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import RowError
 from retail_pipeline.flows.pace import Pace
@@ -132,7 +132,7 @@ class Production:
             reason=reason,
             detail=detail,
             raw=row.raw,
-            stage="producer",
+            stage=Stage.PRODUCER,
             rejected_at=datetime.now(UTC),
             encoding=row.encoding or self._facts.encoding,
             truncated=row.truncated,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+from tenacity import Retrying, stop_after_attempt
 
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local.java import USE_COMPOSE
@@ -33,7 +35,7 @@ def kafka_jars(cache: Path, say: Callable[[str], None]) -> Path:
     say(f"Downloading Kafka {KAFKA_VERSION} and ZooKeeper (once, about 60 MB) ...")
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as scratch:
+        with TemporaryDirectory(dir=cache, prefix="download-") as scratch:
             _publish(_download(Path(scratch)), folder)
     except OSError as error:
         raise PermanentError(f"{cache}: {error}; set RETAIL_CACHE") from error
@@ -54,7 +56,7 @@ def _download(scratch: Path) -> Path:
     jars = scratch / "jars"
     jars.mkdir()
     listing = {}
-    for source in _fetch(scratch):
+    for source in _fetched(scratch):
         if _damaged(source):
             raise PermanentError(f"{source.name} arrived damaged: try again")
         shutil.copyfile(source, jars / source.name)
@@ -63,33 +65,34 @@ def _download(scratch: Path) -> Path:
     return jars
 
 
+def _fetched(scratch: Path) -> list[Path]:
+    try:
+        return Retrying(stop=stop_after_attempt(_ATTEMPTS), reraise=True)(_fetch, scratch)
+    except Exception as error:  # jgo and what it stands on raise errors of many families
+        raise PermanentError(
+            f"Kafka's packages can't be downloaded ({error}): check the network, or {USE_COMPOSE}"
+        ) from error
+
+
 def _fetch(scratch: Path) -> list[Path]:
     """Let jgo work out what Kafka needs, and download it.
 
-    Its download cache is our scratch folder: a shared one may hold what an interrupted download
-    left behind, which jgo would take for a whole file. Its environments are not used: to sort the
-    jars it would download a whole Java where there is none.
+    Its download cache is a folder of its own for each try: one that was used before may hold what
+    an interrupted download left behind, which jgo would take for a whole file. Its environments are
+    not used: to sort the jars it would download a whole Java where there is none.
     """
     from jgo.maven import MavenContext
     from jgo.parse import Endpoint
 
-    problem: Exception | None = None
-    for attempt in range(_ATTEMPTS):
-        context = MavenContext(repo_cache=scratch / f"repository-{attempt}", timeout=30)
-        try:
-            wanted = [
-                context.create_dependency(replace(coordinate, scope="compile"))
-                for coordinate in Endpoint.parse(_COORDINATES).coordinates
-            ]
-            inputs, further = context.resolver.resolve(wanted)
-            needed = [*inputs, *(each for each in further if each.scope in ("compile", "runtime"))]
-            with ThreadPoolExecutor(_CONNECTIONS) as pool:
-                return list(pool.map(lambda each: Path(each.artifact.resolve()), needed))
-        except Exception as error:  # jgo and what it stands on raise errors of many families
-            problem = error
-    raise PermanentError(
-        f"Kafka's packages can't be downloaded ({problem}): check the network, or {USE_COMPOSE}"
-    ) from problem
+    context = MavenContext(repo_cache=Path(mkdtemp(dir=scratch)), timeout=30)
+    wanted = [
+        context.create_dependency(replace(coordinate, scope="compile"))
+        for coordinate in Endpoint.parse(_COORDINATES).coordinates
+    ]
+    inputs, further = context.resolver.resolve(wanted)
+    needed = [*inputs, *(each for each in further if each.scope in ("compile", "runtime"))]
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        return list(pool.map(lambda each: Path(each.artifact.resolve()), needed))
 
 
 def _damaged(jar: Path) -> bool:
