@@ -60,7 +60,23 @@ _damaged = st.builds(
     | st.binary(max_size=4),
 )
 _large = st.binary(min_size=1, max_size=6).map(lambda part: part * (LARGEST_VALUE // len(part)))
-values = st.binary(max_size=60) | any_json | _damaged | _large
+# An identity that another writer chose: of any length that fits into a record, or nearly one.
+_lengths = st.sampled_from([1, 255, 256, 4_300, 600_000, LARGEST_VALUE - 50])
+identities = st.builds(
+    lambda letter, length, row: letter * (length // len(letter.encode())) + f":{row:09d}",
+    st.sampled_from(["a", "é", '"', "\x01"]),
+    _lengths,
+    st.sampled_from([7, 10**12, 2**53, 10**30]),
+) | st.builds(lambda length: "a:" + "9" * length, _lengths)
+_claiming = st.builds(
+    lambda claims: msgspec.json.encode({"source": "a", "row": 1, "claims": claims}),
+    identities,
+).filter(lambda value: len(value) <= LARGEST_VALUE)
+values = st.binary(max_size=60) | any_json | _damaged | _large | _claiming
+headers = st.lists(
+    st.tuples(st.just("replay"), st.none() | st.binary(max_size=20) | identities.map(str.encode)),
+    max_size=2,
+)
 
 
 def _huge(value: object) -> bool:

@@ -151,10 +151,16 @@ def test_the_largest_alien_records_are_quarantined_and_what_is_behind_them_is_st
         "\U0001f600".encode() * 260_000,
         b'{"a":' * 200_000,
         json.dumps(row).encode(),
+        json.dumps({"source": "a", "row": 1, "claims": "x" * 1_000_000 + ":000000001"}).encode(),
+        *[b"\x02" * 300_000] * 2,
     ]
+    endless = {6: b"x" * 600_000 + b":000000001", 7: b"x:" + b"9" * 30}
     for partition in partitions(settings):
-        for alien in aliens:
-            producer.send(settings.kafka_topic, alien, partition=partition.partition).get(30)
+        for offset, alien in enumerate(aliens):
+            headers = [("replay", endless[offset])] if offset in endless else []
+            producer.send(
+                settings.kafka_topic, alien, headers=headers, partition=partition.partition
+            ).get(30)
     producer.close()
     truth.write(pipeline.folder / "one.csv", 1, rounds=3)
     pipeline.run("produce", "one.csv")
@@ -165,6 +171,7 @@ def test_the_largest_alien_records_are_quarantined_and_what_is_behind_them_is_st
     for item in found:
         alien = aliens[item["row"]]
         assert item["truncated"] and alien.startswith(item["raw"].encode(item["encoding"]))
+        assert item["source"].startswith(settings.kafka_topic) and "claims" not in item
 
 
 def test_offsets_that_are_gone_or_reset_cost_only_a_repetition(pipeline: Pipeline) -> None:

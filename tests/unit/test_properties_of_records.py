@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import bson
 import msgspec
@@ -14,9 +15,17 @@ from hypothesis import strategies as st
 from retail_pipeline.adapters.mongo_store import as_documents
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.flows.decode import MANIFEST, REJECTION, TRANSACTION, decode
+from retail_pipeline.flows.decode import (
+    MANIFEST,
+    REJECTION,
+    TRANSACTION,
+    decode,
+    refused,
+    replays,
+)
+from retail_pipeline.flows.ports import Refusal
 from tests.fakes import FakeMessage
-from tests.records import transactions, values
+from tests.records import headers, identities, transactions, values
 
 # A batch's own bytes, the key and the headers take the rest of a mebibyte.
 LARGEST_RECORD = 1024 * 1024 - 1_000
@@ -38,11 +47,11 @@ def test_a_transaction_comes_through_kafka_and_mongodb_exactly(sent: Transaction
     assert stored["TotalAmount"].to_decimal() == Decimal(sent.UnitPrice) * sent.Quantity
 
 
-@given(values, st.sampled_from([TRANSACTION, REJECTION, MANIFEST]))
+@given(values, headers, st.sampled_from([TRANSACTION, REJECTION, MANIFEST]))
 def test_any_bytes_are_one_record_or_one_rejection_that_can_go_on(
-    value: bytes, decoder: msgspec.json.Decoder[Transaction]
+    value: bytes, carried: list[tuple[str, bytes | None]], decoder: msgspec.json.Decoder[Any]
 ) -> None:
-    good, bad = decode([FakeMessage("tx", 1, 7, value)], decoder)
+    good, bad = decode([FakeMessage("tx", 1, 7, value, carried)], decoder)
     assert len(good) + len(bad) == 1
     for rejection in bad:
         record = msgspec.json.encode(rejection)
@@ -54,3 +63,18 @@ def test_any_bytes_are_one_record_or_one_rejection_that_can_go_on(
     for transaction in good:
         if isinstance(transaction, Transaction):
             bson.encode(as_documents([transaction], NOW)[0])
+
+
+@given(transactions, identities, st.text(max_size=2_000))
+def test_a_refused_transaction_stays_what_it_was_in_quarantine_if_that_can_be(
+    sent: Transaction, identity: str, words: str
+) -> None:
+    headers = [("schema_version", b"1"), ("replay", identity.encode())]
+    message = FakeMessage("tx", 1, 7, msgspec.json.encode(sent), headers)
+    replayed = replays([message]).get(sent.id)
+    rejection = refused(Refusal(sent, words), replayed)
+    assert rejection.id == (replayed or sent.id)
+    assert replayed in (None, identity)
+    record = msgspec.json.encode(rejection)
+    assert len(record) < LARGEST_RECORD
+    assert msgspec.json.decode(record, type=Rejection) == rejection

@@ -12,7 +12,9 @@ from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.transaction import row_id, within_reckoning
 
 # Identities are looked up by the batch: thousands of endless ones would be too much for MongoDB.
-_LONGEST_SOURCE = CONTRACT.limit("source", "maxLength")
+LONGEST_SOURCE = CONTRACT.limit("source", "maxLength")
+# What JSON, BSON and every reader of the topic hold exactly.
+LAST_ROW = 2**53 - 1
 
 
 class Reason(StrEnum):
@@ -51,8 +53,8 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     of the row that it says it is, if it says so.
     """
 
-    source: Annotated[str, msgspec.Meta(max_length=_LONGEST_SOURCE)]
-    row: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+    source: Annotated[str, msgspec.Meta(max_length=LONGEST_SOURCE)]
+    row: Annotated[int, msgspec.Meta(ge=0, le=LAST_ROW)]
     name: str
     reason: Reason
     detail: str
@@ -61,7 +63,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     rejected_at: datetime
     encoding: str = "utf-8"
     truncated: bool = False
-    claims: Annotated[str, msgspec.Meta(max_length=_LONGEST_SOURCE + 20)] | None = None
+    claims: Annotated[str, msgspec.Meta(max_length=LONGEST_SOURCE + 20)] | None = None
 
     def __post_init__(self) -> None:
         within_reckoning("rejected_at", self.rejected_at)

@@ -14,12 +14,14 @@ import msgspec
 
 from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.rejection import LAST_ROW, LONGEST_SOURCE, Reason, Rejection
 from retail_pipeline.domain.transaction import Transaction, row_id, split_row_id
 from retail_pipeline.flows.ports import Message, Refusal
 
 # JSON may write a character as six: this much still fits into a record.
 _LONGEST_RAW = 128 * 1024
+# An error may quote a record's own words.
+_LONGEST_DETAIL = 1_000
 # Besides its own, msgspec lets two errors of Python's pass: for a string that is not UTF-8, and for
 # a thousand brackets in a row.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -95,7 +97,7 @@ def refused(refusal: Refusal, replayed: str | None = None) -> Rejection:
         row=row,
         name=source,
         reason=Reason.REFUSED_BY_STORE,
-        detail=refusal.detail,
+        detail=refusal.detail[:_LONGEST_DETAIL],
         raw=msgspec.json.encode(transaction).decode(),
         stage="processor",
         rejected_at=datetime.now(UTC),
@@ -120,7 +122,7 @@ def _unusable(message: Message, error: Exception) -> Rejection:
         row=row,
         name=message.topic,
         reason=reason_of(value, error),
-        detail=str(error),
+        detail=str(error)[:_LONGEST_DETAIL],
         raw=raw[:_LONGEST_RAW],
         stage="processor",
         rejected_at=datetime.now(UTC),
@@ -145,7 +147,7 @@ def _claims(value: bytes) -> str | None:
     try:
         place = _PLACE.decode(value)
         if place.claims:
-            return row_id(*split_row_id(place.claims))
+            return _identity(place.claims)
     except (*UNDECODABLE, ValueError):
         return None
     return row_id(place.source, place.row)
@@ -156,7 +158,21 @@ def _replayed(message: Message) -> str | None:
     for name, value in message.headers:
         if name == REPLAY:
             try:
-                return row_id(*split_row_id((value or b"").decode()))
+                return _identity((value or b"").decode())
             except ValueError:
                 return None
     return None
+
+
+def _identity(text: str) -> str:
+    """Return ``text``, which another writer chose, if a rejection can carry it.
+
+    A longer one would not fit into the dead-letter topic, and stop every processor for good.
+
+    Raises:
+        ValueError: no row has such an identity.
+    """
+    source, row = split_row_id(text)
+    if len(source) > LONGEST_SOURCE or row > LAST_ROW:
+        raise ValueError("no row has so long an identity")
+    return text
