@@ -130,7 +130,7 @@ class World:
 
     def quick(self) -> Reconciliation:
         """Look at the counts."""
-        return QuickLook(self, self).run()
+        return QuickLook(self, self, TOPICS).run()
 
     # What the ports promise.
 

@@ -222,6 +222,24 @@ def test_the_quick_look_finds_a_deleted_document(sold: Sold) -> None:
     assert ("count", "MongoDB") in differences(result)
 
 
+def test_a_database_that_was_emptied_is_no_agreement(
+    stack: RunningStack, pipeline: Pipeline
+) -> None:
+    path = pipeline.folder / "small.csv"
+    path.write_text(HEADER + ROW * 5)
+    pipeline.run("produce", str(path))
+    pipeline.drain()
+    assert reconcile(pipeline, "--quick")[0] == 0
+    with connect(stack.root_uri, name="tests") as client:
+        client.drop_database(pipeline.settings.mongo_database)
+    for arguments in (("--quick",), ()):
+        status, result = reconcile(pipeline, *arguments)
+        assert (status, result["verdict"]) == (1, "differ")
+        assert "small.csv" in {each["name"] for each in result["differences"]}
+    [source] = reconcile(pipeline, "--quick")[1]["sources"]
+    assert (source["read"], source["stored"]) == (5, 0)
+
+
 def test_what_was_found_is_kept_for_the_dashboard(sold: Sold) -> None:
     reconcile(sold.pipeline)
     reconcile(sold.pipeline, "--quick")

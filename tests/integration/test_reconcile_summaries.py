@@ -51,9 +51,8 @@ class Shop:
     def quick_look(self) -> Reconciliation:
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
-            return QuickLook(
-                KafkaLog(settings), MongoRecords(client, settings.mongo_database)
-            ).run()
+            records = MongoRecords(client, settings.mongo_database)
+            return QuickLook(KafkaLog(settings), records, Topics(*settings.topics)).run()
 
 
 @pytest.fixture(scope="module")

@@ -237,7 +237,9 @@ def test_records_not_yet_stored_are_on_their_way() -> None:
     for each in rows(3, first=50):
         world.send(each)
         world.file.good[each.row] = as_line(each)
-    world.read = [manifest(5, complete=False)]
+    world.read = [manifest(5)]
+    world.log = [each for each in world.log if each.topic != TOPICS.manifests]
+    world.send(world.read[0])
     result = world.full()
     assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
     assert (result.lag, result.sources[0].on_their_way) == (3, 3)
@@ -347,3 +349,39 @@ def test_the_quick_look_counts_what_is_too_much() -> None:
     world = World.of(rows(5))
     world.summarised = {}
     assert {each.what for each in world.quick().differences} == {"rollup"}
+
+
+def test_a_database_that_was_emptied_differs_from_what_kafka_has_committed() -> None:
+    world = World.of(rows(5), broken=[9])
+    world.documents, world.quarantine, world.read, world.summarised = {}, {}, [], {}
+    for result in (world.quick(), world.full(with_file=False)):
+        assert result.verdict is Verdict.DIFFER
+        [source] = result.sources
+        assert (source.name, source.stored, source.quarantined) == ("retail.csv", 0, 0)
+    [difference] = world.quick().differences
+    assert difference.detail == "6 rows missing: 6 read, 0 there"
+    assert "MONGO_DATABASE" in difference.advice and "retail.csv" in difference.advice
+
+
+@pytest.mark.parametrize("left", [[], [manifest(2)]], ids=["lost", "older"])
+def test_a_manifest_that_only_kafka_has_is_a_difference(left: list) -> None:
+    world = World.of(rows(5))
+    world.read = left
+    for result in (world.quick(), world.full(with_file=False)):
+        [difference] = result.differences
+        assert difference.detail == "its manifest is in Kafka, but not in MongoDB"
+        assert (difference.source, difference.name) == (SOURCE, "retail.csv")
+
+
+def test_a_source_whose_rows_kafka_has_no_more_is_still_known_by_its_manifest() -> None:
+    world = World.of(rows(5))
+    world.documents, world.read, world.summarised = {}, [], {}
+    world.log = [each for each in world.log if each.topic == TOPICS.manifests]
+    assert world.quick().verdict is world.full(with_file=False).verdict is Verdict.DIFFER
+
+
+def test_a_manifest_that_is_not_stored_yet_is_on_its_way() -> None:
+    world = World.of(rows(5))
+    world.send(manifest(7, source="0123456789abcdef", complete=True))
+    for result in (world.quick(), world.full(with_file=False)):
+        assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])

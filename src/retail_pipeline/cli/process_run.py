@@ -112,7 +112,8 @@ class ProcessorRun:
 
     def _reconciler(self) -> Reconciler:
         settings, database = self.settings, self.settings.mongo_database
-        look = QuickLook(KafkaLog(settings), MongoRecords(self._client, database), by=self._name)
+        records, topics = MongoRecords(self._client, database), Topics(*settings.topics)
+        look = QuickLook(KafkaLog(settings), records, topics, by=self._name)
         results = MongoReconciliations(self._client, database)
         return Reconciler(look.run, results, settings.reconcile_every_s, self.stop)
 

@@ -57,12 +57,12 @@ class ReconcileRun:
         client = connect(settings.mongo("monitor"), name="retail-reconcile")
         kafka, records = KafkaLog(settings), MongoRecords(client, settings.mongo_database)
         self._wait(kafka, records)
+        topics = Topics(*settings.topics)
         if self.quick:
-            result = QuickLook(kafka, records).run()
+            result = QuickLook(kafka, records, topics).run()
         else:
             files = _files(paths, records.manifests())
             with Looking() as looking:
-                topics = Topics(*settings.topics)
                 result = FullLook(kafka, records, files, topics, looking.tell).run()
         self._print(result)
         _keep(MongoReconciliations(client, settings.mongo_database), result)

@@ -25,10 +25,13 @@ INCOMPLETE = (
     "{name} was not read to its end ({rows:,} rows so far): its producer is at work, or was"
     " stopped; `retail produce {name}` goes on where it stopped"
 )
+LOST_MANIFEST = "its manifest is in Kafka, but not in MongoDB"
 _AGAIN = "`retail produce --again {name}`"
 _ADVICE = {
     "missing": f"{_AGAIN} sends them again; a running processor stores them",
     "count": f"`retail reconcile {{name}}` names the rows; {_AGAIN} stores what is missing",
+    "lost": "is `MONGO_DATABASE` the database that it was stored in? If so, it was deleted there:"
+    f" {_AGAIN} sends the file again; a running processor stores it",
     "unknown": "look at the documents; delete those that nobody can explain, and their days'"
     f" rollup documents, then {_AGAIN}",
     "changed": f"delete these documents, then {_AGAIN} stores them as they were and rebuilds"

@@ -142,14 +142,14 @@ def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Diff
     manifest, source = evidence.manifests.get(rows.source), rows.source
     name = evidence.name(source)
     sent = evidence.sent.get(source)
-    if sent and sent.complete and not (manifest and manifest.complete) and not evidence.lag:
+    if sent and sent.says_more(manifest) and not evidence.lag:
         yield Difference(
             what="count",
             place=MONGODB,
             source=source,
             name=name,
-            detail="its manifest is in Kafka, but not in MongoDB",
-            advice=advice.of("missing", MONGODB, name),
+            detail=advice.LOST_MANIFEST,
+            advice=advice.of("lost", MONGODB, name),
         )
     if manifest is None or not manifest.complete or told:
         return

@@ -122,10 +122,11 @@ class Evidence:
             *(self.stored.rows, self.quarantine.rows, self.purged),
         ):
             known.update(dict.fromkeys(source for source in sorted(rows) if rows[source]))
+        known.update(dict.fromkeys(self.sent))
         return list(known)
 
     def name(self, source: str) -> str:
         """Return what people call a source."""
-        if source in self.manifests:
-            return self.manifests[source].name
+        if known := self.manifests.get(source) or self.sent.get(source):
+            return known.name
         return self.files.names.get(source, source)

@@ -40,3 +40,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         within_reckoning("started_at and updated_at", self.started_at, self.updated_at)
+
+    def says_more(self, other: Manifest | None) -> bool:
+        """Whether it came after ``other`` of the same source; of equal ones, neither did."""
+        mine = self.rows_read, self.complete
+        return other is None or mine > (other.rows_read, other.complete)

@@ -201,9 +201,5 @@ def _enter_dead(evidence: Evidence, dead: Iterable[Held], moving: bool) -> None:
 
 
 def _keep(kept: dict[str, Manifest], manifest: Manifest) -> None:
-    before = kept.get(manifest.source)
-    if before is None or (manifest.rows_read, manifest.complete) > (
-        before.rows_read,
-        before.complete,
-    ):
+    if manifest.says_more(kept.get(manifest.source)):
         kept[manifest.source] = manifest

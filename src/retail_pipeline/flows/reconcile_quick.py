@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from retail_pipeline.domain import advice
 from retail_pipeline.domain.evidence import MONGODB
@@ -14,12 +16,15 @@ from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
     PartitionAccount,
+    Position,
     Reconciliation,
     SourceAccount,
     Sum,
     verdict_of,
 )
+from retail_pipeline.flows.decode import MANIFEST, decode
 from retail_pipeline.flows.ledger_ports import Log, Records
+from retail_pipeline.flows.process import Topics
 
 
 @dataclass
@@ -28,6 +33,7 @@ class QuickLook:
 
     log: Log
     records: Records
+    topics: Topics
     by: str = "retail reconcile"
     clock: Callable[[], float] = time.monotonic
 
@@ -41,7 +47,10 @@ class QuickLook:
         # Kafka first: what comes in after this look is found stored, never missing.
         positions = self.log.positions()
         pending = self.records.pending_days()
-        manifests = self.records.manifests()
+        manifests = {each.source: each for each in self.records.manifests()}
+        # What MongoDB lost together with its manifest, Kafka still knows of.
+        lost = self._lost(manifests, positions)
+        manifests |= lost
         sources = self._sources(manifests)
         rollups = self.records.rollup_rows()
         # Only what changed nothing in the meantime can be held against anybody.
@@ -49,12 +58,12 @@ class QuickLook:
         came = sum(each.end for each in later) - sum(each.end for each in positions)
         lag = sum(position.left for position in positions) + came
         pending |= self.records.pending_days()
-        differences = [*_of_sources(sources, lag)]
+        differences = [*_of_sources(sources, lag, lost)]
         if not lag and not pending:
             differences += _of_rollups(rollups, sum(each.stored for each in sources))
         notes = [
             advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
-            for each in manifests
+            for each in manifests.values()
             if not each.complete
         ]
         return Reconciliation(
@@ -72,14 +81,28 @@ class QuickLook:
             by=self.by,
         )
 
-    def _sources(self, manifests: list[Manifest]) -> list[SourceAccount]:
+    def _lost(self, stored: dict[str, Manifest], positions: list[Position]) -> dict[str, Manifest]:
+        """Return the manifests that were committed in Kafka, and that MongoDB has not, or older."""
+        lost: dict[str, Manifest] = {}
+        spans = [
+            msgspec.structs.replace(each, end=each.committed)
+            for each in positions
+            if each.topic == self.topics.manifests and each.committed > each.first
+        ]
+        for _, messages in self.log.records(spans):
+            for manifest in decode(messages, MANIFEST)[0]:
+                source = manifest.source
+                if manifest.says_more(lost.get(source) or stored.get(source)):
+                    lost[source] = manifest
+        return lost
+
+    def _sources(self, manifests: dict[str, Manifest]) -> list[SourceAccount]:
         stored, quarantined, purged = self.records.counts().values()
         claimed = self.records.claimed()
-        by_source = {each.source: each for each in manifests}
-        known = dict.fromkeys([*by_source, *stored, *quarantined, *purged, *claimed])
+        known = dict.fromkeys([*manifests, *stored, *quarantined, *purged, *claimed])
         accounts = []
         for source in known:
-            manifest = by_source.get(source)
+            manifest = manifests.get(source)
             accounts.append(
                 SourceAccount(
                     source=source,
@@ -94,8 +117,13 @@ class QuickLook:
         return accounts
 
 
-def _of_sources(sources: list[SourceAccount], lag: int) -> Iterator[Difference]:
-    """Yield each source that has too few rows, beyond what is on its way, or too many."""
+def _of_sources(
+    sources: list[SourceAccount], lag: int, lost: Collection[str]
+) -> Iterator[Difference]:
+    """Yield each source that has too few rows, beyond what is on its way, or too many.
+
+    ``lost`` are those whose manifest MongoDB lacks.
+    """
     for each in sources:
         if each.read is None:
             continue
@@ -109,10 +137,19 @@ def _of_sources(sources: list[SourceAccount], lag: int) -> Iterator[Difference]:
                 source=each.source,
                 name=each.name,
                 detail=f"{abs(missing):,} rows {word}: {each.read:,} read, {accounted:,} there",
-                advice=advice.of("count", MONGODB, each.name),
+                advice=advice.of("lost" if each.source in lost else "count", MONGODB, each.name),
                 expected=Sum(each.read),
                 found=Sum(accounted),
                 more=abs(missing),
+            )
+        elif each.source in lost:
+            yield Difference(
+                what="count",
+                place=MONGODB,
+                source=each.source,
+                name=each.name,
+                detail=advice.LOST_MANIFEST,
+                advice=advice.of("lost", MONGODB, each.name),
             )
 
 
