@@ -42,7 +42,7 @@ def produce(
         None, help="Which comes first in dates such as 1/12/2010, instead of detecting it."
     ),
     give_up_after: float = typer.Option(
-        300.0, min=0, metavar="SECONDS", help="End with an error when Kafka is away so long."
+        300.0, min=0, metavar="SECONDS", help="End with an error when no row gets through so long."
     ),
 ) -> None:
     """Stream transactions from files into Kafka, one record a row.

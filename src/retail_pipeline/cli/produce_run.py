@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from retail_pipeline.errors import RetailError, SourceError, TransientError
 from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.ports import RawRow, Source, SourceFacts
 from retail_pipeline.flows.produce import Production
-from retail_pipeline.flows.retry import retrying
+from retail_pipeline.flows.retry import Patience, retrying
 from retail_pipeline.settings import Settings
 
 log = logging.getLogger("producer")
@@ -89,6 +89,7 @@ class ProducerRun:
     again: bool = False
     give_up_after_s: float = 300.0
     totals: Totals = field(default_factory=Totals)
+    clock: Callable[[], float] = time.monotonic
     _publisher: KafkaPublisher | None = None
 
     @cached_property
@@ -196,14 +197,20 @@ class ProducerRun:
                 *(facts.name, f"{before.rows_read:,}"),
             )
             return
+        patience, furthest = Patience(self.give_up_after_s, self.clock), before.row
         with Progress(facts.name, facts.lines) as progress:
 
             def tell(checkpoint: Checkpoint) -> None:
+                nonlocal furthest
+                # Rows that only come once more, after a failure, are no progress.
+                if checkpoint.row > furthest:
+                    furthest = checkpoint.row
+                    patience.renew()
                 progress.show(checkpoint)
                 self._beat()
 
             try:
-                after = retrying(self.stop, self.give_up_after_s)(self._attempt, source, tell)
+                after = retrying(self.stop, patience=patience)(self._attempt, source, tell)
             except TransientError:
                 if not self.stop.is_set():
                     raise

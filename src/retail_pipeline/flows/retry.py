@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from threading import Event
 
 from tenacity import (
@@ -15,6 +17,7 @@ from tenacity import (
     stop_when_event_set,
     wait_random_exponential,
 )
+from tenacity.stop import stop_base
 
 from retail_pipeline.errors import TransientError
 
@@ -22,16 +25,43 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 10
 
 
-def retrying(stop: Event, give_up_after_s: float | None = None) -> Retrying:
+class Patience(stop_base):
+    """Lasts ``seconds`` from the first of failures in a row; whatever got on begins it anew.
+
+    It is for one call that may take hours, such as a source's whole way into Kafka: a failure at
+    its end must not find the patience spent by what went well before.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._failing_since: float | None = None
+
+    def renew(self) -> None:
+        """Forget the failures so far: something got on since."""
+        self._failing_since = None
+
+    def __call__(self, state: RetryCallState) -> bool:
+        """Tell, after another failure, whether it is over."""
+        now = self._clock()
+        if self._failing_since is None:
+            self._failing_since = now
+        return now - self._failing_since >= self._seconds
+
+
+def retrying(
+    stop: Event, give_up_after_s: float | None = None, *, patience: stop_base = stop_never
+) -> Retrying:
     """Return a retrier of transient errors that ends when ``stop`` is set.
 
-    ``give_up_after_s`` seconds after its first try it raises the last error; never, if None.
+    ``give_up_after_s`` seconds after its first try, or when ``patience`` is over, it raises the
+    last error; never, without either.
     """
-    patience = stop_never if give_up_after_s is None else stop_after_delay(give_up_after_s)
+    limit = stop_never if give_up_after_s is None else stop_after_delay(give_up_after_s)
     return Retrying(
         retry=retry_if_exception_type(TransientError),
         wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT_S),
-        stop=stop_when_event_set(stop) | patience,
+        stop=stop_when_event_set(stop) | limit | patience,
         sleep=sleep_using_event(stop),
         before_sleep=_say,
         reraise=True,

@@ -1,0 +1,92 @@
+"""A producer's run: how long it stands failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from retail_pipeline.adapters.source_files import Reading
+from retail_pipeline.cli import produce_run
+from retail_pipeline.cli.produce_run import ProducerRun
+from retail_pipeline.domain.transaction import Transaction
+from retail_pipeline.errors import TransientError
+from retail_pipeline.flows import produce, retry
+from retail_pipeline.flows.pace import Pace
+from retail_pipeline.settings import Settings
+from tests.fakes import FakePublisher
+from tests.pipeline import HEADER, ROW
+
+HOUR = 3600.0
+
+
+class World:
+    """A producer on fakes, with a clock that only the tests move."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.folder = folder
+        self.stop = Event()
+        self.publisher = FakePublisher()
+        monkeypatch.setattr(produce, "CHUNK_ROWS", 3)
+        monkeypatch.setattr(produce, "_SECONDS_BETWEEN_SAVES", 0.0)
+        monkeypatch.setattr(retry, "_LONGEST_WAIT_S", 0.0)
+        monkeypatch.setattr(produce_run, "topic_id", lambda settings: "topic")
+        monkeypatch.setattr(produce_run, "KafkaPublisher", lambda *args: self.publisher)
+
+    def run(self, again: bool = False) -> ProducerRun:
+        settings = Settings(state_dir=self.folder / "state")
+        pace = Pace(self.stop)
+        return ProducerRun(settings, self.stop, Reading(), pace, again, clock=lambda: self.now)
+
+    def file(self, rows: int) -> str:
+        path = self.folder / "retail.csv"
+        path.write_text(HEADER + ROW * rows)
+        return str(path)
+
+    @property
+    def rows(self) -> set[int]:
+        return {record.row for record in self.publisher.of(Transaction)}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+def test_failures_hours_apart_are_each_tried_again(world: World) -> None:
+    waits = 0
+
+    def meet(step: str) -> None:
+        nonlocal waits
+        if step == "acknowledge":
+            waits += 1
+            world.now += HOUR
+            if waits in (3, 6):
+                raise TransientError("away")
+
+    world.publisher.faults.meet = meet  # type: ignore[method-assign]  # moves the clock
+    world.run().files([world.file(20)], loop=False)
+    assert world.rows == set(range(2, 22))
+
+
+def test_failures_without_progress_are_given_up_though_the_same_rows_came_through_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is saved on the way: each try sends the first rows once more.
+    monkeypatch.setattr(produce, "_SECONDS_BETWEEN_SAVES", HOUR)
+    waits = 0
+
+    def meet(step: str) -> None:
+        nonlocal waits
+        if step == "acknowledge":
+            waits += 1
+            world.now += 60
+            if waits % 3 == 0:
+                raise TransientError("away")
+
+    world.publisher.faults.meet = meet  # type: ignore[method-assign]  # moves the clock
+    with pytest.raises(TransientError, match="away"):
+        world.run().files([world.file(20)], loop=False)
+    assert 300 <= world.now <= 900
