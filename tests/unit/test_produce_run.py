@@ -1,9 +1,12 @@
-"""A producer's run: how long it stands failures."""
+"""A producer's run: how long it stands failures, and what a watched folder's files do to it."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -17,6 +20,7 @@ from retail_pipeline.flows.pace import Pace
 from retail_pipeline.settings import Settings
 from tests.fakes import FakePublisher
 from tests.pipeline import HEADER, ROW
+from tests.unit.test_damaged_workbooks import late
 
 HOUR = 3600.0
 
@@ -31,6 +35,7 @@ class World:
         self.publisher = FakePublisher()
         monkeypatch.setattr(produce, "CHUNK_ROWS", 3)
         monkeypatch.setattr(produce, "_SECONDS_BETWEEN_SAVES", 0.0)
+        monkeypatch.setattr(produce_run, "_SECONDS_BETWEEN_SCANS", 0.01)
         monkeypatch.setattr(retry, "_LONGEST_WAIT_S", 0.0)
         monkeypatch.setattr(produce_run, "topic_id", lambda settings: "topic")
         monkeypatch.setattr(produce_run, "KafkaPublisher", lambda *args: self.publisher)
@@ -44,6 +49,26 @@ class World:
         path = self.folder / "retail.csv"
         path.write_text(HEADER + ROW * rows)
         return str(path)
+
+    @contextmanager
+    def watching(self) -> Iterator[Path]:
+        """Give a folder that is watched meanwhile."""
+        folder = self.folder / "watched"
+        folder.mkdir()
+        watch = Thread(target=self.run().watch, args=(folder, [], False))
+        watch.start()
+        try:
+            yield folder
+        finally:
+            self.stop.set()
+            watch.join(10)
+
+    def wait_for(self, rows: int) -> None:
+        """Return once so many rows that are as ROW came through."""
+        until = time.monotonic() + 10
+        while sum(row.StockCode in ROW for row in self.publisher.of(Transaction)) < rows:
+            assert time.monotonic() < until, f"{len(self.publisher.of(Transaction))} rows came"
+            time.sleep(0.01)
 
     @property
     def rows(self) -> set[int]:
@@ -90,3 +115,15 @@ def test_failures_without_progress_are_given_up_though_the_same_rows_came_throug
     with pytest.raises(TransientError, match="away"):
         world.run().files([world.file(20)], loop=False)
     assert 300 <= world.now <= 900
+
+
+def test_a_damaged_workbook_does_not_keep_a_watch_from_the_other_files(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with world.watching() as folder:
+        (folder / "a.xlsx").write_bytes(late(lambda rest: b""))
+        (folder / "b.xlsx").write_bytes(late(lambda rest: rest.replace(b"<v>6", b"<v>six", 1)))
+        (folder / "c.csv").write_text(HEADER + ROW * 2)
+        world.wait_for(2)
+    for name in ("a.xlsx", "b.xlsx"):
+        assert any(name in line and "damaged" in line for line in caplog.messages)

@@ -14,9 +14,9 @@ from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from openpyxl import Workbook, load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from retail_pipeline.adapters.csv_lines import LONGEST_LINE
 from retail_pipeline.adapters.file_state import FileState, text_name
@@ -29,6 +29,8 @@ from retail_pipeline.flows.ports import RawRow, SourceFacts
 _DATE = DATASET_FIELDS.index("InvoiceDate")
 # Dates are cells of their own type in a workbook; text ones show at once.
 _ROWS_LOOKED_AT = 2_000
+# As many as a sheet can have: a damaged row number must not become endless empty rows.
+_MOST_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,11 @@ class XlsxSource:
         """Yield every row after the header that has any cell filled, in order.
 
         Raises:
-            SourceError: the workbook can't be read any more, or is another one now.
+            SourceError: the workbook can't be read any more, is damaged, or is another one now.
         """
         with _opened(self.path) as book:
             self.state.check(self.path)
-            cells = book[self.sheet].iter_rows(values_only=True)
-            for number, values in enumerate(cells, start=1):
+            for number, values in enumerate(_cells(self.path, book, self.sheet), start=1):
                 if number == 1 or all(value is None for value in values):
                     continue
                 fields = [cell_text(value) for value in values]
@@ -69,10 +70,11 @@ def inspect_xlsx(path: Path, order: DateOrder | None = None) -> list[XlsxSource]
     """
     state = FileState.of(path)
     content = _digest(path)
+    _look_through(path)
     sources, problems = [], []
     with _opened(path) as book:
         for sheet in book.worksheets:
-            rows = sheet.iter_rows(values_only=True)
+            lines, rows = sheet.max_row, _cells(path, book, sheet.title)
             header = [cell_text(value) for value in next(rows, ())]
             try:
                 columns = find_columns(header, f"{path}, sheet {sheet.title!r}")
@@ -82,7 +84,7 @@ def inspect_xlsx(path: Path, order: DateOrder | None = None) -> list[XlsxSource]
             evidence = _evidence(islice(rows, _ROWS_LOOKED_AT), columns.positions[_DATE])
             name = text_name(path) + (f"#{sheet.title}" if len(book.worksheets) > 1 else "")
             identity = hashlib.sha256(f"{content}#{sheet.title}".encode()).hexdigest()[:16]
-            facts = _facts(identity, name, path, columns, order, evidence, sheet.max_row)
+            facts = _facts(identity, name, path, columns, order, evidence, lines)
             sources.append(XlsxSource(path, sheet.title, facts, state))
     if not sources:
         raise problems[0] if problems else SourceError(f"{path}: the workbook has no sheet")
@@ -149,17 +151,49 @@ def _digest(path: Path) -> str:
         raise SourceError(f"{path}: it can't be read: {error.strerror or error}") from error
 
 
+def _look_through(path: Path) -> None:
+    """Read each part of the workbook to its end: damage shows now, not between two sent rows."""
+    with _named(path), zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            with archive.open(part) as stream:
+                if part.filename.startswith("xl/worksheets/") and part.filename.endswith(".xml"):
+                    expat.ParserCreate().ParseFile(stream)
+                while stream.read(1 << 20):
+                    pass
+
+
+def _cells(path: Path, book: Workbook, sheet: str) -> Iterator[Sequence[Any]]:
+    with _named(path):
+        page = book[sheet]
+        width = page.max_column
+        # Some programs write a wrong size: what lies behind it are rows, too.
+        page.reset_dimensions()
+        for number, values in enumerate(page.iter_rows(max_col=width, values_only=True), start=1):
+            if number > _MOST_ROWS:
+                raise ValueError(f"sheet {sheet!r} has more than {_MOST_ROWS:,} rows")
+            yield values
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Workbook]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles, which carry no data
-            book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise SourceError(f"{path}: it is no Excel workbook, or damaged: {error}") from error
-    except OSError as error:
-        raise SourceError(f"{path}: it can't be read: {error.strerror or error}") from error
+    with _named(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles, which carry no data
+        book = load_workbook(path, read_only=True, data_only=True)
     try:
         yield book
     finally:
         book.close()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have what goes wrong with a workbook name it."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{path}: it can't be read: {error.strerror or error}") from error
+    except Exception as error:  # openpyxl lets through whatever the damage leads to, of any kind
+        raise SourceError(
+            f"{path}: it is no Excel workbook, or damaged ({type(error).__name__}: {error}):"
+            " fetch it again, or save it anew from a spreadsheet program"
+        ) from error
