@@ -25,7 +25,6 @@ INCOMPLETE = (
     "{name} was not read to its end ({rows:,} rows so far): its producer is at work, or was"
     " stopped; `retail produce {name}` goes on where it stopped"
 )
-LOST_MANIFEST = "its manifest is in Kafka, but not in MongoDB"
 _AGAIN = "`retail produce --again {name}`"
 _ADVICE = {
     "missing": f"{_AGAIN} sends them again; a running processor stores them",

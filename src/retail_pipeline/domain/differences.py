@@ -137,20 +137,25 @@ def _text_difference(evidence: Evidence, source: str, place: str, other: str) ->
     )
 
 
+def lost_manifest(source: str, name: str) -> Difference:
+    """Return the difference that MongoDB lacks what Kafka says of a source."""
+    return Difference(
+        what="count",
+        place=MONGODB,
+        source=source,
+        name=name,
+        detail="its manifest is in Kafka, but not in MongoDB",
+        advice=advice.of("lost", MONGODB, name),
+    )
+
+
 def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Difference]:
     """Yield a difference where the producer read another number of rows than there are."""
     manifest, source = evidence.manifests.get(rows.source), rows.source
     name = evidence.name(source)
     sent = evidence.sent.get(source)
     if sent and sent.says_more(manifest) and not evidence.lag:
-        yield Difference(
-            what="count",
-            place=MONGODB,
-            source=source,
-            name=name,
-            detail=advice.LOST_MANIFEST,
-            advice=advice.of("lost", MONGODB, name),
-        )
+        yield lost_manifest(source, name)
     if manifest is None or not manifest.complete or told:
         return
     places = [(MONGODB, rows.accounted | rows.on_their_way)]

@@ -14,7 +14,7 @@ import msgspec
 
 from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.rejection import LAST_ROW, LONGEST_SOURCE, Reason, Rejection
+from retail_pipeline.domain.rejection import LAST_ROW, LONGEST_SOURCE, Reason, Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, row_id, split_row_id
 from retail_pipeline.flows.ports import Message, Refusal
 
@@ -99,7 +99,7 @@ def refused(refusal: Refusal, replayed: str | None = None) -> Rejection:
         reason=Reason.REFUSED_BY_STORE,
         detail=refusal.detail[:_LONGEST_DETAIL],
         raw=msgspec.json.encode(transaction).decode(),
-        stage="processor",
+        stage=Stage.PROCESSOR,
         rejected_at=datetime.now(UTC),
         claims=transaction.id if replayed not in (None, transaction.id) else None,
     )
@@ -124,7 +124,7 @@ def _unusable(message: Message, error: Exception) -> Rejection:
         reason=reason_of(value, error),
         detail=str(error)[:_LONGEST_DETAIL],
         raw=raw[:_LONGEST_RAW],
-        stage="processor",
+        stage=Stage.PROCESSOR,
         rejected_at=datetime.now(UTC),
         encoding=encoding,
         truncated=len(raw) > _LONGEST_RAW,

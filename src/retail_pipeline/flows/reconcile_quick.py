@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from retail_pipeline.domain import advice
+from retail_pipeline.domain.differences import lost_manifest
 from retail_pipeline.domain.evidence import MONGODB
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import (
@@ -143,14 +144,7 @@ def _of_sources(
                 more=abs(missing),
             )
         elif each.source in lost:
-            yield Difference(
-                what="count",
-                place=MONGODB,
-                source=each.source,
-                name=each.name,
-                detail=advice.LOST_MANIFEST,
-                advice=advice.of("lost", MONGODB, each.name),
-            )
+            yield lost_manifest(each.source, each.name)
 
 
 def _of_rollups(rollups: dict[str, int], stored: int) -> Iterator[Difference]:
