@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -18,10 +19,12 @@ from retail_pipeline.analytics.tables import (
     day_number,
     day_of,
 )
-from retail_pipeline.domain.periods import Shift, Unit
+from retail_pipeline.domain.periods import Period, Shift, Unit
 from retail_pipeline.domain.report import Figures
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Sums by the start of an hour, day, week or month.
+Timeline = Sequence[tuple[datetime, Figures]]
 _MONEY = ("net", "gross", "cancelled", "adjusted", "guest_gross")
 
 
@@ -99,11 +102,29 @@ def timeline(rows: pd.DataFrame, unit: Unit) -> list[tuple[datetime, Figures]]:
     return [(EPOCH + timedelta(hours=hours), each) for hours, each in found.items()]
 
 
+def in_each(found: Sequence[tuple[datetime, Figures]], period: Period, unit: Unit) -> list[Figures]:
+    """Return a timeline's sums for each hour, day, week or month of the period, also empty ones."""
+    by_start = dict(found)
+    return [by_start.get(start, Figures()) for start in period.starts(unit)]
+
+
 def moved(rows: pd.DataFrame, shift: Shift) -> pd.DataFrame:
     """Return rows as if each were of the later day that its own is compared with."""
     days, places = np.unique(rows["day"].to_numpy(), return_inverse=True)
     later = [day_number(shift.forth(day_of(day))) for day in days]
     return rows.assign(day=np.asarray(later, days.dtype)[places])
+
+
+def beside(
+    before: Timeline, period: Period, unit: Unit, shift: Shift
+) -> list[tuple[Period | None, Decimal | None]]:
+    """Return the earlier days that stand beside each unit of the period, and their net sales.
+
+    ``before`` is the timeline of what was :func:`moved`.
+    """
+    days = [period.beside(start, unit, shift) for start in period.starts(unit)]
+    sold = in_each(before, period, unit)
+    return [(each, found.net if each else None) for each, found in zip(days, sold, strict=True)]
 
 
 def starts(rows: pd.DataFrame, unit: Unit) -> Array:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, TypeAlias
 
 import pandas as pd
 
+from retail_pipeline.analytics import sums
 from retail_pipeline.dashboard import words
 from retail_pipeline.domain.periods import Period, Shift, Unit, following
 from retail_pipeline.domain.report import Figures
@@ -17,15 +17,22 @@ Spec: TypeAlias = dict[str, Any]
 
 # Okabe and Ito's: colour-blind people can tell them apart. Each can be seen on light and dark.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8a8a8a"
-# Vega's own currency sign is the dollar.
-_AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3~s')"
+# How an axis or a legend writes money: Vega's own currency sign is the dollar.
+AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3~s')"
 FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
 # What a chart calls what was clicked.
 PICK = "pick"
+
+
+def picking(*fields: str) -> list[Spec]:
+    """Return the parameters of marks that can be clicked on: ``fields`` are what that selects."""
+    return [{"name": PICK, "select": {"type": "point", "fields": list(fields)}}]
+
+
 # A bar from its "start" to its "end" that can be clicked on.
 CLICKED: Spec = {
     "mark": {"type": "rect", "cursor": "pointer"},
-    "params": [{"name": PICK, "select": {"type": "point", "fields": ["start", "end"]}}],
+    "params": picking("start", "end"),
 }
 ZERO: Spec = {"mark": {"type": "rule", "color": "#8885"}, "encoding": {"y": {"datum": 0}}}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -38,10 +45,10 @@ _TIMELINE_PIXELS = 320
 
 
 def timeline_frame(
-    rows: Sequence[tuple[datetime, Figures]],
+    rows: sums.Timeline,
     period: Period,
     unit: Unit,
-    before: Sequence[tuple[datetime, Figures]] = (),
+    before: sums.Timeline = (),
     shift: Shift | None = None,
 ) -> pd.DataFrame:
     """Return a row for each hour, day, week or month of the period, also those without sales.
@@ -49,9 +56,7 @@ def timeline_frame(
     ``before`` are the figures of the period that ``shift`` leads back to, under the starts of this
     one's units that its days are compared with.
     """
-    by_start, earlier = dict(rows), dict(before)
-    starts = period.starts(unit)
-    found = [by_start.get(start, Figures()) for start in starts]
+    starts, found = period.starts(unit), sums.in_each(rows, period, unit)
     table = pd.DataFrame(
         {
             "start": pd.to_datetime(starts, utc=True),
@@ -66,14 +71,11 @@ def timeline_frame(
         }
     )
     if shift is not None:
-        then = [period.beside(start, unit, shift) for start in starts]
-        nets = [earlier.get(start, Figures()).net for start in starts]
-        table["before"] = [
-            float(net) if days else None for days, net in zip(then, nets, strict=True)
-        ]
+        then = sums.beside(before, period, unit, shift)
+        table["before"] = [None if net is None else float(net) for _, net in then]
         table["Compared with"] = [
             f"{words.part(days, start, unit)}: {words.money(net)}" if days else words.NOTHING
-            for days, start, net in zip(then, starts, nets, strict=True)
+            for start, (days, net) in zip(starts, then, strict=True)
         ]
     return table
 
@@ -85,7 +87,7 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     """
     compared = "before" in frame
     x = over(period, unit)
-    money = {"title": "Net sales", "axis": {"labelExpr": _AXIS_MONEY, "tickCount": 5}}
+    money = {"title": "Net sales", "axis": {"labelExpr": AXIS_MONEY, "tickCount": 5}}
     told = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
     encoding = {
         "x": x,
@@ -183,11 +185,6 @@ def countries_frame(rows: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
     )
 
 
-def money_axis() -> str:
-    """Return the expression that writes an axis' or a legend's money."""
-    return _AXIS_MONEY
-
-
 def by_sign(value: str) -> Spec:
     """Return the colour of a mark: another one where ``value`` is below zero."""
     return {"condition": {"test": f"datum.{value} < 0", "value": VERMILION}, "value": BLUE}
@@ -196,7 +193,7 @@ def by_sign(value: str) -> Spec:
 def _whole_row(pick: str) -> Spec:
     """Return what can be clicked: all of the row, not only its thin bar."""
     return {
-        "params": [{"name": PICK, "select": {"type": "point", "fields": [pick]}}],
+        "params": picking(pick),
         "mark": {"type": "bar", "opacity": 0, "cursor": "pointer", "height": ROW_PIXELS},
         "encoding": {"x": {"value": 0}, "x2": {"value": "width"}},
     }
@@ -245,7 +242,7 @@ def heat(frame: pd.DataFrame) -> Spec:
                 "type": "quantitative",
                 "title": "Net sales",
                 "scale": {"scheme": "viridis"},
-                "legend": {"labelExpr": _AXIS_MONEY, "orient": "bottom", "gradientLength": 200},
+                "legend": {"labelExpr": AXIS_MONEY, "orient": "bottom", "gradientLength": 200},
             },
             "tooltip": facts("Day", "Time", "Net sales", "Orders"),
         },

@@ -12,7 +12,7 @@ from retail_pipeline.analytics.rfm import NAMES
 from retail_pipeline.analytics.sums import money
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, PICK, Spec, facts, over
+from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, Spec, facts, over, picking
 from retail_pipeline.domain.periods import Period, Unit, following
 
 ORANGE = "#E69F00"
@@ -85,12 +85,10 @@ def movement(frame: pd.DataFrame) -> Spec:
         "scale": {"domain": [*NAMES, CAME]},
         "axis": {"title": None, "labelLimit": 150},
     }
-    squares = _squares("share", "Share of the row")
-    squares["mark"]["cursor"] = "pointer"
-    pick = {"name": PICK, "select": {"type": "point", "fields": ["To"]}}
+    squares = _squares("share", "Share of the row", cursor="pointer")
     return {
         "encoding": {"x": x, "y": y, "tooltip": facts("From", "To", "Customers", "Share")},
-        "layer": [{**squares, "params": [pick]}, _written("count", ",d", frame)],
+        "layer": [{**squares, "params": picking("To")}, _written("count", ",d", frame)],
         "height": _CELL_PIXELS * (len(NAMES) + 1) + _NAMES_PIXELS + _LEGEND_PIXELS,
         **FRAME,
     }
@@ -158,7 +156,7 @@ def cohorts(found: Cohorts, frame: pd.DataFrame, ink: str) -> Spec:
     }
 
 
-def _squares(field: str, title: str) -> Spec:
+def _squares(field: str, title: str, **mark: str) -> Spec:
     color = {
         "field": field,
         "type": "quantitative",
@@ -166,7 +164,7 @@ def _squares(field: str, title: str) -> Spec:
         "scale": {"scheme": "viridis", "domainMin": 0},
         "legend": {"format": ".0%", "orient": "bottom", "gradientLength": 200},
     }
-    return {"mark": {"type": "rect", "cornerRadius": 2}, "encoding": {"color": color}}
+    return {"mark": {"type": "rect", "cornerRadius": 2, **mark}, "encoding": {"color": color}}
 
 
 def _written(field: str, number: str, frame: pd.DataFrame) -> Spec:

@@ -106,8 +106,8 @@ def pick_segment() -> None:
 def _pick_moved() -> None:
     """Show the customers of the segment that those clicked on moved to; called when some were."""
     for each in picks.of_chart("movement"):
-        stayed = each["To"] if each["To"] in rfm.NAMES else EVERY_SEGMENT
-        st.session_state[SEGMENT] = stayed
+        # Those who left are in none now.
+        st.session_state[SEGMENT] = each["To"] if each["To"] in rfm.NAMES else EVERY_SEGMENT
 
 
 def _left_out(view: View, table: pd.DataFrame, found: pd.DataFrame) -> str:
@@ -173,8 +173,7 @@ def _segmented(view: View, period: Period) -> pd.DataFrame:
 
 def cohorts(reach: View) -> None:
     """Draw which customers came back; ``reach`` must begin where the data does."""
-    last = min(reach.period.last, reach.days.last)
-    found = retention.cohorts(reach.orders, last).newest(MOST_COHORTS)
+    found = retention.cohorts(reach.orders, reach.period.last).newest(MOST_COHORTS)
     frame = customer_charts.cohorts_frame(found)
     if not len(frame):
         st.caption("Retention: no month after a customer's first order has begun.")

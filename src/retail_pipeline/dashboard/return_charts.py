@@ -8,6 +8,7 @@ import pandas as pd
 
 from retail_pipeline.dashboard import words
 from retail_pipeline.dashboard.charts import (
+    AXIS_MONEY,
     BLUE,
     CLICKED,
     FRAME,
@@ -16,7 +17,6 @@ from retail_pipeline.dashboard.charts import (
     Spec,
     by_sign,
     facts,
-    money_axis,
     over,
 )
 from retail_pipeline.domain.periods import Period, Unit, following
@@ -171,7 +171,7 @@ def _money(title: str) -> Spec:
     return {
         "type": "quantitative",
         "title": title,
-        "axis": {"labelExpr": money_axis(), "tickCount": 5},
+        "axis": {"labelExpr": AXIS_MONEY, "tickCount": 5},
     }
 
 

@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 
+from retail_pipeline.analytics import sums
 from retail_pipeline.dashboard import panel
 from retail_pipeline.domain.periods import Period, Shift, Unit
-from retail_pipeline.domain.report import Figures
-
-Timeline = Sequence[tuple[datetime, Figures]]
 
 
 def rows(
-    found: Timeline,
+    found: sums.Timeline,
     period: Period,
     unit: Unit,
-    before: Timeline = (),
+    before: sums.Timeline = (),
     shift: Shift | None = None,
 ) -> pd.DataFrame:
     """Return the rows of :func:`retail_pipeline.dashboard.charts.timeline_frame`, to export."""
-    by_start = dict(found)
     starts = period.starts(unit)
     table = pd.DataFrame(
         {
             "Start (UTC)": [_moment(start) for start in starts],
-            **panel.figure_columns([by_start.get(start, Figures()) for start in starts]),
+            **panel.figure_columns(sums.in_each(found, period, unit)),
         }
     )
     if shift is not None:
-        earlier = dict(before)
-        then = [period.beside(start, unit, shift) for start in starts]
+        then = sums.beside(before, period, unit, shift)
         table["Compared with (UTC)"] = [
             _days(days, start, unit) if days else ""
-            for days, start in zip(then, starts, strict=True)
+            for start, (days, _) in zip(starts, then, strict=True)
         ]
-        nets = [earlier.get(start, Figures()).net for start in starts]
-        table["Net sales then"] = pd.Series(
-            [net if days else None for days, net in zip(then, nets, strict=True)], dtype=object
-        )
+        table["Net sales then"] = pd.Series([net for _, net in then], dtype=object)
     return table
 
 

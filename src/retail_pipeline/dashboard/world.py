@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from retail_pipeline.dashboard.charts import FRAME, PICK, Spec, facts, money_axis
+from retail_pipeline.dashboard.charts import AXIS_MONEY, FRAME, Spec, facts, picking
 
 # The dataset calls these otherwise than the outlines do.
 _NAMES = {
@@ -65,7 +65,7 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
         # One country may sell a hundred times what the next does.
         "scale": {"type": "symlog", "constant": 1000, "scheme": "viridis"},
         "legend": {
-            "labelExpr": money_axis(),
+            "labelExpr": AXIS_MONEY,
             "orient": "bottom",
             "gradientLength": 200,
             "tickCount": 4,
@@ -79,7 +79,7 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
                 "data": land,
                 "transform": [found, {"filter": "isValid(datum.net)"}, _named("Country", "name")],
                 "mark": {**shape, "cursor": "pointer"},
-                "params": [{"name": PICK, "select": {"type": "point", "fields": ["name"]}}],
+                "params": picking("name"),
                 "encoding": {"color": colour, "tooltip": facts(*_FACTS)},
             },
         ],

@@ -66,8 +66,7 @@ def _shift(view: View, name: str) -> Shift | None:
 
 def _cards(view: View) -> None:
     unit = _coarse(view.period)
-    by_start = dict(sums.timeline(view.orders, unit))
-    trend = [by_start.get(start, Figures()) for start in view.period.starts(unit)]
+    trend = sums.in_each(sums.timeline(view.orders, unit), view.period, unit)
     before = {
         name: sums.figures(view.during(view.period.before(shift)))
         for name in _COMPARED
