@@ -18,8 +18,6 @@ from tests.conftest import RunningStack
 
 SALES = shop.shop()
 TABLE = shop.frame(SALES)
-
-
 PAGES = ("", "products", "customers", "returns")
 
 
@@ -83,6 +81,8 @@ def test_no_figure_is_cut_and_nothing_scrolls_sideways(
     page: Page, address: str, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address)
+    expect_card(page, "Net sales", net_of(Selection(shop.FIRST, shop.LAST)))
     for at in PAGES:
         page.goto(f"{address}{at}")
         expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=SOON_MS)

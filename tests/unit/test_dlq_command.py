@@ -40,7 +40,7 @@ def refused(*arguments: str) -> str:
         (["purge", "--all"], "add --yes"),
         (["list", "--reason", "bad_mood"], "bad_mood"),
         (["list", "--since", "yesterday"], "yesterday"),
-        (["list", "--stage", "kitchen"], "kitchen"),
+        (["list", "--stage", "kitchen"], "'producer', 'processor'"),
         (["list", "--limit", "0"], "equal to 1"),
     ],
 )
