@@ -44,6 +44,7 @@ _DRAWN = """said => {
 }"""
 _OTHER = "said => !document.querySelector('h1') || document.querySelector('h1').innerText !== said"
 _LIMIT_MS, _NICE = 120_000, 15
+_REST_SECONDS = 1.0  # a browser that closes is still at work, which the next viewer doesn't wait for
 # The sorts of waiting.
 COLD = "the very first view after the server's start"
 NEW, KNOWN, LINK, CHANGE = "new browser", "known browser", "by a link", "filter change"
@@ -168,6 +169,7 @@ def views(address: str, rounds: int) -> dict[str, Seconds]:
         waits[COLD][""].append(cold)
         for _ in range(rounds):
             for name in PAGES:
+                time.sleep(_REST_SECONDS)
                 context = new_context(browser)
                 page, took = first_view(context, f"{address}{name}?live=false")
                 waits[NEW][name].append(took)
