@@ -1,8 +1,8 @@
 """``make bench-viewers``: what viewers cost, and how long they wait, while rows are stored.
 
-Rows are stored again and again, each time under later years: with nobody looking and under the eyes
-of viewers, in turn; and in the end with one real browser among the viewers, which loads page after
-page while a file streams in.
+Rows are stored again and again, each time under later years: first with one real browser among the
+viewers, which loads page after page while a file streams in; then with nobody looking and under the
+eyes of viewers, in turn.
 """
 
 from __future__ import annotations
@@ -100,21 +100,21 @@ def loads(address: str, ended: Callable[[], bool]) -> list[float]:
 
 
 def measure(bench: Bench, viewers: int, rounds: int) -> Found:
-    """Store with nobody looking and with viewers, in turn; in the end with a browser among them."""
+    """Store with a browser among the viewers; then with nobody looking and with viewers, in turn."""
     found = Found()
     bench.drain()  # the first rows of all, into an empty database
-    for _ in range(rounds):
-        found.alone.append(bench.drain())
-        with served(bench) as address, watching(address, PAGES, viewers) as seen:
-            found.watched.append(bench.drain())
-        found.answers += seen.views
-        found.refreshes += seen.refreshes
     with (
         served(bench) as address,
         watching(address, PAGES, viewers - 1),
         ThreadPoolExecutor(1) as pool,
     ):
         found.loads = loads(address, pool.submit(bench.stream).done)
+    for _ in range(rounds):
+        found.alone.append(bench.drain())
+        with served(bench) as address, watching(address, PAGES, viewers) as seen:
+            found.watched.append(bench.drain())
+        found.answers += seen.views
+        found.refreshes += seen.refreshes
     return found
 
 
