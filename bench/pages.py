@@ -44,9 +44,7 @@ _DRAWN = """said => {
 }"""
 _OTHER = "said => !document.querySelector('h1') || document.querySelector('h1').innerText !== said"
 _LIMIT_MS, _NICE = 120_000, 15
-_REST_SECONDS = (
-    1.0  # a browser that closes is still at work, which the next viewer doesn't wait for
-)
+_REST_SECONDS = 1.0  # a closing browser is still at work, for which the next viewer doesn't wait
 # The sorts of waiting.
 COLD = "the very first view after the server's start"
 NEW, KNOWN, LINK, CHANGE = "new browser", "known browser", "by a link", "filter change"

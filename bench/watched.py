@@ -100,7 +100,7 @@ def loads(address: str, ended: Callable[[], bool]) -> list[float]:
 
 
 def measure(bench: Bench, viewers: int, rounds: int) -> Found:
-    """Store with a browser among the viewers; then with nobody looking and with viewers, in turn."""
+    """Store with a browser among the viewers; then with none and with viewers, in turn."""
     found = Found()
     bench.drain()  # the first rows of all, into an empty database
     with (
