@@ -151,7 +151,7 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
             "Live refresh",
             value=True,
             key="live",
-            help="Shows new figures every few seconds; the filters stay as they are.",
+            help="Shows new figures every ten seconds; the filters stay as they are.",
             **BOUND,
         )
     choice = Choice(
