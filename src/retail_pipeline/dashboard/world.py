@@ -22,6 +22,7 @@ _NAMES = {
     "Czech Republic": "Czechia",
     "Korea": "South Korea",
 }
+_LABELLED = (0, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)  # of the legend
 _FACTS = ("Country", "Net sales", "Orders", "Customers")
 
 
@@ -48,6 +49,7 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
     ``countries`` are the rows that :func:`on_map` gave; ``blank`` is the colour of the others.
     """
     rows = countries[["place", "name", "net", "Net sales", "Orders", "Customers"]]
+    low, high = float(min(0, rows["net"].min())), float(max(0, rows["net"].max()))
     land = {"values": _outlines(), "format": {"type": "topojson", "feature": "countries"}}
     found = {
         "lookup": "id",
@@ -63,12 +65,12 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
         "type": "quantitative",
         "title": "Net sales",
         # One country may sell a hundred times what the next does.
-        "scale": {"type": "symlog", "constant": 1000, "scheme": "viridis"},
+        "scale": {"type": "symlog", "constant": 1000, "scheme": "viridis", "domain": [low, high]},
         "legend": {
             "labelExpr": AXIS_MONEY,
             "orient": "bottom",
             "gradientLength": 200,
-            "tickCount": 4,
+            "values": [value for value in _LABELLED if low <= value <= high],
         },
     }
     return {
