@@ -75,18 +75,21 @@ def test_two_commands_cannot_change_one_stack_at_the_same_time(home: Home) -> No
 
 def test_a_patient_command_waits_for_its_turn(home: Home) -> None:
     held = threading.Event()
+    ended: list[str] = []
 
     def hold() -> None:
         with home.locked():
             held.set()
             threading.Event().wait(0.3)
+            ended.append("first")
 
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait(5)
     with home.locked(patience=5):
-        pass
+        ended.append("second")
     thread.join()
+    assert ended == ["first", "second"]
 
 
 def test_the_state_comes_back_as_it_was_saved_and_only_its_owner_reads_it(home: Home) -> None:

@@ -24,7 +24,14 @@ def dashboard(
     port: int = typer.Option(8501, min=1, max=65535, help="Port to listen on."),
     address: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 for all."),
 ) -> None:
-    """Serve the dashboard until told to stop (SIGTERM or Ctrl-C)."""
+    """Serve the dashboard until told to stop (SIGTERM or Ctrl-C).
+
+    Examples:
+
+      retail dashboard
+
+      retail dashboard --address 0.0.0.0 --port 8080
+    """
     # A wrong setting ends the command with its name, not a page that can't work.
     sign_in_file = load_settings().dashboard_sign_in_file
     if sign_in_file is not None:

@@ -39,8 +39,10 @@ def reconcile(
     import traceback
 
     from retail_pipeline.cli.reconcile_run import ReconcileRun
-    from retail_pipeline.errors import RetailError
+    from retail_pipeline.errors import RetailError, UsageError
 
+    if quick and files:
+        raise UsageError("--quick reads no files: leave it out, or them")
     try:
         clean = ReconcileRun(files or [], quick=quick, as_json=as_json, wait_s=wait).run()
     except RetailError as error:

@@ -23,7 +23,11 @@ def setup(
 
     Safe to run at any time, and again: what is there already is left as it is.
 
-    Example: retail setup --timeout 60
+    Examples:
+
+      retail setup
+
+      retail setup --timeout 60
     """
     from retail_pipeline.adapters.kafka_topics import ensure_topics
     from retail_pipeline.adapters.mongo_client import connect
