@@ -6,23 +6,46 @@ test checks.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal, get_args
+from urllib.parse import quote, unquote
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retail_pipeline.errors import SettingsError
 
 DEVELOPMENT_SECRET = "dev-only"
 Role = Literal["writer", "reader", "monitor", "setup"]
+# Nothing after the user's part may hold an @: a password with / or ? in it would end there, and the
+# driver would quote the rest of it as a host, a database or an option.
+_MONGO_URI = re.compile(
+    r"(?P<scheme>mongodb(\+srv)?://)"
+    r"((?P<user>[^:/?#\[\]@]+)(:(?P<password>[^:/?#\[\]@]*))?@)?"
+    r"(?P<rest>[^@]*)"
+)
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def with_password(uri: str, password: str | None) -> str:
+    """Return the address ``uri`` with ``password`` in it, escaped, whatever characters it holds.
+
+    An address that names no user, or has a password already, is returned as it is.
+    """
+    parts = _MONGO_URI.fullmatch(uri)
+    if not password or not parts or not parts["user"] or parts["password"]:
+        return uri
+    secret = quote(password, safe="")
+    return f"{parts['scheme']}{parts['user']}:{secret}@{parts['rest']}"
 
 
 class Settings(BaseSettings):
     """What every process of the pipeline can be told from outside."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     retail_env: Literal["development", "staging", "production"] = Field(
         "development",
@@ -55,12 +78,36 @@ class Settings(BaseSettings):
         description="Milliseconds after which a silent processor's partitions go to another.",
     )
     mongo_uri: str = Field(
-        "mongodb://127.0.0.1:27017", description="MongoDB, for each role that has no own address."
+        "mongodb://127.0.0.1:27017",
+        repr=False,
+        description="MongoDB, for each role that has no own address.",
     )
-    mongo_writer_uri: str | None = Field(None, description="MongoDB as the processor's user.")
-    mongo_reader_uri: str | None = Field(None, description="MongoDB as the dashboard's user.")
-    mongo_monitor_uri: str | None = Field(None, description="MongoDB as the monitor's user.")
-    mongo_setup_uri: str | None = Field(None, description="MongoDB as the set-up step's user.")
+    mongo_writer_uri: str | None = Field(
+        None, repr=False, description="MongoDB as the processor's user."
+    )
+    mongo_reader_uri: str | None = Field(
+        None, repr=False, description="MongoDB as the dashboard's user."
+    )
+    mongo_monitor_uri: str | None = Field(
+        None, repr=False, description="MongoDB as the monitor's user."
+    )
+    mongo_setup_uri: str | None = Field(
+        None, repr=False, description="MongoDB as the set-up step's user."
+    )
+    mongo_writer_password: str | None = Field(
+        None, repr=False, description="The processor's password, where the address has a user only."
+    )
+    mongo_reader_password: str | None = Field(
+        None, repr=False, description="The dashboard's password, where the address has a user only."
+    )
+    mongo_monitor_password: str | None = Field(
+        None, repr=False, description="The monitor's password, where the address has a user only."
+    )
+    mongo_setup_password: str | None = Field(
+        None,
+        repr=False,
+        description="The set-up step's password, where the address has a user only.",
+    )
     mongo_database: str = Field(
         "retail_db", pattern=r"^[A-Za-z0-9_-]{1,60}$", description="Database of the pipeline."
     )
@@ -103,11 +150,30 @@ class Settings(BaseSettings):
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )
 
+    @field_validator(
+        "mongo_uri", "mongo_writer_uri", "mongo_reader_uri", "mongo_monitor_uri", "mongo_setup_uri"
+    )
+    @classmethod
+    def _passwords_are_escaped(cls, uri: str | None) -> str | None:
+        parts = _MONGO_URI.fullmatch(uri or "")
+        whole = parts and not _BARE_PERCENT.search(f"{parts['user']}:{parts['password']}")
+        if uri and "@" in uri and not whole:
+            raise ValueError(
+                "it doesn't have the form mongodb://user:password@host:port/?authSource=database;"
+                " is there a : / ? # [ ] @ or % in the password? Leave the password out of the"
+                " address (mongodb://user@host) and set it by itself, unescaped:"
+                " MONGO_WRITER_PASSWORD, MONGO_READER_PASSWORD, MONGO_MONITOR_PASSWORD or"
+                " MONGO_SETUP_PASSWORD"
+            )
+        return uri
+
     @model_validator(mode="after")
     def _development_secrets_stay_in_development(self) -> Settings:
         if self.retail_env != "development":
-            for role in ("writer", "reader", "monitor", "setup"):
-                if (urlsplit(self.mongo(role)).password or "").startswith(DEVELOPMENT_SECRET):
+            for role in get_args(Role):
+                parts = _MONGO_URI.fullmatch(self.mongo(role))
+                password = unquote(parts["password"] or "") if parts else ""
+                if password.startswith(DEVELOPMENT_SECRET):
                     raise ValueError(
                         f"the {role}'s MongoDB password is the development default, which"
                         f" RETAIL_ENV={self.retail_env} refuses: set a password of your own"
@@ -115,9 +181,10 @@ class Settings(BaseSettings):
         return self
 
     def mongo(self, role: Role) -> str:
-        """Return the MongoDB address for ``role``."""
+        """Return the MongoDB address for ``role``, with its password if it has one of its own."""
         own: str | None = getattr(self, f"mongo_{role}_uri")
-        return own or self.mongo_uri
+        password: str | None = getattr(self, f"mongo_{role}_password")
+        return with_password(own or self.mongo_uri, password)
 
     @property
     def dead_letter_topic(self) -> str:
@@ -135,18 +202,18 @@ class Settings(BaseSettings):
         return self.kafka_topic, self.dead_letter_topic, self.manifest_topic
 
 
-def load_settings() -> Settings:
-    """Read the settings from the environment and from ``.env``.
+def load_settings(**values: Any) -> Settings:
+    """Read the settings from the environment and from ``.env``; ``values`` come before both.
 
     Raises:
         SettingsError: a variable holds something that can't be used; the text names each one.
     """
     try:
-        return Settings()
+        return Settings(**values)
     except ValidationError as error:
         lines = [
             f"{'.'.join(str(part) for part in problem['loc']).upper() or 'settings'}:"
-            f" {problem['msg']}"
+            f" {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors()
         ]
         raise SettingsError("; ".join(lines)) from None

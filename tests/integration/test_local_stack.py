@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from copy import deepcopy
 
 import pytest
 from pymongo.errors import OperationFailure
 
 from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.errors import PermanentError
+from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.errors import AccessError, PermanentError
+from retail_pipeline.local.environment import settings_of
 from retail_pipeline.local.state import new_state
 from retail_pipeline.local.users import secure
 from retail_pipeline.settings import Role, Settings
@@ -66,6 +69,23 @@ def test_nobody_comes_in_without_a_password(fresh: Settings) -> None:
     with connect(f"mongodb://{address}", name="tests") as client:
         with pytest.raises(OperationFailure, match="requires authentication"):
             client[fresh.mongo_database]["transactions"].find_one()
+
+
+def test_a_password_of_any_characters_lets_its_user_in_and_only_where_it_lives(
+    stack: RunningStack, fresh: Settings
+) -> None:
+    password = "+ /@%41:?#[]&$'\"\\é"
+    with connect(stack.root_uri, name="tests") as root:
+        root[fresh.mongo_database].command("updateUser", "retail_reader", pwd=password)
+    host = fresh.mongo("reader").split("@")[1].split("/")[0]
+    own = {"MONGO_DATABASE": fresh.mongo_database, "MONGO_READER_PASSWORD": password}
+    for source, lets_in in ((fresh.mongo_database, True), ("admin", False)):
+        uri = f"mongodb://retail_reader@{host}/?authSource={source}"
+        address = settings_of({**own, "MONGO_READER_URI": uri}).mongo("reader")
+        with connect(address, name="tests") as client:
+            with nullcontext() if lets_in else pytest.raises(AccessError, match="authSource"):
+                with translated(client):
+                    client[fresh.mongo_database]["transactions"].find_one()
 
 
 def test_lost_passwords_are_reported_and_open_no_door(stack: RunningStack, fresh: Settings) -> None:

@@ -23,7 +23,7 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
     is no replica set refuses for good.
 
     Raises:
-        SettingsError: ``uri`` is no address of MongoDB.
+        SettingsError: ``uri`` is no address of MongoDB, or names a user without a password.
     """
     try:
         return MongoClient(
@@ -37,6 +37,7 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
             retryWrites=False,
         )
     except (ConfigurationError, ValueError) as error:
+        # Settings let no address pass in which this text could quote a part of a password.
         raise SettingsError(
-            f"MongoDB's address (MONGO_URI or a role's own) can't be used: {error}"
+            f"MongoDB's address (MONGO_URI or a role's own; its password) can't be used: {error}"
         ) from error

@@ -29,7 +29,11 @@ TRANSIENT_CODES = frozenset(
 DUPLICATE_KEY = 11000
 _BAD_VALUE = 2
 _NO_INDEX = "an index is missing, run `retail setup`"
-_RIGHTS = {13: "the user lacks the rights", 18: "user name or password is wrong"}
+_RIGHTS = {
+    13: "the user lacks the rights",
+    18: "user name or password is wrong, or the address's authSource is not the database that holds"
+    " the user (?authSource=retail_db)",
+}
 
 
 def address(client: MongoClient[Any]) -> str:

@@ -9,12 +9,11 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
-from urllib.parse import quote
 
 from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document
-from retail_pipeline.settings import Role
+from retail_pipeline.settings import Role, with_password
 
 Grants = dict[str, Any]
 
@@ -40,7 +39,7 @@ def ensure_users(
 def user_uri(role: Role, password: str, address: str, database: str) -> str:
     """Return the address at which the user of ``role`` reaches the server at ``host:port``."""
     user = load_roles()[role]["user"]
-    return f"mongodb://{user}:{quote(password, safe='')}@{address}/{database}?authSource={database}"
+    return with_password(f"mongodb://{user}@{address}/{database}?authSource={database}", password)
 
 
 def _ensure_user(

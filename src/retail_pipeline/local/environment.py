@@ -61,9 +61,13 @@ def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:
 
 
 def settings_of(env: Mapping[str, str]) -> Settings:
-    """Return the settings that a process would read from ``env``."""
+    """Return the settings that a process would read from ``env``.
+
+    Raises:
+        SettingsError: a variable holds something that can't be used; the text names each one.
+    """
     known: dict[str, Any] = {name.lower(): value for name, value in env.items()}
-    return Settings(**{name: known[name] for name in Settings.model_fields if name in known})
+    return load_settings(**{name: known[name] for name in Settings.model_fields if name in known})
 
 
 def as_exports(env: Mapping[str, str]) -> str:

@@ -9,13 +9,16 @@ from retail_pipeline.adapters.mongo_users import ensure_users, user_uri
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local.ports import HOST
 from retail_pipeline.local.state import ROLES, State
+from retail_pipeline.settings import with_password
 
 _AUTHENTICATION_FAILED = 18
 
 
 def root_uri(state: State) -> str:
     """Return the address at which the stack itself, and no service, reaches MongoDB."""
-    return f"mongodb://root:{state.passwords['root']}@{HOST}:{state.ports['mongodb']}/admin"
+    return with_password(
+        f"mongodb://root@{HOST}:{state.ports['mongodb']}/admin", state.passwords["root"]
+    )
 
 
 def secure(state: State, database: str) -> None:
