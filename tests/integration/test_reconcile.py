@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from bson import Decimal128
+from bson.datetime_ms import DatetimeMS
 from kafka import KafkaProducer, TopicPartition
 from pymongo.database import Database
 
@@ -199,6 +201,32 @@ def test_each_damage_done_by_hand_is_found_and_named(
     ]
     assert name in (*first["ids"], first["day"])
     assert first["advice"]
+
+
+def test_documents_that_no_row_can_be_are_named_and_end_nothing(sold: Sold) -> None:
+    changes: list[dict[str, Any]] = [
+        {"InvoiceNo": None},
+        {"StockCode": ["21730"], "kind": "cancellation", "CustomerID": "17850"},
+        {"CustomerID": ["17850"], "kind": "cancellation"},
+        {"Description": 5},
+        {"row": "two"},
+        {"InvoiceDate": DatetimeMS(10**15)},
+        {"InvoiceDate": datetime(9999, 12, 31)},
+    ]
+    transactions = sold.database().transactions
+    found = list(transactions.find({"kind": "sale"}, sort=[("_id", 1)], limit=len(changes)))
+    for document, change in zip(found, changes, strict=True):
+        transactions.update_one(
+            {"_id": document["_id"]}, {"$set": change}, bypass_document_validation=True
+        )
+    try:
+        status, result = reconcile(sold.pipeline)
+    finally:
+        for document in found:
+            transactions.replace_one({"_id": document["_id"]}, document)
+    assert status == 1
+    named = {identity for each in result["differences"] for identity in each["ids"]}
+    assert {document["_id"] for document in found} <= named
 
 
 def test_a_changed_amount_is_named_in_pounds(sold: Sold) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from retail_pipeline.domain.contract import DATASET_FIELDS
-from retail_pipeline.domain.dates import DateOrder
+from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
+from retail_pipeline.domain.dates import YEARS, DateOrder
 from retail_pipeline.domain.ledger import Line, micros
 from retail_pipeline.domain.rowset import RowSet
 from retail_pipeline.flows.ports import RawRow, Source
@@ -65,21 +65,26 @@ class SourceFile:
 def _worked_out(
     numbers: Sequence[int], columns: Sequence[Sequence[str]], day_first: bool
 ) -> pd.DataFrame:
-    """Return the rows' facts as a frame; ``good`` are those whose numbers and date can be read."""
+    """Return the rows' facts as a frame; ``good`` are those that have all that a row needs.
+
+    Whether the producer has rejected a row, and published that, is not known here: any text may
+    be in any column.
+    """
     text = {
         name: pd.Series(column, dtype=object)
         for name, column in zip(DATASET_FIELDS, columns, strict=True)
     }
     table = pd.DataFrame({"row": pd.Series(numbers, dtype=object)})
     for name in ("InvoiceNo", "StockCode"):
-        table[name] = _each(text[name], str.strip)
+        table[name] = _each(text[name], lambda value: value.strip() or None)
     for name in ("Description", "Country"):
         table[name] = _each(text[name], lambda value: value if value.strip() else None)
     table["CustomerID"] = _each(text["CustomerID"], _customer)
     table["Quantity"] = _each(text["Quantity"], _whole)
     table["price"] = _each(text["UnitPrice"], _price)
     table["moment"] = _moments(text["InvoiceDate"], day_first)
-    table["good"] = table[["Quantity", "price", "moment"]].notna().all(axis="columns")
+    needed = ["InvoiceNo", "StockCode", "Quantity", "price", "moment"]
+    table["good"] = table[needed].notna().all(axis="columns")
     return table
 
 
@@ -118,14 +123,21 @@ def _each(column: pd.Series[Any], work: Any) -> pd.Series[Any]:
 
 def _whole(text: str) -> int | None:
     number = pd.to_numeric(text.strip(), errors="coerce")
-    return int(number) if pd.notna(number) and number == int(number) else None
+    # Infinity and what is no number (NaN) are within no bounds.
+    return int(number) if _within("Quantity", number) and number == int(number) else None
 
 
 def _price(text: str) -> int | Decimal | None:
     try:
-        return micros(Decimal(text.strip()))
+        price = Decimal(text.strip())
+        return micros(price) if _within("UnitPrice", price) else None
     except InvalidOperation:
         return None
+
+
+def _within(field: str, number: Any) -> bool:
+    low, high = CONTRACT.limit(field, "minimum"), CONTRACT.limit(field, "maximum")
+    return bool(low <= number <= high)
 
 
 def _customer(text: str) -> str | None:
@@ -133,15 +145,16 @@ def _customer(text: str) -> str | None:
 
 
 def _moments(column: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
-    """Return milliseconds since 1970, or None where there is no date."""
+    """Return milliseconds since 1970, or None where there is no date of the contract's years."""
     codes, values = pd.factorize(column)
-    texts = pd.Series(values, dtype="str").str.strip()
+    # As objects: half a character is text of Python's, but not of pandas'.
+    texts = pd.Series(values, dtype=object).str.strip()
     iso = texts.str.match(r"\d{4}-")
-    found = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ns, UTC]")
+    found = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
     found[iso] = pd.to_datetime(texts[iso], format="ISO8601", utc=True, errors="coerce")
     other = texts[~iso].str.replace(_SHORT_YEAR, r"\1/20\2", regex=True)
     found[~iso] = pd.to_datetime(
         other, format="mixed", dayfirst=day_first, utc=True, errors="coerce"
     )
-    moments = [None if pd.isna(each) else each.value // 1_000_000 for each in found]
+    moments = [each.value // 1_000_000 if each.year in YEARS else None for each in found]
     return pd.Series([moments[code] for code in codes], dtype=object)

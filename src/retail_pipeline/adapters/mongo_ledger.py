@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
 from pymongo.collection import Collection as MongoCollection
 
@@ -45,8 +45,12 @@ class MongoRecords:
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
-        # Naive dates (they are UTC) are made much faster.
-        self._database = client.get_database(database, codec_options=CodecOptions(tz_aware=False))
+        # Naive dates (they are UTC) are made much faster. One that no Python date can be is read
+        # as something else, so that its document is named instead of ending the reconciliation.
+        options: CodecOptions[Document] = CodecOptions(
+            tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+        )
+        self._database = client.get_database(database, codec_options=options)
         self._aware = client[database]
 
     def manifests(self) -> list[Manifest]:

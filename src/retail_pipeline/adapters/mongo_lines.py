@@ -59,9 +59,11 @@ def line_of(document: Document, moment: Moment) -> Line:
     Raises:
         UNREADABLE: a field is missing, or is what no field of a row can be.
     """
+    texts = document["source"], document["InvoiceNo"], document["StockCode"]
+    "".join((*texts, document["Description"] or ""))  # a TypeError where one is no text
     line = Line(
         document["source"],
-        document["row"],
+        index(document["row"]),
         document["InvoiceNo"],
         document["StockCode"],
         document["Description"],
@@ -91,4 +93,5 @@ def day_number(moment: datetime) -> int:
 def within(day: int) -> dict[str, datetime]:
     """Return the condition of dates on one day."""
     start = EPOCH + timedelta(days=day)
-    return {"$gte": start, "$lt": start + timedelta(days=1)}
+    # Up to the last millisecond: of the last day that Python knows there is no day after.
+    return {"$gte": start, "$lte": start + timedelta(days=1, milliseconds=-1)}

@@ -54,6 +54,7 @@ _ENTRIES: Document = {
     },
 }
 _UNREADABLE_ENTRY = ("unreadable",)
+_PAIR = ("CustomerID", "StockCode")
 _PAIRS_AT_ONCE = 100
 _OF_RETURN = (
     *("InvoiceNo", "InvoiceDate", "StockCode", "CustomerID", "Country", "UnitPrice"),
@@ -115,9 +116,11 @@ def traded(find: Find, days: Collection[int] | None) -> Iterator[list[Stored]]:
 def _pairs(find: Find, days: Collection[int] | None) -> Iterator[Pair]:
     """Yield each stock code and customer once; the index of cancellations alone tells them."""
     condition = {**CANCELLED, "CustomerID": {"$ne": None}, **_on(days)}
-    shown = {"_id": 0, "CustomerID": 1, "StockCode": 1}
+    shown = {"_id": 0, **dict.fromkeys(_PAIR, 1)}
     found = find(TRANSACTIONS, condition, shown, sort=[("CustomerID", 1)])
-    for customer, lines in groupby(found, key=lambda line: line["CustomerID"]):
+    # Of others a row can't be; their documents are named as such.
+    texts = (line for line in found if all(isinstance(line.get(name), str) for name in _PAIR))
+    for customer, lines in groupby(texts, key=lambda line: line["CustomerID"]):
         for code in sorted({line["StockCode"] for line in lines}):
             yield code, customer
 

@@ -15,7 +15,7 @@ _TIME = (
 )
 _ISO = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})" + _TIME + r"(Z|\+00:?00)?")
 _NUMERIC = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})" + _TIME)
-_YEARS = range(1900, 2101)
+YEARS = range(1900, 2101)
 
 
 class DateOrder(StrEnum):
@@ -76,8 +76,8 @@ def parse_date(text: str, order: DateOrder) -> datetime:
     else:
         raise RowError(Reason.IMPOSSIBLE_DATE, f"InvoiceDate is {stripped[:60]!r}, not a date")
     try:
-        if year not in _YEARS:
-            raise ValueError(f"year must be in {_YEARS.start}..{_YEARS.stop - 1}")
+        if year not in YEARS:
+            raise ValueError(f"year must be in {YEARS.start}..{YEARS.stop - 1}")
         return datetime(year, month, day, *_clock(*clock), tzinfo=UTC)
     except ValueError as error:
         raise RowError(

@@ -52,6 +52,10 @@ class FileBook(Book):
     broken: Rows = field(default_factory=Rows)
     marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
+    def good(self, source: str, row: int) -> bool:
+        """Whether a file shows the row, and it was entered as a good one."""
+        return self.rows.has(source, row) and not self.broken.has(source, row)
+
 
 @dataclass
 class Evidence:
@@ -61,7 +65,8 @@ class Evidence:
     time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable,
     ``quarantine`` and ``purged`` are MongoDB's; ``dead_marks`` cover the texts of what stands in
     both. ``moving`` rows came after what was stored when the look began, ``moving_days`` are the
-    (source, day) that they belong to. ``strays`` are ids of documents under another id.
+    (source, day) that they belong to; ``moving_undated`` are the sources of rejected ones that
+    their file shows as good rows. ``strays`` are ids of documents under another id.
     """
 
     positions: list[Position]
@@ -78,6 +83,7 @@ class Evidence:
     rejected: Rows = field(default_factory=Rows)
     moving: Rows = field(default_factory=Rows)
     moving_days: set[tuple[str, int]] = field(default_factory=set)
+    moving_undated: set[str] = field(default_factory=set)
     strays: list[str] = field(default_factory=list)
     stray_count: int = 0
     pending_days: set[int] = field(default_factory=set)

@@ -61,7 +61,7 @@ def find_gaps(evidence: Evidence, unsent: set[str]) -> list[Gap]:
     ``unsent`` are the sources of which not every row of the file was sent yet.
     """
     stored, kafka, files = evidence.stored, evidence.kafka, evidence.files
-    with_file = {source for source in files.rows if source not in unsent}
+    with_file = files.rows.keys() - unsent - evidence.moving_undated
     gaps: list[Gap] = []
     every = (PLAIN, PLAIN + NOT_IN_KAFKA)
     for place, book, standings in ((MONGODB, stored, every), (KAFKA, kafka, (PLAIN,))):

@@ -195,6 +195,8 @@ def _enter_dead(evidence: Evidence, dead: Iterable[Held], moving: bool) -> None:
     for held in dead:
         if moving:
             evidence.moving[held.source].add(held.row)
+            if evidence.files.good(held.source, held.row):
+                evidence.moving_undated.add(held.source)
         elif evidence.dead.enter(held) and quarantine.has(held.source, held.row):
             if held.comparable:
                 evidence.dead_marks[held.source] += mark_of((held.row, held.raw))
