@@ -90,7 +90,7 @@ def watching(address: str, pages: Sequence[str], viewers: int) -> Iterator[Seen]
 
     async def one(page: str) -> None:
         url = f"{address.replace('http', 'ws', 1)}_stcore/stream"
-        async with connect(url, subprotocols=_PROTOCOL, max_size=None) as socket:
+        async with connect(url, subprotocols=_PROTOCOL, max_size=None, proxy=None) as socket:
             await Viewer(socket, page, seen).look(gone)
 
     async def everyone() -> None:

@@ -1,6 +1,7 @@
 """``retail local`` as people use it: its own servers, its own processes, real signals.
 
-One stack lives through the whole module, as one does on a person's machine.
+One stack lives through the whole module, as one does on a person's machine: one with a proxy, a
+Turkish locale, other Java options, a umask of 077, and a folder with a name of many letters.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pytest
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.local.home import Home
+from tests.hostile import HOSTILE
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +42,7 @@ class Local:
         self.folder = folder
         cache = str(Home.from_environment().cache)
         own = {"RETAIL_HOME": str(folder / "home"), "RETAIL_CACHE": cache}
-        self.env = {**os.environ, **own}
+        self.env = {**os.environ, **HOSTILE, **own}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -50,6 +52,7 @@ class Local:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            umask=0o077,
         )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
@@ -106,7 +109,9 @@ class Local:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    made = Local(tmp_path_factory.mktemp("local"))
+    folder = tmp_path_factory.mktemp("local") / "Мой магазин, 50% 'off' #1"
+    folder.mkdir()
+    made = Local(folder)
     yield made
     made.run("down")
 

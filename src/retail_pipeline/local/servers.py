@@ -1,7 +1,7 @@
 """The three servers: how each is configured and started, and how to know that it works.
 
 They run in the home folder and are given paths relative to it: Kafka splits its data folder's path
-at commas, and property files can't hold every letter that a path can.
+at commas, Java its class path at colons, and property files can't hold every letter of a path.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.mongod import Mongod
 from retail_pipeline.local.ports import HOST, answers
+from retail_pipeline.local.surroundings import server_env
 
 Say = Callable[[str], None]
 
 BROKER_ID = 1
+# What Java would else take from the locale: in Turkish, "classic" has another upper case than the
+# constant of that name.
+_JAVA_FLAGS = ("-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8")
 _BROKER_NODE = f"/brokers/ids/{BROKER_ID}"
 _DUMP_TITLE = "ephemeral nodes dump"
 _LOG4J = """\
@@ -71,7 +75,8 @@ class ZooKeeper:
     def command(self) -> Sequence[str | Path]:
         """Write the configuration, and return the command."""
         config = _write_properties(
-            self.home.config("zookeeper.properties"),
+            self.home,
+            "zookeeper.properties",
             {
                 "dataDir": f"./data/{self.name}",
                 "clientPort": self.port,
@@ -86,11 +91,11 @@ class ZooKeeper:
         )
         flags = ["-Xms32m", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
-        return _java(self.home, self.java, self.jars, flags, [main, str(config)])
+        return _java(self.home, self.java, self.jars, flags, [main, config])
 
     def env(self) -> dict[str, str]:
         """Return the environment to run it in."""
-        return dict(os.environ)
+        return server_env()
 
     def before_start(self, say: Say) -> None:
         """Nothing outlives a killed ZooKeeper."""
@@ -115,7 +120,8 @@ class Kafka:
     def command(self) -> Sequence[str | Path]:
         """Write the configuration, and return the command."""
         config = _write_properties(
-            self.home.config("kafka.properties"),
+            self.home,
+            "kafka.properties",
             {
                 "broker.id": BROKER_ID,
                 "listeners": f"PLAINTEXT://{HOST}:{self.port}",
@@ -135,11 +141,11 @@ class Kafka:
             },
         )
         flags = ["-Xms256m", "-Xmx512m"]
-        return _java(self.home, self.java, self.jars, flags, ["kafka.Kafka", str(config)])
+        return _java(self.home, self.java, self.jars, flags, ["kafka.Kafka", config])
 
     def env(self) -> dict[str, str]:
         """Return the environment to run it in."""
-        return dict(os.environ)
+        return server_env()
 
     def before_start(self, say: Say) -> None:
         """Wait until ZooKeeper has forgotten a broker that was killed: a session's length."""
@@ -224,18 +230,31 @@ def ask_zookeeper(port: int, word: str) -> str:
 def _java(
     home: Home, java: Path, jars: Path, flags: Sequence[str], main: Sequence[str]
 ) -> Sequence[str | Path]:
-    log4j = home.config("log4j.properties")
-    log4j.write_text(_LOG4J, "utf-8")
+    home.config("log4j.properties").write_text(_LOG4J, "utf-8")
     return [
         java,
         *flags,
+        *_JAVA_FLAGS,
         "-Djava.awt.headless=true",
-        f"-Dlog4j.configuration={log4j.as_uri()}",
-        *("-cp", f"{jars}{os.sep}*"),
+        "-Dlog4j.configuration=file:conf/log4j.properties",
+        *("-cp", f"{_linked(home, jars)}{os.sep}*"),
         *main,
     ]
 
 
-def _write_properties(path: Path, values: dict[str, object]) -> Path:
-    path.write_text("".join(f"{name}={value}\n" for name, value in values.items()), "utf-8")
-    return path
+def _linked(home: Home, jars: Path) -> Path:
+    """Return a path of ``jars`` relative to the home, which no letter of the cache's name is in."""
+    if os.name == "nt":
+        return jars
+    link = Path("lib", "jars")
+    home.root.joinpath("lib").mkdir(exist_ok=True)
+    home.root.joinpath(link).unlink(missing_ok=True)
+    home.root.joinpath(link).symlink_to(jars, target_is_directory=True)
+    return link
+
+
+def _write_properties(home: Home, name: str, values: dict[str, object]) -> str:
+    """Write a configuration, and return its path relative to the home."""
+    text = "".join(f"{name}={value}\n" for name, value in values.items())
+    home.config(name).write_text(text, "utf-8")
+    return f"conf/{name}"

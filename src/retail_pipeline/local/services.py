@@ -17,6 +17,8 @@ from retail_pipeline.local.stack import Stack
 
 SAMPLE_ROWS, SAMPLE_SEED = 50_000, 7
 _DASHBOARD_LIMIT = 60.0
+# The user's proxy leads away from this machine.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def set_up(stack: Stack) -> None:
@@ -73,7 +75,7 @@ def await_dashboard(stack: Stack) -> str:
 def dashboard_answers(url: str) -> bool:
     """Tell whether the dashboard says that it is well."""
     try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=3) as answer:
+        with _DIRECT.open(f"{url}/_stcore/health", timeout=3) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
