@@ -12,7 +12,8 @@ from pytest_mock import MockerFixture
 
 from retail_pipeline.errors import PermanentError, UsageError
 from retail_pipeline.local.home import Home
-from retail_pipeline.local.state import ROLES, Process, load_state, new_state, save_state
+from retail_pipeline.local.processes import Process
+from retail_pipeline.local.state import ROLES, load_state, new_state, save_state
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local import ports, processes
 from retail_pipeline.local.child import run
-from retail_pipeline.local.state import Process
+from retail_pipeline.local.processes import Process
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True);"
 

@@ -224,18 +224,44 @@ def test_following_tells_of_a_part_that_died_and_goes_on(
     ]
 
 
-@pytest.mark.parametrize("gone", ["stopping", "stopped"])
-def test_following_ends_when_another_command_stops_the_stack(
-    stack: Stack, gauge: Callable[..., None], gone: str
+def test_following_ends_when_another_command_has_stopped_the_stack(
+    stack: Stack, gauge: Callable[..., None]
 ) -> None:
     gauge(Backlog(9, 3, 0))
-    processes, stack.state.stopping = stack.state.processes, gone == "stopping"
-    stack.state.processes = {} if gone == "stopped" else processes
+    processes, stack.state.processes = stack.state.processes, {}
     stack.save()
     notes = Notes(stack)
     notes.follower.follow()
     stack.state.processes = processes
-    assert notes.said == []
+    assert notes.said == [] and not notes.follower.failed
+
+
+def test_following_says_nothing_of_what_another_command_stops_at_this_moment(
+    stack: Stack, gauge: Callable[..., None], mocker: MockerFixture
+) -> None:
+    gauge(AssertionError("a stack that is being stopped is not measured"))
+    other = Stack(stack.home)
+
+    def stopped_by_then(_: float) -> None:
+        other.shut_down()
+
+    with stack.home.locked():
+        stop(stack.process("kafka"), 0)
+        mocker.patch.object(foreground.time, "sleep", stopped_by_then)
+        notes = Notes(stack)
+        notes.follower.follow()
+    assert notes.said == [] and not notes.follower.failed
+
+
+def test_following_ends_when_nothing_runs_any_more_though_nobody_could_note_that(
+    stack: Stack, gauge: Callable[..., None]
+) -> None:
+    gauge(Backlog(9, 3, 0))
+    for process in stack.state.processes.values():
+        stop(process, 0)
+    notes = Notes(stack)
+    notes.follower.follow()
+    assert len(notes.said) == 4 and notes.follower.failed
 
 
 def test_status_tells_running_finished_failed_and_stopped_apart(

@@ -8,8 +8,6 @@ import shutil
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import psutil
 import typer
@@ -19,7 +17,8 @@ from retail_pipeline.errors import PermanentError
 from retail_pipeline.local.environment import as_exports, stack_env
 from retail_pipeline.local.foreground import Follower
 from retail_pipeline.local.home import Home
-from retail_pipeline.local.session import Outcome, Wishes, bring_down, bring_up
+from retail_pipeline.local.output import Say, open_standard_streams, progress, speaker
+from retail_pipeline.local.session import Outcome, Wishes, bring_down, run
 from retail_pipeline.local.signals import Interrupted, interruptible, uninterruptible
 from retail_pipeline.local.stack import SERVERS, Stack
 from retail_pipeline.local.status import as_table, parts
@@ -28,9 +27,6 @@ from retail_pipeline.local.waiting import wait as wait_until_stored
 app = typer.Typer(help="The real servers on this machine, without Docker.", no_args_is_help=True)
 
 _ENOUGH_MEMORY = 1.5e9
-_QUIET_INTERVAL = 10.0
-
-Show = Callable[[str], None]
 
 
 @app.command()
@@ -61,16 +57,14 @@ def up(
     """
     stack = _stack()
     _warn_of_little_memory(stack.say)
-    with interruptible():
+    wishes = Wishes(data, stream, dashboard, detach)
+    with interruptible(), progress() as show:
         try:
-            outcome = bring_up(stack, Wishes(data, stream, dashboard))
-            _say_what_next(stack, outcome)
-            if detach:
-                return
-            status = _stay(stack, outcome)
+            status, farewell = run(stack, wishes, lambda found: _stay(stack, wishes, found, show))
         except Interrupted:
-            stack.say("Stopped before it was up.")
-            status = 130
+            status, farewell = 130, "Stopped before it was up."
+    if farewell:
+        stack.say(farewell)
     raise typer.Exit(status)
 
 
@@ -89,6 +83,8 @@ def down() -> None:
         stack.say(f"Nothing is running in {stack.home.root}.")
     for part in killed or ():
         stack.say(f"{part} didn't stop in time and was killed.")
+    if stack.damage:
+        stack.say(f"Everything is stopped, but {stack.damage}.")
 
 
 @app.command()
@@ -103,11 +99,13 @@ def status(
 
         retail local status --json
     """
-    found = parts(_stack())
+    stack = _stack()
+    found = parts(stack)
     if as_json:
         print(json.dumps([part.as_dict() for part in found], indent=2))
     else:
         Console().print(as_table(found))
+    stack.check()
     raise typer.Exit(0 if all(part.ok for part in found) else 1)
 
 
@@ -123,7 +121,7 @@ def wait(
     """
     stack = _stack()
     began = time.monotonic()
-    with _progress() as show:
+    with progress() as show:
         backlog = wait_until_stored(stack, timeout, show)
     stack.say(
         f"All {backlog.sent:,} records are stored and summarised"
@@ -140,6 +138,7 @@ def env() -> None:
         eval "$(retail local env)"
     """
     stack = _stack()
+    stack.check()
     if not all(stack.alive(part) for part in SERVERS):
         raise PermanentError(
             f"no stack is running in {stack.home.root}: `retail local up --detach` starts one"
@@ -148,26 +147,27 @@ def env() -> None:
 
 
 def _stack() -> Stack:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    return Stack(Home.from_environment(), lambda text: console.print(text, markup=False))
+    open_standard_streams()
+    return Stack(Home.from_environment(), speaker())
 
 
-def _stay(stack: Stack, outcome: Outcome) -> int:
-    """Follow the work until Ctrl-C, then stop it all; a stack that ran before is left running."""
-    with _progress() as show:
-        follower = Follower(stack, stack.say, show, outcome.streams)
-        try:
-            follower.follow(until_stored=outcome.was_running)
+def _stay(stack: Stack, wishes: Wishes, outcome: Outcome, show: Say) -> tuple[int, str]:
+    """Follow the work until Ctrl-C or its end; return the exit status and what to say at last."""
+    follower = Follower(stack, stack.say, show, outcome.streams)
+    try:
+        _say_what_next(stack, outcome)
+        if wishes.detach:
+            return 0, ""
+        follower.follow(until_stored=outcome.was_running)
+        if stack.state.processes:
+            farewell = "Nothing of the stack runs any more. Data is kept for the next time."
+        else:
             farewell = "The stack was stopped by another command."
-        except Interrupted:
-            farewell = "Stopped. Data is kept for the next time."
+    except Interrupted:
+        farewell = "Stopped. Data is kept for the next time."
     if outcome.was_running:
         farewell = "The stack goes on running; `retail local down` stops it."
-    else:
-        with uninterruptible():
-            bring_down(stack)
-    stack.say(farewell)
-    return 1 if follower.failed else 0
+    return int(follower.failed), farewell
 
 
 def _say_what_next(stack: Stack, outcome: Outcome) -> None:
@@ -203,26 +203,7 @@ def _open_browser(url: str) -> None:
             pass  # the address is printed
 
 
-def _warn_of_little_memory(say: Show) -> None:
+def _warn_of_little_memory(say: Say) -> None:
     free = psutil.virtual_memory().available
     if free < _ENOUGH_MEMORY:
         say(f"Only {free / 1e6:,.0f} MB of memory are free; the stack takes about 1,500 MB.")
-
-
-@contextmanager
-def _progress() -> Iterator[Show]:
-    """Show a text that changes: in place on a terminal, as an occasional line elsewhere."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status("") as spinner:
-            yield spinner.update
-        return
-    shown, at = "", 0.0
-
-    def show(text: str) -> None:
-        nonlocal shown, at
-        if text != shown and time.monotonic() - at >= _QUIET_INTERVAL:
-            shown, at = text, time.monotonic()
-            print(text, file=sys.stderr, flush=True)
-
-    yield show

@@ -9,6 +9,7 @@ else could tell ``retail local status`` how it went. A killed process leaves no 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -24,7 +25,9 @@ def run(exit_file: Path, arguments: list[str]) -> int:
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     finally:
-        exit_file.write_text(f"{status}\n", "utf-8")
+        # On a full disk, or in a folder that is gone, the work is done all the same.
+        with suppress(OSError):
+            exit_file.write_text(f"{status}\n", "utf-8")
     return status
 
 

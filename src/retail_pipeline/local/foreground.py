@@ -8,11 +8,12 @@ from collections.abc import Callable
 from retail_pipeline.errors import TransientError
 from retail_pipeline.local.backlog import Backlog, Gauge
 from retail_pipeline.local.environment import settings_of, stack_env
-from retail_pipeline.local.servers import Say
+from retail_pipeline.local.output import Say
 from retail_pipeline.local.stack import SERVERS, Stack
 from retail_pipeline.local.waiting import producer_problem
 
 _INTERVAL = 1.0
+_FOLLOWED = (*SERVERS, "processor", "dashboard")
 
 
 class Follower:
@@ -24,34 +25,44 @@ class Follower:
         self._show = show
         self._streams = streams
         self._told: set[object] = set()
+        self._changing = False
         self.failed = False
 
     def follow(self, *, until_stored: bool = False) -> None:
-        """Return when the stack was stopped by another command, or all is stored if so asked."""
+        """Return when the stack has been stopped, or all is stored if so asked."""
         with Gauge(settings_of(stack_env(self._stack))) as gauge:
             while self._goes_on():
-                producing = self._stack.alive("producer")
-                if self._measure(gauge, producing) and until_stored:
-                    return
+                if not self._changing:
+                    producing = self._stack.alive("producer")
+                    if self._measure(gauge, producing) and until_stored:
+                        return
                 time.sleep(_INTERVAL)
 
     def _goes_on(self) -> bool:
+        """Report what has ended; tell whether anything still runs."""
         self._stack.reload()
-        if self._stack.state.stopping or not self._stack.state.processes:
+        running = self._stack.state.processes
+        if not running:
             return False
-        for part in (*SERVERS, "processor", "dashboard"):
-            process = self._stack.process(part)
-            if process and not self._stack.alive(part):
-                self._once(
-                    process,
-                    f"{part} has ended: `retail local up` in another terminal starts it again,"
-                    f" and nothing is lost; {self._stack.end_of_log(part)}",
-                )
+        ended = {part: running[part] for part in _FOLLOWED if part in running}
+        ended = {part: each for part, each in ended.items() if not self._stack.alive(part)}
+        # What another command stops or restarts at this moment is no failure.
+        self._changing = bool(ended) and self._stack.home.busy()
+        if self._changing:
+            return True
+        for part, process in ended.items():
+            self._once(
+                process,
+                f"{part} has ended: `retail local up` in another terminal starts it again,"
+                f" and nothing is lost; {self._stack.end_of_log(part)}",
+            )
         problem = producer_problem(self._stack)
         if problem:
             self.failed = True
             self._once(self._stack.process("producer"), problem)
-        return True
+        alive = any(map(self._stack.alive, running))
+        self.failed |= not alive
+        return alive
 
     def _measure(self, gauge: Gauge, producing: bool) -> bool:
         """Show the backlog; return whether there is nothing left to wait for."""

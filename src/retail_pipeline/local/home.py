@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+import psutil
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retail_pipeline.errors import PermanentError, UsageError
+from retail_pipeline.local.locks import acquire
+from retail_pipeline.local.processes import Process, describe
+
+_SIGNATURE_BYTES = 200
+
+
+class Busy(PermanentError):
+    """Another command is starting or stopping the stack."""
 
 
 class LocalSettings(BaseSettings):
@@ -68,6 +79,10 @@ class Home:
         """Return the folder in which ``server`` keeps its data."""
         return self.root / "data" / server
 
+    def data_lock(self, server: str) -> Path:
+        """Return the file that ``server`` keeps locked while it runs."""
+        return self.data(server) / "in-use.lock"
+
     def log(self, part: str) -> Path:
         """Return the file that ``part`` writes its output to."""
         return self.root / "logs" / f"{part}.log"
@@ -99,19 +114,60 @@ class Home:
         """Hold the home's lock; the system lets go of it should this process die.
 
         Raises:
-            PermanentError: after ``patience`` seconds another command is still starting or
-                stopping this stack.
+            Busy: after ``patience`` seconds another command is still starting or stopping this
+                stack.
+            PermanentError: the lock can't be had at all.
         """
         deadline = time.monotonic() + patience
-        with open(self.root / "lock", "a+b") as file:
-            while not _lock(file.fileno()):
-                if time.monotonic() >= deadline:
-                    raise PermanentError(
-                        f"another command is starting or stopping the stack in {self.root}:"
-                        " try again when it is done"
-                    )
-                time.sleep(0.1)
+        while (descriptor := self._acquire()) is None:
+            if time.monotonic() >= deadline:
+                raise Busy(
+                    f"another command is starting or stopping the stack in {self.root}:"
+                    " try again when it is done, or `retail local down` ends it"
+                )
+            time.sleep(0.1)
+        try:
+            _sign(descriptor)
             yield
+        finally:
+            os.close(descriptor)
+
+    def busy(self) -> bool:
+        """Tell whether another command is starting or stopping this stack."""
+        try:
+            descriptor = self._acquire()
+        except PermanentError:
+            return False
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is None
+
+    def holder(self) -> Process | None:
+        """Return the process that took the lock last, as far as it could write its name there."""
+        try:
+            return msgspec.json.decode(self._lock_file.read_bytes(), type=Process)
+        except (msgspec.DecodeError, OSError):
+            return None
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.root / "lock"
+
+    def _acquire(self) -> int | None:
+        try:
+            return acquire(self._lock_file)
+        except OSError as error:
+            raise PermanentError(f"{self._lock_file}: {error.strerror}") from error
+
+
+def _sign(descriptor: int) -> None:
+    """Write into the lock's file which process holds it, if the disk lets us."""
+    if sys.platform == "win32":  # nobody else could read it
+        return
+    # Written over the former text, which needs no free block on a full disk.
+    text = msgspec.json.encode(describe(psutil.Process())).ljust(_SIGNATURE_BYTES)
+    with suppress(OSError):
+        os.pwrite(descriptor, text, 0)
 
 
 def _user_cache() -> Path:
@@ -122,19 +178,3 @@ def _user_cache() -> Path:
             "the local stack needs more packages: pip install -r requirements-local.txt"
         ) from error
     return platformdirs.user_cache_path("retail-pipeline")
-
-
-def _lock(descriptor: int) -> bool:
-    """Take the lock if it is free, and tell whether it was."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

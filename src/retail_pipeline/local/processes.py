@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.local.state import Process
 
-_CLOCK_SLACK = 2.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# A time of creation is rounded differently from release to release.
+_ROUNDING_S = 0.01
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A started process, by what no other process shares.
+
+    ``created`` are seconds since 1970, which may differ after the clock was set. ``started`` is the
+    boot and the clock tick of the start; it is empty where the system has none, and in the state
+    files of older releases.
+    """
+
+    pid: int
+    created: float
+    started: str = ""
 
 
 def spawn(
-    command: Sequence[str | Path], log: Path, env: Mapping[str, str], cwd: Path | None = None
+    command: Sequence[str | Path],
+    log: Path,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    inherited: tuple[int, ...] = (),
 ) -> Process:
     """Start ``command`` in a session of its own, its output in ``log``.
 
     Its own session keeps a terminal's Ctrl-C away from it: the stack stops its parts in order.
-    The previous log is kept beside the new one.
+    The previous log is kept beside the new one. ``inherited`` are further file descriptors that
+    stay open in the process.
+
+    Raises:
+        PermanentError: the command doesn't exist or can't be run.
     """
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
@@ -36,15 +60,41 @@ def spawn(
                 env=dict(env),
                 cwd=cwd,
                 start_new_session=True,
+                pass_fds=inherited,
             )
     except OSError as error:
         raise PermanentError(f"{command[0]} can't be started: {error.strerror}") from error
     # Popen would warn that it is dropped while its process runs, which is the very purpose.
     started.returncode = 0
     try:
-        return Process(started.pid, psutil.Process(started.pid).create_time())
+        return describe(psutil.Process(started.pid))
     except psutil.NoSuchProcess:
         return Process(started.pid, 0.0)
+
+
+def describe(live: psutil.Process) -> Process:
+    """Return what tells ``live`` from every other process, past and future.
+
+    Raises:
+        psutil.NoSuchProcess: it has ended.
+    """
+    return Process(live.pid, live.create_time(), _started(live.pid))
+
+
+def _started(pid: int) -> str:
+    """Return the boot and the clock tick of the start, which no change of the clock alters.
+
+    Only Linux has both. Elsewhere the system keeps the time at which the process was created as it
+    was, and this is empty.
+    """
+    if sys.platform != "linux":
+        return ""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+        # The second field is the command's name, which may hold blanks and brackets.
+        return f"{_BOOT_ID.read_text('ascii').strip()}/{stat.rpartition(')')[2].split()[19]}"
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
 
 
 def find(process: Process | None) -> psutil.Process | None:
@@ -53,11 +103,17 @@ def find(process: Process | None) -> psutil.Process | None:
         return None
     try:
         live = psutil.Process(process.pid)
-        if abs(live.create_time() - process.created) > _CLOCK_SLACK:
+        if not _is(live, process):
             return None
         return None if _has_ended(live) else live
     except psutil.NoSuchProcess:
         return None
+
+
+def _is(live: psutil.Process, process: Process) -> bool:
+    if sys.platform == "linux":
+        return _started(live.pid) == process.started
+    return abs(live.create_time() - process.created) <= _ROUNDING_S
 
 
 def _has_ended(live: psutil.Process) -> bool:
@@ -76,8 +132,11 @@ def alive(process: Process | None) -> bool:
     return find(process) is not None
 
 
-def stop(process: Process | None, grace: float) -> bool:
-    """Ask the process to end, and after ``grace`` seconds end it, with all that it started.
+def stop(process: Process | None, grace: float, *, family: bool = True) -> bool:
+    """Ask the process to end, and after ``grace`` seconds kill it.
+
+    A suspended process is continued, so that it can end. With ``family``, what it started and left
+    behind is killed too. A process of another user may go on running: see :func:`alive`.
 
     Returns:
         Whether it ended by itself (or had ended before).
@@ -85,13 +144,14 @@ def stop(process: Process | None, grace: float) -> bool:
     live = find(process)
     if live is None:
         return True
-    family: list[psutil.Process] = []
-    with suppress(psutil.NoSuchProcess):
-        family = live.children(recursive=True)
+    relatives: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        relatives = live.children(recursive=True) if family else []
         live.terminate()
+        live.resume()
     willing = _ends_within(process, grace)
-    for left in (live, *family):
-        with suppress(psutil.NoSuchProcess):
+    for left in (live, *relatives):
+        with suppress(psutil.Error):
             left.kill()
     _ends_within(process, 5)
     return willing
@@ -123,6 +183,6 @@ def last_lines(log: Path, count: int = 12) -> str:
         with open(log, "rb") as file:
             file.seek(max(0, log.stat().st_size - 64 * 1024))
             lines = file.read().decode(errors="replace").splitlines()
-    except FileNotFoundError:
+    except OSError:
         return ""
     return "\n".join(f"    {line[:400]}" for line in lines[-count:])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +22,9 @@ from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.mongod import Mongod
+from retail_pipeline.local.output import Say
 from retail_pipeline.local.ports import HOST, answers
 from retail_pipeline.local.surroundings import server_env
-
-Say = Callable[[str], None]
 
 BROKER_ID = 1
 # What Java would else take from the locale: in Turkish, "classic" has another upper case than the

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
-from retail_pipeline.local import services
+from retail_pipeline.errors import PermanentError
+from retail_pipeline.local import processes, services
 from retail_pipeline.local.environment import current_names, known_env, stack_env
+from retail_pipeline.local.home import Busy
+from retail_pipeline.local.output import announce
+from retail_pipeline.local.processes import Process
 from retail_pipeline.local.signals import uninterruptible
 from retail_pipeline.local.stack import SERVERS, STOP_ORDER, Stack
 from retail_pipeline.local.users import secure
 
+# Seconds for which another command may hold the lock: a moment, to see whether one does; and until
+# it has stopped everything.
+_MOMENT = 1.0
 _PATIENCE = 60.0
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,7 @@ class Wishes:
     data: Sequence[str] = ()
     stream: bool = True
     dashboard: bool = True
+    detach: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,10 +46,12 @@ class Outcome:
     streams: bool
 
 
-def bring_up(stack: Stack, wishes: Wishes) -> Outcome:
-    """Start whatever of the pipeline is not running.
+def run(stack: Stack, wishes: Wishes, stay: Callable[[Outcome], T]) -> T:
+    """Start whatever of the pipeline is not running, then ``stay``, and return what that returns.
 
-    What it started is stopped again if it fails or is interrupted.
+    Whatever ends it, what it started is stopped: at the end of ``stay``, or at once if the start
+    fails or is interrupted. A stack that ran before is left running, as is one that was asked to
+    be (``detach``).
 
     Raises:
         PermanentError: a part doesn't start; the text shows the end of its log.
@@ -43,30 +59,73 @@ def bring_up(stack: Stack, wishes: Wishes) -> Outcome:
     """
     data = services.absolute(wishes.data)
     stack.home.create()
-    with stack.home.locked():
-        stack.reload()
-        idle = [part for part in STOP_ORDER if not stack.alive(part)]
-        was_running = not {*SERVERS, "processor"} & set(idle)
-        if was_running:
-            stack.say(f"The stack in {stack.home.root} is running already; it is used as it is.")
-        try:
-            return _start(stack, wishes, data, was_running)
-        except BaseException:
+    owned: list[str] = []
+    try:
+        with stack.home.locked(_MOMENT):
+            stack.reload()
+            stack.find_lost()
+            stack.check()
+            owned += [part for part in STOP_ORDER if not stack.alive(part)]
+            was_running = not {*SERVERS, "processor"} & set(owned)
+            if was_running:
+                stack.say(
+                    f"The stack in {stack.home.root} is running already; it is used as it is."
+                )
+            try:
+                outcome = _start(stack, wishes, data, was_running)
+            except BaseException:
+                with uninterruptible():
+                    stack.shut_down(owned)
+                owned.clear()
+                raise
+            if was_running or wishes.detach:
+                owned.clear()
+        return stay(outcome)
+    finally:
+        if owned:
             with uninterruptible():
-                stack.shut_down(idle)
-            raise
+                bring_down(stack)
 
 
 def bring_down(stack: Stack) -> list[str] | None:
-    """Stop everything; return the parts that had to be killed, or None if nothing ran."""
-    if not stack.home.root.exists():
-        return None
-    with stack.home.locked(_PATIENCE):
+    """Stop everything; return the parts that had to be killed, or None if nothing ran.
+
+    A command that is still starting the stack is stopped first. Nothing that fails on the way, the
+    lock, the state or the output, keeps the processes from being stopped.
+
+    Raises:
+        PermanentError: parts go on running, because this user may not stop them.
+    """
+    with _lock_to_stop(stack):
         stack.reload()
-        if not any(stack.alive(part) for part in stack.state.processes):
-            stack.shut_down()
+        stack.find_lost()
+        if not stack.state.processes:
             return None
-        return stack.shut_down()
+        ran = any(map(stack.alive, STOP_ORDER))
+        killed = stack.shut_down()
+        return killed if ran else None
+
+
+@contextmanager
+def _lock_to_stop(stack: Stack) -> Iterator[None]:
+    """Hold the home's lock if it can be had within the time that another command has to end."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(stack.home.locked(_MOMENT))
+        except Busy:
+            announce(stack.say, "Another command is starting or stopping the stack; waiting ...")
+            _end(stack.home.holder())
+            with suppress(PermanentError):
+                held.enter_context(stack.home.locked(_PATIENCE))
+        except PermanentError:
+            pass  # a read-only or deleted folder: nobody can start anything in it
+        yield
+
+
+def _end(holder: Process | None) -> None:
+    """End the command that holds the lock; it stops what it has started, and has the time to."""
+    if holder is not None and holder.pid != os.getpid():
+        processes.stop(holder, _PATIENCE, family=False)
 
 
 def _start(stack: Stack, wishes: Wishes, data: list[str], was_running: bool) -> Outcome:

@@ -3,23 +3,55 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _NAMES = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+    if hasattr(signal, name)
 ]
+# A closed terminal sends SIGHUP twice, an impatient person Ctrl-C: it is one request, and the
+# second signal must not interrupt the stopping that the first one began.
+_ONE_REQUEST_S = 2.0
 
 
 class Interrupted(BaseException):
     """Somebody asked the command to stop; no ``except Exception`` may swallow it."""
 
 
+class _Requests:
+    """The latest request to stop, and whether one waits for a step to be done."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.at = -_ONE_REQUEST_S
+        self.deferring = False
+        self.waiting = False
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        if self.deferring:
+            self.waiting = True
+        elif time.monotonic() - self.at >= _ONE_REQUEST_S:
+            self.at = time.monotonic()
+            raise Interrupted
+
+
+_requests = _Requests()
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the signals that ask for an end into :class:`Interrupted`."""
-    with _handled_by(_interrupt):
+    """Turn the signals that ask for an end into :class:`Interrupted`.
+
+    Those that were ignored when the command was started (``nohup``) stay ignored.
+    """
+    _requests.reset()
+    with _handled_by(_requests.handle):
         yield
 
 
@@ -31,16 +63,35 @@ def uninterruptible() -> Iterator[None]:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Let a step that must not be left half done end first, and raise :class:`Interrupted` then.
+
+    Signals are not blocked and not ignored, which a process started meanwhile would inherit.
+    """
+    _requests.deferring = True
+    try:
+        yield
+    finally:
+        _requests.deferring = False
+    if _requests.waiting:
+        _requests.waiting = False
+        raise Interrupted
+
+
+@contextmanager
 def _handled_by(
     handler: Callable[[int, FrameType | None], None] | signal.Handlers,
 ) -> Iterator[None]:
-    before = {name: signal.signal(name, handler) for name in _NAMES}
+    before = {
+        name: former
+        for name in _NAMES
+        # None belongs to something that is not Python.
+        if (former := signal.getsignal(name)) not in (signal.SIG_IGN, None)
+    }
+    for name in before:
+        signal.signal(name, handler)
     try:
         yield
     finally:
         for name, former in before.items():
             signal.signal(name, former)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Interrupted

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local import processes
+from retail_pipeline.local.discovery import find_parts, users_of
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.jars import kafka_jars
 from retail_pipeline.local.java import find_java
+from retail_pipeline.local.locks import shared_with_child
 from retail_pipeline.local.mongod import find_mongod
+from retail_pipeline.local.output import Say, announce
 from retail_pipeline.local.ports import HOST, pick
-from retail_pipeline.local.servers import Kafka, MongoServer, Say, Server, ZooKeeper
-from retail_pipeline.local.state import Process, State, load_state, new_state, save_state
+from retail_pipeline.local.processes import Process
+from retail_pipeline.local.servers import Kafka, MongoServer, Server, ZooKeeper
+from retail_pipeline.local.signals import deferred
+from retail_pipeline.local.state import State, load_state, new_state, save_state
 
 SERVERS = ("zookeeper", "kafka", "mongodb")
 SERVICES = ("processor", "producer", "dashboard")
@@ -51,15 +57,49 @@ class Stack:
         self.home = home
         self.say = say
         self.options = options or {}
-        self.state: State = load_state(home) or new_state()
+        self.state: State = new_state()
+        self.damage: PermanentError | None = None
+        self.reload()
+        self.find_lost()
 
     def save(self) -> None:
-        """Remember the present state."""
+        """Remember the present state.
+
+        Raises:
+            PermanentError: it can't be written, or what is written there can't be read.
+        """
+        self.check()
         save_state(self.home, self.state)
 
     def reload(self) -> None:
-        """Read what other commands have written meanwhile."""
-        self.state = load_state(self.home) or self.state
+        """Read what other commands have written meanwhile; keep what still runs and isn't in it."""
+        known = self.state.processes
+        try:
+            loaded = load_state(self.home)
+            self.damage = None
+        except PermanentError as error:
+            self.damage, loaded = error, None
+        if loaded is None:
+            return
+        self.state = loaded
+        for part, process in known.items():
+            if not self.alive(part) and processes.alive(process):
+                self.state.processes[part] = process
+
+    def check(self) -> None:
+        """Make sure that the state was read.
+
+        Raises:
+            PermanentError: it is damaged. What runs can be stopped, nothing can be started.
+        """
+        if self.damage is not None:
+            raise self.damage
+
+    def find_lost(self) -> None:
+        """Find the processes of this stack that run and are not in its state."""
+        for part, found in find_parts(self.home).items():
+            if not self.alive(part):
+                self.state.processes[part] = found[0]
 
     def process(self, part: str) -> Process | None:
         """Return the process that was last started as ``part``."""
@@ -96,29 +136,41 @@ class Stack:
     def spawn(self, part: str, command: Sequence[str], env: dict[str, str]) -> None:
         """Start a service of the pipeline, and remember it."""
         self.home.exit_file(part).unlink(missing_ok=True)
-        self.state.processes[part] = processes.spawn(command, self.home.log(part), env)
+        with deferred():
+            self.state.processes[part] = processes.spawn(command, self.home.log(part), env)
         self.save()
 
     def shut_down(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:
-        """Stop ``parts`` for good, and return the names of those that had to be killed."""
-        self.state.stopping = True
-        self.save()
+        """Stop ``parts`` for good, and return the names of those that had to be killed.
+
+        Raises:
+            PermanentError: parts go on running, because this user may not stop them.
+        """
         killed = self.stop(parts)
-        for part in parts:
+        left = {part: self.process(part) for part in parts if self.alive(part)}
+        for part in set(parts) - set(left):
             self.state.processes.pop(part, None)
-        self.state.stopping = False
-        self.save()
+        with suppress(PermanentError):  # a full disk or a deleted home: what matters is done
+            self.save()
+        if left:
+            names = ", ".join(f"{part} (process {one and one.pid})" for part, one in left.items())
+            raise PermanentError(f"{names} can't be stopped by this user and runs on")
         return killed
 
     def stop(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:
-        """Stop ``parts``, and return the names of those that had to be killed."""
+        """Stop ``parts``, and return the names of those that had to be killed.
+
+        This needs neither the state on disk nor an output that takes what is said.
+        """
+        lost = find_parts(self.home)
         killed = []
         for part in parts:
-            process = self.process(part)
-            if not processes.alive(process):
-                continue
-            self.say(f"Stopping {part} ...")
-            if not processes.stop(process, _GRACE[part]):
+            known = self.process(part)
+            running = [one for one in lost.get(part, []) if one != known]
+            running += [known] if known and processes.alive(known) else []
+            if running:
+                announce(self.say, f"Stopping {part} ...")
+            if not all([processes.stop(process, _GRACE[part]) for process in running]):
                 killed.append(part)
         return killed
 
@@ -129,7 +181,7 @@ class Stack:
 
     def _servers(self, names: Sequence[str]) -> list[Server]:
         for part in (*SERVERS, "dashboard"):
-            if not self.alive(part):
+            if part not in self.state.ports or not self.alive(part):
                 taken = self.state.ports.values()
                 self.state.ports[part] = pick(self.state.ports.get(part), taken)
         home, ports = self.home, self.state.ports
@@ -149,10 +201,7 @@ class Stack:
         self.stop([server.name])
         self.say(f"Starting {server.name} on {HOST}:{server.port} ...")
         server.before_start(self.say)
-        process = processes.spawn(
-            server.command(), self.home.log(server.name), server.env(), self.home.root
-        )
-        self.state.processes[server.name] = process
+        process = self._launch(server)
         self.save()
         deadline = time.monotonic() + _START_LIMIT
         while not server.ready():
@@ -164,3 +213,19 @@ class Stack:
                     f" {self.end_of_log(server.name)}"
                 )
             time.sleep(0.2)
+
+    def _launch(self, server: Server) -> Process:
+        """Start the server, which locks its data folder for as long as it runs."""
+        folder = self.home.data(server.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        command, log = server.command(), self.home.log(server.name)
+        users = users_of(folder)
+        with deferred(), shared_with_child(self.home.data_lock(server.name)) as lock:
+            if lock is None or users:
+                who = f"process {', '.join(map(str, users))}" if users else "a process"
+                raise PermanentError(
+                    f"{folder} is in use by {who} that this stack did not start: stop it first"
+                )
+            process = processes.spawn(command, log, server.env(), self.home.root, lock)
+            self.state.processes[server.name] = process
+        return process

@@ -10,16 +10,10 @@ import msgspec
 
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local.home import Home
+from retail_pipeline.local.processes import Process
 from retail_pipeline.settings import Role
 
 ROLES: tuple[Role, ...] = get_args(Role)
-
-
-class Process(msgspec.Struct, frozen=True):
-    """A started process; a recycled process id has another time of creation."""
-
-    pid: int
-    created: float
 
 
 class State(msgspec.Struct):
@@ -30,7 +24,6 @@ class State(msgspec.Struct):
     names: dict[str, str] = {}
     processes: dict[str, Process] = {}
     data: list[str] = []
-    stopping: bool = False
 
 
 def new_state() -> State:
@@ -42,23 +35,34 @@ def load_state(home: Home) -> State | None:
     """Return what ``home`` remembers, or None if no stack was ever started there.
 
     Raises:
-        PermanentError: the file was damaged.
+        PermanentError: the file is damaged or can't be read.
     """
     try:
         return msgspec.json.decode(home.state_file.read_bytes(), type=State)
     except FileNotFoundError:
         return None
     except (msgspec.DecodeError, OSError) as error:
-        raise PermanentError(f"{home.state_file} can't be read: {error}") from error
+        raise PermanentError(
+            f"{home.state_file} can't be read ({error}), and it holds the passwords of the stack's"
+            " data. Put a copy of it back, or run `retail local down` and delete"
+            f" {home.root} to start from nothing"
+        ) from error
 
 
 def save_state(home: Home, state: State) -> None:
-    """Replace the file at once, so that no reader and no crash sees half of it."""
+    """Replace the file at once, so that no reader and no crash sees half of it.
+
+    Raises:
+        PermanentError: it can't be written.
+    """
     draft = home.state_file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(state)))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(home.state_file)
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(state)))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(home.state_file)
+    except OSError as error:
+        raise PermanentError(f"{home.state_file} can't be written: {error.strerror}") from error

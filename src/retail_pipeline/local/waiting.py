@@ -44,9 +44,10 @@ def check(stack: Stack) -> None:
     """Make sure that there is something to wait for.
 
     Raises:
-        PermanentError: a part that is needed has ended.
+        PermanentError: a part that is needed has ended, or the state is damaged.
     """
     stack.reload()
+    stack.check()
     for part in (*SERVERS, "processor"):
         if not stack.alive(part):
             raise PermanentError(f"{part} is not running: `retail local up` starts it")

@@ -1,0 +1,108 @@
+"""What a command says, to an output that may be gone, full or blocked.
+
+A closed pipe, a closed terminal or a full disk is no reason to leave servers running, nor to stop
+them: what can't be said is dropped.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from rich.console import Console
+
+Say = Callable[[str], None]
+
+_QUIET_INTERVAL = 10.0
+_BLOCKED_AFTER_S = 1.0
+
+
+class _Console(Console):
+    """A console on standard error that survives its loss; rich would end the whole command."""
+
+    def on_broken_pipe(self) -> None:
+        """Drop what can't be written."""
+
+
+def open_standard_streams() -> None:
+    """Open the null device where a standard stream is closed (``>&-``).
+
+    The next file that is opened, a lock or the state, would be taken for the output otherwise.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+
+
+def speaker() -> Say:
+    """Return a function that writes a line to standard error, if that can be written to."""
+    atexit.register(_drop_unwritten)
+    console = _Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(text: str) -> None:
+        with suppress(OSError):
+            console.print(text, markup=False)
+
+    return say
+
+
+def _drop_unwritten() -> None:
+    """Keep the interpreter from ending with status 120 for what it can't write at its end."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def announce(say: Say, text: str) -> None:
+    """Say ``text``, but wait no longer than a moment for an output that is blocked.
+
+    A terminal that was stopped by Ctrl-S, or a pager that reads no further, would hold up what is
+    to be done next.
+    """
+    thread = threading.Thread(target=_try, args=(say, text), daemon=True)
+    thread.start()
+    thread.join(_BLOCKED_AFTER_S)
+
+
+def _try(say: Say, text: str) -> None:
+    with suppress(OSError):
+        say(text)
+
+
+@contextmanager
+def progress() -> Iterator[Say]:
+    """Show a text that changes: in place on a terminal, as an occasional line elsewhere."""
+    console = _Console(stderr=True)
+    if not console.is_terminal:
+        yield _occasional_lines()
+        return
+    spinner = console.status("")
+    with suppress(OSError):
+        spinner.start()
+    try:
+        yield spinner.update
+    finally:
+        with suppress(OSError):
+            spinner.stop()
+
+
+def _occasional_lines() -> Say:
+    shown, at = "", 0.0
+
+    def show(text: str) -> None:
+        nonlocal shown, at
+        if text != shown and time.monotonic() - at >= _QUIET_INTERVAL:
+            shown, at = text, time.monotonic()
+            with suppress(OSError):
+                print(text, file=sys.stderr, flush=True)
+
+    return show
