@@ -1,4 +1,5 @@
-# base -> dependencies -> development, production. The last stage is what Compose runs.
+# base -> dependencies -> development, production. The last stage is what Compose runs. The modes of
+# what is copied are set here, since a checkout made under a strict umask is readable for its owner only.
 FROM python:3.11-slim AS base
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -18,9 +19,9 @@ RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install -r requirements.txt
-COPY pyproject.toml README.md ./
-COPY .streamlit ./.streamlit
-COPY src ./src
+COPY --chmod=755 pyproject.toml README.md ./
+COPY --chmod=755 .streamlit ./.streamlit
+COPY --chmod=755 src ./src
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install --no-deps --editable . \
  && python -m compileall -q src
@@ -30,7 +31,7 @@ FROM dependencies AS development
 COPY requirements-local.txt requirements-dev.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install -r requirements-dev.txt
-COPY . .
+COPY --chmod=755 . .
 USER retail
 CMD ["python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit"]
 

@@ -3,7 +3,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
-readonly root work
+readonly root work data="$work/мои данные" checkout="$work/мой проект/___"
 readonly header=InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 current=preparing expected=0 reason=''
 
@@ -12,28 +12,59 @@ fail() { reason=$*; exit 1; }
 compose() { docker compose "$@"; }
 quietly() { "$@" >"$work/output" 2>&1 || { tail -n 30 "$work/output" >&2; return 1; }; }
 
+# What copies the checkout as a user with a strict umask has it: readable for its owner only.
+copy_checkout() (  # copy_checkout FOLDER
+  umask 077
+  mkdir -p "$1"
+  git -C "$root" ls-files -z --cached --others --exclude-standard |
+    tar -C "$root" --null --files-from - --ignore-failed-read --create |
+    tar -C "$1" --no-same-permissions --extract
+)
+
+# A proxy at which nobody listens, in Docker's client configuration: it gets into every container.
+proxy_in_docker_configuration() {
+  DOCKER_HOST=$(docker context inspect --format '{{.Endpoints.docker.Host}}')
+  mkdir "$work/docker"
+  find "${DOCKER_CONFIG:-$HOME/.docker}" -mindepth 1 -maxdepth 1 ! -name config.json \
+    -exec ln -s {} "$work/docker" \; 2>/dev/null || true
+  printf '{"proxies": {"default": {"httpProxy": "%s", "httpsProxy": "%s", "allProxy": "%s"}}}' \
+    http://127.0.0.1:9 http://127.0.0.1:9 socks5://127.0.0.1:9 >"$work/docker/config.json"
+  export DOCKER_HOST DOCKER_CONFIG="$work/docker"
+}
+
 free_port() {
   local port
   while port=$((20000 + RANDOM % 12000)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
   echo "$port"
 }
 
+# The surroundings are as inconvenient as users have them: umask, names of folders, passwords, a proxy.
 prepare() {
-  chmod 755 "$work" && mkdir -m 755 "$work/data"
-  cd "$root" || exit
+  local role
+  chmod 755 "$work" && mkdir -m 755 "$data"
+  copy_checkout "$checkout"
+  cd "$checkout" || exit
   export COMPOSE_PROJECT_NAME="retail-test-$$" COMPOSE_DISABLE_ENV_FILE=1 COMPOSE_ANSI=never
-  export RETAIL_DATA_DIR="$work/data"
+  export RETAIL_DATA_DIR="$data"
+  for role in ROOT WRITER READER MONITOR SETUP; do
+    export "MONGO_${role}_PASSWORD=${role,,} ключ+/@%40:#\$HOME'\"\\&?=[]"
+  done
   KAFKA_PORT=$(free_port) MONGO_PORT=$(free_port) DASHBOARD_PORT=$(free_port)
   export KAFKA_PORT MONGO_PORT DASHBOARD_PORT
+  # Before there is a proxy, since the build fetches packages.
+  quietly compose --profile tools build
+  proxy_in_docker_configuration
 }
 
 clean_up() {
   local status=$?
   if (( status != 0 )); then
     compose ps --all >&2 || true
-    compose logs --no-color --tail 15 kafka setup producer processor dashboard >&2 || true
+    compose logs --no-color --tail 15 mongodb kafka users setup producer processor dashboard >&2 || true
   fi
   compose --profile tools down --volumes --remove-orphans --rmi local >/dev/null 2>&1 || true
+  docker image ls --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" |
+    xargs --no-run-if-empty docker image rm --force >/dev/null 2>&1 || true
   rm -rf "$work"
   # Last, below all that was printed to explain it.
   if (( status != 0 )); then say "FAILED in $current${reason:+: $reason}"; fi
@@ -45,8 +76,8 @@ up() { quietly compose up --detach --wait --wait-timeout 300 "$@"; }
 retail() { compose run --rm -T retail "$@"; }
 
 ask() {  # ask EXPRESSION: what MongoDB answers to the reader
-  compose exec -T -e HOME=/dev/null mongodb mongosh --quiet --norc \
-    'mongodb://retail_reader:dev-only-reader@127.0.0.1:27017/retail_db?authSource=retail_db' \
+  compose exec -T -e HOME=/dev/null mongodb mongosh --quiet --norc 'mongodb://127.0.0.1:27017/retail_db' \
+    --username retail_reader --password "$MONGO_READER_PASSWORD" --authenticationDatabase retail_db \
     --eval "print($1)" 2>/dev/null | tail -n 1
 }
 
@@ -81,7 +112,7 @@ drop_file() {
     for (( row = 1; row <= $2; row++ )); do
       echo "${expected}${row},85123A,LANTERN OF ${1%.csv},2,2011-06-0$((row % 9 + 1)) 10:30:00,2.55,17850,Testland"
     done; } >"$work/$1"
-  chmod 644 "$work/$1" && mv "$work/$1" "$work/data/$1"
+  chmod 644 "$work/$1" && mv "$work/$1" "$data/$1"
   expected=$((expected + $2))
 }
 

@@ -36,7 +36,7 @@ stream() {
   year=$((year + 1)) file=$1.csv
   write_year "$work/$file" "$year" "$rows" "$work/ledger"
   ledger=$(<"$work/ledger")
-  chmod 644 "$work/$file" && mv "$work/$file" "$work/data/$file"
+  chmod 644 "$work/$file" && mv "$work/$file" "$data/$file"
   expected=$((expected + rows))
   # Asked within one question, so that the fault comes a moment after the answer.
   ask "(() => { for (let i = 0; i < 3000 && db.transactions.countDocuments($(rows_of_the_year)) < 5000; i++)

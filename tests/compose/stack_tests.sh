@@ -5,19 +5,32 @@
 readonly sample_rows=50000
 
 test_the_stack_comes_up_by_one_command() {
-  up --build
+  up
   [[ "$(compose ps --all --format '{{.Service}} {{.ExitCode}}' | grep '^setup')" == 'setup 0' ]] ||
     fail 'the set-up step has not ended well'
 }
 
 test_env_example_changes_nothing() {
   local own=(-u RETAIL_DATA_DIR -u KAFKA_PORT -u MONGO_PORT -u DASHBOARD_PORT -u MONGO_VERSION
-    -u CONFLUENT_VERSION -u COMPOSE_DISABLE_ENV_FILE)
+    -u CONFLUENT_VERSION -u COMPOSE_DISABLE_ENV_FILE -u MONGO_ROOT_PASSWORD -u MONGO_WRITER_PASSWORD
+    -u MONGO_READER_PASSWORD -u MONGO_MONITOR_PASSWORD -u MONGO_SETUP_PASSWORD -u COMPOSE_PROJECT_NAME)
   env "${own[@]}" docker compose --env-file /dev/null config |
     grep -Ev '^ +[A-Z_]+: null$' >"$work/without"
   env "${own[@]}" docker compose --env-file .env.example config >"$work/with"
   # With the file, settings that are left to the programs otherwise are passed on: with their defaults.
   if grep -Fxv -f "$work/with" "$work/without" >&2; then fail '.env.example has other defaults'; fi
+  grep -qx 'name: retail' "$work/without" || fail 'the name of the stack follows from the folder'
+}
+
+test_the_data_folder_is_a_path_and_has_to_be_there() {
+  local answer
+  # shellcheck disable=SC2088  # Compose is to expand it
+  grep -qF "source: $HOME/exports" < <(RETAIL_DATA_DIR='~/exports' compose config producer) ||
+    fail 'the ~ is not the home folder'
+  if answer=$(RETAIL_DATA_DIR=exports compose run --rm --no-deps -T retail 2>&1); then
+    fail 'a data folder that is missing is not an error'
+  fi
+  [[ "$answer" == *"path does not exist: $PWD/exports"* && ! -e exports ]] || fail "it only says: $answer"
 }
 
 test_with_no_file_the_sample_arrives_whole() {
@@ -44,7 +57,8 @@ test_the_dashboard_answers_on_this_machine() {
 test_kafka_and_mongodb_can_be_reached_from_this_machine() {
   local image
   image=$(docker inspect --format '{{.Image}}' "$(compose ps --quiet producer)")
-  docker run --rm -i --network host --env "K=$KAFKA_PORT" --env "M=$MONGO_PORT" "$image" python - <<'PY'
+  docker run --rm -i --network host --env "K=$KAFKA_PORT" --env "M=$MONGO_PORT" \
+    --env "P=$MONGO_MONITOR_PASSWORD" "$image" python - <<'PY'
 import os
 from kafka import KafkaConsumer
 from pymongo import MongoClient
@@ -52,8 +66,9 @@ from pymongo import MongoClient
 consumer = KafkaConsumer("retail_transactions", bootstrap_servers=f"127.0.0.1:{os.environ['K']}",
                          auto_offset_reset="earliest", consumer_timeout_ms=20_000)
 assert next(iter(consumer)).value, "no record"
-monitor = f"mongodb://retail_monitor:dev-only-monitor@127.0.0.1:{os.environ['M']}/?authSource=retail_db"
-assert MongoClient(monitor).retail_db.transactions.find_one(), "no document"
+monitor = MongoClient("127.0.0.1", int(os.environ["M"]), username="retail_monitor",
+                      password=os.environ["P"], authSource="retail_db")
+assert monitor.retail_db.transactions.find_one(), "no document"
 nobody = MongoClient("127.0.0.1", int(os.environ["M"]))
 try:
     nobody.retail_db.transactions.find_one()
@@ -100,6 +115,8 @@ test_a_heartbeat_that_stops_makes_the_processor_unhealthy() {
 
 test_staging_refuses_the_development_passwords() {
   local answer
+  local -x MONGO_ROOT_PASSWORD=dev-only-root MONGO_MONITOR_PASSWORD=dev-only-monitor
+  local -x MONGO_READER_PASSWORD=dev-only-reader
   if answer=$(RETAIL_ENV=staging compose run --rm --no-deps -T users 2>&1); then
     fail 'staging takes the development passwords'
   fi
@@ -109,15 +126,29 @@ test_staging_refuses_the_development_passwords() {
   fi
 }
 
+test_another_checkout_is_refused_the_data() {
+  local answer other="$work/другой клон"
+  copy_checkout "$other"
+  if answer=$(cd "$other" && compose run --rm --no-deps -T users 2>&1); then
+    fail "another checkout takes this one's data"
+  fi
+  [[ "$answer" == *'мой проект/___'*'другой клон'*COMPOSE_PROJECT_NAME*RETAIL_TAKE_OVER=yes* ]] ||
+    fail "it only says: $answer"
+  # As after a move, and back; the next up shows that docker compose may be called from anywhere.
+  (cd "$other" && RETAIL_TAKE_OVER=yes quietly compose run --rm --no-deps -T users) ||
+    fail 'a checkout that was moved is locked out'
+  (cd / && RETAIL_TAKE_OVER=yes quietly compose -f "$checkout/docker-compose.yml" run --rm --no-deps -T users)
+}
+
 test_a_broken_row_can_be_looked_at_beside_the_stack() {
-  printf '%s\n' "$header" '800001,22423,BROKEN,many,2011-06-01 10:30:00,1.00,,Testland' >"$work/data/bad.csv"
+  printf '%s\n' "$header" '800001,22423,BROKEN,many,2011-06-01 10:30:00,1.00,,Testland' >"$data/bad.csv"
   expected=$((expected + 1))
   all_arrived
   grep -q '"name":"bad.csv"' < <(retail dlq list --source bad.csv --json) || fail 'bad.csv is not listed'
 }
 
 test_a_new_password_is_taken_over() {
-  export MONGO_WRITER_PASSWORD=of-my-own
+  export MONGO_WRITER_PASSWORD='%2B of my own: $$'
   up
   drop_file new-password.csv 2
   all_arrived

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154  # lib.sh sets what is not set here
 
 # What is stored already would be sent once more, which proves nothing and takes long.
-forget_large_files() { find "$work/data" -name '*.csv' -size +1M -delete; }
+forget_large_files() { find "$data" -name '*.csv' -size +1M -delete; }
 
 sent() {  # how many records lie in the transactions topic, over all partitions
   compose exec -T kafka bash -c 'KAFKA_HEAP_OPTS=-Xmx96m kafka-get-offsets --bootstrap-server \
@@ -19,7 +19,7 @@ test_a_lost_zookeeper_volume_is_explained_and_mended() {
   drop_file unread.csv 4
   eventually 180 $((before + 4)) sent
   quietly compose down
-  rm "$work/data/unread.csv"
+  rm "$data/unread.csv"
   docker volume rm "${COMPOSE_PROJECT_NAME}_zookeeper-data" "${COMPOSE_PROJECT_NAME}_zookeeper-log" >/dev/null
   if up 2>/dev/null; then fail 'the stack starts on volumes that do not belong together'; fi
   grep -q 'CLUSTER ID MISMATCH.*' < <(compose logs kafka) || fail 'the mismatch is not explained'
