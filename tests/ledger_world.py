@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.ledger import DAY_MS, Held, Line, Stray, as_line
 from retail_pipeline.domain.manifest import Manifest
@@ -70,6 +71,7 @@ class World:
     tombstones: set[str] = field(default_factory=set)
     read: list[Manifest] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
+    failed: list[FailedDay] = field(default_factory=list)
     summarised: dict[str, Line] | None = None
     returns: dict[str, Returned] | None = None
     meanwhile: list[Any] = field(default_factory=list)
@@ -169,6 +171,9 @@ class World:
     def pending_days(self) -> set[int]:
         return set(self.pending)
 
+    def failed_days(self) -> list[FailedDay]:
+        return list(self.failed)
+
     def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
         wanted = None if days is None else set(days)
         lines, strays = [], []
@@ -255,8 +260,12 @@ class World:
         claims = {each.claims for each in self.quarantine.values() if each.claims}
         return _by_source(claims - held)
 
-    def rollup_rows(self) -> dict[str, int]:
-        return dict.fromkeys(ROLLUPS, len(self.lines_summarised()))
+    def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
+        lines = [each for each in self.lines_summarised().values() if each.day not in without]
+        return dict.fromkeys(ROLLUPS, len(lines))
+
+    def rows_on(self, days: Collection[int]) -> int:
+        return sum(each.day in days for each in self.documents.values())
 
 
 def _traded(

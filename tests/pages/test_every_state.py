@@ -9,14 +9,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_processors import MongoProcessors
+from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo_store import MongoStore, as_documents
 from retail_pipeline.dashboard import data
 from retail_pipeline.dashboard.server import PAGE
+from retail_pipeline.domain.pulse import Pulse
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, OpenPage, app_at
+from tests.pages.seen import Seen
 from tests.pages.test_overview import said
 
 PAGES = {
@@ -73,6 +77,25 @@ def arrived(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> It
     stack.forget(settings)
 
 
+@pytest.fixture(scope="module")
+def failing(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A database with a day of which the returns can't be made: a price is no decimal number."""
+    settings = stack.names(tmp_path_factory.mktemp("failing"))
+    back = shop.transaction(3, InvoiceNo="C536365", Quantity=-1)
+    with connect(stack.root_uri, name="tests") as client:
+        database = client[settings.mongo_database]
+        ensure_schema(database)
+        documents = as_documents([shop.transaction(2), back], datetime.now(UTC))
+        documents[0]["UnitPrice"] = 2.55
+        database.transactions.insert_many(documents, bypass_document_validation=True)
+        MongoStore(client, settings.mongo_database).mark([datetime(2011, 2, 1, tzinfo=UTC)])
+        summaries = MongoSummaries(client, settings.mongo_database)
+        while summaries.pending():
+            summaries.rebuild_next()
+    yield settings
+    stack.forget(settings)
+
+
 def is_of(path: str, page: AppTest) -> bool:
     """Return whether the page is that of the path, drawn without a failure."""
     assert not page.exception, page.exception
@@ -109,6 +132,47 @@ def test_a_database_half_summarised_shows_what_it_has_and_says_what_is_pending(
     assert is_of(path, page)
     assert "2 days being summarised: the figures are catching up" in said(page)
     assert page.metric or page.dataframe
+
+
+@every_page
+def test_a_day_that_cannot_be_summarised_is_named_with_the_reason(
+    open_page: OpenPage, failing: Settings, path: str
+) -> None:
+    page = open_page(failing, script=PAGE, at=path)
+    [error] = [each.value for each in page.error]
+    assert is_of(path, page) and (page.metric or page.dataframe)
+    assert "**This day can't be summarised:** 1 Feb 2011" in error.replace("\\", "")
+    assert "returns" in error and "record contract" in error
+    assert "being summarised" not in said(page)
+    if path == "quality":
+        [table] = [each.value for each in page.dataframe if "Attempts" in each.value.columns]
+        assert table["Day"].to_list() == ["2011-02-01"]
+        assert "85123A" in table["Why"].iloc[0]
+
+
+def test_files_and_explanations_of_figures_say_which_day_they_lack(
+    open_page: OpenPage, failing: Settings, seen: Seen
+) -> None:
+    open_page(failing, script=PAGE)
+    assert seen.files
+    for key in seen.files:
+        assert any("Incomplete: 1 day can't be summarised" in line for line in seen.head(key))
+
+
+@every_page
+def test_where_no_day_can_be_summarised_the_pages_say_why(
+    stack: RunningStack, open_page: OpenPage, arrived: Settings, path: str
+) -> None:
+    with connect(stack.root_uri, name="tests") as client:
+        processors = MongoProcessors(client, arrived.mongo_database)
+        pulse = Pulse(name="p", started_at=datetime.now(UTC), summaries_error="no rights")
+        processors.keep(pulse, 0.0)
+        page = open_page(arrived, script=PAGE, at=path)
+        processors.keep(pulse, 0.0, stopped=True)
+    assert is_of(path, page)
+    [error] = [each.value for each in page.error]
+    assert error.startswith("**No day can be summarised:** no rights")
+    assert "in a few seconds" not in said(page)
 
 
 @every_page

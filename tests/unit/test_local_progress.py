@@ -152,6 +152,19 @@ def test_waiting_ends_when_the_producer_has_ended_and_nothing_is_left(
     ]
 
 
+def test_waiting_ends_with_the_days_that_cannot_be_summarised_once_all_else_is_done(
+    stack: Stack, gauge: Callable[..., None]
+) -> None:
+    produced(stack, 0)
+    problem = "1 day can't be summarised: 2011-12-09"
+    left = [Backlog(9, 3, 0, problem), Backlog(9, 0, 2, problem), Backlog(9, 0, 0, problem)]
+    gauge(*left)
+    shown: list[str] = []
+    with pytest.raises(PermanentError, match="9 taken in; 1 day can't be summarised: 2011-12-09"):
+        waiting.wait(stack, 60, shown.append)
+    assert len(shown) == 2
+
+
 def test_waiting_says_what_is_missing_when_the_time_is_over(
     stack: Stack, gauge: Callable[..., None]
 ) -> None:
@@ -207,6 +220,18 @@ def test_following_tells_of_a_failed_producer_once(
     notes = Notes(stack)
     notes.follower.follow(until_stored=True)
     assert len(notes.said) == 1 and "exit status 2" in notes.said[0]
+    assert notes.follower.failed
+
+
+def test_following_tells_once_of_days_that_cannot_be_summarised_and_ends_as_failed(
+    stack: Stack, gauge: Callable[..., None]
+) -> None:
+    produced(stack, 0)
+    problem = "1 day can't be summarised: 2011-12-09"
+    gauge(Backlog(9, 3, 0), Backlog(9, 0, 0, problem))
+    notes = Notes(stack)
+    notes.follower.follow(until_stored=True)
+    assert notes.said == [f"9 records sent, 9 taken in; {problem}"]
     assert notes.follower.failed
 
 
@@ -283,6 +308,21 @@ def test_a_server_that_runs_but_does_not_answer_is_not_well(stack: Stack) -> Non
     found = {part.name: part for part in status.parts(stack)}
     assert (found["kafka"].state, found["kafka"].ok) == ("not answering", False)
     assert found["processor"].ok
+
+
+def test_status_names_the_days_that_cannot_be_summarised(
+    stack: Stack, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(status, "answers", return_value=True)
+    mocker.patch.object(status, "connect")
+    left = mocker.patch.object(status, "summaries_left", return_value=(0, None))
+    assert "summaries" not in {part.name for part in status.parts(stack)}
+    left.return_value = (0, "1 day can't be summarised: 2011-12-09")
+    summaries = status.parts(stack)[-1]
+    assert (summaries.name, summaries.state, summaries.ok) == ("summaries", "incomplete", False)
+    assert summaries.problem == "1 day can't be summarised: 2011-12-09"
+    left.side_effect = ServerSelectionTimeoutError("no mongod")
+    assert "summaries" not in {part.name for part in status.parts(stack)}
 
 
 def test_exports_survive_a_shell() -> None:

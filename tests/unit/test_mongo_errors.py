@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bson.errors import InvalidBSON
 from pymongo import MongoClient
-from pymongo.errors import AutoReconnect, BulkWriteError, CursorNotFound, OperationFailure
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    CursorNotFound,
+    DocumentTooLarge,
+    OperationFailure,
+)
 
 from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_errors import limit_met, translated
 from retail_pipeline.errors import AccessError, PermanentError, SettingsError, TransientError
 
 
@@ -87,3 +94,26 @@ def test_the_driver_leaves_second_tries_to_the_flows_whatever_the_address_says()
     # It would repeat a write as a transaction of a replica set, which mongod alone refuses.
     with connect("mongodb://127.0.0.1:1/?retryWrites=true", name="tests") as nobody:
         assert not nobody.options.retry_writes
+
+
+@pytest.mark.parametrize(
+    ("error", "limit"),
+    [
+        (OperationFailure("BSONObj size: 20008965 is invalid", 10334), "larger than 16 MB"),
+        (OperationFailure("$push used too much memory", 146), "more memory"),
+        (DocumentTooLarge("update command document too large"), "larger than 16 MB"),
+        (bulk([17419]), "larger than 16 MB"),
+    ],
+    ids=str,
+)
+def test_a_limit_of_mongodb_is_a_permanent_error_in_plain_words(
+    client: MongoClient[Any], error: Exception, limit: str
+) -> None:
+    with pytest.raises(PermanentError, match="127.0.0.1:1") as raised, translated(client):
+        raise error
+    assert limit in str(limit_met(error)) and raised.value.__cause__ is error
+
+
+def test_what_cannot_be_read_as_bson_is_a_permanent_error(client: MongoClient[Any]) -> None:
+    with pytest.raises(PermanentError, match="year 99999"), translated(client):
+        raise InvalidBSON("year 99999 is out of range")

@@ -1,4 +1,4 @@
-"""The summariser rebuilds what is due, survives what passes, and ends the processor otherwise."""
+"""The summariser rebuilds what is due, and no error of it ends the processor."""
 
 from __future__ import annotations
 
@@ -76,8 +76,23 @@ def test_a_transient_error_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize("error", [PermanentError("no rights"), KeyError("entries")])
-def test_an_error_that_stays_stops_the_processor_and_is_kept(error: Exception) -> None:
-    assert run(True, error).failure is error
+def test_an_error_that_stays_is_told_and_tried_again_while_the_processor_goes_on(
+    error: Exception,
+) -> None:
+    told: list[Exception | None] = []
+    stop = Stop()
+
+    class Failing(FakeSummaries):
+        def rebuild_next(self) -> bool:
+            told.append(summariser.failure)
+            return super().rebuild_next()
+
+    fake = Failing(stop, True, error, error, True)
+    retry = retrying(stop).copy(wait=lambda state: 0)
+    summariser = Summariser(fake, retry, stop, Event(), at_once=1)
+    summariser.run()
+    assert told == [None, None, error, error, None]
+    assert not fake.outcomes and summariser.failure is None
 
 
 def test_while_rows_wait_in_kafka_each_rebuild_is_followed_by_a_longer_rest() -> None:

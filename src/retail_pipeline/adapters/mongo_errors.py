@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from bson.errors import BSONError, InvalidDocument
 from pymongo import MongoClient
 from pymongo.errors import (
     BulkWriteError,
@@ -34,6 +35,14 @@ _RIGHTS = {
     18: "user name or password is wrong, or the address's authSource is not the database that holds"
     " the user (?authSource=retail_db)",
 }
+TOO_LARGE = "it needs a document larger than 16 MB, the most that MongoDB allows"
+TOO_MUCH_MEMORY = "it needs more memory than MongoDB allows one aggregation"
+# BSONObjectTooLarge, the sizes of what is inserted and updated, a text by itself; and the memory
+# of an accumulator and of a stage that may not use the disk.
+_LIMITS = {
+    **dict.fromkeys((10334, 17419, 17420, 16493, 16819), TOO_LARGE),
+    **dict.fromkeys((146, 292), TOO_MUCH_MEMORY),
+}
 
 
 def address(client: MongoClient[Any]) -> str:
@@ -57,12 +66,25 @@ def translated(client: MongoClient[Any]) -> Iterator[None]:
             raise TransientError(f"{where} can't serve now: {_words(error)}") from error
         if error.code in _RIGHTS:
             raise AccessError(f"{where}: {_RIGHTS[error.code]}: {_words(error)}") from error
-        why = _NO_INDEX if _lacks_index(error) else "it refused"
+        why = limit_met(error) or (_NO_INDEX if _lacks_index(error) else "it refused")
         raise PermanentError(f"{where}: {why}: {_words(error)}") from error
     except ConfigurationError as error:
         raise PermanentError(f"MongoDB's address can't be used: {error}") from error
-    except PyMongoError as error:
-        raise PermanentError(f"MongoDB at {address(client)}: {error}") from error
+    except (PyMongoError, BSONError) as error:
+        why = limit_met(error) or str(error)
+        raise PermanentError(f"MongoDB at {address(client)}: {why}") from error
+
+
+def limit_met(error: BaseException) -> str | None:
+    """Return which of MongoDB's limits an error of the driver is about, in words; None if none."""
+    codes: list[int | None] = []
+    if isinstance(error, InvalidDocument) and "too large" in str(error):
+        return TOO_LARGE
+    if isinstance(error, BulkWriteError):
+        codes = [failure["code"] for failure in error.details.get("writeErrors", ())]
+    elif isinstance(error, OperationFailure):
+        codes = [error.code]
+    return next((_LIMITS[code] for code in codes if code in _LIMITS), None)
 
 
 def _lacks_index(error: OperationFailure) -> bool:
@@ -81,6 +103,6 @@ def _bulk_error(where: str, details: Mapping[str, Any]) -> RetailError:
     return TransientError(f"{where} can't write now: {failures[0]['errmsg']}")
 
 
-def _words(error: PyMongoError) -> str:
+def _words(error: Exception) -> str:
     """Return the first sentence of an error: what follows is for the driver's developers."""
     return str(error).partition(", full error")[0].partition(", Topology Description")[0]

@@ -12,6 +12,7 @@ from pymongo.collection import Collection as MongoCollection
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_failed_days import PENDING, failed_days
 from retail_pipeline.adapters.mongo_lines import (
     FIELDS,
     UNREADABLE,
@@ -28,6 +29,7 @@ from retail_pipeline.adapters.mongo_schema import (
     TRANSACTIONS,
 )
 from retail_pipeline.adapters.mongo_summary_ledger import enter_rollups, returned, traded
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.ledger import Held, Line, Stray, row_of
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.return_book import Returned, Stored
@@ -65,12 +67,17 @@ class MongoRecords:
             ) from None
 
     def pending_days(self) -> set[int]:
-        """Return the days that are marked."""
+        """Return the days that are marked, without those that can't be summarised."""
         with translated(self._client):
             return {
                 day_number(each["_id"])
-                for each in self._database[DIRTY_BUCKETS].find({}, {"_id": 1})
+                for each in self._database[DIRTY_BUCKETS].find(PENDING, {"_id": 1})
             }
+
+    def failed_days(self) -> list[FailedDay]:
+        """Return the marked days that can't be summarised."""
+        with translated(self._client):
+            return failed_days(self._aware)
 
     def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
         """Yield the stored rows, day by day: rollups are made of whole days."""
@@ -158,14 +165,24 @@ class MongoRecords:
                     only[source] = only.get(source, 0) + 1
         return only
 
-    def rollup_rows(self) -> dict[str, int]:
+    def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
         """Add up what each day's document says it was made of."""
-        total = [{"$group": {"_id": None, "rows": {"$sum": "$lines"}}}]
+        others = {"_id": {"$nin": [within(day)["$gte"] for day in without]}}
+        total: list[Document] = [
+            {"$match": others},
+            {"$group": {"_id": None, "rows": {"$sum": "$lines"}}},
+        ]
         with translated(self._client):
             return {
                 name: next(iter(self._database[name].aggregate(total)), {}).get("rows", 0)
                 for name in ROLLUPS
             }
+
+    def rows_on(self, days: Collection[int]) -> int:
+        """Count them by the index on dates."""
+        transactions = self._database[TRANSACTIONS]
+        with translated(self._client):
+            return sum(transactions.count_documents({"InvoiceDate": within(day)}) for day in days)
 
     def _find(
         self, name: str, condition: Document, fields: Document, **options: Any

@@ -7,7 +7,7 @@ from pymongo import DESCENDING, MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
-from retail_pipeline.adapters.mongo_queries import LINE_FIELDS, matching
+from retail_pipeline.adapters.mongo_queries import LINE_FIELDS, exact, matching
 from retail_pipeline.adapters.mongo_schema import TRANSACTIONS
 from retail_pipeline.domain.report import Selection
 
@@ -44,7 +44,4 @@ class MongoLive:
             {"$project": dict.fromkeys((*LINE_FIELDS, "stored_at"), 1)},
         ]
         with translated(self._client), pymongo.timeout(_SECONDS):
-            lines = list(self._transactions.aggregate(pipeline, hint={"$natural": -1}))
-        for line in lines:
-            line.update({name: line[name].to_decimal() for name in ("UnitPrice", "TotalAmount")})
-        return lines
+            return list(map(exact, self._transactions.aggregate(pipeline, hint={"$natural": -1})))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import msgspec
 import pymongo
 from pymongo import DESCENDING, MongoClient
+from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
 from retail_pipeline.adapters.mongo_schema import PROCESSORS
-from retail_pipeline.domain.pulse import Heard, Pulse
+from retail_pipeline.domain.pulse import ALIVE_SECONDS, Heard, Pulse
 
 _SECONDS = 5.0
 # Ten minutes of a pulse every two seconds.
@@ -56,6 +57,17 @@ class MongoProcessors:
         with translated(self._client), pymongo.timeout(_SECONDS):
             found = list(self._processors.aggregate(pipeline))
         return [heard for each in found if (heard := _heard(each)) is not None]
+
+
+def summaries_error(database: Database[Document]) -> str | None:
+    """Return why a processor that is alive can't summarise any day; None if all can.
+
+    Its errors are the driver's own.
+    """
+    lately = {"$gt": ["$at", {"$subtract": ["$$NOW", int(ALIVE_SECONDS * 1000)]}]}
+    failing = {"summaries_error": {"$type": "string"}, "stopped": False, "$expr": lately}
+    found = database[PROCESSORS].find(failing, {"summaries_error": 1}, limit=1)
+    return next((str(each["summaries_error"]) for each in found), None)
 
 
 def _heard(document: Document) -> Heard | None:

@@ -7,13 +7,18 @@ of them can act as an operator.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pymongo
+from bson import Decimal128
 from pymongo import DESCENDING, MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_failed_days import failed_days
+from retail_pipeline.adapters.mongo_processors import summaries_error
 from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.report import Customers, Selection, Status
@@ -49,11 +54,14 @@ class MongoReports:
         The ``outdated`` days are still to be summarised, whether they are marked so far or not.
         """
         with translated(self._client), pymongo.timeout(_STATUS_SECONDS):
+            failed = failed_days(self._database)
+            error = summaries_error(self._database)
             newest = self._database[TRANSACTIONS].find_one(
                 {}, {"stored_at": 1}, sort=[("$natural", DESCENDING)]
             )
-            others = {"_id": {"$nin": list(outdated)}} if outdated else {}
-            pending = self._database[DIRTY_BUCKETS].count_documents(others) + len(outdated)
+            dates = {each.day for each in failed}
+            known = [day for day in outdated if day.date() not in dates]
+            pending = self._pending(dates, known) + len(known)
             quarantined = self._database[QUARANTINE].estimated_document_count()
             stored = self._database[TRANSACTIONS].estimated_document_count()
         return Status(
@@ -61,7 +69,14 @@ class MongoReports:
             quarantined=quarantined,
             pending_days=pending,
             last_stored_at=newest["stored_at"] if newest else None,
+            failed_days=tuple(failed),
+            summaries_error=error,
         )
+
+    def _pending(self, failed: Collection[date], known: Sequence[datetime]) -> int:
+        """Return how many days are marked, other than those."""
+        others = [*known, *(datetime.combine(day, time()) for day in failed)]
+        return self._database[DIRTY_BUCKETS].count_documents({"_id": {"$nin": others}})
 
 
 def within(hours: Sequence[datetime]) -> Document:
@@ -71,7 +86,12 @@ def within(hours: Sequence[datetime]) -> Document:
 
 def exact(line: Document) -> Document:
     """Return the line with its price and amount as Decimal."""
-    return line | {name: line[name].to_decimal() for name in ("UnitPrice", "TotalAmount")}
+    return line | {name: _decimal(line[name]) for name in ("UnitPrice", "TotalAmount")}
+
+
+def _decimal(amount: Any) -> Decimal:
+    """Return an amount; one that was stored otherwise than the contract says, too."""
+    return amount.to_decimal() if isinstance(amount, Decimal128) else Decimal(str(amount))
 
 
 def matching(selection: Selection) -> Document:

@@ -34,12 +34,17 @@ from retail_pipeline.domain.returns import (
     without_duplicates,
 )
 from retail_pipeline.domain.transaction import Kind
+from retail_pipeline.errors import PermanentError
 
 # A stock code and a customer.
 Pair = tuple[str, str]
 
 _DAY = timedelta(days=1)
 _PAIRS_AT_ONCE = 100
+# A condition must stay far below MongoDB's 16 MB.
+_CUSTOMERS_AT_ONCE = 10_000
+# What a document may lack, or have otherwise than the contract says.
+_UNEXPECTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 # The lines that have a document, and those of their customer and stock code that may change it.
 CANCELLED: Document = {"kind": Kind.CANCELLATION.value, "StockCode": {"$nin": list(FEES)}}
 TRADED: Document = {"kind": {"$in": [Kind.SALE.value, Kind.CANCELLATION.value]}}
@@ -54,21 +59,36 @@ class MongoReturns:
         self._transactions = database[TRANSACTIONS]
         self._returns = database[RETURNS]
 
-    def rebuild(self, day: datetime) -> None:
-        """Match anew what lines of ``day`` may change; its orders are summarised already."""
-        pairs = sorted(self._pairs(day))
-        self._write(day, _by_product(self._of_guests(day)), guest=True)
-        for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-            self._write(day, self._lines(pairs[start : start + _PAIRS_AT_ONCE]))
+    def rebuild(self, day: datetime, *, summarised: bool = True) -> None:
+        """Match anew what lines of ``day`` may change.
 
-    def _pairs(self, day: datetime) -> set[Pair]:
-        """Return what was traded on ``day`` and is cancelled on it or later."""
-        customers = self._orders.distinct("entries.CustomerID", {"_id": day})
-        cancelled = {
-            **CANCELLED,
-            "CustomerID": {"$in": [each for each in customers if each is not None]},
-            "InvoiceDate": {"$gte": day},
-        }
+        Its customers are read from its orders' rollup, or from its lines where that is not
+        ``summarised``. What can't be matched keeps nothing else from being matched.
+
+        Raises:
+            PermanentError: a stored row is not as the contract says; the text names its customer.
+        """
+        customers = self._customers(day) if summarised else self._customers_of_lines(day)
+        problems = self._write(day, _by_product(self._of_guests(day)), guest=True)
+        for first in range(0, len(customers), _CUSTOMERS_AT_ONCE):
+            pairs = sorted(self._pairs(day, customers[first : first + _CUSTOMERS_AT_ONCE]))
+            for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+                problems += self._write(day, self._lines(pairs[start : start + _PAIRS_AT_ONCE]))
+        if problems:
+            raise problems[0]
+
+    def _customers(self, day: datetime) -> list[str]:
+        found = self._orders.distinct("entries.CustomerID", {"_id": day})
+        return [each for each in found if each is not None]
+
+    def _customers_of_lines(self, day: datetime) -> list[str]:
+        known = {"InvoiceDate": _on(day), "CustomerID": {"$ne": None}}
+        each_once: list[Document] = [{"$match": known}, {"$group": {"_id": "$CustomerID"}}]
+        return [each["_id"] for each in self._transactions.aggregate(each_once)]
+
+    def _pairs(self, day: datetime, customers: Sequence[str]) -> set[Pair]:
+        """Return what these customers traded on ``day`` and cancelled on it or later."""
+        cancelled = {**CANCELLED, "CustomerID": {"$in": customers}, "InvoiceDate": {"$gte": day}}
         # Answered from the index of cancellations alone.
         shown = {"_id": 0, "StockCode": 1, "CustomerID": 1, "InvoiceDate": 1}
         today: set[Pair] = set()
@@ -103,15 +123,20 @@ class MongoReturns:
 
     def _write(
         self, day: datetime, groups: Iterable[list[Document]], *, guest: bool = False
-    ) -> None:
-        updates = [
-            _update(document)
-            for lines in groups
-            for document in matched(lines, guest=guest)
-            if document["InvoiceDate"] >= day
-        ]
+    ) -> list[PermanentError]:
+        """Write what can be matched; return what is wrong with the other groups."""
+        updates: list[UpdateOne] = []
+        problems: list[PermanentError] = []
+        for lines in groups:
+            try:
+                documents = list(matched(lines, guest=guest))
+            except _UNEXPECTED as error:
+                problems.append(_unexpected(lines[0], error))
+                continue
+            updates += [_update(each) for each in documents if each["InvoiceDate"] >= day]
         if updates:
             self._returns.bulk_write(updates, ordered=False)
+        return problems
 
 
 def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Document]:
@@ -162,6 +187,14 @@ def _traded_line(line: Document) -> TradedLine:
         units=line["Quantity"],
         price=price,
         content=(price, *(line[name] for name in LINE if name != "UnitPrice")),
+    )
+
+
+def _unexpected(line: Document, error: Exception) -> PermanentError:
+    return PermanentError(
+        f"a stored row of product {line.get('StockCode')} and customer {line.get('CustomerID')} is"
+        f" not as the record contract says ({type(error).__name__}: {error}): `retail reconcile`"
+        " names it"
     )
 
 

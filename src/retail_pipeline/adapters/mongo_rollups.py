@@ -4,14 +4,20 @@ A day that rows came in for carries a mark in ``dirty_buckets`` (see ``MongoStor
 new with each mark. A rebuild claims the day, aggregates it, and removes the mark only if the token
 is still the same, so that no row that came in meanwhile is forgotten. Transactions are only ever
 added, hence the rollup with more lines is the newer one, whoever writes last.
+
+A part of a day that can't be made stops neither the day's other parts nor other days: the day stays
+marked, with the reason, and is tried again later (see ``mongo_failed_days``).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, MongoClient, ReturnDocument
@@ -19,7 +25,14 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from retail_pipeline.adapters.mongo_client import Document
-from retail_pipeline.adapters.mongo_errors import translated
+from retail_pipeline.adapters.mongo_errors import limit_met, translated
+from retail_pipeline.adapters.mongo_failed_days import (
+    DAYS,
+    MAY_BE_TRIED,
+    PENDING,
+    failed_days,
+    failure_of,
+)
 from retail_pipeline.adapters.mongo_returns import MongoReturns
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
@@ -28,17 +41,22 @@ from retail_pipeline.adapters.mongo_schema import (
     LINE,
     ORDERS_ROLLUP,
     PRODUCTS_ROLLUP,
+    RETURNS,
     TRANSACTIONS,
 )
 from retail_pipeline.adapters.mongo_store import mark_of
+from retail_pipeline.domain.failed_days import PARTS, FailedDay
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.errors import RetailError, TransientError
 
+log = logging.getLogger(__name__)
 Pipeline = list[Document]
 
 _QUIET_MS = 1_000
 _LONGEST_WAIT_MS = 3_000
 # A claim that runs out only means that two rebuild the same day, which does no harm.
 _CLAIM_MS = 10_000
+_LONGEST_REASON = 500
 
 _FIGURES: dict[str, Any] = {
     "lines": {"$sum": 1},
@@ -90,9 +108,15 @@ class MongoSummaries:
         )
 
     def mark_outdated(self) -> int:
-        """Mark the days that another release summarised in a form of its own; return how many."""
+        """Mark the days that another release summarised in a form of its own; return how many.
+
+        This release may also be able to summarise what could not be: failed days are due again.
+        """
         with translated(self._client):
-            other = {"layout": {"$ne": LAYOUT}}
+            self._database[DIRTY_BUCKETS].update_many(
+                {"failure": {"$type": "object"}}, {"$unset": {"failure.token": ""}}
+            )
+            other = {**DAYS, "layout": {"$ne": LAYOUT}}
             marks = [
                 mark_of(day["_id"]) for day in self._database[ORDERS_ROLLUP].find(other, {"_id": 1})
             ]
@@ -101,16 +125,53 @@ class MongoSummaries:
             return len(marks)
 
     def rebuild_next(self) -> bool:
-        """Claim one marked day, rebuild its rollups and returns, and clear its mark."""
+        """Claim one marked day, rebuild its rollups and returns, and clear its mark.
+
+        The mark of a day that failed in part stays, with the reasons.
+        """
         with translated(self._client):
             mark = self._claim()
-            if mark is None:
-                return False
-            for rollup in ROLLUPS:
-                self._rebuild(mark["_id"], rollup)
-            self._returns.rebuild(mark["_id"])
-            self._release(mark)
-            return True
+        if mark is None:
+            return False
+        reasons = self._rebuild_parts(mark["_id"])
+        with translated(self._client):
+            if reasons:
+                self._keep_failure(mark, reasons)
+            else:
+                self._release(mark)
+        return True
+
+    def _rebuild_parts(self, day: datetime) -> dict[str, str]:
+        """Rebuild each part of a day's summaries; return why, by part, those that can't be made."""
+        reasons: dict[str, str] = {}
+
+        def attempt(part: str, rebuild: Callable[[], None]) -> None:
+            try:
+                with translated(self._client):
+                    rebuild()
+            except TransientError:
+                raise
+            except Exception as error:  # whatever it is: it is about this part of this day alone
+                log.debug("the summaries of %s: %s", day, part, exc_info=error)
+                reasons[part] = _reason(error)
+
+        for rollup in ROLLUPS:
+            attempt(rollup, partial(self._rebuild, day, rollup))
+        summarised = ORDERS_ROLLUP not in reasons
+        attempt(RETURNS, partial(self._returns.rebuild, day, summarised=summarised))
+        return reasons
+
+    def _keep_failure(self, mark: Document, reasons: dict[str, str]) -> None:
+        change, pause = failure_of(mark, reasons)
+        self._database[DIRTY_BUCKETS].update_one({"_id": mark["_id"]}, [change])
+        log.error(
+            "%s can't be summarised (%s): %s; its rows are stored, other days go on;"
+            " next attempt in %d s",
+            mark["_id"].date(),
+            ", ".join(PARTS[part] for part in reasons),
+            "; ".join(dict.fromkeys(reasons.values())),
+            pause / 1000,
+        )
 
     def _rebuild(self, day: datetime, rollup: str) -> None:
         """Aggregate ``day`` and replace its document, unless that was made of more rows."""
@@ -122,9 +183,14 @@ class MongoSummaries:
                 pass
 
     def pending(self) -> int:
-        """Return how many days are out of date, those that someone is rebuilding included."""
+        """Return how many days will be summarised, those that someone is rebuilding included."""
         with translated(self._client):
-            return self._database[DIRTY_BUCKETS].count_documents({})
+            return self._database[DIRTY_BUCKETS].count_documents(PENDING)
+
+    def failed(self) -> list[FailedDay]:
+        """Return the days that can't be summarised."""
+        with translated(self._client):
+            return failed_days(self._database)
 
     def _claim(self) -> Document | None:
         unclaimed = {"$lt": [{"$ifNull": ["$claimed_until", datetime.min]}, "$$NOW"]}
@@ -134,9 +200,13 @@ class MongoSummaries:
                 {"$lt": ["$since", {"$subtract": ["$$NOW", _LONGEST_WAIT_MS]}]},
             ]
         }
-        claim = {"claimed_until": {"$add": ["$$NOW", _CLAIM_MS]}, "since": "$$NOW"}
+        claim = {
+            "claimed_until": {"$add": ["$$NOW", _CLAIM_MS]},
+            "since": "$$NOW",
+            "token": {"$ifNull": ["$token", ObjectId()]},
+        }
         return self._database[DIRTY_BUCKETS].find_one_and_update(
-            {"$expr": {"$and": [unclaimed, due]}},
+            {**DAYS, "$expr": {"$and": [unclaimed, due, MAY_BE_TRIED]}},
             [{"$set": claim}],
             sort=[("marked_at", ASCENDING)],
             return_document=ReturnDocument.AFTER,
@@ -145,7 +215,17 @@ class MongoSummaries:
     def _release(self, mark: Document) -> None:
         marks = self._database[DIRTY_BUCKETS]
         if not marks.delete_one({"_id": mark["_id"], "token": mark["token"]}).deleted_count:
-            marks.update_one({"_id": mark["_id"]}, {"$unset": {"claimed_until": ""}})
+            ended = {"claimed_until": "", "failure": ""}
+            marks.update_one({"_id": mark["_id"]}, {"$unset": ended})
+
+
+def _reason(error: Exception) -> str:
+    """Return why a part can't be made, on one line."""
+    limit = limit_met(error.__cause__ or error)
+    if limit:
+        return limit
+    text = str(error) if isinstance(error, RetailError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:_LONGEST_REASON]
 
 
 def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.tables import Array
+from retail_pipeline.domain.pulse import ALIVE_SECONDS as ALIVE_SECONDS
 from retail_pipeline.domain.pulse import Heard, Progress
 
-# Five pulses missed.
-ALIVE_SECONDS = 10.0
 # A cycle takes at most seconds while no server keeps it waiting.
 BUSY_SECONDS = 15.0
 STEP_SECONDS = 5

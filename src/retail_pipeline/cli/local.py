@@ -93,6 +93,8 @@ def status(
 ) -> None:
     """Show what runs; exit status 1 if something that should run does not.
 
+    Days that can't be summarised are named, and make it 1 too.
+
     Examples:
 
         retail local status
@@ -105,6 +107,8 @@ def status(
         print(json.dumps([part.as_dict() for part in found], indent=2))
     else:
         Console().print(as_table(found))
+        for problem in (part.problem for part in found if part.problem):
+            Console().print(f"\n{problem}", markup=False, highlight=False)
     stack.check()
     raise typer.Exit(0 if all(part.ok for part in found) else 1)
 
@@ -114,6 +118,8 @@ def wait(
     timeout: float = typer.Option(600, min=0, metavar="SECONDS", help="Longest time to wait."),
 ) -> None:
     """Wait until all that was sent is stored and summarised; exit status 1 if that can't be.
+
+    It does not wait for days that can't be summarised, but names them.
 
     Examples:
 

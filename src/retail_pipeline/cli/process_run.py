@@ -21,8 +21,9 @@ from retail_pipeline.adapters.mongo_processors import MongoProcessors
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
 from retail_pipeline.domain.pulse import Pulse
-from retail_pipeline.errors import TransientError
+from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import DeadLetters, Processor, Topics
 from retail_pipeline.flows.pulse import PulseTimer
@@ -60,15 +61,22 @@ class ProcessorRun:
         self._pulse = PulseTimer(pulses, self._first, self.stop)
         self._noted_at = 0.0
         self._behind = Event()
+        self._summariser = Summariser(self._summaries, self._retry, self.stop, self._behind)
+        self._failed_days: list[FailedDay] = []
+        self._beating = True
 
     def run(self) -> None:
-        """Process until ``stop`` is set, or all is done and ``until_idle`` seconds passed."""
+        """Process until ``stop`` is set, or all is done and ``until_idle`` seconds passed.
+
+        Raises:
+            PermanentError: rows can't be stored; or, at the end of a run that was to end by
+                itself, days can't be summarised.
+        """
         settings = self.settings
         consumer = self._retry(GroupConsumer, settings, self._name)
-        summariser = Summariser(self._summaries, self._retry, self.stop, self._behind)
         processor = self._processor(consumer)
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
-        summariser.start()
+        self._summariser.start()
         self._pulse.start()
         reconciler = self._reconciler()
         if settings.reconcile_every_s:
@@ -84,7 +92,7 @@ class ProcessorRun:
                 raise
         finally:
             self.stop.set()
-            summariser.join(timeout=5)
+            self._summariser.join(timeout=5)
             self._pulse.join(timeout=2)
             if reconciler.is_alive():
                 reconciler.join(timeout=2)
@@ -92,8 +100,8 @@ class ProcessorRun:
             consumer.close()
             self._client.close()
             log.info("stopped; %s", _said(processor))
-        if summariser.failure:
-            raise summariser.failure
+        if self._failed_days:
+            raise PermanentError(f"{in_words(self._failed_days)}; {WHAT_TO_DO}")
 
     def _processor(self, consumer: GroupConsumer) -> Processor:
         settings = self.settings
@@ -134,7 +142,16 @@ class ProcessorRun:
             log.info("%s; %.0f rows/s", _said(processor), rate)
         if self.until_idle is None or now - self._busy_at < self.until_idle:
             return False
-        return not self._retry(self._summaries.pending)
+        return self._summarised()
+
+    def _summarised(self) -> bool:
+        """Return whether no day will be summarised any more; note those that can't be."""
+        if self._summariser.failure:
+            raise PermanentError(NO_DAY.format(error=self._summariser.failure))
+        if self._retry(self._summaries.pending):
+            return False
+        self._failed_days = self._retry(self._summaries.failed)
+        return True
 
     def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
         """Note how far this processor is; only its own thread may ask the consumer."""
@@ -144,6 +161,7 @@ class ProcessorRun:
             self._behind.set()
         else:
             self._behind.clear()
+        failure = self._summariser.failure
         self._pulse.note(
             replace(
                 self._first,
@@ -151,17 +169,25 @@ class ProcessorRun:
                 quarantined=processor.counts.quarantined,
                 partitions=consumer.partitions,
                 progress=progress,
+                summaries_error=str(failure) if failure else None,
             )
         )
 
     def _beat(self) -> None:
-        """Touch the heartbeat file: its age tells how long ago a cycle ended."""
+        """Touch the heartbeat file: its age tells how long ago a cycle ended.
+
+        Rows are stored all the same where it can't be touched; the health check tells its age.
+        """
         path = self.settings.heartbeat_file
         try:
-            path.touch()
-        except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
+        except OSError as error:
+            if self._beating:
+                log.warning("the heartbeat file %s can't be touched: %s", path, error)
+            self._beating = False
+        else:
+            self._beating = True
 
 
 def _said(processor: Processor) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from retail_pipeline.dashboard import words
 from retail_pipeline.dashboard.filters import CLEANING, CUSTOMERS, KINDS, Choice
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.failed_days import in_words
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Customers
 
@@ -81,7 +82,8 @@ def explained(view: View, meaning: str, *, filtered: bool = True, scope: Scope =
     applying = f" {words.plain(_applying(view, scope))}" if filtered else " don't apply here"
     filters = f"**Filters{':' if filtered else ''}**{applying}."
     rows = [f"**Rows:** {words.plain(_rows(view, scope))}."] if filtered or scope.rows else []
-    return "\n\n".join([meaning, filters, *rows, f"**As of** {view.as_of}."])
+    lacking = [f"**Incomplete:** {words.plain(each)}." for each in _lacking(view)]
+    return "\n\n".join([meaning, filters, *rows, *lacking, f"**As of** {view.as_of}."])
 
 
 def header(
@@ -91,12 +93,19 @@ def header(
     applying = _applying(view, scope, every_name=True) if filtered else "none apply"
     rows = [f"Rows counted: {_rows(view, scope)}"] if filtered or scope.rows else []
     as_of = f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC"
-    return [title, f"Filters: {applying}", *rows, as_of]
+    lacking = [f"Incomplete: {each}" for each in _lacking(view)]
+    return [title, f"Filters: {applying}", *rows, *lacking, as_of]
 
 
 def footnote(view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
     """Return what a picture says of itself wherever it is taken to: its title and the filters."""
     return f"{title}: {_applying(view, scope)}" if filtered else title
+
+
+def _lacking(view: View) -> list[str]:
+    """Return which days the figures lack, in one sentence; none if they lack none."""
+    failed = view.snapshot.status.failed_days
+    return [in_words(failed)] if failed else []
 
 
 def _applying(view: View, scope: Scope, *, every_name: bool = False) -> str:

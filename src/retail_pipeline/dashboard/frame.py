@@ -132,8 +132,9 @@ def heading(view: View) -> None:
             " DASHBOARD_MEMORY_MB that the dashboard may hold.",
             icon=":material/memory:",
         )
+    states.unsummarised(view.snapshot.status)
     pending = view.snapshot.status.pending_days
-    if pending:
+    if pending and not view.snapshot.status.summaries_error:
         st.info(
             f"{words.counted(pending, 'day')} being summarised: the figures are catching up with"
             " the rows that came in.",

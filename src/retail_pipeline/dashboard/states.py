@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from retail_pipeline.dashboard import explain, words
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.report import Status
 from retail_pipeline.errors import (
     AccessError,
@@ -14,6 +17,9 @@ from retail_pipeline.errors import (
     RetailError,
     UsageError,
 )
+
+_DAYS_NAMED = 5
+_REASONS_NAMED = 2
 
 
 def failed(error: RetailError) -> None:
@@ -59,9 +65,51 @@ def _advise(error: RetailError, what_to_do: str) -> None:
     st.code(str(error), language=None, wrap_lines=True)
 
 
+def unsummarised(status: Status) -> None:
+    """Say which days the figures lack because they can't be summarised, and why."""
+    if status.summaries_error:
+        st.error(
+            f"**No day can be summarised:** {words.plain(status.summaries_error)}. Rows are stored"
+            " all the same, but the figures lack what came in since. The processor tries again"
+            " by itself; its log tells more.",
+            icon=":material/sync_problem:",
+        )
+    failed = status.failed_days
+    if failed:
+        several = len(failed) > 1
+        st.error(
+            f"**{'These days' if several else 'This day'} can't be summarised:**"
+            f" {words.plain(_named(failed))}. {'Their' if several else 'Its'} rows are stored,"
+            " but the figures and exports of every page lack them, or have an older state."
+            f" Why: {words.plain(_why(failed))}. What to do is on the page Data quality.",
+            icon=":material/sync_problem:",
+        )
+
+
+def _named(failed: Sequence[FailedDay]) -> str:
+    """Return the days, the first ones by their dates, and what of each can't be made."""
+    named = [f"{words.day(each.day)} ({each.parts})" for each in failed[:_DAYS_NAMED]]
+    more = len(failed) - len(named)
+    return ", ".join(named) + (f" and {words.counted(more, 'more day')}" if more else "")
+
+
+def _why(failed: Sequence[FailedDay]) -> str:
+    """Return the different reasons, the first ones."""
+    reasons = list(dict.fromkeys(each.why for each in failed))
+    return "; ".join(reasons[:_REASONS_NAMED]) + (
+        "; and others" if reasons[_REASONS_NAMED:] else ""
+    )
+
+
 def empty(status: Status) -> None:
     """Say that nothing is summarised yet, and how data gets here."""
-    if status.stored:
+    unsummarised(status)
+    if status.failed_days or status.summaries_error:
+        st.info(
+            f"**{words.counted(status.stored, 'row')} stored, and none summarised.**",
+            icon=":material/inbox:",
+        )
+    elif status.stored:
         st.info(
             f"**The first {words.counted(status.stored, 'row')} arrived** and"
             f" {'is' if status.stored == 1 else 'are'} being summarised. The figures appear here"

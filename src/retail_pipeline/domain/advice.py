@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retail_pipeline.domain.evidence import KAFKA
+from retail_pipeline.domain.failed_days import WHAT_TO_DO
 from retail_pipeline.domain.return_book import RETURNS
 
 DETAIL = {
@@ -14,6 +15,8 @@ DETAIL = {
     "two_states": "rows that are stored, quarantined or purged at once",
     "rollup": "{place} does not add up to the stored rows of the day",
     "rollup_entries": "{place} adds up, but its entries are not those of the stored rows",
+    "not_summarised": "the day can't be summarised: {why} ({attempts:,} attempts since"
+    " {since:%Y-%m-%d %H:%M} UTC); {place} lacks it, or has an older state of it",
     "rollup_rows": "{place} says that its day was made of another number of rows",
 }
 OF_RETURNS = {
@@ -41,6 +44,7 @@ _ADVICE = {
     "rollup": "delete the day's document and send a file with rows of that day again, which"
     " rebuilds it: `retail produce --again FILE`",
 }
+NOT_SUMMARISED = WHAT_TO_DO
 _REBUILT = "`retail produce --again FILE`, of a file with rows of that day,"
 _IN_RETURNS = {
     "missing": f"{_REBUILT} matches the day's cancellations anew",

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.ledger import Book, Held, mark_of
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position
@@ -67,6 +68,7 @@ class Evidence:
     both. ``moving`` rows came after what was stored when the look began, ``moving_days`` are the
     (source, day) that they belong to; ``moving_undated`` are the sources of rejected ones that
     their file shows as good rows. ``strays`` are ids of documents under another id.
+    ``failed_days`` can't be summarised; ``pending_days`` will be.
     """
 
     positions: list[Position]
@@ -87,6 +89,7 @@ class Evidence:
     strays: list[str] = field(default_factory=list)
     stray_count: int = 0
     pending_days: set[int] = field(default_factory=set)
+    failed_days: list[FailedDay] = field(default_factory=list)
     expected_rollups: RollupBook = field(default_factory=RollupBook)
     rollups: RollupBook = field(default_factory=RollupBook)
     expected_returns: ReturnBook = field(default_factory=ReturnBook)
@@ -109,10 +112,10 @@ class Evidence:
         """Records that were not stored when the look began, or came since."""
         return self.came_meanwhile + sum(position.left for position in self.positions)
 
-    @property
-    def unsettled_days(self) -> set[int]:
-        """The days that rows came in for, and whose summaries may not have them yet."""
-        return {day for _, day in self.moving_days} | self.pending_days
+    def unsettled_days(self, part: str) -> set[int]:
+        """Return the days whose rollup or returns, as ``part`` says, may lack rows."""
+        failed = {each.number for each in self.failed_days if part in each.reasons}
+        return {day for _, day in self.moving_days} | self.pending_days | failed
 
     def note_strays(self, ids: Sequence[str]) -> None:
         """Count documents under another id, and keep the first ids."""

@@ -27,7 +27,12 @@ from retail_pipeline.domain.reconciliation import (
     SourceAccount,
     verdict_of,
 )
-from retail_pipeline.domain.summary_differences import ReturnDrill, of_returns, of_rollups
+from retail_pipeline.domain.summary_differences import (
+    ReturnDrill,
+    of_failed_days,
+    of_returns,
+    of_rollups,
+)
 
 
 def judge(
@@ -49,6 +54,7 @@ def judge(
     for each in sources:
         differences += of_rows(evidence, each, named, states)
     differences += of_strays(evidence)
+    differences += of_failed_days(evidence.failed_days)
     differences += of_rollups(evidence)
     differences += of_returns(evidence, drill_returns)
     notes = [*_notes(evidence, sources)]

@@ -6,6 +6,9 @@ from datetime import datetime
 
 import msgspec
 
+# Five pulses missed: a processor that said nothing for so long is gone.
+ALIVE_SECONDS = 10.0
+
 
 class Progress(msgspec.Struct, frozen=True):
     """How far a processor is in a partition of the transactions' topic that it has.
@@ -30,7 +33,8 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     """What one processor says of itself every few seconds.
 
     ``stored`` and ``quarantined`` are rows since ``started_at``, those included that were there
-    already; ``partitions`` is how many the topic has, whoever reads them.
+    already; ``partitions`` is how many the topic has, whoever reads them. ``summaries_error`` is
+    why it can summarise no day at all, if so.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int = 0
     partitions: int = 0
     progress: tuple[Progress, ...] = ()
+    summaries_error: str | None = None
 
 
 class Sample(msgspec.Struct, frozen=True):

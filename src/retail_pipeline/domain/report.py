@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.errors import UsageError
 
@@ -101,9 +102,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class Status:
-    """What the database holds in rows, and how many days are still to be summarised."""
+    """What the database holds in rows, and how many days are still to be summarised.
+
+    ``failed_days`` can't be summarised, and are not among the others; ``summaries_error`` is why
+    no day can be, if so.
+    """
 
     stored: int
     quarantined: int
     pending_days: int
     last_stored_at: datetime | None
+    failed_days: tuple[FailedDay, ...] = ()
+    summaries_error: str | None = None

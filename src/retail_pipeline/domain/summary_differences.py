@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from retail_pipeline.domain import advice
 from retail_pipeline.domain.differences import as_sum
 from retail_pipeline.domain.evidence import SHOWN, Evidence
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.ledger import Tally, date_of
 from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.return_book import RETURNS
@@ -28,14 +29,31 @@ class ReturnRows:
 ReturnDrill = Callable[[Sequence[int]], dict[int, ReturnRows]]
 
 
+def of_failed_days(failed: Iterable[FailedDay]) -> Iterator[Difference]:
+    """Yield each part of each day that can't be summarised."""
+    for each in failed:
+        for part, why in each.reasons.items():
+            detail = advice.DETAIL["not_summarised"].format(
+                why=why, attempts=each.attempts, since=each.since, place=part
+            )
+            yield Difference(
+                what="not_summarised",
+                place=part,
+                day=each.day.isoformat(),
+                detail=detail,
+                advice=advice.NOT_SUMMARISED,
+            )
+
+
 def of_rollups(evidence: Evidence) -> Iterator[Difference]:
     """Yield each day and kind of which a rollup says something else than the stored rows."""
     right, real = evidence.expected_rollups.tallies, evidence.rollups.tallies
-    unsettled, told = evidence.unsettled_days, set[tuple[str, int]]()
+    unsettled = {rollup: evidence.unsettled_days(rollup) for rollup in ROLLUPS}
+    told = set[tuple[str, int]]()
     for rollup, day, kind in sorted(right.keys() | real.keys()):
         key = (rollup, day, kind)
         expected, found = right.get(key, Tally()), real.get(key, Tally())
-        if day in unsettled or expected == found:
+        if day in unsettled[rollup] or expected == found:
             continue
         told.add((rollup, day))
         same = (expected.rows, expected.units, expected.micros) == (
@@ -45,10 +63,12 @@ def of_rollups(evidence: Evidence) -> Iterator[Difference]:
         )
         what = "rollup_entries" if same else "rollup"
         yield _of_rollup(rollup, day, what, as_sum(expected), as_sum(found), kind)
-    yield from _of_documents(evidence, told)
+    yield from _of_documents(evidence, told, unsettled)
 
 
-def _of_documents(evidence: Evidence, told: set[tuple[str, int]]) -> Iterator[Difference]:
+def _of_documents(
+    evidence: Evidence, told: set[tuple[str, int]], unsettled: dict[str, set[int]]
+) -> Iterator[Difference]:
     """Yield each day's document that is missing, or too much, or was made of other rows.
 
     Its entries need not show it: most days have no duplicates. ``told`` are named already.
@@ -57,11 +77,11 @@ def _of_documents(evidence: Evidence, told: set[tuple[str, int]]) -> Iterator[Di
     for (rollup, day, _), tally in evidence.expected_rollups.tallies.items():
         if rollup == ORDERS:
             stored[day] += tally.rows
-    documents, unsettled = evidence.rollups.documents, evidence.unsettled_days
+    documents = evidence.rollups.documents
     right = {(rollup, day): rows for day, rows in stored.items() for rollup in ROLLUPS}
     for rollup, day in sorted(right.keys() | documents.keys()):
         expected, found = right.get((rollup, day)), documents.get((rollup, day))
-        if expected != found and day not in unsettled and (rollup, day) not in told:
+        if expected != found and day not in unsettled[rollup] and (rollup, day) not in told:
             sums = Sum(expected or 0), Sum(found or 0)
             yield _of_rollup(rollup, day, "rollup_rows", *sums)
 
@@ -88,7 +108,7 @@ def of_returns(evidence: Evidence, drill: ReturnDrill) -> Iterator[Difference]:
     that is not settled, none is judged. What was found is looked at once more before it is told.
     """
     right, real = evidence.expected_returns.days, evidence.returns.days
-    first = min(evidence.unsettled_days, default=None)
+    first = min(evidence.unsettled_days(RETURNS), default=None)
     differing = [
         day
         for day in sorted(right.keys() | real.keys())

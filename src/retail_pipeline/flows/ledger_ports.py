@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.ledger import Held, Line, Stray
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position
@@ -38,7 +39,10 @@ class Records(Protocol):
         """Return what producers say they read, by source."""
 
     def pending_days(self) -> set[int]:
-        """Return the days (since 1970) whose rollups are out of date."""
+        """Return the days (since 1970) whose summaries are out of date, and will be made."""
+
+    def failed_days(self) -> list[FailedDay]:
+        """Return the days that can't be summarised."""
 
     def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
         """Yield the stored rows, in pieces, apart from documents that stand under another id.
@@ -74,8 +78,11 @@ class Records(Protocol):
     def claimed(self) -> dict[str, int]:
         """Return, by source, how many rows only a record in quarantine claims to be."""
 
-    def rollup_rows(self) -> dict[str, int]:
-        """Return how many rows each rollup was made of."""
+    def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
+        """Return how many rows each rollup was made of, days (since 1970) left out."""
+
+    def rows_on(self, days: Collection[int]) -> int:
+        """Return how many rows are stored of these days (since 1970)."""
 
 
 class File(Protocol):

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from retail_pipeline.domain.dates import DateOrder
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.domain.rejection import Reason, Rejection
@@ -142,19 +143,30 @@ class Store(Protocol):
 
 
 class Summaries(Protocol):
-    """The rollups, rebuilt a day at a time from the stored transactions."""
+    """The rollups, rebuilt a day at a time from the stored transactions.
+
+    Every method raises TransientError when the database is away. What is wrong with one day is
+    kept with that day, and raised by none.
+    """
 
     def mark_outdated(self) -> int:
-        """Have the days rebuilt that an older release summarised; return how many they are."""
+        """Have the days rebuilt that an older release summarised; return how many they are.
+
+        Days that can't be rebuilt are tried again at once.
+        """
 
     def rebuild_next(self) -> bool:
         """Rebuild one day that is out of date; return whether there was one.
 
-        A day that rows still come in for waits until it is quiet, but not for long.
+        A day that rows still come in for waits until it is quiet, but not for long. One that
+        can't be rebuilt waits for more rows, or for a while.
         """
 
     def pending(self) -> int:
-        """Return how many days are out of date."""
+        """Return how many days are out of date, and will be rebuilt soon."""
+
+    def failed(self) -> list[FailedDay]:
+        """Return the days that can't be rebuilt."""
 
 
 class Quarantine(Protocol):

@@ -16,6 +16,7 @@ from itertools import chain
 import msgspec
 
 from retail_pipeline.domain.evidence import Evidence
+from retail_pipeline.domain.failed_days import throughout
 from retail_pipeline.domain.judgement import judge
 from retail_pipeline.domain.ledger import Held, as_line, mark_of
 from retail_pipeline.domain.manifest import Manifest
@@ -60,6 +61,7 @@ class FullLook:
     def _gather(self) -> Evidence:
         evidence = Evidence(self.log.positions(), self.topics.transactions)
         evidence.pending_days = self.records.pending_days()
+        evidence.failed_days = self.records.failed_days()
         self._read_quarantine(evidence)
         self._read_small_topics(evidence, evidence.positions)
         for file in self.files:
@@ -153,6 +155,8 @@ class FullLook:
 
     def _read_what_came_meanwhile(self, evidence: Evidence) -> None:
         evidence.pending_days |= self.records.pending_days()
+        evidence.failed_days, others = throughout(evidence.failed_days, self.records.failed_days())
+        evidence.pending_days |= others
         before = {(each.topic, each.partition): each.end for each in evidence.positions}
         tail = [
             Position(

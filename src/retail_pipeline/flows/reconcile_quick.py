@@ -12,6 +12,7 @@ import msgspec
 from retail_pipeline.domain import advice
 from retail_pipeline.domain.differences import lost_manifest
 from retail_pipeline.domain.evidence import MONGODB
+from retail_pipeline.domain.failed_days import throughout
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import (
     Difference,
@@ -23,6 +24,7 @@ from retail_pipeline.domain.reconciliation import (
     Sum,
     verdict_of,
 )
+from retail_pipeline.domain.summary_differences import of_failed_days
 from retail_pipeline.flows.decode import MANIFEST, decode
 from retail_pipeline.flows.ledger_ports import Log, Records
 from retail_pipeline.flows.process import Topics
@@ -47,21 +49,26 @@ class QuickLook:
         began = self.clock()
         # Kafka first: what comes in after this look is found stored, never missing.
         positions = self.log.positions()
-        pending = self.records.pending_days()
+        pending, failed = self.records.pending_days(), self.records.failed_days()
         manifests = {each.source: each for each in self.records.manifests()}
         # What MongoDB lost together with its manifest, Kafka still knows of.
         lost = self._lost(manifests, positions)
         manifests |= lost
         sources = self._sources(manifests)
-        rollups = self.records.rollup_rows()
+        # The days that failed are told by name, and left out of the sums.
+        days = [each.number for each in failed]
+        rollups, left_out = self.records.rollup_rows(days), self.records.rows_on(days)
         # Only what changed nothing in the meantime can be held against anybody.
         later = self.log.positions()
         came = sum(each.end for each in later) - sum(each.end for each in positions)
         lag = sum(position.left for position in positions) + came
         pending |= self.records.pending_days()
-        differences = [*_of_sources(sources, lag, lost)]
+        failed, others = throughout(failed, self.records.failed_days())
+        pending |= others
+        differences = [*_of_sources(sources, lag, lost), *of_failed_days(failed)]
         if not lag and not pending:
-            differences += _of_rollups(rollups, sum(each.stored for each in sources))
+            stored = sum(each.stored for each in sources)
+            differences += _of_rollups(rollups, stored - left_out)
         notes = [
             advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
             for each in manifests.values()

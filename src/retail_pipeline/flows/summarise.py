@@ -1,4 +1,7 @@
-"""Keeps the rollups up to date beside the processor, which never waits for them."""
+"""Keeps the rollups up to date beside the processor, which never waits for them.
+
+Rows are stored whatever happens here: no error of the summaries ends the processor.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import TypeVar
 
-from tenacity import Retrying
+from tenacity import Retrying, retry_if_exception_type
 
+from retail_pipeline.errors import TransientError
 from retail_pipeline.flows.ports import Summaries
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LOOKS = 0.25
 # Most of a rebuild is MongoDB's work: another one is asked for meanwhile.
@@ -23,8 +29,9 @@ _REST = 4
 class Summariser(Thread):
     """Rebuilds marked days until ``stop`` is set; then the rest of them is left to whoever asks.
 
-    ``behind`` is set while rows wait in Kafka: storing them comes first, then. ``failure`` holds
-    the error that ended it early; it sets ``stop`` then, so that the processor ends with it.
+    ``behind`` is set while rows wait in Kafka: storing them comes first, then. Whatever fails is
+    tried again with back-off. ``failure`` is the error that keeps every day from being
+    summarised, for as long as it lasts; servers that are away are none.
     """
 
     def __init__(
@@ -39,7 +46,7 @@ class Summariser(Thread):
     ) -> None:
         super().__init__(name="summariser", daemon=True)
         self._summaries = summaries
-        self._retry = retry
+        self._retry = retry.copy(retry=retry_if_exception_type(Exception))
         self._stop_asked = stop
         self._behind = behind
         self._at_once = at_once
@@ -48,10 +55,12 @@ class Summariser(Thread):
 
     def run(self) -> None:
         """Rebuild what is due, and look again a quarter of a second after there was nothing."""
-        self._guarded(self._mark_outdated)
+        self._until_stopped(self._mark_outdated)
         # Daemons, as this thread is: a rebuild that MongoDB never answers must not hold up a stop.
         rebuilding = [
-            Thread(target=self._guarded, args=(self._rebuild_due,), name="rebuild", daemon=True)
+            Thread(
+                target=self._until_stopped, args=(self._rebuild_due,), name="rebuild", daemon=True
+            )
             for _ in range(self._at_once)
         ]
         for thread in rebuilding:
@@ -59,22 +68,37 @@ class Summariser(Thread):
         for thread in rebuilding:
             thread.join()
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _until_stopped(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # whatever it is: days would go unsummarised, and nobody hear
+        except Exception:  # an attempt gives up once it is stopped, and not before
             if not self._stop_asked.is_set():
-                self.failure = error
-                self._stop_asked.set()
+                raise
+
+    def _attempt(self, work: Callable[[], T]) -> T:
+        """Do ``work``, again and again until it succeeds."""
+        done: T = self._retry(self._watched, work)
+        return done
+
+    def _watched(self, work: Callable[[], T]) -> T:
+        try:
+            done = work()
+        except TransientError:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise
+        self.failure = None
+        return done
 
     def _mark_outdated(self) -> None:
-        if old := self._retry(self._summaries.mark_outdated):
+        if old := self._attempt(self._summaries.mark_outdated):
             log.info("summarising %d days anew, as this release does", old)
 
     def _rebuild_due(self) -> None:
         while not self._stop_asked.is_set():
             began = self._clock()
-            if not self._retry(self._summaries.rebuild_next):
+            if not self._attempt(self._summaries.rebuild_next):
                 self._stop_asked.wait(_SECONDS_BETWEEN_LOOKS)
             elif self._behind.is_set():
                 self._stop_asked.wait(_REST * (self._clock() - began))

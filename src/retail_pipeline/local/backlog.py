@@ -12,26 +12,34 @@ from pymongo.errors import PyMongoError
 from retail_pipeline.adapters.kafka_positions import positions
 from retail_pipeline.adapters.kafka_topics import kafka_admin
 from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_failed_days import summaries_left
 from retail_pipeline.errors import TransientError
 from retail_pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """One look at the two servers."""
+    """One look at the two servers; ``problem`` says what can't be summarised, and what to do."""
 
     sent: int
     left: int
     dirty: int
+    problem: str | None = None
 
     @property
     def empty(self) -> bool:
         """Whether all that was sent is stored and summarised."""
-        return self.left == 0 and self.dirty == 0
+        return self.left == 0 and self.dirty == 0 and self.problem is None
+
+    @property
+    def stuck(self) -> bool:
+        """Whether all is stored, and waiting for its summaries is in vain."""
+        return self.left == 0 and self.dirty == 0 and self.problem is not None
 
     def __str__(self) -> str:
         text = f"{self.sent:,} records sent, {self.sent - self.left:,} taken in"
-        return text + (f", {self.dirty:,} summaries to rebuild" if self.dirty else "")
+        text += f", {self.dirty:,} summaries to rebuild" if self.dirty else ""
+        return text + (f"; {self.problem}" if self.problem else "")
 
 
 class Gauge:
@@ -69,12 +77,11 @@ class Gauge:
             self._drop_admin()
             raise TransientError(f"{settings.kafka_bootstrap_servers}: {error!r}") from error
         try:
-            marks = self._mongo[settings.mongo_database]["dirty_buckets"]
-            dirty = marks.count_documents({})
+            dirty, problem = summaries_left(self._mongo[settings.mongo_database])
         except PyMongoError as error:
             raise TransientError(f"MongoDB: {error}") from error
         sent = sum(position.end - position.first for position in found)
-        return Backlog(sent, sum(position.left for position in found), dirty)
+        return Backlog(sent, sum(position.left for position in found), dirty, problem)
 
     def _drop_admin(self) -> None:
         if self._admin is not None:

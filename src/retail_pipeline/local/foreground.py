@@ -75,7 +75,10 @@ class Follower:
         done = backlog.empty and not producing
         if done and self._streams and not self.failed:
             self._once(self._stack.process("producer"), _summary(backlog))
-        return done
+        if backlog.stuck and not producing:
+            self.failed = True
+            self._once(backlog.problem, str(backlog))
+        return done or (backlog.stuck and not producing)
 
     def _once(self, key: object, text: str) -> None:
         if key not in self._told:

@@ -1,23 +1,28 @@
-"""What runs, where, and how much memory it takes."""
+"""What runs, where, and how much memory it takes; and what can't be summarised."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pymongo.errors import PyMongoError
 from rich.table import Table
 
+from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_failed_days import summaries_left
 from retail_pipeline.local import processes
+from retail_pipeline.local.environment import settings_of, stack_env
 from retail_pipeline.local.ports import answers
 from retail_pipeline.local.services import exit_status
 from retail_pipeline.local.stack import SERVERS, SERVICES, Stack
 
 _NEEDED = (*SERVERS, "processor")
+_ANSWER_MS = 2_000
 
 
 @dataclass(frozen=True)
 class Part:
-    """One line of the table."""
+    """One line of the table; ``problem`` is what is wrong with it, at length."""
 
     name: str
     state: str
@@ -25,6 +30,7 @@ class Part:
     pid: int | None
     address: str | None
     memory_mb: float
+    problem: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the line for a program."""
@@ -32,8 +38,13 @@ class Part:
 
 
 def parts(stack: Stack) -> list[Part]:
-    """Look at every part of the stack."""
-    return [_look(stack, name) for name in (*SERVERS, *SERVICES)]
+    """Look at every part of the stack; the summaries are among them where some can't be made."""
+    found = [_look(stack, name) for name in (*SERVERS, *SERVICES)]
+    mongodb_answers = any(each.name == "mongodb" and each.ok for each in found)
+    problem = _summaries_problem(stack) if mongodb_answers else None
+    if problem:
+        found.append(Part("summaries", "incomplete", False, None, None, 0.0, problem))
+    return found
 
 
 def as_table(found: list[Part]) -> Table:
@@ -45,6 +56,16 @@ def as_table(found: list[Part]) -> Table:
         memory = f"{part.memory_mb:,.0f} MB" if part.memory_mb else ""
         table.add_row(part.name, state, str(part.pid or ""), part.address or "", memory)
     return table
+
+
+def _summaries_problem(stack: Stack) -> str | None:
+    """Return what can't be summarised; None if MongoDB can't be asked, which shows by itself."""
+    settings = settings_of(stack_env(stack))
+    with connect(settings.mongo("reader"), name="status", timeout_ms=_ANSWER_MS) as client:
+        try:
+            return summaries_left(client[settings.mongo_database])[1]
+        except PyMongoError:
+            return None
 
 
 def _look(stack: Stack, name: str) -> Part:

@@ -18,7 +18,8 @@ def wait(stack: Stack, timeout: float, show: Callable[[str], None]) -> Backlog:
     """Return the backlog once it is empty and the producer has ended.
 
     Raises:
-        PermanentError: a part has failed, or the time is over; the text says what is missing.
+        PermanentError: a part has failed, days can't be summarised, or the time is over; the text
+            says what is missing.
     """
     deadline = time.monotonic() + timeout
     missing = "nothing was measured yet"
@@ -31,6 +32,8 @@ def wait(stack: Stack, timeout: float, show: Callable[[str], None]) -> Backlog:
                 backlog = gauge.read()
                 if backlog.empty and not producing:
                     return backlog
+                if backlog.stuck and not producing:
+                    raise PermanentError(str(backlog))
                 missing = str(backlog) + (", the producer is still at work" if producing else "")
             except TransientError as error:
                 missing = str(error)

@@ -76,6 +76,13 @@ def _warnings(processors: Sequence[Heard], parts: Sequence[live.Partition]) -> N
             f" {round(each.quiet_s)} seconds; its log says which.",
             icon=":material/hourglass_top:",
         )
+    for each in filter(live.alive, processors):
+        if each.summaries_error:
+            st.warning(
+                f"**{words.plain(vitals.short(each.name))} can't summarise any day:**"
+                f" {words.plain(each.summaries_error)}.",
+                icon=":material/sync_problem:",
+            )
     orphans = [each.number for each in parts if each.owner is None]
     if orphans:
         st.warning(

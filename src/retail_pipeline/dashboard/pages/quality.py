@@ -15,6 +15,7 @@ from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.verdicts import differences, verdict
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.failed_days import PARTS, WHAT_TO_DO
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.transaction import Kind
 
@@ -26,6 +27,7 @@ def body(view: View) -> None:
     results = data.reconciled()
     sources = data.sources()
     _looks(view, results)
+    _unsummarised(view)
     _ledger(view, results, sources)
     _freshness(view, sources)
     quarantine_panel.draw(view)
@@ -40,6 +42,39 @@ def _looks(view: View, results: list[Reconciliation]) -> None:
         with column:
             verdict(mode, by_mode.get(mode), view.snapshot.at)
     differences(view, results)
+
+
+def _unsummarised(view: View) -> None:
+    """Draw each part of each day that can't be summarised; nothing if there is none."""
+    found = [
+        (each, part, why)
+        for each in view.snapshot.status.failed_days
+        for part, why in each.reasons.items()
+    ]
+    if not found:
+        return
+    rows = pd.DataFrame(
+        {
+            "Day": [each.day.isoformat() for each, _, _ in found],
+            "Missing or older": [PARTS.get(part, part) for _, part, _ in found],
+            "Why": [why for _, _, why in found],
+            "Since (UTC)": [_moment(each.since) for each, _, _ in found],
+            "Attempts": [each.attempts for each, _, _ in found],
+            "Next attempt (UTC)": [
+                "now" if each.changed else _moment(each.next_at) for each, _, _ in found
+            ],
+        }
+    )
+    panel.table(
+        view,
+        Panel(
+            "unsummarised",
+            "Days that can't be summarised",
+            "The figures lack these days, or have an older state of them:" f" {WHAT_TO_DO}.",
+            rows,
+            filtered=False,
+        ),
+    )
 
 
 def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness]) -> None:

@@ -1,0 +1,78 @@
+"""Days that can't be summarised: which, why, since when, and how that reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from retail_pipeline.domain.return_book import RETURNS
+from retail_pipeline.domain.rollup_book import DUPLICATES, ORDERS, PRODUCTS
+
+# What each part of a day's summaries is called.
+PARTS = {
+    ORDERS: "orders",
+    PRODUCTS: "products",
+    DUPLICATES: "duplicate lines",
+    RETURNS: "returns",
+}
+WHAT_TO_DO = (
+    "the rows are stored, and all other days are summarised; remove the cause (look first whether"
+    " so many rows belong to that day), then restart the processor: it tries again at once, and"
+    " by itself when rows come in for the day, or after a growing pause"
+)
+NO_DAY = "no day can be summarised: {error}"
+_NAMED = 3
+_EPOCH = date(1970, 1, 1)
+
+
+class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A UTC day of which one part of the summaries, or more, could not be made.
+
+    ``reasons`` says why, by part (see ``PARTS``). ``since`` is the moment of the first of
+    ``attempts`` failures in a row, ``next_at`` that of the next attempt. A ``changed`` day is
+    tried again within seconds: rows came in for it since, or a processor started.
+    """
+
+    day: date
+    reasons: dict[str, str]
+    since: datetime
+    attempts: int
+    next_at: datetime
+    changed: bool = False
+
+    @property
+    def number(self) -> int:
+        """The day, in days since 1970."""
+        return (self.day - _EPOCH).days
+
+    @property
+    def parts(self) -> str:
+        """The parts that could not be made, in words: orders, returns."""
+        return ", ".join(PARTS.get(part, part) for part in self.reasons)
+
+    @property
+    def why(self) -> str:
+        """The reasons, each once, in words."""
+        return "; ".join(dict.fromkeys(self.reasons.values()))
+
+
+def throughout(
+    before: Sequence[FailedDay], after: Sequence[FailedDay]
+) -> tuple[list[FailedDay], set[int]]:
+    """Return the days that had failed before and after a look, and the others by their numbers.
+
+    Of the others nobody knows what the look saw: they were summarised meanwhile, or tried.
+    """
+    always = {each.number for each in before} & {each.number for each in after}
+    others = {each.number for each in (*before, *after)} - always
+    return [each for each in after if each.number in always], others
+
+
+def in_words(failed: Sequence[FailedDay]) -> str:
+    """Return which days can't be summarised, and why; of many days the first ones are named."""
+    days = "1 day" if len(failed) == 1 else f"{len(failed):,} days"
+    named = [f"{each.day} ({each.parts}: {each.why})" for each in failed[:_NAMED]]
+    more = f" and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
+    return f"{days} can't be summarised: {', '.join(named)}{more}"
