@@ -4,6 +4,7 @@
     ├── UsageError          a setting, a flag or a file is wrong: exit status 2, nothing written
     │   ├── SettingsError   an environment variable
     │   └── SourceError     an input file, by its name
+    │       └── UnreadableError   the system doesn't let it be read now
     ├── RowError            one row breaks the record contract: it goes to quarantine
     ├── TransientError      a server is away or busy: worth another try
     ├── PermanentError      no retry will help: stop, exit status 1
@@ -35,6 +36,13 @@ class SettingsError(UsageError):
 
 class SourceError(UsageError):
     """A file can't be used as a source of transactions; the text names the file."""
+
+
+class UnreadableError(SourceError):
+    """A file or a folder can't be read now, for a reason outside of it: rights, open files, a disk.
+
+    What is watched is tried again; a command ends as with any other file that can't be used.
+    """
 
 
 class RowError(RetailError):

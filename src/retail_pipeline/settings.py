@@ -6,17 +6,25 @@ test checks.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import quote, unquote
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from retail_pipeline.errors import SettingsError
+from retail_pipeline.errors import SettingsError, UsageError
 
 DEVELOPMENT_SECRET = "dev-only"
+Kind = TypeVar("Kind", bound=BaseSettings)
 Role = Literal["writer", "reader", "monitor", "setup"]
 # Nothing after the user's part may hold an @: a password with / or ? in it would end there, and the
 # driver would quote the rest of it as a host, a database or an option.
@@ -26,6 +34,34 @@ _MONGO_URI = re.compile(
     r"(?P<rest>[^@]*)"
 )
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def expand_user(path: str | Path) -> Path:
+    """Return ``path`` with the home folder in place of a ~ or ~user at its start.
+
+    Shells do so only with what is not quoted, and nobody does with what stands in ``.env``.
+
+    Raises:
+        UsageError: there is no such home folder.
+    """
+    if not str(path).startswith("~") or os.path.lexists(path):
+        return Path(path)
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{path}: no home folder is known for {Path(path).parts[0]}: write the whole path"
+        ) from None
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return expand_user(path)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+UserPath = Annotated[Path, AfterValidator(_expanded)]
 
 
 def with_password(uri: str, password: str | None) -> str:
@@ -54,7 +90,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much is logged."
     )
-    state_dir: Path = Field(
+    state_dir: UserPath = Field(
         Path(".retail/state"), description="Folder of the producer's checkpoints."
     )
     kafka_bootstrap_servers: str = Field(
@@ -142,11 +178,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Summaries that the dashboard may hold, in MB; days beyond are not shown.",
     )
-    dashboard_sign_in_file: Path | None = Field(
+    dashboard_sign_in_file: UserPath | None = Field(
         None,
         description="File of OpenID Connect settings for a sign-in to the dashboard; unset: none.",
     )
-    heartbeat_file: Path = Field(
+    heartbeat_file: UserPath = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )
 
@@ -208,8 +244,17 @@ def load_settings(**values: Any) -> Settings:
     Raises:
         SettingsError: a variable holds something that can't be used; the text names each one.
     """
+    return loaded(Settings, **values)
+
+
+def loaded(kind: type[Kind], **values: Any) -> Kind:
+    """Return settings of one kind, as :func:`load_settings` does.
+
+    Raises:
+        SettingsError: a variable holds something that can't be used; the text names each one.
+    """
     try:
-        return Settings(**values)
+        return kind(**values)
     except ValidationError as error:
         lines = [
             f"{'.'.join(str(part) for part in problem['loc']).upper() or 'settings'}:"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.domain.checkpoint import Checkpoint
+from retail_pipeline.errors import PermanentError, RetailError, TransientError
 
 SOURCE = "abcdef0123456789"
 
@@ -56,3 +58,30 @@ def test_two_producers_of_one_process_id_save_at_once(
     assert failed == []
     assert folder.load(SOURCE).row in (3, 5)
     assert len(list(tmp_path.rglob("*.*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, TransientError),
+        (errno.EMFILE, TransientError),
+        (errno.EROFS, PermanentError),
+        (errno.EACCES, PermanentError),
+    ],
+)
+def test_a_checkpoint_that_can_not_be_written_names_its_folder_and_leaves_no_draft(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    kind: type[RetailError],
+) -> None:
+    folder = CheckpointFolder(tmp_path, "topic")
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(kind) as refusal:
+        folder.save(SOURCE, Checkpoint(row=7))
+    assert str(tmp_path) in str(refusal.value) and os.strerror(number) in str(refusal.value)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -332,9 +332,9 @@ def test_exports_survive_a_shell() -> None:
 def test_data_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     given = [os.path.relpath(tmp_path / "a.csv"), str(tmp_path / "*.csv"), str(tmp_path)]
-    assert services.absolute(given) == [str(tmp_path / "a.csv"), *given[1:]]
+    assert services.absolute(given, print) == [str(tmp_path / "a.csv"), *given[1:]]
     with pytest.raises(UsageError, match="nowhere.csv: no such file or folder"):
-        services.absolute([str(tmp_path / "nowhere.csv")])
+        services.absolute([str(tmp_path / "nowhere.csv")], print)
 
 
 def test_a_second_producer_has_to_wait_for_the_first(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Delimited text files (.csv, .csv.gz): inspected whole first, then read row by row."""
+"""Delimited text files (.csv, .tsv, packed or not): inspected whole first, then read row by row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from retail_pipeline.adapters.file_state import FileState, text_name
 from retail_pipeline.adapters.source_headers import Columns, find_columns
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, OrderEvidence
-from retail_pipeline.errors import SourceError
+from retail_pipeline.errors import SourceError, UnreadableError
 from retail_pipeline.flows.ports import RawRow, SourceFacts
 
 _DELIMITERS = ",;\t|"
@@ -181,4 +181,4 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(f"{path}: the gzip file is damaged or cut short: {error}") from error
     except OSError as error:
-        raise SourceError(f"{path}: it can't be read: {error.strerror or error}") from error
+        raise UnreadableError(f"{path}: it can't be read: {error.strerror or error}") from error

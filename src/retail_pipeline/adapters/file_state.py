@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from retail_pipeline.errors import SourceError
+from retail_pipeline.errors import SourceError, UnreadableError
 
 
 @dataclass(frozen=True)
@@ -15,19 +15,20 @@ class FileState:
 
     bytes: int
     modified_ns: int
+    inode: int
 
     @classmethod
     def of(cls, path: Path) -> FileState:
         """Return the state of the file now.
 
         Raises:
-            SourceError: it is not there.
+            UnreadableError: it is not there, or out of reach.
         """
         try:
             status = path.stat()
         except OSError as error:
-            raise SourceError(f"{path}: it can't be read: {error.strerror or error}") from error
-        return cls(status.st_size, status.st_mtime_ns)
+            raise UnreadableError(f"{path}: it can't be read: {error.strerror or error}") from error
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
     def check(self, path: Path) -> None:
         """Make sure that the file is as it was: other rows must not get this one's identities.

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
-from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO
@@ -15,6 +14,7 @@ import msgspec
 
 from retail_pipeline.domain.quarantined import Edit
 from retail_pipeline.errors import UsageError
+from retail_pipeline.settings import expand_user
 
 _LINE = msgspec.json.Decoder(Edit)
 
@@ -31,7 +31,7 @@ class Edits(AbstractContextManager["Edits"]):
     def __init__(self, name: str) -> None:
         self._name = name
         try:
-            self._stream: IO[bytes] = _spooled() if name == "-" else Path(name).open("rb")
+            self._stream: IO[bytes] = _spooled() if name == "-" else expand_user(name).open("rb")
         except OSError as error:
             raise UsageError(f"{name}: it can't be read: {error.strerror or error}") from error
         try:

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def produce(
     files: list[str] = typer.Argument(
-        None, help="Files (.csv, .csv.gz, .xlsx), folders of them, or quoted globs."
+        None, help="Files (.csv, .tsv, .csv.gz, .tsv.gz, .xlsx), folders of them, or quoted globs."
     ),
     watch: Path | None = typer.Option(
         None, metavar="FOLDER", help="Go on for ever: stream each file that appears in FOLDER."
@@ -65,6 +65,7 @@ def produce(
     from retail_pipeline.cli.common import start
     from retail_pipeline.cli.produce_run import ProducerRun
     from retail_pipeline.flows.pace import Pace
+    from retail_pipeline.settings import expand_user
 
     if not files and not watch:
         raise UsageError("nothing to stream: name files, or a folder with --watch")
@@ -83,7 +84,7 @@ def produce(
     )
     try:
         if watch:
-            run.watch(watch, files or [], sample_if_empty)
+            run.watch(expand_user(watch), files or [], sample_if_empty)
         else:
             run.files(files or [], loop)
     except TransientError:

@@ -18,8 +18,9 @@ from retail_pipeline.adapters.source_files import (
     Reading,
     find_files,
     inspect,
-    list_folder,
+    list_entries,
 )
+from retail_pipeline.cli.folder_watch import FolderWatch
 from retail_pipeline.cli.progress import Progress
 from retail_pipeline.domain.checkpoint import Checkpoint
 from retail_pipeline.errors import RetailError, SourceError, TransientError
@@ -100,7 +101,9 @@ class ProducerRun:
 
     def files(self, names: list[str], loop: bool) -> None:
         """Stream the files that ``names`` stand for, over and over if ``loop``."""
-        sources = [source for path in find_files(names) for source in self._inspect(path)]
+        sources = [
+            source for path in find_files(names, log.warning) for source in self._inspect(path)
+        ]
         number = 1
         try:
             while not self.stop.is_set():
@@ -114,50 +117,35 @@ class ProducerRun:
 
     def watch(self, folder: Path, names: list[str], sample_if_empty: bool) -> None:
         """Stream ``names``, then each file that appears in ``folder``, until told to stop."""
-        files = find_files(names)
-        waiting = list_folder(folder)
-        if sample_if_empty and not waiting and not files:
+        files = find_files(names, log.warning)
+        is_empty = not any(list_entries(folder))
+        if sample_if_empty and is_empty and not files:
             files = [self._sample()]
         sources = [source for path in files for source in self._inspect(path)]
         log.info("watching %s", folder)
-        seen: dict[Path, tuple[int, int]] = {}
-        done: dict[Path, tuple[int, int]] = {}
+        watched = FolderWatch(folder, self.clock)
         try:
             for source in sources:
                 self._produce(source)
             while not self.stop.is_set():
-                self._scan(folder, seen, done)
+                self._scan(watched)
                 self._beat()
                 self.stop.wait(_SECONDS_BETWEEN_SCANS)
         finally:
             self._finish()
 
-    def _scan(
-        self,
-        folder: Path,
-        seen: dict[Path, tuple[int, int]],
-        done: dict[Path, tuple[int, int]],
-    ) -> None:
-        """Stream the files that have not changed since the last scan; they are written whole."""
-        for path in list_folder(folder):
+    def _scan(self, watched: FolderWatch) -> None:
+        """Stream the files that are due; one that can't be used doesn't keep the others waiting."""
+        for path in watched.ready():
+            if self.stop.is_set():
+                return
             try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue
-            state = (status.st_size, status.st_mtime_ns)
-            if seen.get(path) != state:
-                seen[path] = state
-            elif done.get(path) != state:
-                done[path] = state
-                self._produce_file(path)
-
-    def _produce_file(self, path: Path) -> None:
-        """Stream one watched file; one that can't be used is named, and the watch goes on."""
-        try:
-            for source in self._inspect(path):
-                self._produce(source)
-        except SourceError as error:
-            log.error("%s; it is left out until it changes", error)
+                for source in self._inspect(path):
+                    self._produce(source)
+            except SourceError as error:
+                watched.refused(path, error)
+            else:
+                watched.streamed(path)
 
     def _inspect(self, path: Path) -> list[Source]:
         log.info("looking through %s", path.name)

@@ -53,7 +53,7 @@ class ReconcileRun:
         settings = load_settings()
         configure_logging(settings.log_level)
         collect_garbage_rarely()
-        paths = find_files(self.names) if self.names else []
+        paths = find_files(self.names, log.warning)
         client = connect(settings.mongo("monitor"), name="retail-reconcile")
         kafka, records = KafkaLog(settings), MongoRecords(client, settings.mongo_database)
         self._wait(kafka, records)

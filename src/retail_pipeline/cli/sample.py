@@ -22,6 +22,7 @@ from retail_pipeline.domain.sampling import (
     DEFAULT_START,
     sample_lines,
 )
+from retail_pipeline.settings import expand_user
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +69,8 @@ def sample(
 
       retail sample --dirty 0 --start 2024-01-02 --days 30 -o january.csv
     """
+    if output is not None:
+        output = expand_user(output)
     lines = sample_lines(rows, seed, dirty, start=start.date(), days=days)
     if output is None or str(output) == "-":
         _to_standard_output(lines)

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from retail_pipeline.errors import PermanentError, UsageError
 from retail_pipeline.local.locks import acquire
 from retail_pipeline.local.processes import Process, describe
+from retail_pipeline.settings import UserPath, loaded
 
 _SIGNATURE_BYTES = 200
 
@@ -33,10 +34,10 @@ class LocalSettings(BaseSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    retail_home: Path = Field(
+    retail_home: UserPath = Field(
         Path(".retail"), description="Folder of the local stack: its data, logs and passwords."
     )
-    retail_cache: Path | None = Field(
+    retail_cache: UserPath | None = Field(
         None, description="Folder of the local stack's downloads; the user's cache by default."
     )
 
@@ -50,8 +51,12 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """Return the home that ``RETAIL_HOME`` and ``RETAIL_CACHE`` name."""
-        settings = LocalSettings()
+        """Return the home that ``RETAIL_HOME`` and ``RETAIL_CACHE`` name.
+
+        Raises:
+            SettingsError: one of them names a home folder that isn't there.
+        """
+        settings = loaded(LocalSettings)
         cache = settings.retail_cache or _user_cache()
         return cls(settings.retail_home.absolute(), cache.absolute())
 

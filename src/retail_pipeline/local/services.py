@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from retail_pipeline.adapters.source_files import find_files
 from retail_pipeline.errors import PermanentError, UsageError
 from retail_pipeline.local.environment import process_env, stack_env
 from retail_pipeline.local.stack import Stack
+from retail_pipeline.settings import expand_user
 
 SAMPLE_ROWS, SAMPLE_SEED = 50_000, 7
 _DASHBOARD_LIMIT = 60.0
@@ -93,16 +95,15 @@ def sample(stack: Stack) -> str:
     return str(path)
 
 
-def absolute(paths: Sequence[str]) -> list[str]:
-    """Return ``paths`` (files, folders or globs) as absolute ones.
+def absolute(paths: Sequence[str], say: Callable[[str], None]) -> list[str]:
+    """Return ``paths`` (files, folders or globs) as absolute ones; say what is passed over.
 
     Raises:
-        UsageError: nothing is there under one of the names.
+        UsageError: nothing that can be read is there under one of the names.
     """
     for path in paths:
-        if not exists(path):
-            raise UsageError(f"{path}: no such file or folder")
-    return [os.path.abspath(path) for path in paths]
+        find_files([path], say)
+    return [os.path.abspath(expand_user(path)) for path in paths]
 
 
 def exists(path: str) -> bool:

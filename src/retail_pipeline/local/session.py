@@ -57,7 +57,7 @@ def run(stack: Stack, wishes: Wishes, stay: Callable[[Outcome], T]) -> T:
         PermanentError: a part doesn't start; the text shows the end of its log.
         UsageError: the data isn't there, or the producer still has other data to send.
     """
-    data = services.absolute(wishes.data)
+    data = services.absolute(wishes.data, stack.say)
     stack.home.create()
     owned: list[str] = []
     try:

@@ -1,0 +1,88 @@
+"""A watched folder: which of its files are to be streamed now, and what of it was said already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retail_pipeline.adapters.source_files import list_entries, look_at
+from retail_pipeline.errors import SourceError, UnreadableError
+
+log = logging.getLogger("producer")
+_FIRST_WAIT_S = 2.0
+_LONGEST_WAIT_S = 60.0
+
+
+@dataclass
+class _Seen:
+    """An entry as the last scan found it; ``done`` until it is in another state."""
+
+    state: tuple[int, ...]
+    done: bool = False
+    said: str = ""
+    wait_s: float = _FIRST_WAIT_S
+    not_before: float = 0.0
+
+
+@dataclass
+class FolderWatch:
+    """The entries of ``folder`` by what is still to be done with them; none is kept that is gone.
+
+    Each thing is said once: again only when the entry, or the reason, is another one.
+    """
+
+    folder: Path
+    clock: Callable[[], float]
+    _seen: dict[Path, _Seen] = field(default_factory=dict)
+    _unlisted: str = ""
+
+    def ready(self) -> Iterator[Path]:
+        """Yield each file that is due: it is as it was at the last scan, hence written whole."""
+        before, self._seen = self._seen, {}
+        try:
+            for entry in list_entries(self.folder):
+                seen = before.get(entry.path)
+                if seen is None or seen.state != entry.state:
+                    self._seen[entry.path] = _Seen(entry.state)
+                    continue
+                self._seen[entry.path] = seen
+                if seen.done or self.clock() < seen.not_before:
+                    continue
+                if entry.problem:
+                    seen.done = True
+                    log.warning("%s; it is passed over", entry)
+                else:
+                    yield entry.path
+        except UnreadableError as error:
+            # What is done there stays known until the folder is there again.
+            self._seen = before
+            self._say_unlisted(str(error))
+        else:
+            if self._unlisted:
+                log.info("%s is there again", self.folder)
+            self._unlisted = ""
+
+    def streamed(self, path: Path) -> None:
+        """Note that a file was streamed."""
+        self._seen[path].done = True
+
+    def refused(self, path: Path, error: SourceError) -> None:
+        """Note that a file can't be used; try it again if that isn't for what it holds."""
+        seen, text = self._seen[path], str(error)
+        if not isinstance(error, UnreadableError):
+            seen.done = True
+            log.error("%s; it is left out until it changes", text)
+            return
+        seen.not_before = self.clock() + seen.wait_s
+        seen.wait_s = min(2 * seen.wait_s, _LONGEST_WAIT_S)
+        # A file that is gone needs no word.
+        if text != seen.said and look_at(path):
+            log.error("%s; it is tried again until it can be read", text)
+        seen.said = text
+
+    def _say_unlisted(self, text: str) -> None:
+        if text != self._unlisted:
+            log.error("%s; it is tried again until it can be", text)
+        self._unlisted = text
