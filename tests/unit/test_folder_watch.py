@@ -39,7 +39,7 @@ def world(
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not true():
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -201,7 +201,7 @@ def test_no_sample_is_made_where_there_are_files_of_other_kinds(
     watch.start()
     wait_until(lambda: saying(caplog, "year"))
     world.stop.set()
-    watch.join(10)
+    watch.join(60)
     assert not saying(caplog, "making a") and not saying(caplog, "no file there")
     assert world.publisher.of(Transaction) == []
 

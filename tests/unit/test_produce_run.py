@@ -61,11 +61,11 @@ class World:
             yield folder
         finally:
             self.stop.set()
-            watch.join(10)
+            watch.join(60)
 
     def wait_for(self, rows: int) -> None:
         """Return once so many rows that are as ROW came through."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while sum(row.StockCode in ROW for row in self.publisher.of(Transaction)) < rows:
             assert time.monotonic() < until, f"{len(self.publisher.of(Transaction))} rows came"
             time.sleep(0.01)
