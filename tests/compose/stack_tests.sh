@@ -10,6 +10,17 @@ test_the_stack_comes_up_by_one_command() {
     fail 'the set-up step has not ended well'
 }
 
+test_each_image_is_built_by_one_service() {
+  local twice
+  # Builds run side by side, and the second export of one name fails on a machine that has none yet.
+  twice=$(compose --profile tools config --format json | python3 -c '
+import collections, json, sys
+services = json.load(sys.stdin)["services"].values()
+built = collections.Counter(each["image"] for each in services if "build" in each and "image" in each)
+print(*(image for image, times in built.items() if times > 1))')
+  [[ -z "$twice" ]] || fail "more than one service builds $twice"
+}
+
 test_env_example_changes_nothing() {
   local own=(-u RETAIL_DATA_DIR -u KAFKA_PORT -u MONGO_PORT -u DASHBOARD_PORT -u MONGO_VERSION
     -u CONFLUENT_VERSION -u COMPOSE_DISABLE_ENV_FILE -u MONGO_ROOT_PASSWORD -u MONGO_WRITER_PASSWORD
