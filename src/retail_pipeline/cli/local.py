@@ -44,8 +44,9 @@ def up(
 ) -> None:
     """Start servers, processor and dashboard, and stream data through them.
 
-    Stays until Ctrl-C, which stops it all; data is kept for the next time. On a stack that runs
-    already it starts what is missing, streams the data named and leaves the stack running.
+    Stays until Ctrl-C, SIGTERM or the end of the terminal, which stops it all; data is kept for the
+    next time. Under `nohup` the end of the terminal changes nothing. On a stack that runs already
+    it starts what is missing, streams the data named and leaves the stack running.
 
     Examples:
 
@@ -71,6 +72,9 @@ def up(
 @app.command()
 def down() -> None:
     """Stop everything in good order; data is kept.
+
+    A command that is still starting the stack is ended first. What runs is found and stopped even
+    if `stack.json` is damaged, the disk full or the stack's folder gone.
 
     Examples:
 

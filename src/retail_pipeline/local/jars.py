@@ -6,8 +6,8 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
@@ -35,7 +35,9 @@ def kafka_jars(cache: Path, say: Callable[[str], None]) -> Path:
     say(f"Downloading Kafka {KAFKA_VERSION} and ZooKeeper (once, about 60 MB) ...")
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache, prefix="download-") as scratch:
+        with TemporaryDirectory(
+            dir=cache, prefix="download-", ignore_cleanup_errors=True
+        ) as scratch:
             _publish(_download(Path(scratch)), folder)
     except OSError as error:
         raise PermanentError(f"{cache}: {error}; set RETAIL_CACHE") from error
@@ -91,8 +93,9 @@ def _fetch(scratch: Path) -> list[Path]:
     ]
     inputs, further = context.resolver.resolve(wanted)
     needed = [*inputs, *(each for each in further if each.scope in ("compile", "runtime"))]
-    with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        return list(pool.map(lambda each: Path(each.artifact.resolve()), needed))
+    # Unlike an executor's, its threads don't hold up a command that is interrupted.
+    with ThreadPool(_CONNECTIONS) as pool:
+        return pool.map(lambda each: Path(each.artifact.resolve()), needed)
 
 
 def _damaged(jar: Path) -> bool:
