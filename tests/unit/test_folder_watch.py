@@ -213,4 +213,5 @@ def test_what_can_not_even_be_looked_at_is_named(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "stat", refuse)
-    assert "a.csv: it can't be read: Permission denied" in str(look_at(tmp_path / "a.csv"))
+    refused = str(look_at(tmp_path / "a.csv"))
+    assert "a.csv: it can't be read: Permission denied (chmod a+rX gives the right)" in refused

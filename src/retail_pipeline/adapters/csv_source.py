@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from retail_pipeline.adapters.csv_lines import Dialect, LineReader, read_rows, split_line
-from retail_pipeline.adapters.file_state import FileState, text_name
+from retail_pipeline.adapters.file_state import FileState, text_name, why
 from retail_pipeline.adapters.source_headers import Columns, find_columns
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, OrderEvidence
@@ -181,4 +181,4 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(f"{path}: the gzip file is damaged or cut short: {error}") from error
     except OSError as error:
-        raise UnreadableError(f"{path}: it can't be read: {error.strerror or error}") from error
+        raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error

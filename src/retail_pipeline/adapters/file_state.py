@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class FileState:
         try:
             status = path.stat()
         except OSError as error:
-            raise UnreadableError(f"{path}: it can't be read: {error.strerror or error}") from error
+            raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
     def check(self, path: Path) -> None:
@@ -38,6 +39,12 @@ class FileState:
         """
         if FileState.of(path) != self:
             raise SourceError(f"{path}: it changed while it was being read: stream it anew")
+
+
+def why(error: OSError) -> str:
+    """Return the system's reason; where a right is missing, with the command that gives it."""
+    reason = error.strerror or str(error)
+    return f"{reason} (chmod a+rX gives the right)" if error.errno == errno.EACCES else reason
 
 
 def text_name(path: Path) -> str:

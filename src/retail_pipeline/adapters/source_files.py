@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retail_pipeline.adapters.csv_source import inspect_csv
+from retail_pipeline.adapters.file_state import why
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.errors import SourceError, UnreadableError
 from retail_pipeline.flows.ports import Source
@@ -123,7 +124,7 @@ def list_entries(folder: Path) -> Iterator[Entry]:
     try:
         names = sorted(name for name in os.listdir(folder) if not is_silent(name))
     except OSError as error:
-        raise UnreadableError(f"{folder}: it can't be listed: {error.strerror}") from error
+        raise UnreadableError(f"{folder}: it can't be listed: {why(error)}") from error
     for name in names:
         if entry := look_at(folder / name):
             yield entry
@@ -162,10 +163,10 @@ def _unreachable(path: Path, error: OSError) -> Entry | None:
     except FileNotFoundError:
         return None
     except OSError:
-        return Entry(path, (), f"it can't be read: {error.strerror}")
+        return Entry(path, (), f"it can't be read: {why(error)}")
     state = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
     if not stat.S_ISLNK(status.st_mode):
-        return Entry(path, state, f"it can't be read: {error.strerror}")
+        return Entry(path, state, f"it can't be read: {why(error)}")
     problem = f"it is a link to {os.readlink(path)}, which can't be reached: {error.strerror}"
     return Entry(path, state, problem)
 
@@ -192,4 +193,4 @@ def inspect(path: Path, reading: Reading) -> list[Source]:
             return list(inspect_xlsx(path, reading.date_order))
         return [inspect_csv(path, reading.encoding, reading.date_order)]
     except OSError as error:
-        raise UnreadableError(f"{path}: it can't be read: {error.strerror or error}") from error
+        raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error

@@ -19,7 +19,7 @@ from xml.parsers import expat
 from openpyxl import Workbook, load_workbook
 
 from retail_pipeline.adapters.csv_lines import LONGEST_LINE
-from retail_pipeline.adapters.file_state import FileState, text_name
+from retail_pipeline.adapters.file_state import FileState, text_name, why
 from retail_pipeline.adapters.source_headers import Columns, find_columns
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, OrderEvidence
@@ -148,7 +148,7 @@ def _digest(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise UnreadableError(f"{path}: it can't be read: {error.strerror or error}") from error
+        raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
 
 
 def _look_through(path: Path) -> None:
@@ -191,7 +191,7 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UnreadableError(f"{path}: it can't be read: {error.strerror or error}") from error
+        raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
     except Exception as error:  # openpyxl lets through whatever the damage leads to, of any kind
         raise SourceError(
             f"{path}: it is no Excel workbook, or damaged ({type(error).__name__}: {error}):"
