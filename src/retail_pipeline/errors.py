@@ -16,7 +16,10 @@ The text of each is one line that names the thing at fault and says what to do a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import errno
+import os
+import shlex
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from retail_pipeline.domain.rejection import Reason
@@ -71,3 +74,44 @@ class AccessError(PermanentError):
 
 class FiguresError(RetailError):
     """What is summarised is not as the dashboard expects it; the text says what it met."""
+
+
+_ADVICE = {
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some space: your quota is used up",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EMFILE: "raise the limit of open files (ulimit -n 4096)",
+    errno.ENFILE: "stop some programs: the system has no more file handles",
+    errno.ENOMEM: "stop some programs: there is not enough memory",
+}
+
+
+def os_words(error: OSError, path: Any = None) -> str:
+    """Return one line for an OSError: the file, why, and what to do.
+
+    ``path`` is the folder to name and to mend, if it isn't the file on which the call failed.
+    """
+    names = [path] if path else [error.filename, error.filename2]
+    files = [os.fsdecode(name) for name in names if isinstance(name, (str, bytes, os.PathLike))]
+    failed = error.filename if isinstance(error.filename, (str, bytes, os.PathLike)) else path
+    why = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    advice = _ADVICE.get(error.errno or 0)
+    if isinstance(error, PermissionError) and files:
+        advice = _how_to_be_let_in(os.fsdecode(failed), files[0])
+    return ": ".join(filter(None, (" -> ".join(files), why, advice)))
+
+
+def _how_to_be_let_in(failed: str, path: str) -> str | None:
+    """Return the command on ``path`` that lets this user into ``failed``, or the folder above."""
+    found = os.path.abspath(failed)
+    while not os.path.lexists(found) and found != os.path.dirname(found):
+        found = os.path.dirname(found)
+    if os.name == "nt" or not os.path.lexists(found):
+        return None
+    owner = os.lstat(found).st_uid
+    name = shlex.quote(path if os.path.lexists(path) else found)
+    if owner == os.geteuid():
+        return f"its mode does not allow it: chmod -R u+rwX {name}"
+    if owner == 0:
+        return f"it belongs to root: use another, or run sudo chown -R {os.geteuid()} {name}"
+    return f"it belongs to another user (uid {owner}): use another"

@@ -10,6 +10,7 @@ from retail_pipeline import __version__
 from retail_pipeline.cli import (
     dashboard,
     dlq,
+    failures,
     health,
     local,
     process,
@@ -18,7 +19,6 @@ from retail_pipeline.cli import (
     sample,
     setup,
 )
-from retail_pipeline.errors import RetailError, UsageError
 
 app = typer.Typer(
     name="retail",
@@ -36,10 +36,18 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit()
 
 
+def _debug(wanted: bool) -> None:
+    if wanted:
+        failures.debug()
+
+
 @app.callback()
 def _retail(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+    debug: bool = typer.Option(
+        False, "--debug", callback=_debug, help="Show the traceback of an error as well."
     ),
 ) -> None:
     pass
@@ -52,18 +60,23 @@ app.add_typer(local.app, name="local")
 
 
 def main() -> None:
-    """Run the command line; the user's own mistakes end with one line and no traceback."""
+    """Run the command line; whatever fails ends with one line, and no traceback unless asked."""
+    failures.prepare()
     try:
-        app()
-    except UsageError as error:
-        print(f"retail: {error}", file=sys.stderr)
-        sys.exit(2)
-    except RetailError as error:
-        print(f"retail: {error}", file=sys.stderr)
-        sys.exit(1)
+        try:
+            app()
+        finally:
+            failures.flush()
+    except BrokenPipeError:
+        sys.exit(1)  # the reader, `head` say, has enough
+    except Exception as error:
+        failures.say(error)
+        sys.exit(failures.status(error))
 
 
 def run_command(name: str) -> None:
     """Run one sub-command with this process's arguments, for the scripts in ``src/``."""
-    sys.argv.insert(1, name)
+    options = [argument for argument in sys.argv[1:] if argument == "--debug"]
+    others = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.argv[1:] = [*options, name, *others]
     main()

@@ -35,9 +35,7 @@ def reconcile(
 
       retail reconcile 'exports/*.csv.gz' --wait 60
     """
-    import sys
-    import traceback
-
+    from retail_pipeline.cli import failures
     from retail_pipeline.cli.reconcile_run import ReconcileRun
     from retail_pipeline.errors import RetailError, UsageError
 
@@ -46,9 +44,9 @@ def reconcile(
     try:
         clean = ReconcileRun(files or [], quick=quick, as_json=as_json, wait_s=wait).run()
     except RetailError as error:
-        print(f"retail: could not look: {error}", file=sys.stderr)
+        failures.say(error, "could not look: ")
         raise typer.Exit(2) from None
-    except Exception:  # a fault of our own; the status of it would else be that of a difference
-        traceback.print_exc()
+    except Exception as error:  # the status of it would else be that of a difference
+        failures.say(error)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if clean else 1)

@@ -15,7 +15,7 @@ import psutil
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from retail_pipeline.errors import PermanentError, UsageError
+from retail_pipeline.errors import PermanentError, UsageError, os_words
 from retail_pipeline.local.locks import acquire
 from retail_pipeline.local.processes import Process, describe
 from retail_pipeline.settings import UserPath, loaded
@@ -57,7 +57,7 @@ class Home:
             SettingsError: one of them names a home folder that isn't there.
         """
         settings = loaded(LocalSettings)
-        cache = settings.retail_cache or _user_cache()
+        cache = settings.retail_cache or _user_cache(settings.retail_home)
         return cls(settings.retail_home.absolute(), cache.absolute())
 
     @property
@@ -112,7 +112,8 @@ class Home:
             for name in ("data", "logs", "conf", "state"):
                 (self.root / name).mkdir(exist_ok=True)
         except OSError as error:
-            raise PermanentError(f"{self.root}: {error.strerror}; set RETAIL_HOME") from error
+            words = os_words(error, self.root)
+            raise PermanentError(f"{words}; RETAIL_HOME names another folder") from error
 
     @contextmanager
     def locked(self, patience: float = 0.0) -> Iterator[None]:
@@ -162,7 +163,7 @@ class Home:
         try:
             return acquire(self._lock_file)
         except OSError as error:
-            raise PermanentError(f"{self._lock_file}: {error.strerror}") from error
+            raise PermanentError(os_words(error, self.root)) from error
 
 
 def _sign(descriptor: int) -> None:
@@ -175,11 +176,15 @@ def _sign(descriptor: int) -> None:
         os.pwrite(descriptor, text, 0)
 
 
-def _user_cache() -> Path:
+def _user_cache(home: Path) -> Path:
+    """Return the user's folder for downloads; one inside ``home`` if it isn't there, nor can be."""
     try:
         import platformdirs
     except ImportError as error:  # the services' images do without what only this stack needs
         raise UsageError(
             "the local stack needs more packages: pip install -r requirements-local.txt"
         ) from error
-    return platformdirs.user_cache_path("retail-pipeline")
+    folder = platformdirs.user_cache_path("retail-pipeline")
+    above = next((path for path in folder.parents if os.path.isdir(path)), home)
+    usable = os.path.isdir(folder) or (folder.is_absolute() and os.access(above, os.W_OK))
+    return folder if usable else home / "cache"

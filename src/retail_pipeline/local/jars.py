@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import zipfile
@@ -13,7 +14,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from tenacity import Retrying, stop_after_attempt
 
-from retail_pipeline.errors import PermanentError
+from retail_pipeline.errors import PermanentError, os_words
 from retail_pipeline.local.java import USE_COMPOSE
 
 KAFKA_VERSION = "3.9.1"
@@ -40,7 +41,9 @@ def kafka_jars(cache: Path, say: Callable[[str], None]) -> Path:
         ) as scratch:
             _publish(_download(Path(scratch)), folder)
     except OSError as error:
-        raise PermanentError(f"{cache}: {error}; set RETAIL_CACHE") from error
+        raise PermanentError(
+            f"{os_words(error, cache)}; RETAIL_CACHE names another folder"
+        ) from error
     return folder
 
 
@@ -71,8 +74,11 @@ def _fetched(scratch: Path) -> list[Path]:
     try:
         return Retrying(stop=stop_after_attempt(_ATTEMPTS), reraise=True)(_fetch, scratch)
     except Exception as error:  # jgo and what it stands on raise errors of many families
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise PermanentError(
-            f"Kafka's packages can't be downloaded ({error}): check the network, or {USE_COMPOSE}"
+            f"Kafka's packages can't be downloaded ({error}): check the network, and http_proxy if"
+            f" you use one, or {USE_COMPOSE}"
         ) from error
 
 

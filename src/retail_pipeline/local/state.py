@@ -8,7 +8,7 @@ from typing import get_args
 
 import msgspec
 
-from retail_pipeline.errors import PermanentError
+from retail_pipeline.errors import PermanentError, os_words
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.processes import Process
 from retail_pipeline.settings import Role
@@ -41,6 +41,8 @@ def load_state(home: Home) -> State | None:
         return msgspec.json.decode(home.state_file.read_bytes(), type=State)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise PermanentError(os_words(error, home.root)) from error
     except (msgspec.DecodeError, OSError) as error:
         raise PermanentError(
             f"{home.state_file} can't be read ({error}), and it holds the passwords of the stack's"

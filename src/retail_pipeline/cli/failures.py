@@ -1,0 +1,95 @@
+"""What a command says when it fails: one line; with ``--debug``, the traceback before it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from retail_pipeline.errors import RetailError, UsageError, os_words
+
+# In the environment, so that the processes of `retail --debug local up` inherit it.
+_DEBUG = "RETAIL_DEBUG"
+
+
+def debug() -> None:
+    """Show tracebacks from now on, in this process and in those that it starts."""
+    os.environ[_DEBUG] = "1"
+    logging.raiseExceptions = True
+
+
+def prepare() -> None:
+    """Let nothing of the process's surroundings end in a traceback that says nothing to its user.
+
+    A character that the terminal's encoding lacks is printed as its escape sequence; a user without
+    a home directory has one in which nothing lies; a thread that fails says so in one line, and a
+    log that can't be written is no failure.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError):  # a test's stream, or none at all
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.devnull
+    logging.raiseExceptions = bool(os.environ.get(_DEBUG))
+    threading.excepthook = _say_of_thread
+
+
+def _say_of_thread(failure: threading.ExceptHookArgs) -> None:
+    if failure.exc_value:
+        say(failure.exc_value, f"{failure.thread.name if failure.thread else 'a thread'}: ")
+
+
+def status(error: Exception) -> int:
+    """Return the exit status for ``error``: 2 for what the user can correct in the command."""
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def say(error: BaseException, prefix: str = "") -> None:
+    """Print what went wrong to standard error."""
+    with suppress(OSError, ValueError):  # it may be closed, or its disk full
+        if os.environ.get(_DEBUG):
+            traceback.print_exception(error)
+        print(f"retail: {prefix}{in_words(error)}", file=sys.stderr, flush=True)
+
+
+def in_words(error: BaseException) -> str:
+    """Return one line for a person: what is at fault, and what to do."""
+    if isinstance(error, RetailError):
+        return str(error)
+    if isinstance(error, OSError):
+        # Whatever writes to a file names it.
+        unnamed = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        return os_words(error, "standard output" if unnamed else None)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory: stop other programs, or give this one more"
+    *_, last = traceback.extract_tb(error.__traceback__) or [None]
+    place = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
+    text = " ".join(str(error).split())[:500]
+    return (
+        f"unexpected {type(error).__name__}{place}: {text or 'no text'}"
+        " (a fault of the program: `retail --debug COMMAND` shows where)"
+    )
+
+
+def flush() -> None:
+    """Write out what was printed.
+
+    Raises:
+        OSError: standard output can't take it; what is left of it is dropped.
+    """
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except ValueError:
+        pass  # closed
+    except OSError:
+        # Python would try once more at its exit, and fail with a traceback.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        raise
