@@ -3,6 +3,9 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# What a user's shell is set up for elsewhere: other modules, other installations, other shell start-up.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PIP_USER PIP_TARGET PIP_PREFIX BASH_ENV CDPATH
+
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
@@ -14,6 +17,15 @@ ARGS ?=
 # Each has servers of its own, about 1.2 GB; most of their time is waiting.
 WORKERS ?= 3
 
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# pip writes the checkout's path into the environment in the locale's encoding.
+UTF8 := LC_ALL=$(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
+
+# The stamps .venv/.local and .venv/.dev say what was installed, not that it still runs.
+ifneq ($(wildcard .venv/.local),)
+$(shell $(BIN)/python -I scripts/check_venv.py >/dev/null 2>&1 || rm -f .venv/.local .venv/.dev)
+endif
+
 .PHONY: help demo test test-browser lint format docs bench bench-pages bench-viewers chaos chaos-recovery clean
 
 help: ## List the targets
@@ -21,13 +33,17 @@ help: ## List the targets
 
 .venv/.local: pyproject.toml requirements.txt requirements-local.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@# Without its stamp it was never whole, or is no longer: what is there can't be built upon.
+	if [[ -e $@ ]]; then $(PYTHON) -m venv .venv; else $(PYTHON) -m venv --clear .venv; fi
+	rm -f .venv/.local .venv/.dev
+	$(PIP_INSTALL) -r requirements-local.txt
+	$(UTF8) $(PIP_INSTALL) --no-deps -e .
 	touch $@
 
 .venv/.dev: .venv/.local requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	rm -f .venv/.local .venv/.dev
+	$(PIP_INSTALL) -r requirements-dev.txt
+	touch .venv/.local
 	touch $@
 
 demo: .venv/.local ## Real servers, the sample (or DATA=path) streamed, the dashboard opened; Ctrl-C stops it
