@@ -22,6 +22,7 @@ from retail_pipeline.adapters.kafka_consumer import GroupConsumer
 from retail_pipeline.adapters.kafka_publisher import KafkaBarrier, KafkaPublisher
 from retail_pipeline.adapters.mongo_returns import MongoReturns
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
+from retail_pipeline.adapters.mongo_sample import MongoSample
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.adapters.source_files import Reading
 from retail_pipeline.cli.common import start
@@ -43,6 +44,8 @@ STEPS: dict[str, tuple[type, str]] = {
     "match": (MongoReturns, "rebuild"),
     "release": (MongoSummaries, "_release"),
     "commit": (GroupConsumer, "commit"),
+    "days": (MongoSample, "_days"),
+    "remove": (MongoSample, "_remove"),
     "send": (KafkaPublisher, "send"),
     "acknowledge": (KafkaBarrier, "wait"),
     "checkpoint": (CheckpointFolder, "save"),
@@ -57,10 +60,10 @@ def arm(when: str, step: str, number: int = 1) -> None:
     real: Callable[..., Any] = getattr(owner, name)
     left = [number]
 
-    def deadly(self: Any, *args: Any) -> Any:
+    def deadly(self: Any, *args: Any, **options: Any) -> Any:
         if when == "before" and _counts(args, None):
             die()
-        result = real(self, *args)
+        result = real(self, *args, **options)
         if when == "after" and _counts(args, result):
             die()
         return result

@@ -75,6 +75,7 @@ class World:
     summarised: dict[str, Line] | None = None
     returns: dict[str, Returned] | None = None
     meanwhile: list[Any] = field(default_factory=list)
+    replaced: bool = False
 
     @classmethod
     def of(cls, good: Sequence[Transaction], broken: Sequence[int] = ()) -> World:
@@ -167,6 +168,9 @@ class World:
 
     def manifests(self) -> list[Manifest]:
         return self.read
+
+    def sample_replaced(self) -> bool:
+        return self.replaced
 
     def pending_days(self) -> set[int]:
         return set(self.pending)

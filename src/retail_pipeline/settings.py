@@ -216,6 +216,11 @@ class Settings(BaseSettings):
                     )
         return self
 
+    @property
+    def sample_allowed(self) -> bool:
+        """Whether the made-up sample may be streamed and stored: in development only."""
+        return self.retail_env == "development"
+
     def mongo(self, role: Role) -> str:
         """Return the MongoDB address for ``role``, with its password if it has one of its own."""
         own: str | None = getattr(self, f"mongo_{role}_uri")

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_rollups import ROLLUPS, MongoSummaries
+from retail_pipeline.adapters.mongo_rollup_pipelines import ROLLUPS
+from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_schema import ensure_schema
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.domain.rejection import Rejection

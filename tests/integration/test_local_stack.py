@@ -40,7 +40,9 @@ def _may(settings: Settings, role: Role, verb: str, collection: str) -> bool:
 @pytest.mark.parametrize(
     ("role", "collection", "allowed"),
     [
-        ("writer", "transactions", {"find", "insert", "update", "list"}),
+        ("writer", "transactions", {"find", "insert", "update", "remove", "list"}),
+        ("writer", "rollup_orders_daily", {"find", "insert", "update", "list"}),
+        ("writer", "sample", {"find", "insert", "update", "list"}),
         ("writer", "dirty_buckets", {"find", "insert", "update", "remove", "list"}),
         ("writer", "quarantine", {"find", "insert", "update", "remove", "list"}),
         ("writer", "purged", {"find", "insert", "update", "remove", "list"}),
@@ -61,7 +63,7 @@ def test_making_the_users_again_leaves_them_as_they_are(
 ) -> None:
     secure(stack.stack.state, fresh.mongo_database)
     assert _may(fresh, "writer", "insert", "transactions")
-    assert not _may(fresh, "writer", "remove", "transactions")
+    assert not _may(fresh, "writer", "remove", "reconciliations")
 
 
 def test_nobody_comes_in_without_a_password(fresh: Settings) -> None:

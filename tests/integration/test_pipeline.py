@@ -165,14 +165,6 @@ def test_a_watched_folder_is_streamed_as_files_appear(pipeline: Pipeline) -> Non
     assert pipeline.settings.heartbeat_file.exists()
 
 
-def test_the_sample_is_streamed_where_the_watched_folder_is_empty(pipeline: Pipeline) -> None:
-    folder = pipeline.folder / "watched"
-    folder.mkdir()
-    pipeline.start("process")
-    pipeline.start("produce", "--watch", str(folder), "--sample-if-empty")
-    pipeline.wait_for(40_000)
-
-
 def test_each_pass_of_a_loop_is_a_source_of_its_own(pipeline: Pipeline) -> None:
     path = pipeline.folder / "small.csv"
     path.write_text(HEADER + ROW * 2)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "flows": {"domain", "errors", "settings"},
     "adapters": {"domain", "errors", "settings", "flows.ports"},
     "dashboard": {"domain", "analytics", "adapters", "errors", "settings"},
-    "local": {"adapters", "cli", "errors", "settings"},
+    "local": {"domain", "adapters", "cli", "errors", "settings"},
 }
 
 

@@ -37,7 +37,9 @@ class World:
         monkeypatch.setattr(produce, "_SECONDS_BETWEEN_SAVES", 0.0)
         monkeypatch.setattr(produce_run, "_SECONDS_BETWEEN_SCANS", 0.01)
         monkeypatch.setattr(retry, "_LONGEST_WAIT_S", 0.0)
+        self.sent: set[str] = set()
         monkeypatch.setattr(produce_run, "topic_id", lambda settings: "topic")
+        monkeypatch.setattr(produce_run, "sent_sources", lambda *args: self.sent)
         monkeypatch.setattr(produce_run, "KafkaPublisher", lambda *args: self.publisher)
 
     def run(self, again: bool = False) -> ProducerRun:

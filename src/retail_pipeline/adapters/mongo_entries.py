@@ -17,7 +17,7 @@ from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
 from retail_pipeline.adapters.mongo_micros import in_micros, whole
 from retail_pipeline.adapters.mongo_return_parts import RETURN_FIELDS, parts_of
-from retail_pipeline.adapters.mongo_rollups import KEYS, NAMES
+from retail_pipeline.adapters.mongo_rollup_pipelines import KEYS, NAMES
 from retail_pipeline.adapters.mongo_schema import (
     LAYOUT,
     ORDERS_ROLLUP,

@@ -21,6 +21,7 @@ from retail_pipeline.adapters.mongo_lines import (
     line_of,
     within,
 )
+from retail_pipeline.adapters.mongo_sample import is_replaced
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -65,6 +66,11 @@ class MongoRecords:
             raise PermanentError(
                 f"the collection {MANIFESTS} has a document that no producer wrote: {error}"
             ) from None
+
+    def sample_replaced(self) -> bool:
+        """Look for the note of the replacement."""
+        with translated(self._client):
+            return is_replaced(self._aware)
 
     def pending_days(self) -> set[int]:
         """Return the days that are marked, without those that can't be summarised."""

@@ -19,6 +19,7 @@ from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
 from retail_pipeline.adapters.mongo_failed_days import failed_days
 from retail_pipeline.adapters.mongo_processors import summaries_error
+from retail_pipeline.adapters.mongo_sample import is_shown
 from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.report import Customers, Selection, Status
@@ -64,6 +65,7 @@ class MongoReports:
             pending = self._pending(dates, known) + len(known)
             quarantined = self._database[QUARANTINE].estimated_document_count()
             stored = self._database[TRANSACTIONS].estimated_document_count()
+            sample = is_shown(self._database)
         return Status(
             stored=stored,
             quarantined=quarantined,
@@ -71,6 +73,7 @@ class MongoReports:
             last_stored_at=newest["stored_at"] if newest else None,
             failed_days=tuple(failed),
             summaries_error=error,
+            sample=sample,
         )
 
     def _pending(self, failed: Collection[date], known: Sequence[datetime]) -> int:

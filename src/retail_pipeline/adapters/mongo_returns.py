@@ -4,7 +4,8 @@ Whatever a marked day may change is matched anew from the stored lines: each pai
 a stock code that was traded on that day and is cancelled on it or later, as a whole. A document is
 made of the pair's lines up to its cancellation and carries their number. Transactions are only ever
 added, hence the document made of more lines is the newer one, whoever writes last; one made of as
-many says the same, and is not written again.
+many says the same, and is not written again. One that is made after other data has replaced the
+sample leaves the sample's lines out and is newer than any that was made before.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo_client import Document
+from retail_pipeline.adapters.mongo_sample import WITHOUT_SAMPLE
 from retail_pipeline.adapters.mongo_schema import (
     LAYOUT,
     LINE,
@@ -59,7 +61,7 @@ class MongoReturns:
         self._transactions = database[TRANSACTIONS]
         self._returns = database[RETURNS]
 
-    def rebuild(self, day: datetime, *, summarised: bool = True) -> None:
+    def rebuild(self, day: datetime, without_sample: bool, *, summarised: bool = True) -> None:
         """Match anew what lines of ``day`` may change.
 
         Its customers are read from its orders' rollup, or from its lines where that is not
@@ -69,11 +71,14 @@ class MongoReturns:
             PermanentError: a stored row is not as the contract says; the text names its customer.
         """
         customers = self._customers(day) if summarised else self._customers_of_lines(day)
-        problems = self._write(day, _by_product(self._of_guests(day)), guest=True)
+        problems = self._write(
+            day, _by_product(self._of_guests(day, without_sample)), without_sample, guest=True
+        )
         for first in range(0, len(customers), _CUSTOMERS_AT_ONCE):
             pairs = sorted(self._pairs(day, customers[first : first + _CUSTOMERS_AT_ONCE]))
             for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-                problems += self._write(day, self._lines(pairs[start : start + _PAIRS_AT_ONCE]))
+                lines = self._lines(pairs[start : start + _PAIRS_AT_ONCE], without_sample)
+                problems += self._write(day, lines, without_sample)
         if problems:
             raise problems[0]
 
@@ -109,20 +114,27 @@ class MongoReturns:
         )
         return {(each["StockCode"], each["CustomerID"]) for each in found}
 
-    def _lines(self, pairs: Sequence[Pair]) -> Iterable[list[Document]]:
-        """Return all sales and cancellations of each pair."""
+    def _lines(self, pairs: Sequence[Pair], without_sample: bool) -> Iterable[list[Document]]:
+        """Return all sales and cancellations of each pair that count."""
         each_pair = [{"StockCode": code, "CustomerID": customer} for code, customer in pairs]
         found: dict[Pair, list[Document]] = defaultdict(list)
-        for line in self._transactions.find({"$or": each_pair, **TRADED}, _FIELDS):
+        wanted = {"$or": each_pair, **TRADED, **(WITHOUT_SAMPLE if without_sample else {})}
+        for line in self._transactions.find(wanted, _FIELDS):
             found[line["StockCode"], line["CustomerID"]].append(line)
         return found.values()
 
-    def _of_guests(self, day: datetime) -> Iterator[Document]:
+    def _of_guests(self, day: datetime, without_sample: bool) -> Iterator[Document]:
         wanted = {**CANCELLED, "CustomerID": None, "InvoiceDate": _on(day)}
+        wanted |= WITHOUT_SAMPLE if without_sample else {}
         yield from self._transactions.find(wanted, _FIELDS)
 
     def _write(
-        self, day: datetime, groups: Iterable[list[Document]], *, guest: bool = False
+        self,
+        day: datetime,
+        groups: Iterable[list[Document]],
+        without_sample: bool,
+        *,
+        guest: bool = False,
     ) -> list[PermanentError]:
         """Write what can be matched; return what is wrong with the other groups."""
         updates: list[UpdateOne] = []
@@ -133,7 +145,9 @@ class MongoReturns:
             except _UNEXPECTED as error:
                 problems.append(_unexpected(lines[0], error))
                 continue
-            updates += [_update(each) for each in documents if each["InvoiceDate"] >= day]
+            updates += [
+                _update(each, without_sample) for each in documents if each["InvoiceDate"] >= day
+            ]
         if updates:
             self._returns.bulk_write(updates, ordered=False)
         return problems
@@ -206,12 +220,16 @@ def _part(part: Part, line: TradedLine, by_id: dict[str, Document]) -> Document:
     return {**figures, "sale": {name: sale[name] for name in _OF_SALE}}
 
 
-def _update(document: Document) -> UpdateOne:
-    """Write a document, unless there is one that was made of as many lines or more."""
-    new = {"$mergeObjects": [{"$literal": document}, {"rebuilt_at": "$$NOW"}]}
+def _update(document: Document, without_sample: bool) -> UpdateOne:
+    """Write a document, unless there is one that is newer, or was made of the same lines."""
+    after = {"without_sample": True} if without_sample else {}
+    new = {"$mergeObjects": [{"$literal": document | after}, {"rebuilt_at": "$$NOW"}]}
+    there: Document = {"$ifNull": ["$without_sample", False]}
     newer = {"$gt": [document["lines"], {"$ifNull": ["$lines", 0]}]}
     other_form = {"$ne": ["$layout", document["layout"]]}
-    kept = {"$cond": [{"$or": [newer, other_form]}, new, "$$ROOT"]}
+    same_side = {"$and": [{"$eq": [there, without_sample]}, {"$or": [newer, other_form]}]}
+    later_side: Document = {"$gt": [without_sample, there]}
+    kept = {"$cond": [{"$or": [later_side, same_side]}, new, "$$ROOT"]}
     return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": kept}], upsert=True)
 
 

@@ -7,13 +7,18 @@ added, hence the rollup with more lines is the newer one, whoever writes last.
 
 A part of a day that can't be made stops neither the day's other parts nor other days: the day stays
 marked, with the reason, and is tried again later (see ``mongo_failed_days``).
+
+The sample is the exception: other data replaces it. A rebuild that begins after that leaves its
+rows out, whether they are removed already or not, and says so in the document (``without_sample``).
+Such a document is newer than any without that field. A day that has no other rows gets an empty
+one, so that a rebuild which began before can't write the sample's figures again.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -34,65 +39,26 @@ from retail_pipeline.adapters.mongo_failed_days import (
     failure_of,
 )
 from retail_pipeline.adapters.mongo_returns import MongoReturns
+from retail_pipeline.adapters.mongo_rollup_pipelines import ROLLUPS
+from retail_pipeline.adapters.mongo_sample import OF_SAMPLE, WITHOUT_SAMPLE, is_replaced
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
-    DUPLICATES_ROLLUP,
     LAYOUT,
-    LINE,
     ORDERS_ROLLUP,
-    PRODUCTS_ROLLUP,
     RETURNS,
     TRANSACTIONS,
 )
 from retail_pipeline.adapters.mongo_store import mark_of
 from retail_pipeline.domain.failed_days import PARTS, FailedDay
-from retail_pipeline.domain.fees import FEES
 from retail_pipeline.errors import RetailError, TransientError
 
 log = logging.getLogger(__name__)
-Pipeline = list[Document]
 
 _QUIET_MS = 1_000
 _LONGEST_WAIT_MS = 3_000
 # A claim that runs out only means that two rebuild the same day, which does no harm.
 _CLAIM_MS = 10_000
 _LONGEST_REASON = 500
-
-_FIGURES: dict[str, Any] = {
-    "lines": {"$sum": 1},
-    "units": {"$sum": "$Quantity"},
-    "amount": {"$sum": "$TotalAmount"},
-}
-# What an entry of each rollup stands for; every figure of the dashboard is a sum over entries.
-KEYS: dict[str, dict[str, Any]] = {
-    ORDERS_ROLLUP: {
-        "InvoiceNo": "$InvoiceNo",
-        "hour": {"$hour": "$InvoiceDate"},
-        "CustomerID": "$CustomerID",
-        "Country": "$Country",
-        "fee": {"$in": ["$StockCode", list(FEES)]},
-        "kind": "$kind",
-    },
-    PRODUCTS_ROLLUP: {
-        "StockCode": "$StockCode",
-        "Country": "$Country",
-        "guest": {"$lte": ["$CustomerID", None]},
-        "kind": "$kind",
-    },
-}
-# The same, and the third rollup's, as the names of an entry's fields.
-NAMES: dict[str, tuple[str, ...]] = {
-    **{rollup: tuple(key) for rollup, key in KEYS.items()},
-    DUPLICATES_ROLLUP: ("InvoiceNo", "StockCode", "hour", "CustomerID", "Country", "kind"),
-}
-# Of several descriptions in a day, always the same one is taken.
-_MORE: dict[str, dict[str, Any]] = {
-    ORDERS_ROLLUP: {},
-    PRODUCTS_ROLLUP: {
-        "Description": {"$max": "$Description"},
-        "invoices": {"$addToSet": "$InvoiceNo"},
-    },
-}
 
 
 class MongoSummaries:
@@ -144,6 +110,8 @@ class MongoSummaries:
     def _rebuild_parts(self, day: datetime) -> dict[str, str]:
         """Rebuild each part of a day's summaries; return why, by part, those that can't be made."""
         reasons: dict[str, str] = {}
+        with translated(self._client):
+            without_sample = is_replaced(self._database)
 
         def attempt(part: str, rebuild: Callable[[], None]) -> None:
             try:
@@ -156,9 +124,14 @@ class MongoSummaries:
                 reasons[part] = _reason(error)
 
         for rollup in ROLLUPS:
-            attempt(rollup, partial(self._rebuild, day, rollup))
+            attempt(rollup, partial(self._rebuild, day, rollup, without_sample))
         summarised = ORDERS_ROLLUP not in reasons
-        attempt(RETURNS, partial(self._returns.rebuild, day, summarised=summarised))
+        returns = partial(self._returns.rebuild, day, without_sample, summarised=summarised)
+        attempt(RETURNS, returns)
+        if not without_sample:
+            with translated(self._client):
+                if is_replaced(self._database):  # meanwhile: these returns may be of the sample
+                    self._database[RETURNS].delete_many(OF_SAMPLE)
         return reasons
 
     def _keep_failure(self, mark: Document, reasons: dict[str, str]) -> None:
@@ -173,14 +146,30 @@ class MongoSummaries:
             pause / 1000,
         )
 
-    def _rebuild(self, day: datetime, rollup: str) -> None:
-        """Aggregate ``day`` and replace its document, unless that was made of more rows."""
-        for made in self._packed[TRANSACTIONS].aggregate(ROLLUPS[rollup](day)):
-            older = {"_id": day, "lines": {"$lte": made["lines"]}}
+    def _rebuild(self, day: datetime, rollup: str, without_sample: bool) -> None:
+        """Aggregate ``day`` and replace its document, unless that is newer."""
+        pipeline = ROLLUPS[rollup](day)
+        if without_sample:
+            pipeline = [{"$match": WITHOUT_SAMPLE}, *pipeline, {"$set": {"without_sample": True}}]
+        lines = 0
+        for made in self._packed[TRANSACTIONS].aggregate(pipeline):
+            lines = made["lines"]
+            older = _older(day, lines, without_sample)
             try:
                 self._packed[rollup].replace_one(older, made, upsert=True)
             except DuplicateKeyError:  # there is one, and it is not older
                 pass
+        if without_sample and not lines:
+            self._empty(day, rollup)
+
+    def _empty(self, day: datetime, rollup: str) -> None:
+        """Write the document of a day that only the sample had rows in."""
+        fields = {"_id": day, "lines": 0, "entries": [], "layout": LAYOUT, "without_sample": True}
+        new = {"$replaceWith": {"$mergeObjects": [{"$literal": fields}, {"rebuilt_at": "$$NOW"}]}}
+        try:
+            self._database[rollup].update_one(_older(day, 0, True), [new], upsert=True)
+        except DuplicateKeyError:  # there is one, and it is not older
+            pass
 
     def pending(self) -> int:
         """Return how many days will be summarised, those that someone is rebuilding included."""
@@ -228,62 +217,10 @@ def _reason(error: Exception) -> str:
     return " ".join(text.split())[:_LONGEST_REASON]
 
 
-def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:
-    """Return what makes the aggregation for a day's document of ``rollup``, out of its KEYS.
-
-    It writes nothing itself: followed by $merge, MongoDB runs it on its slower engine.
-    """
-    key, figures = KEYS[rollup], _FIGURES | _MORE[rollup]
-    entry: Document = {name: f"$_id.{name}" for name in key} | {
-        name: f"${name}" for name in figures
-    }
-    if "invoices" in entry:
-        entry["invoices"] = {"$size": "$invoices"}
-
-    def pipeline(day: datetime) -> Pipeline:
-        return [
-            _of(day),
-            {"$group": {"_id": key, **figures}},
-            {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": entry}}},
-            _STAMP,
-        ]
-
-    return pipeline
-
-
-def _duplicates_of(day: datetime) -> Pipeline:
-    """Return the aggregation of what the day has twice: an entry says how much is too many."""
-    more = {"$subtract": ["$lines", 1]}
-    entry = {
-        "InvoiceNo": "$_id.InvoiceNo",
-        "StockCode": "$_id.StockCode",
-        "hour": {"$hour": "$_id.InvoiceDate"},
-        "CustomerID": "$_id.CustomerID",
-        "Country": "$_id.Country",
-        "kind": "$kind",
-        "lines": more,
-        "units": {"$multiply": ["$_id.Quantity", more]},
-        "amount": {"$multiply": ["$amount", more]},
-    }
-    again = {"$cond": [{"$gt": ["$lines", 1]}, entry, "$$REMOVE"]}
-    first = {"kind": {"$first": "$kind"}, "amount": {"$first": "$TotalAmount"}}
-    line = {name: f"${name}" for name in LINE}
-    return [
-        _of(day),
-        {"$group": {"_id": line, "lines": {"$sum": 1}, **first}},
-        {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": again}}},
-        _STAMP,
-    ]
-
-
-def _of(day: datetime) -> Document:
-    return {"$match": {"InvoiceDate": {"$gte": day, "$lt": day + timedelta(days=1)}}}
-
-
-_STAMP: Document = {"$set": {"rebuilt_at": "$$NOW", "layout": LAYOUT}}
-# The aggregation that makes a day's document of each.
-ROLLUPS: dict[str, Callable[[datetime], Pipeline]] = {
-    ORDERS_ROLLUP: _entries_of(ORDERS_ROLLUP),
-    PRODUCTS_ROLLUP: _entries_of(PRODUCTS_ROLLUP),
-    DUPLICATES_ROLLUP: _duplicates_of,
-}
+def _older(day: datetime, lines: int, without_sample: bool) -> Document:
+    """Return the filter of the day's document, if it is older than one made of ``lines``."""
+    not_newer: Document = {"lines": {"$lte": lines}}
+    before_replacement: Document = {"without_sample": {"$ne": True}}
+    if without_sample:
+        return {"_id": day, "$or": [before_replacement, not_newer]}
+    return {"_id": day, **before_replacement, **not_newer}

@@ -18,6 +18,8 @@ MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
 PROCESSORS = "processors"
+# Says that other data has replaced the sample; see mongo_sample.
+SAMPLE = "sample"
 ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP = ORDERS, PRODUCTS, DUPLICATES
 
 # Of the summaries' form: a day that an older release summarised is summarised again.
@@ -75,6 +77,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     MANIFESTS: [],
     DIRTY_BUCKETS: [],
     RECONCILIATIONS: [],
+    SAMPLE: [],
     PROCESSORS: [
         # MongoDB deletes old ones itself; the dashboard reads the newest.
         IndexModel(

@@ -29,7 +29,7 @@ from retail_pipeline.adapters.mongo_lines import (
     within,
 )
 from retail_pipeline.adapters.mongo_returns import CANCELLED, TRADED
-from retail_pipeline.adapters.mongo_rollups import NAMES
+from retail_pipeline.adapters.mongo_rollup_pipelines import NAMES
 from retail_pipeline.adapters.mongo_schema import (
     PRODUCTS_ROLLUP,
     RETURNS,
@@ -62,7 +62,7 @@ _OF_RETURN = (
 )
 _OF_SALE = ("_id", "InvoiceNo", "InvoiceDate", "UnitPrice", "Country")
 # When a document was made, and in which form, follows from no row.
-_NOT_COMPARED: Document = {"rebuilt_at": 0, "layout": 0}
+_NOT_COMPARED: Document = {"rebuilt_at": 0, "layout": 0, "without_sample": 0}
 
 
 def enter_rollups(find: Find, book: RollupBook) -> None:

@@ -36,17 +36,20 @@ def up(
         "--data",
         metavar="PATH",
         help="File, folder or glob to stream; may be repeated. Without it: what was streamed last,"
-        " or else a sample.",
+        " or a made-up sample if the database never held anything else.",
     ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Leave everything running, return."),
     dashboard: bool = typer.Option(True, help="Start the dashboard."),
     stream: bool = typer.Option(True, help="Stream data."),
+    yes: bool = typer.Option(False, help="Replace the made-up sample without a question."),
 ) -> None:
     """Start servers, processor and dashboard, and stream data through them.
 
     Stays until Ctrl-C, SIGTERM or the end of the terminal, which stops it all; data is kept for the
     next time. Under `nohup` the end of the terminal changes nothing. On a stack that runs already
     it starts what is missing, streams the data named and leaves the stack running.
+    Your own data replaces the made-up sample: on a terminal the command asks before, elsewhere it
+    needs --yes.
 
     Examples:
 
@@ -58,7 +61,7 @@ def up(
     """
     stack = _stack()
     _warn_of_little_memory(stack.say)
-    wishes = Wishes(data, stream, dashboard, detach)
+    wishes = Wishes(data, stream, dashboard, detach, yes)
     with interruptible(), progress() as show:
         try:
             status, farewell = run(stack, wishes, lambda found: _stay(stack, wishes, found, show))

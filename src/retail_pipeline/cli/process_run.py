@@ -20,6 +20,7 @@ from retail_pipeline.adapters.mongo_ledger import MongoRecords
 from retail_pipeline.adapters.mongo_processors import MongoProcessors
 from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
+from retail_pipeline.adapters.mongo_sample import MongoSample
 from retail_pipeline.adapters.mongo_store import MongoStore
 from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
 from retail_pipeline.domain.pulse import Pulse
@@ -30,6 +31,7 @@ from retail_pipeline.flows.pulse import PulseTimer
 from retail_pipeline.flows.reconcile_quick import QuickLook
 from retail_pipeline.flows.reconcile_timer import Reconciler
 from retail_pipeline.flows.retry import retrying
+from retail_pipeline.flows.sample_guard import SampleGuard
 from retail_pipeline.flows.summarise import Summariser
 from retail_pipeline.settings import Settings
 
@@ -74,7 +76,9 @@ class ProcessorRun:
         """
         settings = self.settings
         consumer = self._retry(GroupConsumer, settings, self._name)
-        processor = self._processor(consumer)
+        store = self._guarded_store()
+        self._retry(store.prepare)
+        processor = self._processor(consumer, store)
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
         self._summariser.start()
         self._pulse.start()
@@ -103,11 +107,16 @@ class ProcessorRun:
         if self._failed_days:
             raise PermanentError(f"{in_words(self._failed_days)}; {WHAT_TO_DO}")
 
-    def _processor(self, consumer: GroupConsumer) -> Processor:
+    def _guarded_store(self) -> SampleGuard:
+        database = self.settings.mongo_database
+        store, sample = MongoStore(self._client, database), MongoSample(self._client, database)
+        return SampleGuard(store, sample, allowed=self.settings.sample_allowed)
+
+    def _processor(self, consumer: GroupConsumer, store: SampleGuard) -> Processor:
         settings = self.settings
         return Processor(
             consumer,
-            MongoStore(self._client, settings.mongo_database),
+            store,
             DeadLetters(lambda: KafkaPublisher(settings, self._name)),
             Topics(*settings.topics),
             self._retry,

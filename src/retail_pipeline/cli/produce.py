@@ -23,8 +23,11 @@ def produce(
         None, metavar="FOLDER", help="Go on for ever: stream each file that appears in FOLDER."
     ),
     sample_if_empty: bool = typer.Option(
-        False, help="With --watch: stream the generated sample when FOLDER has no file at first."
+        False,
+        help="With --watch: stream the made-up sample if FOLDER has no file at first and nothing"
+        " was ever streamed; the first file replaces it. In development only.",
     ),
+    yes: bool = typer.Option(False, help="Replace the made-up sample without a question."),
     rate: float | None = typer.Option(None, min=0.001, help="Send at most so many rows/s."),
     speed: float | None = typer.Option(
         None, min=0.001, help="Replay in event time: 3600 sends an hour's rows in a second."
@@ -50,6 +53,9 @@ def produce(
     Every file is looked through before anything is sent. A row that breaks the record contract
     goes to quarantine with its reason; the others go on. What is acknowledged is remembered: a
     restart resumes, and a file that was sent already is not sent again.
+
+    Other data replaces the made-up sample: on a terminal the command asks before, elsewhere it
+    needs --yes.
 
     Examples:
 
@@ -80,6 +86,7 @@ def produce(
         Reading(encoding, date_order),
         Pace(stop, rate, speed),
         again=again,
+        yes=yes or sample_if_empty,
         give_up_after_s=give_up_after,
     )
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,9 @@ from retail_pipeline.adapters.source_files import (
 )
 from retail_pipeline.cli.folder_watch import FolderWatch
 from retail_pipeline.cli.progress import Progress
+from retail_pipeline.cli.sample_rule import SampleRule, sent_sources
 from retail_pipeline.domain.checkpoint import Checkpoint
+from retail_pipeline.domain.sample_source import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.errors import RetailError, SourceError, TransientError
 from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.ports import RawRow, Source, SourceFacts
@@ -31,7 +33,6 @@ from retail_pipeline.flows.retry import Patience, retrying
 from retail_pipeline.settings import Settings
 
 log = logging.getLogger("producer")
-SAMPLE_ROWS, SAMPLE_SEED = 50_000, 7
 _SECONDS_BETWEEN_SCANS = 2.0
 
 
@@ -88,6 +89,7 @@ class ProducerRun:
     reading: Reading
     pace: Pace
     again: bool = False
+    yes: bool = False
     give_up_after_s: float = 300.0
     totals: Totals = field(default_factory=Totals)
     clock: Callable[[], float] = time.monotonic
@@ -99,11 +101,20 @@ class ProducerRun:
         identity = retrying(self.stop, self.give_up_after_s)(topic_id, self.settings)
         return CheckpointFolder(self.settings.state_dir, identity)
 
+    @cached_property
+    def _sample_rule(self) -> SampleRule:
+        def sent() -> set[str]:
+            self._checkpoints  # waits for Kafka, and for its topics
+            return sent_sources(self.settings, self.stop, self.give_up_after_s)
+
+        return SampleRule(self.settings, self.yes, sent)
+
     def files(self, names: list[str], loop: bool) -> None:
         """Stream the files that ``names`` stand for, over and over if ``loop``."""
         sources = [
             source for path in find_files(names, log.warning) for source in self._inspect(path)
         ]
+        self._admit(sources)
         number = 1
         try:
             while not self.stop.is_set():
@@ -120,8 +131,10 @@ class ProducerRun:
         files = find_files(names, log.warning)
         is_empty = not any(list_entries(folder))
         if sample_if_empty and is_empty and not files:
-            files = [self._sample()]
+            files = self._sample()
+        self._sample_rule.admit_folder(folder)
         sources = [source for path in files for source in self._inspect(path)]
+        self._admit(sources)
         log.info("watching %s", folder)
         watched = FolderWatch(folder, self.clock)
         try:
@@ -140,7 +153,9 @@ class ProducerRun:
             if self.stop.is_set():
                 return
             try:
-                for source in self._inspect(path):
+                sources = self._inspect(path)
+                self._admit(sources)
+                for source in sources:
                     self._produce(source)
             except SourceError as error:
                 watched.refused(path, error)
@@ -163,13 +178,27 @@ class ProducerRun:
                 )
         return sources
 
-    def _sample(self) -> Path:
+    def _admit(self, sources: Sequence[Source]) -> None:
+        """Keep the sample and other data apart; what was sent whole before needs no leave."""
+        self._sample_rule.admit(
+            [
+                source
+                for source in sources
+                if self.again or not self._checkpoints.load(source.facts.source).complete
+            ]
+        )
+
+    def _sample(self) -> list[Path]:
+        """Return the sample's file, or nothing where the sample has no place."""
+        if why := self._sample_rule.why_no_sample():
+            log.info("no file there, and no sample is streamed: %s", why)
+            return []
         path = self.settings.state_dir / f"sample-{SAMPLE_ROWS}-{SAMPLE_SEED}.csv"
         if not path.exists():
             log.info("no file there: making a sample of %d rows", SAMPLE_ROWS)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_sample(path, SAMPLE_ROWS, SAMPLE_SEED)
-        return path
+        return [path]
 
     def _produce(self, source: Source) -> None:
         """Stream one source; after a transient error, go on from its checkpoint."""

@@ -125,6 +125,13 @@ def _retry(choice: Choice, *, wanted: bool) -> None:
 def heading(view: View) -> None:
     """Say what is shown and as of when, and whether the figures are still catching up."""
     st.caption(f"{words.plain(explain.shown(view.choice, view.period))}. As of {view.as_of}.")
+    if view.snapshot.status.sample:
+        st.warning(
+            "**These figures are made up.** They are of the sample, which is shown while there is"
+            " no data of your own. Your data replaces it: `make demo DATA=path/to/file.csv`, or"
+            " with Docker Compose a file in `data/`.",
+            icon=":material/science:",
+        )
     since = view.snapshot.since
     if since is not None:
         st.warning(

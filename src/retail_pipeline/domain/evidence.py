@@ -13,6 +13,7 @@ from retail_pipeline.domain.reconciliation import Position
 from retail_pipeline.domain.return_book import ReturnBook
 from retail_pipeline.domain.rollup_book import RollupBook
 from retail_pipeline.domain.rowset import Rows
+from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import row_id
 
 MONGODB, KAFKA, FILE = "MongoDB", "Kafka", "file"
@@ -69,6 +70,8 @@ class Evidence:
     (source, day) that they belong to; ``moving_undated`` are the sources of rejected ones that
     their file shows as good rows. ``strays`` are ids of documents under another id.
     ``failed_days`` can't be summarised; ``pending_days`` will be.
+    ``sample_replaced``: nothing of the sample is to be stored, so that what files and Kafka hold of
+    it is left out; ``sample_records`` counts Kafka's.
     """
 
     positions: list[Position]
@@ -96,6 +99,8 @@ class Evidence:
     returns: ReturnBook = field(default_factory=ReturnBook)
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     misplaced: int = 0
+    sample_replaced: bool = False
+    sample_records: int = 0
     came_meanwhile: int = 0
 
     @property
@@ -116,6 +121,10 @@ class Evidence:
         """Return the days whose rollup or returns, as ``part`` says, may lack rows."""
         failed = {each.number for each in self.failed_days if part in each.reasons}
         return {day for _, day in self.moving_days} | self.pending_days | failed
+
+    def left_out(self, source: str) -> bool:
+        """Tell whether ``source`` is the sample, and other data has replaced it."""
+        return self.sample_replaced and is_sample(source)
 
     def note_strays(self, ids: Sequence[str]) -> None:
         """Count documents under another id, and keep the first ids."""

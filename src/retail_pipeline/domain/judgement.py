@@ -93,6 +93,11 @@ def _remarks(evidence: Evidence) -> list[str]:
         remarks.append(f"{lost:,} records were deleted from Kafka before they were stored")
     if not evidence.kafka_is_whole:
         remarks.append("Kafka no longer holds the oldest records: it is compared as far as it goes")
+    if evidence.sample_records:
+        remarks.append(
+            f"other data has replaced the made-up sample: {evidence.sample_records:,} records of it"
+            " in Kafka are left out"
+        )
     if evidence.misplaced:
         remarks.append(
             f"{evidence.misplaced:,} orders lie in another partition than the producer chooses:"

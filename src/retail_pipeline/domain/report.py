@@ -106,6 +106,7 @@ class Status:
 
     ``failed_days`` can't be summarised, and are not among the others; ``summaries_error`` is why
     no day can be, if so.
+    ``sample`` says whether the figures are made of the made-up sample.
     """
 
     stored: int
@@ -114,3 +115,4 @@ class Status:
     last_stored_at: datetime | None
     failed_days: tuple[FailedDay, ...] = ()
     summaries_error: str | None = None
+    sample: bool = False

@@ -69,7 +69,7 @@ def of_rollups(evidence: Evidence) -> Iterator[Difference]:
 def _of_documents(
     evidence: Evidence, told: set[tuple[str, int]], unsettled: dict[str, set[int]]
 ) -> Iterator[Difference]:
-    """Yield each day's document that is missing, or too much, or was made of other rows.
+    """Yield each day's document that is missing, or was made of other rows than are stored.
 
     Its entries need not show it: most days have no duplicates. ``told`` are named already.
     """
@@ -80,9 +80,9 @@ def _of_documents(
     documents = evidence.rollups.documents
     right = {(rollup, day): rows for day, rows in stored.items() for rollup in ROLLUPS}
     for rollup, day in sorted(right.keys() | documents.keys()):
-        expected, found = right.get((rollup, day)), documents.get((rollup, day))
+        expected, found = right.get((rollup, day), 0), documents.get((rollup, day), 0)
         if expected != found and day not in unsettled[rollup] and (rollup, day) not in told:
-            sums = Sum(expected or 0), Sum(found or 0)
+            sums = Sum(expected), Sum(found)
             yield _of_rollup(rollup, day, "rollup_rows", *sums)
 
 

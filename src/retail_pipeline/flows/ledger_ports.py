@@ -38,6 +38,9 @@ class Records(Protocol):
     def manifests(self) -> list[Manifest]:
         """Return what producers say they read, by source."""
 
+    def sample_replaced(self) -> bool:
+        """Return whether other data has replaced the sample, of which nothing is stored then."""
+
     def pending_days(self) -> set[int]:
         """Return the days (since 1970) whose summaries are out of date, and will be made."""
 

@@ -142,6 +142,31 @@ class Store(Protocol):
         """Note durably that the summaries of ``days`` (their first moments) are out of date."""
 
 
+class SampleStore(Protocol):
+    """What the database holds of the sample, and whether other data has replaced it.
+
+    Every method raises TransientError when the database is away, PermanentError when it refuses.
+    """
+
+    def replaced(self) -> bool:
+        """Return whether the sample was replaced, which is for good."""
+
+    def stored(self) -> bool:
+        """Return whether anything of the sample is stored."""
+
+    def other_data(self) -> bool:
+        """Return whether the database holds, or ever held, anything else."""
+
+    def replace(self) -> int:
+        """Note durably that the sample is replaced, then remove it; return its rows removed.
+
+        The days that it had rows in are marked. It can be repeated at any time.
+        """
+
+    def remove(self, identities: Sequence[str]) -> None:
+        """Remove documents of the sample, if they are there."""
+
+
 class Summaries(Protocol):
     """The rollups, rebuilt a day at a time from the stored transactions.
 

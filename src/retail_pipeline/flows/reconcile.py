@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
+from typing import TypeVar
 
 import msgspec
 
@@ -23,6 +24,8 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Position, Reconciliation
 from retail_pipeline.domain.return_book import returned_of
 from retail_pipeline.domain.rowset import Rows
+from retail_pipeline.domain.sample_source import is_sample
+from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.flows.decode import MANIFEST, REJECTION, TRANSACTION, decode
 from retail_pipeline.flows.drill import Drill
 from retail_pipeline.flows.ledger_ports import File, Log, Records
@@ -30,6 +33,7 @@ from retail_pipeline.flows.ports import Message
 from retail_pipeline.flows.process import Topics
 
 Tell = Callable[[str, int, int], None]
+Sourced = TypeVar("Sourced", Manifest, Held, Transaction)
 
 
 @dataclass
@@ -52,6 +56,9 @@ class FullLook:
         """
         began = self.clock()
         evidence = self._gather()
+        if self.records.sample_replaced() != evidence.sample_replaced:
+            # It was replaced meanwhile, which happens once.
+            evidence = self._gather()
         drill = Drill(self.log, self.records, self.files, self.topics, evidence)
         findings = judge(evidence, drill.rows, drill.returns, self.records.states)
         return msgspec.structs.replace(
@@ -60,6 +67,7 @@ class FullLook:
 
     def _gather(self) -> Evidence:
         evidence = Evidence(self.log.positions(), self.topics.transactions)
+        evidence.sample_replaced = self.records.sample_replaced()
         evidence.pending_days = self.records.pending_days()
         evidence.failed_days = self.records.failed_days()
         self._read_quarantine(evidence)
@@ -72,7 +80,7 @@ class FullLook:
         return evidence
 
     def _read_quarantine(self, evidence: Evidence) -> None:
-        for manifest in self.records.manifests():
+        for manifest in _counted(evidence, self.records.manifests()):
             evidence.manifests[manifest.source] = manifest
         for held in self.records.quarantined():
             evidence.quarantine.enter(held)
@@ -90,18 +98,21 @@ class FullLook:
             for part, still in ((settled, False), (moving, True)):
                 if span.topic == self.topics.manifests:
                     manifests, bad = decode(part, MANIFEST)
-                    for manifest in manifests:
+                    for manifest in _counted(evidence, manifests):
                         _keep(evidence.sent, manifest)
                 else:
                     rejections, bad = decode(part, REJECTION)
                     bad = rejections + bad
-                dead = list(map(Held.of, bad))
+                dead = _counted(evidence, map(Held.of, bad))
+                evidence.sample_records += len(bad) - len(dead)
                 for held in dead:
                     evidence.rejected[held.source].add(held.row)
                 _enter_dead(evidence, dead, still)
 
     def _read_file(self, evidence: Evidence, file: File) -> None:
         source, book = file.source, evidence.files
+        if evidence.left_out(source):
+            return
         book.names[source] = file.name
         comparable, rows = evidence.dead.comparable.of(source), 0
         for lines, broken in file.lines(comparable):
@@ -124,7 +135,8 @@ class FullLook:
             evidence.records[span.topic, span.partition] += len(messages)
             settled, moving = _split(span, messages)
             transactions, bad = decode(settled, TRANSACTION)
-            lines = list(map(as_line, transactions))
+            lines = list(map(as_line, _counted(evidence, transactions)))
+            evidence.sample_records += len(transactions) - len(lines)
             partition = span.partition
             invoices = {line.invoice for line in lines}
             evidence.misplaced += sum(home(invoice) != partition for invoice in invoices)
@@ -186,9 +198,16 @@ def _split(
     return settled, messages[len(settled) :]
 
 
+def _counted(evidence: Evidence, items: Iterable[Sourced]) -> list[Sourced]:
+    """Return ``items`` without the sample's, if other data has replaced it."""
+    if not evidence.sample_replaced:
+        return list(items)
+    return [item for item in items if not is_sample(item.source)]
+
+
 def _enter_moving(evidence: Evidence, messages: Sequence[Message]) -> None:
     transactions, bad = decode(messages, TRANSACTION)
-    for line in map(as_line, transactions):
+    for line in map(as_line, _counted(evidence, transactions)):
         evidence.moving[line.source].add(line.row)
         evidence.moving_days.add((line.source, line.day))
     _enter_dead(evidence, map(Held.of, bad), True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +24,7 @@ from retail_pipeline.domain.reconciliation import (
     Sum,
     verdict_of,
 )
+from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.summary_differences import of_failed_days
 from retail_pipeline.flows.decode import MANIFEST, decode
 from retail_pipeline.flows.ledger_ports import Log, Records
@@ -55,6 +56,10 @@ class QuickLook:
         lost = self._lost(manifests, positions)
         manifests |= lost
         sources = self._sources(manifests)
+        # Asked after everything else was counted: what was counted of the sample may be half of it.
+        if self.records.sample_replaced():
+            manifests, lost = _without_sample(manifests), _without_sample(lost)
+            sources = [each for each in sources if not is_sample(each.source)]
         # The days that failed are told by name, and left out of the sums.
         days = [each.number for each in failed]
         rollups, left_out = self.records.rollup_rows(days), self.records.rows_on(days)
@@ -69,11 +74,7 @@ class QuickLook:
         if not lag and not pending:
             stored = sum(each.stored for each in sources)
             differences += _of_rollups(rollups, stored - left_out)
-        notes = [
-            advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
-            for each in manifests.values()
-            if not each.complete
-        ]
+        notes = [*_notes(manifests.values())]
         return Reconciliation(
             mode=Mode.QUICK,
             verdict=verdict_of(differences, not (lag or pending or notes)),
@@ -123,6 +124,17 @@ class QuickLook:
                 )
             )
         return accounts
+
+
+def _notes(manifests: Iterable[Manifest]) -> Iterator[str]:
+    """Yield why nothing can be final yet."""
+    for each in manifests:
+        if not each.complete:
+            yield advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
+
+
+def _without_sample(manifests: dict[str, Manifest]) -> dict[str, Manifest]:
+    return {source: each for source, each in manifests.items() if not is_sample(source)}
 
 
 def _of_sources(

@@ -86,10 +86,14 @@ def progress() -> Iterator[Say]:
         yield _occasional_lines()
         return
     spinner = console.status("")
-    with suppress(OSError):
+
+    def show(text: str) -> None:
+        spinner.update(text)
         spinner.start()
+
     try:
-        yield spinner.update
+        # It starts with the first text: before that, a question may be asked in its place.
+        yield show
     finally:
         with suppress(OSError):
             spinner.stop()

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from retail_pipeline.adapters.source_files import find_files
+from retail_pipeline.domain.sample_source import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.errors import PermanentError, UsageError
 from retail_pipeline.local.environment import process_env, stack_env
 from retail_pipeline.local.stack import Stack
 from retail_pipeline.settings import expand_user
 
-SAMPLE_ROWS, SAMPLE_SEED = 50_000, 7
 _DASHBOARD_LIMIT = 60.0
 # The user's proxy leads away from this machine.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -35,8 +35,8 @@ def start_processor(stack: Stack) -> None:
     stack.spawn("processor", _command(stack, "processor", ["process"]), process_env(stack))
 
 
-def start_producer(stack: Stack, paths: Sequence[str]) -> None:
-    """Start to stream ``paths``.
+def start_producer(stack: Stack, paths: Sequence[str], *, yes: bool = False) -> None:
+    """Start to stream ``paths``; with ``yes`` they may replace the sample.
 
     Raises:
         UsageError: the previous producer is still at work.
@@ -48,7 +48,8 @@ def start_producer(stack: Stack, paths: Sequence[str]) -> None:
         )
     stack.state.data = list(paths)
     stack.say(f"Streaming {', '.join(paths)} ...")
-    command = _command(stack, "producer", ["produce", *paths])
+    arguments = ["produce", *paths, *(["--yes"] if yes else [])]
+    command = _command(stack, "producer", arguments)
     stack.spawn("producer", command, process_env(stack))
 
 
@@ -109,6 +110,14 @@ def absolute(paths: Sequence[str], say: Callable[[str], None]) -> list[str]:
 def exists(path: str) -> bool:
     """Tell whether a file, a folder or something that matches the glob is there."""
     return Path(path).exists() or bool(glob.glob(path, recursive=True))
+
+
+def holds_files(path: str) -> bool:
+    """Tell whether there is a file to stream under the name of a file, a folder or a glob."""
+    try:
+        return bool(find_files([path]))
+    except UsageError:
+        return False
 
 
 def exit_status(stack: Stack, part: str) -> int | None:

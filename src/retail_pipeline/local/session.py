@@ -8,12 +8,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from retail_pipeline.cli.sample_rule import confirm_replacement
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local import processes, services
 from retail_pipeline.local.environment import current_names, known_env, stack_env
 from retail_pipeline.local.home import Busy
 from retail_pipeline.local.output import announce
 from retail_pipeline.local.processes import Process
+from retail_pipeline.local.sample import holds_sample, why_no_sample
 from retail_pipeline.local.signals import uninterruptible
 from retail_pipeline.local.stack import SERVERS, STOP_ORDER, Stack
 from retail_pipeline.local.users import secure
@@ -35,6 +37,7 @@ class Wishes:
     stream: bool = True
     dashboard: bool = True
     detach: bool = False
+    yes: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def run(stack: Stack, wishes: Wishes, stay: Callable[[Outcome], T]) -> T:
 
     Raises:
         PermanentError: a part doesn't start; the text shows the end of its log.
-        UsageError: the data isn't there, or the producer still has other data to send.
+        UsageError: the data isn't there, or would replace the sample and nobody said yes, or the
+            producer still has other data to send.
     """
     data = services.absolute(wishes.data, stack.say)
     stack.home.create()
@@ -140,23 +144,43 @@ def _start(stack: Stack, wishes: Wishes, data: list[str], was_running: bool) -> 
     if env != before:
         # They hold the addresses with which they were started.
         stack.stop(["producer", "processor", "dashboard"])
+    streams = wishes.stream and not was_running and stack.alive("producer")
+    chosen, yes = _data_to_stream(stack, wishes, data, was_running)
     if not stack.alive("processor"):
         services.start_processor(stack)
     shown = stack.alive("dashboard")
     if wishes.dashboard and not shown:
         services.start_dashboard(stack)
-    streams = _stream(stack, wishes, data, was_running)
+    if chosen:
+        services.start_producer(stack, chosen, yes=yes)
     url = services.await_dashboard(stack) if wishes.dashboard or shown else None
-    return Outcome(was_running, url, streams)
+    return Outcome(was_running, url, streams or bool(chosen))
 
 
-def _stream(stack: Stack, wishes: Wishes, data: list[str], was_running: bool) -> bool:
-    """Stream the data named, else what was streamed before and may be unfinished, else a sample."""
-    if not wishes.stream or (was_running and not data):
-        return False
-    if not data and stack.alive("producer"):
-        return True
-    if not data:
-        data = [path for path in stack.state.data if services.exists(path)]
-    services.start_producer(stack, data or [services.sample(stack)])
-    return True
+def _data_to_stream(
+    stack: Stack, wishes: Wishes, data: list[str], was_running: bool
+) -> tuple[list[str], bool]:
+    """Return what to start a producer with, if with anything, and whether it replaces the sample.
+
+    That is the data named, else what was streamed before and may be unfinished, else the sample.
+    """
+    if not wishes.stream or (not data and (was_running or stack.alive("producer"))):
+        return [], False
+    chosen = data or _data_of_last_time(stack)
+    if not chosen or chosen == [str(stack.home.sample)] or not holds_sample(stack):
+        return chosen, wishes.yes
+    confirm_replacement(", ".join(chosen), wishes.yes)
+    return chosen, True
+
+
+def _data_of_last_time(stack: Stack) -> list[str]:
+    """Return what was streamed last, else the sample if it has a place; say why if it has none."""
+    own = [path for path in stack.state.data if path != str(stack.home.sample)]
+    if there := [path for path in own if services.holds_files(path)]:
+        return there
+    if own:
+        stack.say(f"{', '.join(own)}: no file is there now. What was stored is kept and shown.")
+    if why := why_no_sample(stack):
+        stack.say(f"No sample is streamed: {why}.")
+        return []
+    return [services.sample(stack)]

@@ -13,6 +13,7 @@ from retail_pipeline.adapters.mongo_failed_days import summaries_left
 from retail_pipeline.local import processes
 from retail_pipeline.local.environment import settings_of, stack_env
 from retail_pipeline.local.ports import answers
+from retail_pipeline.local.sample import shows_sample
 from retail_pipeline.local.services import exit_status
 from retail_pipeline.local.stack import SERVERS, SERVICES, Stack
 
@@ -27,9 +28,9 @@ class Part:
     name: str
     state: str
     ok: bool
-    pid: int | None
-    address: str | None
-    memory_mb: float
+    pid: int | None = None
+    address: str | None = None
+    memory_mb: float = 0.0
     problem: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -43,7 +44,9 @@ def parts(stack: Stack) -> list[Part]:
     mongodb_answers = any(each.name == "mongodb" and each.ok for each in found)
     problem = _summaries_problem(stack) if mongodb_answers else None
     if problem:
-        found.append(Part("summaries", "incomplete", False, None, None, 0.0, problem))
+        found.append(Part("summaries", "incomplete", False, problem=problem))
+    if mongodb_answers and shows_sample(stack):
+        found.append(Part("data", "the made-up sample: its figures are of no shop", True))
     return found
 
 
@@ -73,7 +76,7 @@ def _look(stack: Stack, name: str) -> Part:
     port = stack.state.ports.get(name)
     if not processes.alive(process) or process is None:
         state, ok = _ended(stack, name)
-        return Part(name, state, ok, None, None, 0.0)
+        return Part(name, state, ok)
     listening = port is None or answers(port)
     scheme = {"mongodb": "mongodb://", "dashboard": "http://"}.get(name, "")
     return Part(

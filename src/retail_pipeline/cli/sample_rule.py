@@ -1,0 +1,130 @@
+"""When the producer may send the sample, and when other data may replace it.
+
+The producer goes by the manifests in Kafka, hence it needs no access to MongoDB. What it can't know
+from there, as when topics were made anew, the processors see to: they go by what MongoDB holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+
+import typer
+
+from retail_pipeline.adapters.kafka_ledger import KafkaLog
+from retail_pipeline.domain.sample_source import is_sample, only_sample, other_data
+from retail_pipeline.errors import SourceError, UsageError
+from retail_pipeline.flows.decode import MANIFEST, decode
+from retail_pipeline.flows.ports import Source
+from retail_pipeline.flows.retry import retrying
+from retail_pipeline.settings import Settings
+
+log = logging.getLogger("producer")
+OTHER_DATA = "other data was streamed before, and the made-up sample never goes beside it"
+
+
+def not_here(settings: Settings) -> str | None:
+    """Return why the sample has no place in this environment, or None if it has one."""
+    if settings.sample_allowed:
+        return None
+    return (
+        "it is made up, and streamed in development only; this is"
+        f" RETAIL_ENV={settings.retail_env}"
+    )
+
+
+def sent_sources(
+    settings: Settings, stop: Event | None = None, give_up_after_s: float = 30.0
+) -> set[str]:
+    """Return the sources of which rows were read and sent to Kafka at any time.
+
+    Raises:
+        TransientError: no broker answers in time, or ``stop`` was set.
+        PermanentError: a topic is missing.
+    """
+    return retrying(stop or Event(), give_up_after_s)(_sent_sources, settings)
+
+
+def _sent_sources(settings: Settings) -> set[str]:
+    kafka = KafkaLog(settings)
+    spans = [each for each in kafka.positions() if each.topic == settings.manifest_topic]
+    return {
+        manifest.source
+        for _, messages in kafka.records(spans)
+        for manifest in decode(messages, MANIFEST)[0]
+        if manifest.rows_read
+    }
+
+
+class SampleRule:
+    """Keeps a producer from mixing the sample with other data.
+
+    Args:
+        settings: tell whether this is development.
+        yes: whether other data may replace the sample without a question.
+        sent: returns the sources that were sent before.
+    """
+
+    def __init__(self, settings: Settings, yes: bool, sent: Callable[[], set[str]]) -> None:
+        self._settings = settings
+        self._yes = yes
+        self._sent = sent
+        self._other_data = False
+
+    def why_no_sample(self) -> str | None:
+        """Return why the sample may not be streamed, or None if it may."""
+        if why := not_here(self._settings):
+            return why
+        return OTHER_DATA if self._other_data or other_data(self._sent()) else None
+
+    def admit_folder(self, folder: Path) -> None:
+        """Ask before a watch begins, rather than when the first file appears.
+
+        Raises:
+            UsageError: files of ``folder`` would replace the sample, and nobody said yes.
+        """
+        if not self._yes and only_sample(self._sent()):
+            confirm_replacement(f"the files of {folder}", yes=False)
+            self._yes = True
+
+    def admit(self, sources: Sequence[Source]) -> None:
+        """Return if ``sources`` may be sent now; ask on a terminal if they replace the sample.
+
+        Raises:
+            SourceError: one of them is the sample, which may not be streamed.
+            UsageError: they would replace the sample, and nobody said yes.
+        """
+        names = [source.facts.name for source in sources if not is_sample(source.facts.source)]
+        for source in sources:
+            if is_sample(source.facts.source) and (names or self.why_no_sample()):
+                why = self.why_no_sample() or "it can't be streamed together with other data"
+                raise SourceError(
+                    f"{source.facts.name} is the sample: {why}; `retail sample --seed 8` makes a"
+                    " dataset that counts as your own"
+                )
+        if names and not self._other_data:
+            if only_sample(self._sent()):
+                confirm_replacement(", ".join(names), self._yes)
+            self._other_data = True
+
+
+def confirm_replacement(names: str, yes: bool) -> None:
+    """Return if ``names`` may replace the sample: with ``yes``, or if the user says so.
+
+    Raises:
+        UsageError: the user declines, or there is no terminal to ask on.
+    """
+    if yes:
+        log.info("%s: replaces the made-up sample, which is removed from the database", names)
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"the database holds the made-up sample, which {names} would replace;"
+            " nothing was sent: add --yes to replace it"
+        )
+    question = f"The database holds the made-up sample. Remove it, and stream {names}?"
+    if not typer.confirm(question, default=True, err=True):
+        raise UsageError("nothing was sent, and the sample stays")
