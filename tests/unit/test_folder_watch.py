@@ -94,6 +94,7 @@ def test_a_file_that_could_not_be_read_for_a_reason_outside_it_is_tried_again_an
         world.wait_for(2)
         some_scans(world)
     assert len(saying(caplog, os.strerror(number))) == 1
+    assert len(saying(caplog, "looking through a.csv")) == 1
     assert [each.row for each in world.publisher.of(Transaction)] == [2, 3]
 
 

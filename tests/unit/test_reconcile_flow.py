@@ -213,6 +213,16 @@ def test_an_unusable_record_stands_for_the_row_that_it_claims_to_be() -> None:
     assert named(world.full(), "missing") == {row_id(SOURCE, 7)}
 
 
+def test_an_unusable_record_that_no_processor_has_met_yet_is_on_its_way() -> None:
+    world = World.of(rows(5))
+    world.file.good[7] = as_line(transaction(7))
+    world.read = [manifest(6, complete=True)]
+    world.send(msgspec.json.encode(transaction(7)).replace(b'"2.55"', b"2.55"), partition=1)
+    for with_file in (True, False):
+        result = world.full(with_file=with_file)
+        assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
+
+
 def test_a_claim_on_a_stored_row_is_no_second_state() -> None:
     world = World.of(rows(5))
     unusable(world, 3)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retail_pipeline.adapters.source_files import list_entries, look_at
+from retail_pipeline.adapters.source_files import list_entries
 from retail_pipeline.errors import SourceError, UnreadableError
 
 log = logging.getLogger("producer")
@@ -64,6 +64,10 @@ class FolderWatch:
                 log.info("%s is there again", self.folder)
             self._unlisted = ""
 
+    def is_retry(self, path: Path) -> bool:
+        """Whether the file could not be read before, as it is now."""
+        return bool(self._seen[path].said)
+
     def streamed(self, path: Path) -> None:
         """Note that a file was streamed."""
         self._seen[path].done = True
@@ -77,8 +81,7 @@ class FolderWatch:
             return
         seen.not_before = self.clock() + seen.wait_s
         seen.wait_s = min(2 * seen.wait_s, _LONGEST_WAIT_S)
-        # A file that is gone needs no word.
-        if text != seen.said and look_at(path):
+        if text != seen.said:
             log.error("%s; it is tried again until it can be read", text)
         seen.said = text
 

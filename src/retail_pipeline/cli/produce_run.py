@@ -153,7 +153,7 @@ class ProducerRun:
             if self.stop.is_set():
                 return
             try:
-                sources = self._inspect(path)
+                sources = self._inspect(path, is_retry=watched.is_retry(path))
                 self._admit(sources)
                 for source in sources:
                     self._produce(source)
@@ -162,8 +162,8 @@ class ProducerRun:
             else:
                 watched.streamed(path)
 
-    def _inspect(self, path: Path) -> list[Source]:
-        log.info("looking through %s", path.name)
+    def _inspect(self, path: Path, is_retry: bool = False) -> list[Source]:
+        log.log(logging.DEBUG if is_retry else logging.INFO, "looking through %s", path.name)
         sources = inspect(path, self.reading)
         for source in sources:
             facts = source.facts
