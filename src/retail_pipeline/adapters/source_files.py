@@ -160,14 +160,15 @@ def look_at(path: Path) -> Entry | None:
 def _unreachable(path: Path, error: OSError) -> Entry | None:
     try:
         status = path.lstat()
+        target = os.readlink(path) if stat.S_ISLNK(status.st_mode) else None
     except FileNotFoundError:
         return None
     except OSError:
         return Entry(path, (), f"it can't be read: {why(error)}")
     state = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
-    if not stat.S_ISLNK(status.st_mode):
+    if target is None:
         return Entry(path, state, f"it can't be read: {why(error)}")
-    problem = f"it is a link to {os.readlink(path)}, which can't be reached: {error.strerror}"
+    problem = f"it is a link to {target}, which can't be reached: {error.strerror}"
     return Entry(path, state, problem)
 
 
