@@ -49,7 +49,8 @@ test_with_no_file_the_sample_arrives_whole() {
   all_arrived 180
 }
 
-test_a_dropped_file_appears() {
+test_a_dropped_file_replaces_the_sample() {
+  expected=0
   drop_file good.csv 7
   all_arrived
   [[ "$(ask 'db.transactions.countDocuments({Country: "Testland"})')" == 7 ]] ||
