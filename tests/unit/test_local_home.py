@@ -11,6 +11,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from retail_pipeline.errors import PermanentError, UsageError
+from retail_pipeline.local.disk import check_disk
 from retail_pipeline.local.home import Home
 from retail_pipeline.local.processes import Process
 from retail_pipeline.local.state import ROLES, load_state, new_state, save_state
@@ -31,6 +32,37 @@ def test_the_environment_names_home_and_cache(
     monkeypatch.setenv("RETAIL_CACHE", str(tmp_path / "downloads"))
     home = Home.from_environment()
     assert home == Home(tmp_path / "elsewhere", tmp_path / "downloads")
+
+
+@pytest.mark.parametrize(
+    ("free", "said"), [(3e9, []), (1e9, ["Only 1,000 MB are free on the disk of"])]
+)
+def test_a_disk_with_little_room_is_named_before_the_start(
+    tmp_path: Path, mocker: MockerFixture, free: float, said: list[str]
+) -> None:
+    mocker.patch("psutil.disk_usage", return_value=mocker.Mock(free=free))
+    heard: list[str] = []
+    check_disk(tmp_path / "not" / "there", heard.append)
+    assert [text[: len(said[0])] for text in heard] == said
+
+
+def test_a_disk_without_room_ends_the_start(tmp_path: Path, mocker: MockerFixture) -> None:
+    mocker.patch("psutil.disk_usage", return_value=mocker.Mock(free=1e8))
+    with pytest.raises(PermanentError, match="only 100 MB are free on the disk of .*RETAIL_HOME"):
+        check_disk(tmp_path, print)
+
+
+def test_downloads_go_into_the_home_where_the_user_has_no_cache_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("RETAIL_CACHE", raising=False)
+    monkeypatch.setenv("RETAIL_HOME", str(tmp_path / "home"))
+    for nobody in ("/dev/null", "/proc/1"):
+        monkeypatch.setenv("HOME", nobody)
+        assert Home.from_environment().cache == tmp_path / "home" / "cache"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert tmp_path / "home" not in Home.from_environment().cache.parents
 
 
 def test_an_empty_variable_is_as_good_as_none(

@@ -160,6 +160,38 @@ def test_the_first_mongod_that_runs_and_is_new_enough_is_taken(
     assert mongod.find_mongod(tmp_path / "lib").binary == new
 
 
+def test_a_mongod_that_needs_a_newer_processor_is_not_called_old(
+    tmp_path: Path, mocker: MockerFixture
+) -> None:
+    only(mocker, script(tmp_path / "mongod", "kill -s ILL $$"))
+    with pytest.raises(PermanentError, match="mongod: killed by SIGILL: this processor") as raised:
+        mongod.find_mongod(tmp_path / "lib")
+    assert "AVX" in str(raised.value) and "docker compose" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "how"),
+    [
+        ("kill -s SEGV $$", "killed by SIGSEGV"),
+        ("kill -s KILL $$", "killed by SIGKILL: perhaps since memory ran out"),
+        ("exit 132", "killed by SIGILL: this processor lacks"),
+        ("echo bad flag >&2; exit 2", "bad flag"),
+        ("exit 3", "it ended with exit status 3"),
+        ("echo hello", "it says no version"),
+        ("echo 'openjdk version \"8\"'", "version 8"),
+    ],
+)
+def test_a_program_that_does_not_run_is_named_with_how_it_ended(
+    tmp_path: Path, mocker: MockerFixture, body: str, how: str
+) -> None:
+    broken = script(tmp_path / "java", body)
+    mocker.patch.object(java, "_candidates", return_value=[broken, tmp_path / "gone"])
+    with pytest.raises(PermanentError) as raised:
+        java.find_java()
+    assert f"{broken}: {how}" in str(raised.value)
+    assert f"{tmp_path / 'gone'}: No such file" in str(raised.value)
+
+
 def test_a_mongod_that_lacks_libcurl_borrows_it(tmp_path: Path, mocker: MockerFixture) -> None:
     library = tmp_path / "wheel" / "libcurl-1234.so.4.8.0"
     library.parent.mkdir()

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from retail_pipeline.errors import PermanentError
+from retail_pipeline.local.disk import check_disk
 from retail_pipeline.local.environment import as_exports, stack_env
 from retail_pipeline.local.foreground import Follower
 from retail_pipeline.local.home import Home
@@ -61,6 +62,7 @@ def up(
     """
     stack = _stack()
     _warn_of_little_memory(stack.say)
+    check_disk(stack.home.root, stack.say)
     wishes = Wishes(data, stream, dashboard, detach, yes)
     with interruptible(), progress() as show:
         try:

@@ -185,6 +185,6 @@ def _user_cache(home: Path) -> Path:
             "the local stack needs more packages: pip install -r requirements-local.txt"
         ) from error
     folder = platformdirs.user_cache_path("retail-pipeline")
-    above = next((path for path in folder.parents if os.path.isdir(path)), home)
-    usable = os.path.isdir(folder) or (folder.is_absolute() and os.access(above, os.W_OK))
-    return folder if usable else home / "cache"
+    above = next((path for path in folder.parents if os.path.lexists(path)), home)
+    can_be_made = folder.is_absolute() and os.path.isdir(above) and os.access(above, os.W_OK)
+    return folder if os.path.isdir(folder) or can_be_made else home / "cache"

