@@ -13,6 +13,7 @@ from bson import Decimal128
 from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo_entries import MongoEntries
 from retail_pipeline.adapters.mongo_rollups import MongoSummaries
 from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, TRANSACTIONS, ensure_schema
 from retail_pipeline.adapters.mongo_store import as_documents, mark_of
@@ -20,7 +21,7 @@ from retail_pipeline.domain.return_book import RETURNS
 from retail_pipeline.domain.rollup_book import DUPLICATES, ORDERS, PRODUCTS
 from retail_pipeline.settings import Settings
 from tests import shop
-from tests.big_day import store_too_large
+from tests.big_day import ROWS, store_too_large
 from tests.conftest import RunningStack
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
 
@@ -215,6 +216,13 @@ def test_a_day_that_is_too_large_is_named_everywhere_and_stops_nothing_else(
             ("not_summarised", PRODUCTS, "2011-12-09"),
         ]
         assert TOO_LARGE in output and "restart the processor" in output
+
+    # The dashboard's product filter reads the day's lines themselves.
+    with connect(pipeline.settings.mongo("reader"), name="tests") as client:
+        entries = MongoEntries(client, database.name)
+        codes = database.transactions.distinct("StockCode", {"source": "f" * 16})
+        [day] = entries.orders_of_products([code for code in codes if code != "85123A"])
+    assert day["day"] == DAY and sum(day["lines"]) == ROWS - 2
 
     database.transactions.delete_many({"row": {"$gt": 5_000}, "source": "f" * 16})
     pipeline.drain()

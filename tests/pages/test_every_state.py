@@ -148,6 +148,7 @@ def test_a_day_that_cannot_be_summarised_is_named_with_the_reason(
         [table] = [each.value for each in page.dataframe if "Attempts" in each.value.columns]
         assert table["Day"].to_list() == ["2011-02-01"]
         assert "85123A" in table["Why"].iloc[0]
+        assert "restart the processor" in said(page)
 
 
 def test_files_and_explanations_of_figures_say_which_day_they_lack(

@@ -56,6 +56,7 @@ class Summaries:
         self.lines = 1
         self.read: list[tuple[str, list[datetime]]] = []
         self.failure: Exception | None = None
+        self.broken: set[datetime] = set()
         self.looking, self.go_on = Event(), Event()
         self.go_on.set()
 
@@ -73,6 +74,8 @@ class Summaries:
             raise self.failure
         asked = sorted(days)
         self.read.append((rollup, asked))
+        if self.broken & set(asked):
+            raise ValueError("cannot convert NaN to integer")
         return iter([columns(day, self.lines) for day in asked if day not in self.older])
 
     def orders_of_products(self, codes: Sequence[str]) -> list[dict[str, Any]]:
@@ -130,6 +133,26 @@ def test_what_nobody_expected_is_a_failure_that_is_told(
     assert len(caplog.records) == 1, "the log has it once"
     summaries.failure = None
     assert len(store.snapshot().orders) == 1
+
+
+@pytest.mark.usefixtures("hurry")
+def test_a_day_that_no_figures_can_be_made_of_is_named_and_keeps_no_other_from_being_shown(
+    summaries: Summaries,
+) -> None:
+    summaries.make(0, 1, 2)
+    summaries.broken = {DAY + timedelta(days=1)}
+    store = store_of(summaries)
+    for _ in range(2):
+        snapshot = store.snapshot()
+        assert snapshot.order_rows(EVER)["lines"].sum() == 2
+        [failed] = snapshot.status.failed_days
+        assert failed.day == date(2011, 1, 2) and "ValueError: cannot convert NaN" in failed.why
+        assert snapshot.status.pending_days == 0
+    summaries.broken = set()
+    summaries.make(1)
+    snapshot = store.snapshot()
+    assert snapshot.status.failed_days == ()
+    assert snapshot.order_rows(EVER)["lines"].sum() == 3
 
 
 def test_a_look_behind_the_callers_back_tells_what_nobody_expected(

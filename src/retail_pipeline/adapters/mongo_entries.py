@@ -80,7 +80,10 @@ class MongoEntries:
         return found | {name: whole(found[name]) for name in ("micros", "sold_micros")}
 
     def orders_of_products(self, codes: Sequence[str]) -> list[Document]:
-        """Return what :meth:`days` gives of the orders, made of these products' lines alone."""
+        """Return what :meth:`days` gives of the orders, made of these products' lines alone.
+
+        The entries come one by one: of a large day they would not fit into one document.
+        """
         key = KEYS[ORDERS_ROLLUP] | {
             "day": {"$dateTrunc": {"date": "$InvoiceDate", "unit": "day"}},
         }
@@ -89,16 +92,29 @@ class MongoEntries:
             "units": {"$sum": "$Quantity"},
             "amount": {"$sum": "$TotalAmount"},
         }
-        entry = {name: f"$_id.{name}" for name in _ORDER} | {name: f"${name}" for name in figures}
         pipeline: list[Document] = [
             {"$match": {"StockCode": {"$in": list(codes)}}},
             {"$group": {"_id": key, **figures}},
-            {"$group": {"_id": "$_id.day", "entries": {"$push": entry}}},
-            {"$sort": {"_id": 1}},
-            {"$project": _columns(_ORDER)},
+            {"$project": {"lines": 1, "units": 1, "micros": in_micros("$amount")}},
         ]
+        days: dict[datetime, Document] = {}
         with translated(self._client), pymongo.timeout(_READ_SECONDS):
-            return [_whole(each) for each in self._database[TRANSACTIONS].aggregate(pipeline)]
+            for entry in self._database[TRANSACTIONS].aggregate(pipeline):
+                _append(days, entry)
+        return [_whole(days[day]) for day in sorted(days)]
+
+
+def _append(days: dict[datetime, Document], entry: Document) -> None:
+    """Append an entry of the orders to its day's columns."""
+    key = entry["_id"]
+    day = days.get(key["day"])
+    if day is None:
+        columns = (*_ORDER, *_FIGURES, "micros")
+        day = days[key["day"]] = {"day": key["day"], **{name: [] for name in columns}}
+    for name in _ORDER:
+        day[name].append(key.get(name))
+    for name in (*_FIGURES, "micros"):
+        day[name].append(entry[name])
 
 
 def _columns(names: Iterable[str]) -> Document:

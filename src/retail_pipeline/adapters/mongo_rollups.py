@@ -68,6 +68,9 @@ class MongoSummaries:
         self._client = client
         self._database = client[database]
         self._returns = MongoReturns(self._database)
+        # The days that threads of this process rebuild: a claim may run out meanwhile, and no
+        # second thread is to be held up by a day that takes long.
+        self._at_work: set[datetime] = set()
         # A rollup passes through here as MongoDB wrote it, never unpacked.
         self._packed: Database[Any] = client.get_database(
             database, codec_options=CodecOptions(document_class=RawBSONDocument)
@@ -99,12 +102,16 @@ class MongoSummaries:
             mark = self._claim()
         if mark is None:
             return False
-        reasons = self._rebuild_parts(mark["_id"])
-        with translated(self._client):
-            if reasons:
-                self._keep_failure(mark, reasons)
-            else:
-                self._release(mark)
+        self._at_work.add(mark["_id"])
+        try:
+            reasons = self._rebuild_parts(mark["_id"])
+            with translated(self._client):
+                if reasons:
+                    self._keep_failure(mark, reasons)
+                else:
+                    self._release(mark)
+        finally:
+            self._at_work.discard(mark["_id"])
         return True
 
     def _rebuild_parts(self, day: datetime) -> dict[str, str]:
@@ -195,7 +202,10 @@ class MongoSummaries:
             "token": {"$ifNull": ["$token", ObjectId()]},
         }
         return self._database[DIRTY_BUCKETS].find_one_and_update(
-            {**DAYS, "$expr": {"$and": [unclaimed, due, MAY_BE_TRIED]}},
+            {
+                "_id": {**DAYS["_id"], "$nin": list(self._at_work)},
+                "$expr": {"$and": [unclaimed, due, MAY_BE_TRIED]},
+            },
             [{"$set": claim}],
             sort=[("marked_at", ASCENDING)],
             return_document=ReturnDocument.AFTER,

@@ -117,7 +117,7 @@ def status(
     else:
         Console().print(as_table(found))
         for problem in (part.problem for part in found if part.problem):
-            Console().print(f"\n{problem}", markup=False, highlight=False)
+            Console().print(f"\n{problem}", markup=False, highlight=False, soft_wrap=True)
     stack.check()
     raise typer.Exit(0 if all(part.ok for part in found) else 1)
 

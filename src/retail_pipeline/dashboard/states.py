@@ -80,8 +80,8 @@ def unsummarised(status: Status) -> None:
         st.error(
             f"**{'These days' if several else 'This day'} can't be summarised:**"
             f" {words.plain(_named(failed))}. {'Their' if several else 'Its'} rows are stored,"
-            " but the figures and exports of every page lack them, or have an older state."
-            f" Why: {words.plain(_why(failed))}. What to do is on the page Data quality.",
+            " but the figures and exports of every page lack some or all of them."
+            f" Why: {words.plain(_why(failed))}. The page Data quality says what to do.",
             icon=":material/sync_problem:",
         )
 

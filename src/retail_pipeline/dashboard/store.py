@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from datetime import time as clock
 from threading import Lock, Thread
 
+import msgspec
 import pandas as pd
 
 from retail_pipeline.adapters.mongo_client import Document
@@ -37,7 +38,9 @@ from retail_pipeline.analytics.tables import (
     safe,
 )
 from retail_pipeline.dashboard.held_returns import HeldReturns
-from retail_pipeline.errors import FiguresError, RetailError
+from retail_pipeline.domain.failed_days import FailedDay
+from retail_pipeline.domain.report import Status
+from retail_pipeline.errors import AccessError, FiguresError, RetailError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,8 @@ class _Rollup:
     versions: dict[datetime, datetime] = field(default_factory=dict)
     # Days that another release summarised in a form of its own: nothing is held of them.
     outdated: set[datetime] = field(default_factory=set)
+    # Days whose summaries no figures can be made of: nothing is held of them either.
+    unreadable: dict[datetime, Exception] = field(default_factory=dict)
 
 
 class Store:
@@ -147,7 +152,7 @@ class Store:
     def _taken(self) -> Snapshot:
         """Return what is held now."""
         outdated = set[datetime]().union(*(each.outdated for each in self._rollups.values()))
-        status = self._reports.status(outdated)
+        status = self._with_unreadable(self._reports.status(outdated))
         self._version += self._changed or self._snapshot is None
         return Snapshot(
             orders=self._rollups[ORDERS_ROLLUP].table,
@@ -161,6 +166,19 @@ class Store:
             returns=self._returns.table,
             since=None if self._since == _EVER else self._since.date(),
         )
+
+    def _with_unreadable(self, status: Status) -> Status:
+        """Return the status with the days that can't be read among those that failed."""
+        failed, now = {each.day: each for each in status.failed_days}, datetime.now(UTC)
+        for name, rollup in self._rollups.items():
+            for day, error in rollup.unreadable.items():
+                known = failed.get(day.date()) or FailedDay(
+                    day=day.date(), reasons={}, since=now, attempts=1, next_at=now
+                )
+                why = f"figures can't be made of its summary ({type(error).__name__}: {error})"
+                reasons = {name: why, **known.reasons}
+                failed[day.date()] = msgspec.structs.replace(known, reasons=reasons)
+        return replace(status, failed_days=tuple(failed[day] for day in sorted(failed)))
 
     def _fail(self, failure: RetailError, unexpected: Exception | None = None) -> None:
         """Note why the look failed; of what nobody expected, the log has the whole story once."""
@@ -183,20 +201,51 @@ class Store:
         old = [day_number(day.date()) for day in (*changed, *gone)]
         kept = rollup.table[~rollup.table["day"].isin(old)]
         tables, outdated = [kept], rollup.outdated.difference(changed, gone)
+        touched = {*changed, *gone}
+        unreadable = {day: why for day, why in rollup.unreadable.items() if day not in touched}
         for start in range(0, len(changed), _DAYS_AT_ONCE):
             days = changed[start : start + _DAYS_AT_ONCE]
-            read = list(self._entries.days(name, days))
-            outdated.update(set(days) - {each["day"] for each in read})
-            if name == PRODUCTS_ROLLUP:
-                self._note_names(read)
-            tables.append(_MAKERS[name](read, self._register))
+            made, read, broken = self._read(name, days)
+            tables += made
+            outdated.update(set(days) - read - broken.keys())
+            unreadable |= broken
             newer = int((kept["day"] >= day_number(days[-1].date())).sum())
             if newer + sum(map(len, tables[1:])) > self._most:
                 break  # what is older still has no room
         table = pd.concat(tables, ignore_index=True)
+        if unreadable and table.empty:
+            raise next(iter(unreadable.values()))
+        for day in touched & unreadable.keys():
+            log.error("%s of %s can't be read", name, day.date(), exc_info=unreadable[day])
         self._since = max(self._since, self._oldest_with_room(table))
-        self._rollups[name] = _Rollup(safe(table), versions, outdated)
+        self._rollups[name] = _Rollup(safe(table), versions, outdated, unreadable)
         return True
+
+    def _read(
+        self, name: str, days: Sequence[datetime]
+    ) -> tuple[list[pd.DataFrame], set[datetime], dict[datetime, Exception]]:
+        """Read days; return their tables, the days read, and what is wrong with the others.
+
+        Where something is wrong with one of them, each is read by itself.
+        """
+        try:
+            documents = list(self._entries.days(name, days))
+            if name == PRODUCTS_ROLLUP:
+                self._note_names(documents)
+            table = _MAKERS[name](documents, self._register)
+            return [table], {each["day"] for each in documents}, {}
+        except (TransientError, AccessError):
+            raise
+        except Exception as error:
+            if len(days) == 1:
+                return [], set(), {days[0]: error}
+        tables, read, broken = list[pd.DataFrame](), set[datetime](), dict[datetime, Exception]()
+        for day in days:
+            made, known, wrong = self._read(name, [day])
+            tables += made
+            read |= known
+            broken |= wrong
+        return tables, read, broken
 
     def _oldest_with_room(self, table: pd.DataFrame) -> datetime:
         """Return the first day from which on a rollup's entries have room; ever, if all have."""
@@ -215,6 +264,8 @@ class Store:
                 rollup.table = rollup.table[rollup.table["day"] >= first].reset_index(drop=True)
                 rollup.versions = {day: at for day, at in rollup.versions.items() if day >= since}
                 rollup.outdated = {day for day in rollup.outdated if day >= since}
+                for day in [day for day in rollup.unreadable if day < since]:
+                    del rollup.unreadable[day]
 
     def _note_names(self, days: list[Document]) -> None:
         """Keep each product's description of the last day that it was sold on."""

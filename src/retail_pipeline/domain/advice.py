@@ -15,7 +15,7 @@ DETAIL = {
     "two_states": "rows that are stored, quarantined or purged at once",
     "rollup": "{place} does not add up to the stored rows of the day",
     "rollup_entries": "{place} adds up, but its entries are not those of the stored rows",
-    "not_summarised": "the day can't be summarised: {why} ({attempts:,} attempts since"
+    "not_summarised": "the day can't be summarised: {why} ({attempts} since"
     " {since:%Y-%m-%d %H:%M} UTC); {place} lacks it, or has an older state of it",
     "rollup_rows": "{place} says that its day was made of another number of rows",
 }

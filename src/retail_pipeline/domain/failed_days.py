@@ -18,9 +18,9 @@ PARTS = {
     RETURNS: "returns",
 }
 WHAT_TO_DO = (
-    "the rows are stored, and all other days are summarised; remove the cause (look first whether"
-    " so many rows belong to that day), then restart the processor: it tries again at once, and"
-    " by itself when rows come in for the day, or after a growing pause"
+    'its rows are stored, and the other days are summarised; remove the cause (README, "When'
+    " something doesn't work\") and restart the processor, which tries again at once; by itself it"
+    " tries again when rows come in for the day, and after a pause of up to an hour"
 )
 NO_DAY = "no day can be summarised: {error}"
 _NAMED = 3

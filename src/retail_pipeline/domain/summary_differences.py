@@ -34,7 +34,7 @@ def of_failed_days(failed: Iterable[FailedDay]) -> Iterator[Difference]:
     for each in failed:
         for part, why in each.reasons.items():
             detail = advice.DETAIL["not_summarised"].format(
-                why=why, attempts=each.attempts, since=each.since, place=part
+                why=why, attempts=_attempts(each), since=each.since, place=part
             )
             yield Difference(
                 what="not_summarised",
@@ -43,6 +43,10 @@ def of_failed_days(failed: Iterable[FailedDay]) -> Iterator[Difference]:
                 detail=detail,
                 advice=advice.NOT_SUMMARISED,
             )
+
+
+def _attempts(failed: FailedDay) -> str:
+    return f"{failed.attempts:,} attempt{'' if failed.attempts == 1 else 's'}"
 
 
 def of_rollups(evidence: Evidence) -> Iterator[Difference]:

@@ -70,11 +70,12 @@ def _unsummarised(view: View) -> None:
         Panel(
             "unsummarised",
             "Days that can't be summarised",
-            "The figures lack these days, or have an older state of them:" f" {WHAT_TO_DO}.",
+            "The figures lack these days, or have an older state of them.",
             rows,
             filtered=False,
         ),
     )
+    st.caption(words.plain(f"Of each of them: {WHAT_TO_DO}."))
 
 
 def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness]) -> None:
