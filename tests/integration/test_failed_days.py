@@ -201,11 +201,12 @@ def test_a_day_that_is_too_large_is_named_everywhere_and_stops_nothing_else(
 
     processor.terminate()
     assert processor.wait(LONGEST_S) == 0
+    attempts = failure_of(database)["attempts"]
     status, output = pipeline.try_to("process", "--until-idle", "1")
     assert status == 1
     assert "1 day can't be summarised: 2011-12-09 (orders, products: " + TOO_LARGE in output
     assert "Traceback" not in output
-    assert failure_of(database)["attempts"] == 2, "a processor that starts tries again"
+    assert failure_of(database)["attempts"] > attempts, "a processor that starts tries again"
     for arguments in ((), ("--quick",)):
         status, output = pipeline.try_to("reconcile", "--json", *arguments)
         found = json.loads(output)

@@ -71,14 +71,19 @@ class MongoReturns:
             PermanentError: a stored row is not as the contract says; the text names its customer.
         """
         customers = self._customers(day) if summarised else self._customers_of_lines(day)
-        problems = self._write(
-            day, _by_product(self._of_guests(day, without_sample)), without_sample, guest=True
-        )
+        problems: list[PermanentError] = []
+
+        def write(groups: Iterable[list[Document]], *, guest: bool = False) -> None:
+            try:
+                self._write(day, groups, without_sample, guest=guest)
+            except PermanentError as error:
+                problems.append(error)
+
+        write(_by_product(self._of_guests(day, without_sample)), guest=True)
         for first in range(0, len(customers), _CUSTOMERS_AT_ONCE):
             pairs = sorted(self._pairs(day, customers[first : first + _CUSTOMERS_AT_ONCE]))
             for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-                lines = self._lines(pairs[start : start + _PAIRS_AT_ONCE], without_sample)
-                problems += self._write(day, lines, without_sample)
+                write(self._lines(pairs[start : start + _PAIRS_AT_ONCE], without_sample))
         if problems:
             raise problems[0]
 
@@ -135,8 +140,8 @@ class MongoReturns:
         without_sample: bool,
         *,
         guest: bool = False,
-    ) -> list[PermanentError]:
-        """Write what can be matched; return what is wrong with the other groups."""
+    ) -> None:
+        """Write what can be matched; raise what is wrong with the other groups then."""
         updates: list[UpdateOne] = []
         problems: list[PermanentError] = []
         for lines in groups:
@@ -150,7 +155,8 @@ class MongoReturns:
             ]
         if updates:
             self._returns.bulk_write(updates, ordered=False)
-        return problems
+        if problems:
+            raise problems[0]
 
 
 def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Document]:
