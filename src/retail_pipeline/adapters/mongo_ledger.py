@@ -21,7 +21,7 @@ from retail_pipeline.adapters.mongo_lines import (
     line_of,
     within,
 )
-from retail_pipeline.adapters.mongo_sample import is_replaced
+from retail_pipeline.adapters.mongo_sample import WITHOUT_SAMPLE, is_replaced
 from retail_pipeline.adapters.mongo_schema import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -188,7 +188,11 @@ class MongoRecords:
         """Count them by the index on dates."""
         transactions = self._database[TRANSACTIONS]
         with translated(self._client):
-            return sum(transactions.count_documents({"InvoiceDate": within(day)}) for day in days)
+            counted = WITHOUT_SAMPLE if days and is_replaced(self._aware) else {}
+            return sum(
+                transactions.count_documents({"InvoiceDate": within(day), **counted})
+                for day in days
+            )
 
     def _find(
         self, name: str, condition: Document, fields: Document, **options: Any

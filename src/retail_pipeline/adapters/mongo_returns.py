@@ -137,7 +137,7 @@ class MongoReturns:
         self,
         day: datetime,
         groups: Iterable[list[Document]],
-        without_sample: bool,
+        without_sample: bool = False,
         *,
         guest: bool = False,
     ) -> None:
