@@ -46,8 +46,8 @@ help: ## List the targets
 	touch .venv/.local
 	touch $@
 
-demo: .venv/.local ## Real servers, the sample (or DATA=path) streamed, the dashboard opened; Ctrl-C stops it
-	$(BIN)/retail local up $(if $(DATA),--data "$(DATA)")
+demo: .venv/.local ## Real servers, the sample (or DATA=path) streamed, the dashboard opened; Ctrl-C stops it (ARGS=--yes)
+	$(BIN)/retail local up $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: .venv/.dev ## Every test, on real ZooKeeper, Kafka and mongod; coverage of src/ is enforced
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term

@@ -37,7 +37,7 @@ stream() {
   write_year "$work/$file" "$year" "$rows" "$work/ledger"
   ledger=$(<"$work/ledger")
   chmod 644 "$work/$file" && mv "$work/$file" "$data/$file"
-  expected=$((expected + rows))
+  expect_more "$rows"
   # Asked within one question, so that the fault comes a moment after the answer.
   ask "(() => { for (let i = 0; i < 3000 && db.transactions.countDocuments($(rows_of_the_year)) < 5000; i++)
     sleep(50) })()" >/dev/null

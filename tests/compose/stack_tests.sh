@@ -45,16 +45,30 @@ test_the_data_folder_is_a_path_and_has_to_be_there() {
 }
 
 test_with_no_file_the_sample_arrives_whole() {
-  expected=$sample_rows
+  # shellcheck disable=SC2034  # lib.sh reads them
+  expected=$sample_rows only_sample=yes
   all_arrived 180
 }
 
+no_sample_said() { compose logs producer | grep -c 'no sample is streamed: other data' || true; }
+
 test_a_dropped_file_replaces_the_sample() {
-  expected=0
   drop_file good.csv 7
   all_arrived
   [[ "$(ask 'db.transactions.countDocuments({Country: "Testland"})')" == 7 ]] ||
     fail 'the good rows are not all stored'
+}
+
+test_a_folder_that_was_emptied_gets_no_sample() {
+  drop_file archived.csv 3
+  all_arrived
+  mkdir "$work/archive"
+  quietly compose stop producer
+  mv "$data"/*.csv "$work/archive/"
+  up --no-recreate
+  eventually 60 1 no_sample_said
+  all_arrived
+  mv "$work"/archive/*.csv "$data/"
 }
 
 test_the_dashboard_answers_on_this_machine() {
@@ -154,7 +168,7 @@ test_another_checkout_is_refused_the_data() {
 
 test_a_broken_row_can_be_looked_at_beside_the_stack() {
   printf '%s\n' "$header" '800001,22423,BROKEN,many,2011-06-01 10:30:00,1.00,,Testland' >"$data/bad.csv"
-  expected=$((expected + 1))
+  expect_more 1
   all_arrived
   grep -q '"name":"bad.csv"' < <(retail dlq list --source bad.csv --json) || fail 'bad.csv is not listed'
 }

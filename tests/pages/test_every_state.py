@@ -16,6 +16,7 @@ from retail_pipeline.adapters.mongo_store import MongoStore, as_documents
 from retail_pipeline.dashboard import data
 from retail_pipeline.dashboard.server import PAGE
 from retail_pipeline.domain.pulse import Pulse
+from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
@@ -92,6 +93,15 @@ def failing(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> It
         summaries = MongoSummaries(client, settings.mongo_database)
         while summaries.pending():
             summaries.rebuild_next()
+    yield settings
+    stack.forget(settings)
+
+
+@pytest.fixture(scope="module")
+def sampled(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A database with a row of the made-up sample."""
+    settings = stack.names(tmp_path_factory.mktemp("sampled"))
+    shop.load(stack, settings, [shop.transaction(2, source=SAMPLE_SOURCE)])
     yield settings
     stack.forget(settings)
 
@@ -174,6 +184,17 @@ def test_where_no_day_can_be_summarised_the_pages_say_why(
     [error] = [each.value for each in page.error]
     assert error.startswith("**No day can be summarised:** no rights")
     assert "in a few seconds" not in said(page)
+
+
+@every_page
+def test_the_figures_of_the_sample_are_said_to_be_made_up_and_others_are_not(
+    open_page: OpenPage, sampled: Settings, half: Settings, path: str
+) -> None:
+    page = open_page(sampled, script=PAGE, at=path)
+    assert is_of(path, page)
+    assert "**These figures are made up.**" in said(page)
+    assert "make demo DATA=" in said(page)
+    assert "made up" not in said(open_page(half, script=PAGE, at=path))
 
 
 @every_page
