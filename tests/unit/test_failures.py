@@ -118,7 +118,7 @@ def test_without_a_home_or_the_letters_of_the_terminal_a_command_works() -> None
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.stderr) == ("\\xa31 \\u2501 \\u0416\n/dev/null\n", "")
+    assert (done.stdout, done.stderr) == ("\\xa31 \\u2501 \\u0416\n/nonexistent\n", "")
 
 
 def test_the_scripts_take_debug_too(tmp_path: Path) -> None:

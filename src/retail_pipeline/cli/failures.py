@@ -15,6 +15,8 @@ from retail_pipeline.errors import RetailError, UsageError, os_words
 
 # In the environment, so that the processes of `retail --debug local up` inherit it.
 _DEBUG = "RETAIL_DEBUG"
+# Nobody's folder, by Debian's custom: what looks for its settings there finds none.
+_NO_HOME = "/nonexistent"
 
 
 def debug() -> None:
@@ -36,7 +38,7 @@ def prepare() -> None:
     try:
         Path.home()
     except RuntimeError:
-        os.environ["HOME"] = os.devnull
+        os.environ["HOME"] = _NO_HOME
     logging.raiseExceptions = bool(os.environ.get(_DEBUG))
     threading.excepthook = _say_of_thread
 
