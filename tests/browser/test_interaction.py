@@ -98,10 +98,8 @@ def test_a_download_holds_what_is_shown_under_its_filters(
         page.get_by_role("button", name="Download CSV").click()
     file = tmp_path / "countries.csv"
     download.value.save_as(file)
-    lines = file.read_text("utf-8").splitlines()
-    assert lines[0] == "# Countries"
-    assert "5 Mar 2011 to 3 Apr 2011" in lines[1]
-    rows = list(csv.DictReader(io.StringIO("\n".join(lines[4:]))))
+    assert download.value.suggested_filename == "countries_2011-03-05_2011-04-03.csv"
+    rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"))))
     sold = shop.selected(TABLE, chosen)
     assert len(rows) == len(set(sold["Country"]))
     for row in rows:
@@ -109,3 +107,8 @@ def test_a_download_holds_what_is_shown_under_its_filters(
         its = sold[[each == country for each in sold["Country"]]]
         assert Decimal(row["Net sales"]) == shop.figures(its).net
         assert int(row["Orders"]) == shop.figures(its).orders
+    with page.expect_download() as download:
+        page.get_by_role("button", name="About this export").click()
+    assert download.value.suggested_filename == "countries_2011-03-05_2011-04-03.txt"
+    about = download.value.path().read_text("utf-8").splitlines()
+    assert about[:2] == ["Countries", "Filters: 5 Mar 2011 to 3 Apr 2011, all countries"]

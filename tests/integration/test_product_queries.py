@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_products import MongoProducts
+from retail_pipeline.adapters.mongo_products import Elsewhere, MongoProducts
 from retail_pipeline.adapters.mongo_queries import MongoReports
 from retail_pipeline.analytics import products, sums
 from retail_pipeline.analytics.snapshot import Snapshot
@@ -37,10 +39,16 @@ every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=
 
 
 def lines() -> list[Transaction]:
-    """Return the shop's lines, each at the beginning of its hour: most orders at one moment."""
+    """Return the shop's lines: most of an order at one moment, the beginning of its hour, and some
+    a minute or an hour later."""
+    later = (0, 0, 0, 0, 1, 61)
     return [
-        msgspec.structs.replace(each, InvoiceDate=each.InvoiceDate.replace(minute=0, second=0))
-        for each in shop.shop()
+        msgspec.structs.replace(
+            each,
+            InvoiceDate=each.InvoiceDate.replace(minute=0, second=0)
+            + timedelta(minutes=later[place % len(later)]),
+        )
+        for place, each in enumerate(shop.shop())
     ]
 
 
@@ -133,7 +141,17 @@ def test_prices_equal_pandas(
     } == expected
 
 
-def companions(rows: pd.DataFrame, orders: int, most: int) -> Basket:
+def elsewhere(snapshot: Snapshot, selection: Selection) -> Elsewhere:
+    """Return what finds the invoices with lines at other moments, as the dashboard does."""
+    every = replace(selection, products=(), duplicates=True)
+    return partial(products.incomplete, snapshot.order_rows(every), snapshot.register)
+
+
+def nowhere(_: object) -> dict[str, list[datetime]]:
+    return {}
+
+
+def companions(rows: pd.DataFrame, orders: int) -> Basket:
     """Return what pandas finds on the latest orders with CODE."""
     own = rows[rows["StockCode"] == CODE]
     if not len(own):
@@ -141,11 +159,10 @@ def companions(rows: pd.DataFrame, orders: int, most: int) -> Basket:
     latest = own.groupby("InvoiceNo")["InvoiceDate"].max()
     order = sorted(((at, number) for number, at in latest.items()), reverse=True)
     numbers = [number for _, number in order[:orders]]
-    moments = set(own[own["InvoiceNo"].isin(numbers)]["InvoiceDate"])
-    along = rows[rows["InvoiceNo"].isin(numbers) & rows["InvoiceDate"].isin(moments)]
+    along = rows[rows["InvoiceNo"].isin(numbers)]
     along = along[~along["StockCode"].isin([CODE, *FEES])]
     counts = along.groupby("StockCode")["InvoiceNo"].nunique()
-    best = sorted(((-count, code) for code, count in counts.items()))[:most]
+    best = sorted(((-count, code) for code, count in counts.items()))
     return Basket(
         len(numbers),
         order[: len(numbers)][-1][0].date(),
@@ -154,18 +171,25 @@ def companions(rows: pd.DataFrame, orders: int, most: int) -> Basket:
     )
 
 
-@pytest.mark.parametrize(("orders", "most"), [(1_000, 100), (5, 100), (20, 4)])
+@pytest.mark.parametrize("orders", [1_000, 5])
 @every_selection
-def test_what_is_bought_along_equals_pandas(
-    reads: MongoProducts, table: pd.DataFrame, selection: Selection, orders: int, most: int
+def test_what_is_bought_along_equals_pandas_also_at_other_moments_of_an_invoice(
+    reads: MongoProducts,
+    snapshot: Snapshot,
+    table: pd.DataFrame,
+    selection: Selection,
+    orders: int,
 ) -> None:
-    expected = companions(sales_of(table, selection), orders, most)
-    assert reads.bought_with(CODE, selection, orders, most) == expected
+    expected = companions(sales_of(table, selection), orders)
+    more = elsewhere(snapshot, selection)
+    assert reads.bought_with(CODE, selection, orders, more) == expected
 
 
-def test_the_shop_has_orders_to_tell_from(reads: MongoProducts) -> None:
-    found = reads.bought_with(CODE, SELECTIONS["everything"], 1_000, 100)
+def test_the_shop_has_orders_to_tell_from(reads: MongoProducts, snapshot: Snapshot) -> None:
+    everything = SELECTIONS["everything"]
+    found = reads.bought_with(CODE, everything, 1_000, elsewhere(snapshot, everything))
     assert found.orders > 50 and len(found.others) > 20 and found.others[0][1] > 3
+    assert found != reads.bought_with(CODE, everything, 1_000, nowhere), "some are elsewhere"
 
 
 @pytest.mark.parametrize("selection", NOTHING.values(), ids=NOTHING)
@@ -174,14 +198,14 @@ def test_nothing_chosen_has_no_prices_and_no_companions(
 ) -> None:
     code = selection.products[0] if selection.products else CODE
     assert reads.prices(code, selection, "day") == []
-    assert reads.bought_with(code, selection, 10, 10) == Basket(0, None, True, ())
+    assert reads.bought_with(code, selection, 10, nowhere) == Basket(0, None, True, ())
 
 
 def test_a_code_like_an_operator_is_a_code(reads: MongoProducts) -> None:
     everything = SELECTIONS["everything"]
     for code in ("$ne", '{"$gt": ""}', ""):
         assert reads.prices(code, everything, "day") == []
-        assert reads.bought_with(code, everything, 10, 10).orders == 0
+        assert reads.bought_with(code, everything, 10, nowhere).orders == 0
 
 
 class Aggregations(CommandListener):
@@ -218,7 +242,7 @@ def test_reads_walk_the_lines_of_a_product_and_of_its_orders_alone(
     with MongoClient(stack.root_uri, event_listeners=[seen], tz_aware=True) as client:
         reads = MongoProducts(client, loaded.mongo_database)
         reads.prices(CODE, SELECTIONS["everything"], "week")
-        reads.bought_with(CODE, SELECTIONS["everything"], 10, 10)
+        reads.bought_with(CODE, SELECTIONS["everything"], 10, nowhere)
         commands, indexes = seen.commands, ("by_product", "by_product", "by_date")
         own = int((table["StockCode"] == CODE).sum())
         for command, index in zip(commands, indexes, strict=True):
@@ -245,7 +269,7 @@ def test_mongodb_away_and_a_user_without_rights_are_told_apart(fresh: Settings) 
             MongoProducts(client, "retail_db").prices(CODE, selection, "day")
     with connect(fresh.mongo("reader"), name="tests") as client:
         with pytest.raises(PermanentError, match="lacks the rights"):
-            MongoProducts(client, "somebody_elses").bought_with(CODE, selection, 10, 10)
+            MongoProducts(client, "somebody_elses").bought_with(CODE, selection, 10, nowhere)
 
 
 def test_the_oldest_order_looked_at_tells_since_when(stack: RunningStack, fresh: Settings) -> None:
@@ -259,7 +283,9 @@ def test_the_oldest_order_looked_at_tells_since_when(stack: RunningStack, fresh:
     with connect(fresh.mongo("reader"), name="tests") as client:
         reads = MongoProducts(client, fresh.mongo_database)
         selection = Selection(date(2011, 2, 1), date(2011, 2, 28))
-        assert reads.bought_with("85123A", selection, 2, 9) == Basket(
+        assert reads.bought_with("85123A", selection, 2, nowhere) == Basket(
             2, date(2011, 2, 4), False, ()
         )
-        assert reads.bought_with("85123A", selection, 3, 9) == Basket(3, date(2011, 2, 3), True, ())
+        assert reads.bought_with("85123A", selection, 3, nowhere) == Basket(
+            3, date(2011, 2, 3), True, ()
+        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +16,18 @@ from retail_pipeline.dashboard import panel
 from retail_pipeline.dashboard.panel import Panel
 
 
+def shown(table: Any) -> pd.DataFrame:
+    """Return what a table of a page shows, percentages as the ratios that they are."""
+    columns = json.loads(table.proto.columns)
+    percents = [
+        name
+        for name, config in columns.items()
+        if (config.get("type_config") or {}).get("format") == "%.2f%%"
+    ]
+    frame: pd.DataFrame = table.value
+    return frame.assign(**{name: frame[name] / 100 for name in percents})
+
+
 class Seen:
     """What a page drew last, by the key of its panel."""
 
@@ -22,22 +35,22 @@ class Seen:
         self.panels: dict[str, Panel] = {}
         self.frames: dict[str, pd.DataFrame] = {}
         self.files: dict[str, str] = {}
+        self.abouts: dict[str, str] = {}
+        self.names: dict[str, str] = {}
 
-    def head(self, key: str) -> list[str]:
-        """Return the lines that head the file."""
-        return [line for line in self.files[key].splitlines() if line.startswith("# ")]
+    def about(self, key: str) -> list[str]:
+        """Return the lines of the text that goes with the file."""
+        return self.abouts[key].splitlines()
 
     def rows(self, key: str) -> list[dict[str, str]]:
         """Return the rows of the file."""
-        lines = self.files[key].splitlines(keepends=True)
-        return list(csv.DictReader(io.StringIO("".join(lines[len(self.head(key)) :]))))
+        return list(csv.DictReader(io.StringIO(self.files[key], newline="")))
 
 
 @contextmanager
 def recorded() -> Iterator[Seen]:
     """Keep what pages draw meanwhile, and each file that they offer, made."""
-    found, chart, head, csv_of = Seen(), panel.chart, panel.head, panel.csv_of
-    made: list[str] = []
+    found, chart, head, offer = Seen(), panel.chart, panel.head, panel.offer
 
     def keep_chart(view: Any, what: Panel, spec: Any, frame: Any, **options: Any) -> Any:
         embedded = pd.DataFrame(_embedded(spec)) if frame is None else frame
@@ -46,16 +59,20 @@ def recorded() -> Iterator[Seen]:
 
     def keep_head(view: Any, what: Panel) -> None:
         head(view, what)
-        found.panels[what.key], found.files[what.key] = what, made[-1]
+        found.panels[what.key] = what
 
-    def keep_file(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
-        made.append(csv_of(rows, header)())
-        return csv_of(rows, header)
+    def keep_file(
+        label: str, make: Callable[[], str], name: str, key: str, help_: str | None = None
+    ) -> None:
+        offer(label, make, name, key, help_)
+        kind, _, panel_key = key.partition("-")
+        {"csv": found.files, "about": found.abouts}[kind][panel_key] = make()
+        found.names[key] = name
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(panel, "chart", keep_chart)
         patch.setattr(panel, "head", keep_head)
-        patch.setattr(panel, "csv_of", keep_file)
+        patch.setattr(panel, "offer", keep_file)
         yield found
 
 

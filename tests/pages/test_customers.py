@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.analytics import rfm
-from retail_pipeline.dashboard import customer_panels, customer_view, panel, words
+from retail_pipeline.dashboard import customer_invoices, customer_panels, customer_view, words
 from retail_pipeline.dashboard.pages import customers
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
@@ -23,6 +23,7 @@ from retail_pipeline.settings import Settings
 from tests import customer_truth, shop
 from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, OpenPage
+from tests.pages.seen import Seen, shown
 from tests.pages.test_overview import cards, said
 
 TABLE = shop.frame(shop.shop())
@@ -58,7 +59,7 @@ def open_customers(open_page: OpenPage) -> Callable[..., AppTest]:
 def table(page: AppTest, column: str) -> pd.DataFrame:
     """Return the table that has this column, and fail if the page broke."""
     assert not page.exception, page.exception
-    [found] = [each.value for each in page.dataframe if column in each.value.columns]
+    [found] = [shown(each) for each in page.dataframe if column in each.value.columns]
     return found
 
 
@@ -237,17 +238,18 @@ def test_an_invoice_in_the_address_shows_its_lines(
     assert not page.exception and len(page.dataframe) == 2
 
 
-def test_an_invoice_of_very_many_lines_says_how_many_it_shows(
-    open_customers: OpenPage, sold: Settings, monkeypatch: pytest.MonkeyPatch
+def test_an_invoice_of_very_many_lines_says_how_many_it_shows_and_exports_all(
+    open_customers: OpenPage, sold: Settings, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = TABLE[TABLE["CustomerID"].notna()]
     (number, invoice), mine = max(
         known.groupby(["CustomerID", "InvoiceNo"]), key=lambda group: len(group[1])
     )
-    monkeypatch.setattr(customer_view, "MOST_LINES", 2)
+    monkeypatch.setattr(customer_invoices, "MOST_LINES", 2)
     page = open_customers(sold, id=number, inv=invoice)
     assert len(table(page, "Unit price")) == 2 < len(mine)
-    assert f"The first 2 of {len(mine)} lines." in said(page)
+    assert f"The first 2 of {len(mine)} lines; the CSV has all." in said(page)
+    assert len(seen.rows(f"invoice-{invoice}")) == len(mine)
 
 
 def test_all_customers_leads_back_with_the_filters(
@@ -297,23 +299,13 @@ def test_every_state_of_the_database_has_its_words(
     assert "No transactions** for" in said(open_customers(sold, country="Narnia", id=ONE))
 
 
-def test_every_export_can_be_made(
-    open_customers: OpenPage, sold: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[str] = []
-    csv_of = panel.csv_of
-
-    def make(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
-        made.append(csv_of(rows, header)())
-        return csv_of(rows, header)
-
-    monkeypatch.setattr(panel, "csv_of", make)
+def test_every_export_can_be_made(open_customers: OpenPage, sold: Settings, seen: Seen) -> None:
     for query in ({}, {"id": ONE, "inv": TABLE[TABLE["CustomerID"] == ONE]["InvoiceNo"].iloc[0]}):
         assert not open_customers(sold, **query).exception
-    titles = [file.splitlines()[0].removeprefix("# ") for file in made]
-    assert len(set(titles)) == len(titles) == 10
-    assert all(len(file.splitlines()) > 5 for file in made)
-    cohorts = made[titles.index("Retention by first order")].splitlines()
+    titles = [about.splitlines()[0] for about in seen.abouts.values()]
+    assert len(set(titles)) == len(titles) == len(set(seen.names.values())) / 2 == 10
+    assert all(len(file.splitlines()) > 2 for file in seen.files.values())
+    cohorts = seen.files["cohorts"].splitlines()
     assert sum(line.startswith("Jan 2011") for line in cohorts) == 3
 
 
@@ -328,7 +320,7 @@ def test_clicks_open_what_was_clicked(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(st, "session_state", state)
     customers.open_customer(["12001", "12002"])
-    customer_view.pick_invoice(["540001"])
+    customer_invoices.pick_invoice(["540001"])
     customer_panels.pick_segment()
     assert (state["id"], state["inv"], state["seg"]) == ("12002", "540001", "Lost")
 
@@ -336,6 +328,6 @@ def test_clicks_open_what_was_clicked(monkeypatch: pytest.MonkeyPatch) -> None:
     state["table-customer-invoices"] = clicked()
     state["chart-segments"] = SimpleNamespace(selection={"pick": []})
     customers.open_customer(["12001", "12002"])
-    customer_view.pick_invoice(["540001"])
+    customer_invoices.pick_invoice(["540001"])
     customer_panels.pick_segment()
     assert (state["id"], state["inv"], state["seg"]) == ("12002", None, "All segments")

@@ -167,7 +167,7 @@ def test_files_and_explanations_of_figures_say_which_day_they_lack(
     open_page(failing, script=PAGE)
     assert seen.files
     for key in seen.files:
-        assert any("Incomplete: 1 day can't be summarised" in line for line in seen.head(key))
+        assert any("Incomplete: 1 day can't be summarised" in line for line in seen.about(key))
 
 
 @every_page

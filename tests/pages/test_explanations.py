@@ -43,7 +43,7 @@ def test_guests_and_known_customers_have_an_account_of_their_own(
     ordered = set(FRANCE["CustomerID"][(FRANCE["kind"] == "sale") & ~guests])
     theirs = FRANCE[FRANCE["CustomerID"].isin(ordered)]
     mine = account(theirs, "of customers in a segment", FRANCE, TABLE)
-    assert f"# Rows counted: {mine}" in seen.head("segments")
+    assert f"Rows counted: {mine}" in seen.about("segments")
 
 
 def test_returns_count_cancellations_of_goods_and_the_true_rate_also_sales(
@@ -54,7 +54,7 @@ def test_returns_count_cancellations_of_goods_and_the_true_rate_also_sales(
     back, sales = goods[goods["kind"] == "cancellation"], goods[goods["kind"] == "sale"]
     mine = account(back, "of cancellations of goods", FRANCE, TABLE)
     assert mine in told["Units returned"]
-    assert f"# Rows counted: {mine}" in seen.head("returns-over-time")
+    assert f"Rows counted: {mine}" in seen.about("returns-over-time")
     parts = returns_truth.matched(TABLE, duplicates=True)
     since = parts["line"][parts["sale"].isin(sales.index)].nunique()
     rate = (
@@ -62,7 +62,7 @@ def test_returns_count_cancellations_of_goods_and_the_true_rate_also_sales(
         f" within the filters; {since} cancellation lines, of whatever day, that undo these sales"
     )
     assert rate in told["True return rate"]
-    assert f"# Rows counted: {rate}" in seen.head("return-rate-by-country")
+    assert f"Rows counted: {rate}" in seen.about("return-rate-by-country")
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_what_came_in_last_is_headed_by_what_applies_to_it(
 ) -> None:
     open_page(sold, at="live", country="France", duplicates="false", **query)
     rows = len(seen.panels["newest"].rows)
-    assert seen.head("newest")[1:3] == [
-        f"# Filters: {filters}",
-        f"# Rows counted: {rows} of the 500 stored last",
+    assert seen.about("newest")[1:3] == [
+        f"Filters: {filters}",
+        f"Rows counted: {rows} of the 500 stored last",
     ]
 
 
@@ -88,10 +88,10 @@ def test_duplicates_are_not_headed_as_left_out(
 ) -> None:
     told = helps(open_page(sold, at="quality", country="France", duplicates="false"))
     again = int(FRANCE.duplicated(list(shop.LINE)).sum())
-    [filters, rows] = seen.head("duplicates")[1:3]
+    [filters, rows] = seen.about("duplicates")[1:3]
     assert filters.endswith("3 Apr 2011, France")
     stored = f"of {words.count(len(TABLE))} rows stored"
-    assert rows == f"# Rows counted: {again} {stored}, those that repeat an earlier one"
+    assert rows == f"Rows counted: {again} {stored}, those that repeat an earlier one"
     assert f"{words.count(len(FRANCE))} {stored}" in told["No customer"]
     assert "without" not in told["No customer"]
 

@@ -1,7 +1,9 @@
-"""Each page's CSVs hold exactly what its charts and tables show."""
+"""Each page's CSVs hold exactly what its charts and tables show, and all that these speak of."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -16,12 +18,20 @@ from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.dashboard import (
+    customer_invoices,
+    customer_view,
+    quarantine_panel,
+    return_panels,
+)
+from retail_pipeline.dashboard.pages import customers, live, product
+from retail_pipeline.domain.fees import FEES
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
 from tests.fakes import manifest, rejection
 from tests.pages.conftest import OpenPage
-from tests.pages.seen import Seen
+from tests.pages.seen import Seen, shown
 
 TABLE = shop.frame(shop.shop())
 ONE = "12007"
@@ -52,7 +62,7 @@ DRAWN: dict[str, dict[str, tuple[str, ...]]] = {
     "duplicates": {"lines": ("Lines",)},
 }
 # Of these the chart shows the first rows only, or some of them, and says so.
-IN_PART = {"countries": 10, "product-countries": 8}
+IN_PART = {"countries": 10, "product-countries": 8, "top-products": 10}
 PAGES: dict[str, tuple[str, dict[str, str], set[str]]] = {
     "overview": (
         "",
@@ -131,8 +141,8 @@ def expect_same(texts: Sequence[str], values: Sequence[Any], what: str) -> None:
 
 
 def tables(page: AppTest) -> dict[tuple[str, ...], pd.DataFrame]:
-    """Return the tables that are shown, by their columns."""
-    return {tuple(each.value.columns): each.value for each in page.dataframe}
+    """Return the tables that are shown, by their columns; percentages as ratios again."""
+    return {tuple(each.value.columns): shown(each) for each in page.dataframe}
 
 
 @pytest.mark.parametrize(("at", "query", "keys"), PAGES.values(), ids=PAGES)
@@ -146,22 +156,29 @@ def test_every_file_holds_what_is_shown_under_its_filters(
 ) -> None:
     page = open_page(everything, at=at, **query)
     assert not page.exception, page.exception
-    assert set(seen.files) == keys
-    by_reason = at == "quality"  # one more, of all rows of a reason, read when it is asked for
-    assert len(page.get("download_button")) == len(keys) + by_reason
+    by_reason = {"reason"} if at == "quality" else set()  # one more, of all rows of a reason
+    assert set(seen.files) == keys | by_reason and set(seen.abouts) == keys
+    assert len(page.get("download_button")) == 2 * len(keys) + len(by_reason)
     assert len(page.get("vega_lite_chart")) == len(seen.frames), "no chart goes without its file"
     assert len(page.dataframe) == len(keys) - len(seen.frames)
     expect_footnotes(page, seen)
-    shown = tables(page)
+    drawn = tables(page)
     for key, what in seen.panels.items():
-        head, rows = seen.head(key), seen.rows(key)
-        assert head[0] == f"# {what.title}" and head[1].startswith("# Filters: "), key
-        assert head[-1].startswith("# As of "), key
+        about, rows = seen.about(key), seen.rows(key)
+        assert about[0] == what.title and about[1].startswith("Filters: "), key
+        assert sum(line.startswith("As of ") for line in about) == 1, key
+        assert "*" not in seen.abouts[key]
+        header = next(csv.reader(io.StringIO(seen.files[key], newline="")))
+        assert header[: len(what.rows.columns)] == list(what.rows.columns), "the first line"
+        assert seen.names[f"about-{key}"] == seen.names[f"csv-{key}"].replace(".csv", ".txt")
         if key not in seen.frames:
-            frame = shown[tuple(what.rows.columns)]
+            frame = drawn[tuple(what.rows.columns)]
+            if what.every_row is None:
+                assert len(rows) == len(frame), key
             for name in frame.columns:
                 values = frame[name].tolist()
-                expect_same([row[name] for row in rows], values, f"{key}, {name}")
+                texts = [row[name] for row in rows[: len(frame)]]
+                expect_same(texts, values, f"{key}, {name}")
         elif key == "concentration":  # the curve is drawn through some of the products
             assert len(rows) >= len(seen.frames[key]) - 1
         else:
@@ -175,7 +192,7 @@ def expect_footnotes(page: AppTest, seen: Seen) -> None:
         for each in page.get("vega_lite_chart")
     ]
     for key in seen.frames:
-        title, filters = (line.removeprefix("# ") for line in seen.head(key)[:2])
+        title, filters = seen.about(key)[:2]
         applying = filters.removeprefix("Filters: ")
         note = title if applying == "none apply" else f"{title}: {applying}"
         assert " ".join(note.split()) in notes, key
@@ -188,6 +205,9 @@ def expect_drawn(key: str, rows: list[dict[str, str]], frame: pd.DataFrame) -> N
         if key == "returns-over-time":  # all of one kind, then all of the other
             texts = [row[name] for name in columns for row in rows]
         values = frame[drawn].tolist()
+        if key == "map":  # a country that it lacks is in the file alone
+            known = {row["Country"]: row for row in rows}
+            texts = [known[name][column] for name in frame["name"] for column in columns]
         if key == "speed":
             values = [round(value) for value in values]
         if (key, drawn) == ("top-products", "drawn"):  # in millionths of a pound
@@ -221,3 +241,53 @@ def test_a_segment_that_is_not_drawn_is_not_in_the_chart_s_file(
     drawn = seen.frames["segments"]["name"].tolist()
     assert [row["Segment"] for row in seen.rows("segments")] == drawn
     assert len(drawn) < len(seen.rows("segment-figures"))
+
+
+def test_a_table_of_the_first_rows_exports_all_of_them(
+    open_page: OpenPage, everything: Settings, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(customers, "TOP", 2)
+    monkeypatch.setattr(customer_view, "MOST_PRODUCTS", 2)
+    monkeypatch.setattr(customer_invoices, "MOST_INVOICES", 2)
+    monkeypatch.setattr(return_panels, "MOST", 2)
+    monkeypatch.setattr(live, "NEWEST", 2)
+    monkeypatch.setattr(product, "TOP_ALONG", 2)
+    monkeypatch.setattr(quarantine_panel, "SAMPLES", 2)
+    known, mine = TABLE["CustomerID"].dropna(), TABLE[TABLE["CustomerID"] == ONE]
+    back = TABLE[(TABLE["kind"] == "cancellation") & ~TABLE["StockCode"].isin(list(FEES))]
+    bought = set(mine["StockCode"]) - set(FEES)
+    for at, query, every in (
+        ("customers", {}, {"top-customers": known.nunique()}),
+        (
+            "customers",
+            {"id": ONE},
+            {"customer-products": len(bought), "customer-invoices": mine["InvoiceNo"].nunique()},
+        ),
+        ("returns", {}, {"biggest-returns": len(back)}),
+        ("live", {}, {"newest": 500}),
+        ("products", {}, {"top-products": TABLE["StockCode"].nunique()}),
+        ("quality", {}, {"samples": 3}),
+    ):
+        page = open_page(everything, at=at, **query)
+        assert not page.exception, page.exception
+        for key, rows in every.items():
+            assert len(seen.rows(key)) == rows > 2, key
+            if key != "top-products":
+                assert len(seen.panels[key].rows) == 2, key
+    open_page(everything, at="products", item="22003")
+    assert len(seen.rows("bought-together")) > len(seen.panels["bought-together"].rows) == 2
+
+
+def test_the_name_of_a_file_says_in_short_what_its_text_says_in_full(
+    open_page: OpenPage, everything: Settings, seen: Seen
+) -> None:
+    chosen = {"period": "Custom dates", "from_": "2011-03-01", "to": "2011-03-10"}
+    open_page(everything, country=["France", "Germany"], guests="false", **chosen)
+    name = "countries_2011-03-01_2011-03-10_france-and-germany_without-guests"
+    assert seen.names["csv-countries"] == f"{name}.csv"
+    assert seen.names["about-countries"] == f"{name}.txt"
+    assert "Filters: 1 Mar 2011 to 10 Mar 2011, France and Germany, without guests" in seen.about(
+        "countries"
+    )
+    open_page(everything, at="live")
+    assert seen.names["csv-lag"] == "lag-by-partition.csv", "no filters apply"

@@ -24,6 +24,7 @@ from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
+from tests.pages import seen
 from tests.pages.conftest import NOBODY, OpenPage
 from tests.pages.test_overview import cards, said
 
@@ -65,7 +66,7 @@ def shown(page: AppTest) -> pd.DataFrame:
     """Return the table, and fail if the page broke."""
     assert not page.exception, page.exception
     [table] = page.dataframe
-    return table.value
+    return seen.shown(table)
 
 
 SELECTIONS: dict[str, tuple[dict[str, str | list[str]], Selection]] = {
@@ -177,7 +178,7 @@ def test_one_product_shows_the_figures_of_its_own_lines(
     assert len(page.dataframe) or selection != EVERYTHING
     for table in page.dataframe:
         assert CODE not in table.value["Code"].tolist()
-        assert (table.value["Share"] <= 1).all()
+        assert (seen.shown(table)["Share"] <= 1).all()
 
 
 def test_a_link_with_the_name_opens_the_product_too(
@@ -315,3 +316,12 @@ def test_an_answer_to_a_click_is_that_of_the_row_that_was_shown(
         state["table-products"] = table(rows, cells)
         assert picks.of_table("products", ["a", "b", "c"]) == expected
     assert products.ITEM not in state
+
+
+def test_percentages_in_a_table_have_as_many_decimals_each(
+    open_products: OpenProducts, sold: Settings
+) -> None:
+    [table] = open_products(sold).dataframe
+    columns = json.loads(table.proto.columns)
+    for name in ("Return rate", "Share of net sales"):
+        assert columns[name]["type_config"]["format"] == "%.2f%%", "1.00% beside 0.95%"

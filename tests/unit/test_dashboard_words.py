@@ -159,6 +159,24 @@ def test_a_change_is_a_share_of_what_was_above_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("now", "before", "text"),
+    [
+        (0.212, 0.2, "+1.2 pp"),
+        (0.05, 0.1, "−5.0 pp"),
+        (0.01, 0.0, "+1.0 pp"),
+        (0.1, 0.1, "+0.0 pp"),
+        (0.1, 0.1004, "+0.0 pp"),
+        (None, 0.1, "–"),
+        (0.1, None, "–"),
+    ],
+)
+def test_a_share_changes_in_percentage_points(
+    now: float | None, before: float | None, text: str
+) -> None:
+    assert words.signed_points(now, before) == text
+
+
+@pytest.mark.parametrize(
     ("amount", "text"),
     [
         ("-1009.72", "−£1,009.72"),

@@ -32,10 +32,10 @@ class MongoCustomers:
         customer: str,
         invoice: str,
         hours: Sequence[datetime],
-        limit: int,
+        limit: int = 0,
     ) -> list[Document]:
-        """Return the customer's lines on an invoice that count, in the order of their time, of the
-        first ``limit`` stored; amounts and prices are Decimal.
+        """Return the customer's lines on an invoice that count, in the order of their time: the
+        first ``limit``, or all of them for 0; amounts and prices are Decimal.
 
         ``hours`` are those of the invoice: by them the lines are found, through the index by date.
         """

@@ -1,11 +1,14 @@
 """Reads of one product's own lines: the prices paid for it, and what was bought along with it.
 
-Each walks the product's lines by an index. There is none by invoice: an invoice's other lines are
-found by the moments at which it has the product.
+Each walks the product's lines by an index. There is none by invoice, which would cost every insert:
+an invoice's other lines are found by the moments at which it has the product, and those of the few
+invoices that have lines at other moments, too, by the hours of these.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +17,7 @@ from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.adapters.mongo_errors import translated
-from retail_pipeline.adapters.mongo_queries import matching
+from retail_pipeline.adapters.mongo_queries import matching, within
 from retail_pipeline.adapters.mongo_schema import LINE, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Unit
@@ -25,6 +28,7 @@ from retail_pipeline.domain.transaction import Kind
 _SECONDS = 30.0
 _OWN_LINES, _BY_DATE = "by_product", "by_date"
 _NOTHING = Basket(0, None, True, ())
+Elsewhere = Callable[[Mapping[str, int]], Mapping[str, Sequence[datetime]]]
 
 
 class MongoProducts:
@@ -65,11 +69,14 @@ class MongoProducts:
         ]
         return [_prices(each) for each in self._aggregated(pipeline, _OWN_LINES)]
 
-    def bought_with(self, code: str, selection: Selection, orders: int, most: int) -> Basket:
-        """Return what was on the latest ``orders`` invoices with ``code``: the ``most`` frequent.
+    def bought_with(
+        self, code: str, selection: Selection, orders: int, elsewhere: Elsewhere
+    ) -> Basket:
+        """Return what was on the latest ``orders`` invoices with ``code``, the most frequent first.
 
-        An invoice's lines count if they carry a moment at which one of these invoices has the
-        product; fee codes never do, and the selection's own products play no part.
+        ``elsewhere`` is given how many lines were found of each invoice, and returns those invoices
+        that have more, with the hours of their lines. Fee codes never count, and the selection's
+        own products play no part.
         """
         if not _sales_count(selection):
             return _NOTHING
@@ -78,26 +85,36 @@ class MongoProducts:
         if not invoices:
             return _NOTHING
         moments = {moment for each in invoices for moment in each["moments"]}
-        along = {
-            "InvoiceDate": {"$in": sorted(moments)},
-            "InvoiceNo": {"$in": [each["_id"] for each in invoices]},
-            "StockCode": {"$nin": [code, *FEES]},
-        }
-        pipeline: list[Document] = [
-            {"$match": {"$and": [along, _sales(selection)]}},
-            {"$group": {"_id": "$StockCode", "invoices": {"$addToSet": "$InvoiceNo"}}},
-            {"$project": {"orders": {"$size": "$invoices"}}},
-            {"$sort": {"orders": -1, "_id": 1}},
-            {"$limit": most},
-        ]
-        others = self._aggregated(pipeline, _BY_DATE)
+        numbers = [each["_id"] for each in invoices]
+        lines = self._on(numbers, {"InvoiceDate": {"$in": sorted(moments)}}, selection)
+        more = elsewhere({number: each["lines"] for number, each in lines.items()})
+        if more:
+            hours = sorted({hour for hours in more.values() for hour in hours})
+            lines |= self._on(list(more), within(hours), selection)
+        together = Counter(other for each in lines.values() for other in each["codes"])
+        others = [each for each in together.items() if each[0] != code and each[0] not in FEES]
         oldest: datetime = min(each["latest"] for each in invoices)
         return Basket(
             orders=len(invoices),
             since=oldest.date(),
             every=len(found) <= orders,
-            others=tuple((each["_id"], each["orders"]) for each in others),
+            others=tuple(sorted(others, key=lambda each: (-each[1], each[0]))),
         )
+
+    def _on(self, invoices: list[str], when: Document, selection: Selection) -> dict[str, Document]:
+        """Return, for each of the invoices, how many sale lines of that time count, and of which
+        products they are."""
+        pipeline: list[Document] = [
+            {"$match": {"$and": [when, {"InvoiceNo": {"$in": invoices}}, _sales(selection)]}},
+            {
+                "$group": {
+                    "_id": "$InvoiceNo",
+                    "lines": {"$sum": 1},
+                    "codes": {"$addToSet": "$StockCode"},
+                }
+            },
+        ]
+        return {each["_id"]: each for each in self._aggregated(pipeline, _BY_DATE)}
 
     def _latest_with(self, code: str, selection: Selection, limit: int) -> list[Document]:
         return self._aggregated(

@@ -57,11 +57,11 @@ class MongoQuality:
         self._client = client
         self._database = client[database]
 
-    def sources(self) -> list[Freshness]:
-        """Return the sources that were heard of last, the newest first."""
+    def sources(self, limit: int = MOST_SOURCES) -> list[Freshness]:
+        """Return the sources that were begun last, the newest first; all of them for 0."""
         with translated(self._client), pymongo.timeout(_SECONDS):
             found = self._database[MANIFESTS].find(sort=[("started_at", DESCENDING)])
-            manifests = _readable(found.limit(MOST_SOURCES), Manifest)
+            manifests = _readable(found.limit(limit), Manifest)
             return [self._fresh(each) for each in manifests]
 
     def _fresh(self, manifest: Manifest) -> Freshness:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
+from retail_pipeline.analytics.sums import EPOCH, starts
 from retail_pipeline.analytics.tables import CANCELLATION, SALE, Array, Register
 from retail_pipeline.domain.products import Basket
 
@@ -110,6 +112,24 @@ def thinned(curve: pd.DataFrame, keep: int, most: int) -> pd.DataFrame:
         return curve
     places = np.linspace(0, len(curve) - 1, most).round().astype(int)
     return curve.iloc[np.unique([*places, keep - 1])]
+
+
+def incomplete(
+    rows: pd.DataFrame, register: Register, found: Mapping[str, int]
+) -> dict[str, list[datetime]]:
+    """Return the invoices that have more sale lines among rows of orders than were ``found`` of
+    them, each with the hours of its lines."""
+    sales = rows[(rows["kind"] == SALE).to_numpy()]
+    lines = sales.groupby("invoice")["lines"].sum()
+    texts = register.invoices.texts
+    there = lines[lines.index.isin(register.invoices.known(found))]
+    counts = zip(there.index.tolist(), there.tolist(), strict=True)
+    short = there[[count > found[str(texts[place])] for place, count in counts]]
+    mine = sales[sales["invoice"].isin(short.index).to_numpy()]
+    hours: dict[str, list[datetime]] = {}
+    for place, hour in zip(mine["invoice"], starts(mine, "hour"), strict=True):
+        hours.setdefault(str(texts[place]), []).append(EPOCH + timedelta(hours=int(hour)))
+    return hours
 
 
 def bought_together(basket: Basket, base: pd.DataFrame, orders: int) -> pd.DataFrame:

@@ -169,8 +169,9 @@ def rates(
     return table.reset_index()
 
 
-def biggest(rows: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return the cancellation lines of the highest value, beside the sale that they undo.
+def biggest(rows: pd.DataFrame, most: int | None = None) -> pd.DataFrame:
+    """Return the ``most`` cancellation lines of the highest value, or all of them, beside the sale
+    that they undo.
 
     Columns: those of the table, of the line's largest matched part, with units and micros of the
     whole line, matched (its matched units) and sales (how many it undoes).

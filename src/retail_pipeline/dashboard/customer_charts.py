@@ -116,6 +116,12 @@ def cohorts_frame(found: Cohorts) -> pd.DataFrame:
     return frame
 
 
+def drawn(frame: pd.DataFrame, newest: Cohorts) -> pd.DataFrame:
+    """Return those rows of all cohorts' frame that a chart of the ``newest`` of them has."""
+    names = [OVERALL, *map(cohort_name, newest.months, newest.sizes.tolist())]
+    return frame[frame["Cohort"].isin(names) & (frame["after"] < len(newest.months))]
+
+
 def cohort_name(month: date, size: int) -> str:
     """Return how a cohort reads: Dec 2010 (885)."""
     return f"{month:%b %Y} ({words.count(size)})"

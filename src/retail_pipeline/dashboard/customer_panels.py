@@ -173,23 +173,24 @@ def _segmented(view: View, period: Period) -> pd.DataFrame:
 
 def cohorts(reach: View) -> None:
     """Draw which customers came back; ``reach`` must begin where the data does."""
-    found = retention.cohorts(reach.orders, reach.period.last).newest(MOST_COHORTS)
-    frame = customer_charts.cohorts_frame(found)
+    every = retention.cohorts(reach.orders, reach.period.last)
+    found = every.newest(MOST_COHORTS)
+    rows = customer_charts.cohorts_frame(every)
+    frame = customer_charts.drawn(rows, found)
     if not len(frame):
         st.caption("Retention: no month after a customer's first order has begun.")
         return
-    rows = pd.DataFrame(
-        {
-            "Cohort": frame["Cohort"],
-            "Months after": frame["after"],
-            "Customers": frame["again"],
-            "Share": frame["share"],
-            "Month": frame["Month"],
-        }
-    )
+    names = {"after": "Months after", "again": "Customers", "share": "Share"}
+    columns = ["Cohort", *names, "Month"]
     panel.chart(
         reach,
-        Panel("cohorts", "Retention by first order", _COHORTS, rows, scope=_known(reach.orders)),
+        Panel(
+            "cohorts",
+            "Retention by first order",
+            f"{_COHORTS} Drawn: the newest {MOST_COHORTS} cohorts; the CSV has all.",
+            rows[columns].rename(columns=names),
+            scope=_known(reach.orders),
+        ),
         customer_charts.cohorts(found, frame, look.ink()),
         frame,
         alt="Share of each month's new customers that ordered again in the months after",

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,43 +11,25 @@ import streamlit as st
 
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import SALE, day_number, day_of
-from retail_pipeline.dashboard import charts, data, panel, picks, timelines, words
-from retail_pipeline.dashboard.explain import EVERYTHING, Scope, among
-from retail_pipeline.dashboard.filters import BOUND
+from retail_pipeline.dashboard import (
+    charts,
+    customer_invoices,
+    data,
+    panel,
+    picks,
+    timelines,
+    words,
+)
+from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.panel import Panel
-from retail_pipeline.dashboard.view import View
+from retail_pipeline.dashboard.view import OneCustomer, View
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
-from retail_pipeline.domain.report import Selection
 
-MOST_INVOICES, MOST_LINES, MOST_PRODUCTS = 500, 1_000, 25
+MOST_PRODUCTS = 25
 _MOST_DAYS_BY_BEST_UNIT = 120
 # A customer's row of the segments; None without an order.
 Scored = dict[Hashable, Any] | None
-
-
-@dataclass(frozen=True)
-class OneCustomer(View):
-    """What there is of one customer; ``place`` stands for the customer in the register."""
-
-    place: int
-    number: str
-
-    def orders_of(self, selection: Selection) -> pd.DataFrame:
-        """Return the rows of the customer's orders."""
-        rows = super().orders_of(selection)
-        return rows[(rows["customer"] == self.place).to_numpy()]
-
-    @cached_property
-    def total_lines(self) -> int:
-        """How many rows of the customer are stored and summarised, whatever the filters."""
-        orders = self.snapshot.orders
-        return int(orders["lines"][(orders["customer"] == self.place).to_numpy()].sum())
-
-    @property
-    def stored(self) -> str:
-        """How many rows of the customer are stored, in words."""
-        return f"{words.counted(self.total_lines, 'row')} of this customer stored"
 
 
 def show(view: View, place: int, number: str) -> None:
@@ -65,7 +44,7 @@ def show(view: View, place: int, number: str) -> None:
     _trend(own)
     invoices = customers.by_invoice(own.orders, own.snapshot.register)
     _products(own)
-    _invoices(own, invoices)
+    customer_invoices.draw(own, invoices)
 
 
 def _back() -> None:
@@ -160,25 +139,28 @@ def _products(own: OneCustomer) -> None:
     table = _less_duplicates(own, table.set_index("_id").sort_index())
     table = table[~table.index.isin(list(FEES))]
     table = table.sort_values(["orders", "amount"], ascending=False, kind="stable")
-    shown = table.head(MOST_PRODUCTS)
     rows = pd.DataFrame(
         {
-            "Product": shown.index,
-            "Name": [snapshot.name(code) for code in shown.index],
-            "Orders": shown["orders"].to_numpy(),
-            "Units sold": shown["units"].to_numpy(),
-            "Net sales": shown["amount"].to_numpy(),
-            "Last order": [None if moment is None else moment.date() for moment in shown["last"]],
+            "Product": table.index,
+            "Name": [snapshot.name(code) for code in table.index],
+            "Orders": table["orders"].to_numpy(),
+            "Units sold": table["units"].to_numpy(),
+            "Net sales": table["amount"].to_numpy(),
+            "Last order": [None if moment is None else moment.date() for moment in table["last"]],
         }
     )
     meaning = (
         "The products that are on most of the customer's orders, and of those on as many the ones"
-        f" with the highest net sales: the first {MOST_PRODUCTS} of {words.count(len(table))}."
-        " Fee codes, such as postage, are no products."
+        f" with the highest net sales: the first {MOST_PRODUCTS} of {words.count(len(table))}; the"
+        " CSV has all. Fee codes, such as postage, are no products."
     )
     title = f"Favourite products of {own.number}"
-    scope = Scope(rows=f"those of the {words.counted(len(shown), 'product')} shown")
-    panel.table(own, Panel("customer-products", title, meaning, rows, scope=scope))
+    scope = Scope(rows=f"those of {words.counted(len(rows), 'product')}")
+    shown = rows.head(MOST_PRODUCTS)
+    panel.table(
+        own,
+        Panel("customer-products", title, meaning, shown, scope=scope, every_row=lambda: rows),
+    )
 
 
 def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:
@@ -196,88 +178,3 @@ def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:
         each + sums.money(more) for each, more in zip(table["amount"], less["micros"], strict=True)
     ]
     return table.assign(units=table["units"] + less["units"], amount=amounts)
-
-
-def _invoices(own: OneCustomer, invoices: pd.DataFrame) -> None:
-    shown = invoices.head(MOST_INVOICES)
-    numbers = shown["number"].tolist()
-    rows = pd.DataFrame(
-        {
-            "Invoice": numbers,
-            "Hour (UTC)": [f"{_hour(each):%Y-%m-%d %H:00}" for each in shown["start"]],
-            "Lines": shown["lines"].to_numpy(),
-            "Units sold": shown["units"].to_numpy(),
-            **{
-                title: [sums.money(each) for each in shown[name]]
-                for title, name in (
-                    ("Gross sales", "gross"),
-                    ("Cancellations", "cancelled"),
-                    ("Adjustments", "adjusted"),
-                    ("Net sales", "net"),
-                )
-            },
-        }
-    )
-    meaning = (
-        "The customer's invoices, the newest first, with the hour of the first line; those whose"
-        " number starts with C are cancellations. A click on one shows its lines."
-    )
-    title, scope = f"Invoices of {own.number}", among(shown, "of the invoices shown")
-    panel.table(
-        own,
-        Panel("customer-invoices", title, meaning, rows, scope=scope),
-        on_select=partial(pick_invoice, numbers),
-        selection_mode=picks.ROW,
-    )
-    if len(invoices) > len(shown):
-        st.caption(f"The newest {words.count(len(shown))} of {words.count(len(invoices))}.")
-    if st.session_state.get("inv") not in (None, *numbers):
-        st.session_state["inv"] = None
-    invoice = st.selectbox(
-        "Lines of invoice",
-        numbers,
-        index=None,
-        key="inv",
-        placeholder="Choose an invoice",
-        width=420,
-        **BOUND,
-    )
-    if invoice in numbers:
-        _lines(own, invoice)
-
-
-def pick_invoice(numbers: list[str]) -> None:
-    """Show the lines of the invoice whose row was chosen; called when one was."""
-    st.session_state["inv"] = picks.of_table("customer-invoices", numbers)
-
-
-def _hour(number: int) -> datetime:
-    return sums.EPOCH + timedelta(hours=int(number))
-
-
-def _lines(own: OneCustomer, invoice: str) -> None:
-    snapshot = own.snapshot
-    mine = own.orders[(own.orders["invoice"] == snapshot.register.invoices[invoice]).to_numpy()]
-    hours = tuple(_hour(each) for each in np.unique(sums.starts(mine, "hour")))
-    found = data.lines_of_invoice(
-        own.selection, own.number, invoice, hours, MOST_LINES, snapshot.version
-    )
-    rows = pd.DataFrame(
-        {
-            "Time (UTC)": [f"{line['InvoiceDate']:%Y-%m-%d %H:%M}" for line in found],
-            "Product": [line["StockCode"] for line in found],
-            "Description": [line.get("Description") for line in found],
-            "Quantity": [line["Quantity"] for line in found],
-            "Unit price": [line["UnitPrice"] for line in found],
-            "Amount": [line["TotalAmount"] for line in found],
-            "Kind": [line["kind"] for line in found],
-            "Country": [words.country(line.get("Country")) for line in found],
-        }
-    )
-    meaning = f"The lines of this customer on the invoice that count, at most {MOST_LINES:,}."
-    title = f"Invoice {invoice} of {own.number}"
-    scope = Scope(len(found), "of this invoice")
-    panel.table(own, Panel(f"invoice-{invoice}", title, meaning, rows, scope=scope))
-    lines = int(mine["lines"].sum())
-    if lines > len(found):
-        st.caption(f"The first {words.count(len(found))} of {words.count(lines)} lines.")

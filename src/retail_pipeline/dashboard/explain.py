@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,9 @@ from retail_pipeline.domain.report import Customers
 
 # So many countries or products are named on screen; an export names them all.
 _FEW = 3
+_ALL_COUNTRIES = "all countries"
+_LONGEST_FILE_NAME = 120
+_UNITS = "Money is in pounds sterling. Shares and rates are ratios: 0.1 is 10 %. Times are UTC."
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def shown(choice: Choice, period: Period | None, *, every_name: bool = False) ->
 def _filters(choice: Choice, every_name: bool) -> Iterator[str]:
     most = math.inf if every_name else _FEW
     countries = [words.country(name) for name in choice.countries]
-    yield _some(countries, "all countries", "countries", most)
+    yield _some(countries, _ALL_COUNTRIES, "countries", most)
     if choice.products:
         yield _some(list(choice.products), "", "products", most)
     if choice.customers is not Customers.EVERYONE:
@@ -86,15 +90,30 @@ def explained(view: View, meaning: str, *, filtered: bool = True, scope: Scope =
     return "\n\n".join([meaning, filters, *rows, *lacking, f"**As of** {view.as_of}."])
 
 
-def header(
-    view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING
-) -> list[str]:
-    """Return the lines that head an export: its title, the filters, its rows, and as of when."""
+def about(
+    view: View, title: str, meaning: str, *, filtered: bool = True, scope: Scope = EVERYTHING
+) -> str:
+    """Return the text that goes with an export, a line each: its title, every filter by name, the
+    rows counted, as of when, and what the figures mean."""
     applying = _applying(view, scope, every_name=True) if filtered else "none apply"
     rows = [f"Rows counted: {_rows(view, scope)}"] if filtered or scope.rows else []
     as_of = f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC"
     lacking = [f"Incomplete: {each}" for each in _lacking(view)]
-    return [title, f"Filters: {applying}", *rows, *lacking, as_of]
+    lines = [title, f"Filters: {applying}", *rows, *lacking, as_of]
+    lines += [meaning.replace("*", ""), _UNITS]
+    return "".join(f"{' '.join(line.split())}\n" for line in lines)
+
+
+def file_name(view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
+    """Return the name of an export's file, without its ending: the title, and the filters that
+    apply in short, such as countries_2011-01-01_2011-12-09_france."""
+    parts = [title]
+    if filtered:
+        choice, period = _choice(view, scope)
+        parts += [f"{period.first}_{period.last}"] if period else []
+        parts += [each for each in _filters(choice, False) if each != _ALL_COUNTRIES]
+    names = (re.sub(r"[^\w]+", "-", part).strip("-").lower() for part in parts)
+    return "_".join(names)[:_LONGEST_FILE_NAME].rstrip("-_")
 
 
 def footnote(view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
@@ -110,11 +129,14 @@ def _lacking(view: View) -> list[str]:
 
 def _applying(view: View, scope: Scope, *, every_name: bool = False) -> str:
     """Return the filters that apply, in words."""
+    return shown(*_choice(view, scope), every_name=every_name)
+
+
+def _choice(view: View, scope: Scope) -> tuple[Choice, Period | None]:
+    """Return the filters that apply, and the period if it does."""
     idle = (name for name in scope.idle if name != "period")
     usual: dict[str, Any] = {name: getattr(Choice(), name) for name in idle}
-    choice = replace(view.choice, **usual)
-    period = None if "period" in scope.idle else view.period
-    return shown(choice, period, every_name=every_name)
+    return replace(view.choice, **usual), None if "period" in scope.idle else view.period
 
 
 def _rows(view: View, scope: Scope) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -33,7 +33,10 @@ _FOOTNOTE_WIDTH = 60
 # The pound sign is in the column's head: before a number, it would come before a minus too.
 _MONEY = st.column_config.NumberColumn(format="%,.2f")
 _COUNT = st.column_config.NumberColumn(format="%,d")
-_RATIO = st.column_config.NumberColumn(format="percent")
+# The preset "percent" drops zeros: 1% beside 0.95%.
+_RATIO = st.column_config.NumberColumn(format="%.2f%%")
+# A spreadsheet takes text that begins with one of these for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Panel:
     ``key`` is its name within the page and of its file. ``rows`` is what is shown and exported:
     money as Decimal, ratios as float, counts as int, the rest as text or dates. One that is not
     ``filtered`` is about all there is, whatever the filters. ``scope`` says which rows it counts.
+    ``every_row`` makes the rows of the export where only the first of them are shown; it is called
+    when the file is asked for.
     """
 
     key: str
@@ -51,6 +56,7 @@ class Panel:
     rows: pd.DataFrame
     filtered: bool = True
     scope: Scope = EVERYTHING
+    every_row: Callable[[], pd.DataFrame] | None = None
 
 
 def chart(
@@ -82,16 +88,17 @@ def _with_footnote(spec: Spec, said: str) -> Spec:
 def table(view: View, panel: Panel, **options: Any) -> Any:
     """Draw a table, which its reader can sort and search. Returns a selection, where asked for."""
     head(view, panel)
-    rows = panel.rows
-    kinds = {name: _kind(rows[name]) for name in rows.columns}
+    rows, own = panel.rows, options.pop("column_config", {})
+    kinds = {name: _kind(rows[name]) for name in rows.columns if name not in own}
     config = {name: kind for name, kind in kinds.items() if kind is not None}
     money = [name for name, kind in kinds.items() if kind is _MONEY]
     config |= {name: {**_MONEY, "label": f"{name} (£)"} for name in money}
+    percents = {name: rows[name] * 100 for name, kind in kinds.items() if kind is _RATIO}
     return st.dataframe(
-        rows.astype(dict.fromkeys(money, float)),
+        rows.astype(dict.fromkeys(money, float)).assign(**percents),
         hide_index=True,
         width="stretch",
-        column_config={**config, **options.pop("column_config", {})},
+        column_config={**config, **own},
         key=f"table-{panel.key}",
         **options,
     )
@@ -117,19 +124,21 @@ def head(view: View, panel: Panel) -> None:
         ):
             account: dict[str, Any] = {"filtered": panel.filtered, "scope": panel.scope}
             st.markdown(explain.explained(view, panel.meaning, **account))
-            header = explain.header(view, panel.title, **account)
-            offer_csv("Download CSV", csv_of(panel.rows, header), panel.key, f"csv-{panel.key}")
+            name = explain.file_name(view, panel.title, **account)
+            offer("Download CSV", csv_of(panel), f"{name}.csv", f"csv-{panel.key}")
+            about = explain.about(view, panel.title, panel.meaning, **account)
+            offer("About this export", lambda: about, f"{name}.txt", f"about-{panel.key}")
 
 
-def offer_csv(
+def offer(
     label: str, make: Callable[[], str], name: str, key: str, help_: str | None = None
 ) -> None:
-    """Draw the button for a file ``name``.csv, which ``make`` writes when it is asked for."""
+    """Draw the button for the file ``name``, which ``make`` writes when it is asked for."""
     st.download_button(
         label,
         make,
-        file_name=f"{name}.csv",
-        mime="text/csv",
+        file_name=name,
+        mime="text/csv" if name.endswith(".csv") else "text/plain",
         on_click="ignore",
         icon=":material/download:",
         key=key,
@@ -150,19 +159,19 @@ def figure_columns(found: list[Figures]) -> dict[str, list[object]]:
     }
 
 
-def csv_of(rows: pd.DataFrame, header: Sequence[str]) -> Callable[[], str]:
-    """Return what makes the file when it is asked for: the header as comments, then the rows."""
+def csv_of(panel: Panel) -> Callable[[], str]:
+    """Return what makes the panel's file when it is asked for."""
+    return lambda: csv_text(panel.rows if panel.every_row is None else panel.every_row())
 
-    def make() -> str:
-        out = io.StringIO()
-        out.writelines(f"# {' '.join(line.split())}\n" for line in header)
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(rows.columns)
-        columns = [[_cell(value) for value in rows[name]] for name in rows.columns]
-        writer.writerows(zip(*columns, strict=True))
-        return out.getvalue()
 
-    return make
+def csv_text(rows: pd.DataFrame) -> str:
+    """Return the rows as CSV: the names of the columns, then the rows, and nothing else."""
+    out = io.StringIO()
+    writer = csv.writer(out)  # with CRLF, as RFC 4180 has it: a CR in a text is quoted, too
+    writer.writerow(rows.columns)
+    columns = [[_cell(value) for value in rows[name]] for name in rows.columns]
+    writer.writerows(zip(*columns, strict=True))
+    return out.getvalue()
 
 
 def _cell(value: object) -> object:
@@ -170,8 +179,7 @@ def _cell(value: object) -> object:
         return digits(value.quantize(_SMALLEST, ROUND_HALF_UP) + 0)  # no minus before zero
     if value is None or value is pd.NA or value != value:  # nothing, or a ratio of nothing
         return ""
-    # A spreadsheet takes text that begins so for a formula.
-    if isinstance(value, str) and value[:1] in "=+-@\t\r":
+    if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value
 

@@ -25,7 +25,7 @@ _FILES_NAMED = 3
 def draw(view: View) -> None:
     """Draw the quarantine's counts, and samples of the reason that the viewer chooses."""
     held = data.quarantine()
-    counts = by_reason(held)
+    counts = by_reason(held, _FILES_NAMED)
     panel.table(
         view,
         Panel(
@@ -35,6 +35,7 @@ def draw(view: View) -> None:
             " while reading, or a processor what it took from Kafka.",
             counts,
             filtered=False,
+            every_row=lambda: by_reason(held),
         ),
     )
     if not len(counts):
@@ -45,8 +46,11 @@ def draw(view: View) -> None:
     _samples(view, reason, total)
 
 
-def by_reason(held: Sequence[Held]) -> pd.DataFrame:
-    """Return a row for each reason: rows, their share, stages, files, and when the last came."""
+def by_reason(held: Sequence[Held], files: int | None = None) -> pd.DataFrame:
+    """Return a row for each reason: rows, their share, stages, files, and when the last came.
+
+    At most so many ``files`` are named, and the others counted; None names them all.
+    """
     reasons = sorted(
         {each.reason for each in held},
         key=lambda reason: (-sum(each.rows for each in held if each.reason == reason), reason),
@@ -60,7 +64,7 @@ def by_reason(held: Sequence[Held]) -> pd.DataFrame:
             "Rows": pd.array(rows, "Int64"),
             "Share": [count / total for count in rows],
             "Refused by": [", ".join(sorted({each.stage for each in group})) for group in groups],
-            "Files": [_named(group) for group in groups],
+            "Files": [_named(group, files) for group in groups],
             "Last (UTC)": [
                 f"{max(each.last_at for each in group):%Y-%m-%d %H:%M:%S}" for group in groups
             ],
@@ -68,10 +72,10 @@ def by_reason(held: Sequence[Held]) -> pd.DataFrame:
     )
 
 
-def _named(group: Sequence[Held]) -> str:
+def _named(group: Sequence[Held], most: int | None) -> str:
     names = list(dict.fromkeys(each.name for each in group))
-    more = len(names) - _FILES_NAMED
-    return ", ".join(names[:_FILES_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names[most:]) if most is not None else 0
+    return ", ".join(names[:most]) + (f" and {more} more" if more else "")
 
 
 def _chosen(reasons: list[str]) -> str:
@@ -85,22 +89,25 @@ def _chosen(reasons: list[str]) -> str:
 def _samples(view: View, reason: str, total: int) -> None:
     reads = data.quality()
     found = reads.held(reason, SAMPLES)
+    exported = words.count(min(total, MOST_EXPORTED))
     panel.table(
         view,
         Panel(
             "samples",
-            "Samples",
+            f"Samples: {reason}",
             f"The newest {SAMPLES} rows in quarantine for this reason: where they stand, what is"
-            " wrong, and their text to the letter.",
+            f" wrong, and their text to the letter. The CSV has {exported} of"
+            f" {words.counted(total, 'row')}, read when you ask for it.",
             _shown(found),
             filtered=False,
             scope=Scope(rows=f"the newest {len(found)} of {total} in quarantine for {reason}"),
+            every_row=lambda: _shown(reads.held(reason, MOST_EXPORTED)),
         ),
     )
-    panel.offer_csv(
-        f"Download {words.count(min(total, MOST_EXPORTED))} of {words.counted(total, 'row')}",
-        export(reads, reason, total),
-        f"quarantine-{reason}",
+    panel.offer(
+        f"Download {exported} of {words.counted(total, 'row')}",
+        export(reads, reason),
+        f"quarantine-{reason}.csv",
         "csv-reason",
         f"All rows of this reason, the newest {words.count(MOST_EXPORTED)} at most, read"
         " when you ask. `retail dlq list` gives any number.",
@@ -122,15 +129,11 @@ def _shown(found: Sequence[Quarantined]) -> pd.DataFrame:
     )
 
 
-def export(reads: MongoQuality, reason: str, total: int) -> Callable[[], str]:
+def export(reads: MongoQuality, reason: str) -> Callable[[], str]:
     """Return what makes the file of a reason's rows when it is asked for."""
 
     def make() -> str:
         found = reads.held(reason, MOST_EXPORTED)
-        header = [
-            f"Quarantine: {reason}",
-            f"{len(found)} of {max(total, len(found))} rows, the newest first",
-        ]
         columns = {
             "id": [each.id for each in found],
             "file": [each.name for each in found],
@@ -144,6 +147,6 @@ def export(reads: MongoQuality, reason: str, total: int) -> Callable[[], str]:
             "replays": [each.replays for each in found],
             "in quarantine since": [each.quarantined_at.isoformat() for each in found],
         }
-        return panel.csv_of(pd.DataFrame(columns), header)()
+        return panel.csv_text(pd.DataFrame(columns))
 
     return make

@@ -19,7 +19,9 @@ from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.returns import Reason
 
 MOST = 50
-_MATCHED = "Undoes a sale"
+_MATCHED, _AWAY = "Undoes a sale", "Days away"
+_MINUTES_A_DAY = 24 * 60
+_TENTHS = st.column_config.NumberColumn(format="%,.1f")
 REASONS: dict[str | None, str] = {
     None: _MATCHED,
     Reason.NO_SALE: "No earlier sale in the data",
@@ -216,20 +218,43 @@ def _pick(table: str, field: str, names: list[str]) -> None:
 
 def biggest(view: View) -> None:
     """Draw the table of the cancellations of the highest value, beside the sales they undo."""
-    found = return_sums.biggest(view.returns, MOST)
+    rows = _biggest_rows(view, MOST)
+    meaning = (
+        f"The {MOST} cancellation lines of the highest value within the filters; the CSV has all."
+        " The sale is the one that most of its units undo. **Days away**: from that sale to the"
+        " return."
+    )
+    panel.table(
+        view,
+        Panel(
+            "biggest-returns",
+            "Biggest returns",
+            meaning,
+            rows,
+            scope=of_goods(view.returns),
+            every_row=lambda: _biggest_rows(view),
+        ),
+        column_config={_AWAY: _TENTHS},
+    )
+
+
+def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
+    """Return the ``most`` cancellation lines of the highest value, or all of them."""
+    found = return_sums.biggest(view.returns, most)
     register = view.snapshot.register
     codes = [str(register.products.texts[number]) for number in found["product"]]
     undoes = (found["matched"] > 0).tolist()
     invoices = register.invoices.texts
     customers = [register.customers.texts[number] for number in found["customer"]]
-    rows = pd.DataFrame(
+    away = (found["returned"] - found["sold"]) / _MINUTES_A_DAY
+    return pd.DataFrame(
         {
             "Value": sums.pounds(-found["micros"]),
             "Units": found["units"],
             "Product": [view.snapshot.name(code) for code in codes],
             "Returned (UTC)": [_minute(each) for each in found["returned"]],
             "Sold (UTC)": _where(undoes, [_minute(each) for each in found["sold"]]),
-            "Away for": _where(undoes, [_span(n) for n in found["returned"] - found["sold"]]),
+            _AWAY: away.where(found["matched"] > 0).round(2),
             "Units matched": found["matched"],
             "Not matched": [REASONS.get(each, each) for each in _why_not(view, found)],
             "Cancellation": [invoices[number] for number in found["invoice"]],
@@ -242,12 +267,6 @@ def biggest(view: View) -> None:
             ],
         }
     )
-    meaning = (
-        f"The {MOST} cancellation lines of the highest value within the filters. The sale is the"
-        " one that most of its units undo."
-    )
-    scope = Scope(len(found), "shown")
-    panel.table(view, Panel("biggest-returns", "Biggest returns", meaning, rows, scope=scope))
 
 
 def _why_not(view: View, found: pd.DataFrame) -> list[str]:
@@ -264,11 +283,3 @@ def _where(known: list[bool], texts: list[str | None]) -> list[str | None]:
 
 def _minute(minutes: int) -> str:
     return f"{EPOCH + timedelta(minutes=int(minutes)):%Y-%m-%d %H:%M}"
-
-
-def _span(minutes: int) -> str:
-    """Return how long goods were away, in its largest unit."""
-    for size, name in ((24 * 60, "day"), (60, "hour")):
-        if minutes >= size:
-            return words.counted(int(minutes) // size, name)
-    return words.counted(int(minutes), "minute")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +14,7 @@ from retail_pipeline.dashboard import panel, words
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.money import pounds
-from retail_pipeline.domain.reconciliation import Mode, Reconciliation, Sum, Verdict
+from retail_pipeline.domain.reconciliation import Difference, Mode, Reconciliation, Sum, Verdict
 
 _LOOKS = {Mode.QUICK: "Quick look", Mode.FULL: "Full look"}
 _COMPARES = {
@@ -52,7 +54,32 @@ def differences(view: View, results: list[Reconciliation]) -> None:
     found = [(result, each) for result in results for each in result.differences]
     if not found:
         return
-    rows = pd.DataFrame(
+    sides = {
+        "Expected": [each.expected for _, each in found],
+        "Found": [each.found for _, each in found],
+    }
+    hidden = sum(result.difference_count for result in results) - len(found)
+    more = f"{words.counted(hidden, 'difference')} more: `retail reconcile` names each."
+    meaning = "What one place has otherwise than the others, as the last looks found it."
+    panel.table(
+        view,
+        Panel(
+            "differences",
+            "Differences",
+            f"{meaning} {more}" if hidden > 0 else meaning,
+            _rows(found, {name: list(map(_sum, sums)) for name, sums in sides.items()}),
+            filtered=False,
+            every_row=lambda: _rows(found, _numbers(sides)),
+        ),
+    )
+    if hidden > 0:
+        st.caption(more)
+
+
+def _rows(
+    found: Sequence[tuple[Reconciliation, Difference]], sums: Mapping[str, Any]
+) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "Look": [result.mode.value for result, _ in found],
             "What": [each.what for _, each in found],
@@ -60,27 +87,26 @@ def differences(view: View, results: list[Reconciliation]) -> None:
             "File": [each.name or each.source or "" for _, each in found],
             "Day": [each.day or "" for _, each in found],
             "Kind": [each.kind or "" for _, each in found],
-            "Expected": [_sum(each.expected) for _, each in found],
-            "Found": [_sum(each.found) for _, each in found],
+            **sums,
             "What is wrong": [each.detail for _, each in found],
             "What to do": [each.advice for _, each in found],
             "Rows": [", ".join(each.ids) for _, each in found],
             "More rows": [each.more for _, each in found],
         }
     )
-    panel.table(
-        view,
-        Panel(
-            "differences",
-            "Differences",
-            "What one place has otherwise than the others, as the last looks found it.",
-            rows,
-            filtered=False,
-        ),
-    )
-    hidden = sum(result.difference_count for result in results) - len(found)
-    if hidden > 0:
-        st.caption(f"{words.counted(hidden, 'difference')} more: `retail reconcile` names each.")
+
+
+def _numbers(sides: Mapping[str, Sequence[Sum | None]]) -> dict[str, Any]:
+    """Return columns of numbers, to export: how many rows, and their money if it was compared."""
+    columns: dict[str, Any] = {}
+    for name, sums in sides.items():
+        columns[f"{name} rows"] = pd.Series(
+            [each.rows if each else None for each in sums], dtype="Int64"
+        )
+        columns[f"{name} net"] = [
+            Decimal(each.pounds) if each and each.pounds else None for each in sums
+        ]
+    return columns
 
 
 def _sum(value: Sum | None) -> str:

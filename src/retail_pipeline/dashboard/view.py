@@ -88,3 +88,27 @@ class View:
     def during(self, period: Period) -> pd.DataFrame:
         """Return the rows of the orders of other days, under the same filters."""
         return self.orders_of(replace(self.selection, first=period.first, last=period.last))
+
+
+@dataclass(frozen=True)
+class OneCustomer(View):
+    """What there is of one customer; ``place`` stands for the customer in the register."""
+
+    place: int
+    number: str
+
+    def orders_of(self, selection: Selection) -> pd.DataFrame:
+        """Return the rows of the customer's orders."""
+        rows = super().orders_of(selection)
+        return rows[(rows["customer"] == self.place).to_numpy()]
+
+    @cached_property
+    def total_lines(self) -> int:
+        """How many rows of the customer are stored and summarised, whatever the filters."""
+        orders = self.snapshot.orders
+        return int(orders["lines"][(orders["customer"] == self.place).to_numpy()].sum())
+
+    @property
+    def stored(self) -> str:
+        """How many rows of the customer are stored, in words."""
+        return f"{words.counted(self.total_lines, 'row')} of this customer stored"

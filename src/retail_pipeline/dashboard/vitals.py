@@ -31,25 +31,12 @@ def own(heard: Heard) -> str:
     return ", ".join(str(each.partition) for each in heard.progress) or "none"
 
 
-def waiting(part: live.Partition) -> str:
-    """Return how many records of a partition wait; one that nobody reads is never a nought."""
-    if part.lag is not None:
-        return words.count(part.lag)
-    before = part.lag_before
-    return "unknown" if before is None else f"unknown, was {words.count(before)}"
-
-
 def lag(parts: Sequence[live.Partition]) -> str:
     """Return how many records wait in all partitions, or at least how many."""
     known, unknown = live.lag(parts)
     if not parts or unknown == len(parts) and not known:
         return "unknown"
     return f"≥ {words.count(known)}" if unknown else words.count(known)
-
-
-def offset(value: int | None) -> str:
-    """Return an offset, or that it is not known."""
-    return words.NOTHING if value is None else words.count(value)
 
 
 def as_of(part: live.Partition) -> str:

@@ -58,7 +58,14 @@ def change(now: float | Decimal | None, before: float | Decimal | None) -> float
 
 def signed_percent(ratio: float | None) -> str:
     """Return a change as a percentage with its sign: +4.2%, −12.0%."""
-    return NOTHING if ratio is None else f"{ratio:+.1%}".replace("-", MINUS)
+    return NOTHING if ratio is None else f"{ratio:+z.1%}".replace("-", MINUS)
+
+
+def signed_points(now: float | None, before: float | None) -> str:
+    """Return by how much a share or a rate changed, in percentage points: +1.2 pp."""
+    if now is None or before is None:
+        return NOTHING
+    return f"{(now - before) * 100:+z.1f} pp".replace("-", MINUS)
 
 
 def count(number: int) -> str:

@@ -37,7 +37,7 @@ class Basket:
 
     ``orders`` is how many invoices with it were looked at, the latest first, and ``since`` the day
     of the oldest of them (None without any). ``every`` says whether these are all that there are.
-    ``others`` gives, for other products, on how many of these invoices they were, most first.
+    ``others`` gives, for all other products, on how many of these invoices they were, most first.
     """
 
     orders: int

@@ -62,11 +62,18 @@ def during(selection: Selection, days: tuple[date, date]) -> pd.DataFrame:
     return shop.selected(YEARS, replace(selection, first=days[0], last=days[1]))
 
 
-def change(now: Value, before: Value) -> str | None:
-    """Return a change as a card has it; there is none to tell from nothing, or from less."""
+def change(label: str, now: Value, before: Value) -> str | None:
+    """Return a change as a card has it; there is none to tell from nothing, or from less.
+
+    That of a share or a rate is in percentage points.
+    """
+    if label in ("Guests' share", "Cancellation rate"):
+        if now is None or before is None:
+            return None
+        return f"{float((Fraction(now) - Fraction(before)) * 100):+z.1f} pp"
     if now is None or before is None or before <= 0:
         return None
-    return f"{float(Fraction(now) / Fraction(before) - 1):+.1%}"
+    return f"{float(Fraction(now) / Fraction(before) - 1):+z.1%}"
 
 
 @every_selection
@@ -130,7 +137,7 @@ def test_cards_compare_with_the_previous_period_and_the_year_before(
         known = {
             name: found
             for name, before in (("previous period", previous), ("year before", year))
-            if (found := change(now[label], before[label])) is not None
+            if (found := change(label, now[label], before[label])) is not None
         }
         told = [f"on {name}" for name in known]
         if len(known) == 2:

@@ -156,19 +156,29 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     )
     if wanted in rfm.NAMES:
         table = table[table["segment"] == wanted]
-    shown = customers.ranked(table, view.snapshot.register).head(TOP)
+    ranked = customers.ranked(table, view.snapshot.register)
+    shown = ranked.head(TOP)
     title = "Top customers" if wanted == EVERY_SEGMENT else f"Top customers: {wanted}"
     meaning = (
-        f"Customers with a number by net sales, the first {TOP}. A click on a row opens that"
-        " customer's own view. The cancellation rate is cancellation invoices divided by"
-        " orders."
+        f"Customers with a number by net sales: the first {TOP}; the CSV has all. A click on a row"
+        " opens that customer's own view. The cancellation rate is cancellation invoices divided"
+        " by orders."
     )
     numbers = shown["number"].tolist()
-    rows = view.orders[view.orders["customer"].isin(shown.index)]
-    scope = among(rows, "of the customers shown")
+    rows = view.orders[view.orders["customer"].isin(ranked.index)]
+    which = (
+        "of customers with a number" if wanted == EVERY_SEGMENT else "of this segment's customers"
+    )
     panel.table(
         view,
-        Panel("top-customers", title, meaning, _top_rows(view, shown), scope=scope),
+        Panel(
+            "top-customers",
+            title,
+            meaning,
+            _top_rows(view, shown),
+            scope=among(rows, which),
+            every_row=lambda: _top_rows(view, ranked),
+        ),
         on_select=partial(open_customer, numbers),
         selection_mode=picks.ROW,
         height=420,

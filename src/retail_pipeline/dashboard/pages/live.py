@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
 import pandas as pd
 import streamlit as st
+from pandas.api.extensions import ExtensionArray
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.analytics import live
@@ -138,13 +139,12 @@ def _speed(view: View, processors: Sequence[Heard]) -> None:
 def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
     rows = pd.DataFrame(
         {
-            "Partition": [str(each.number) for each in parts],
-            "Waiting": [vitals.waiting(each) for each in parts],
+            "Partition": [each.number for each in parts],
+            "Waiting": _counts(each.lag for each in parts),
+            "Last known": _counts(each.lag_before for each in parts),
             "Processor": [vitals.short(each.owner) if each.owner else "nobody" for each in parts],
-            "Stored up to": [
-                vitals.offset(each.last.committed if each.last else None) for each in parts
-            ],
-            "End": [vitals.offset(each.last.end if each.last else None) for each in parts],
+            "Stored up to": _counts(each.last.committed if each.last else None for each in parts),
+            "End": _counts(each.last.end if each.last else None for each in parts),
             "As of": [vitals.as_of(each) for each in parts],
         }
     )
@@ -153,12 +153,19 @@ def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
         Panel(
             "lag",
             "Lag by partition",
-            "Records of each partition that wait to be stored: its end less what is committed. "
-            " Where nobody reads it, that is not known; what was known last is the least.",
+            "Records of each partition that wait to be stored: its end less what is committed."
+            " Where nobody reads it, that is unknown, and empty in the CSV; what was known last is"
+            " the least.",
             rows,
             filtered=False,
         ),
+        placeholder="unknown",
     )
+
+
+def _counts(values: Iterable[int | None]) -> ExtensionArray:
+    """Return a column of whole numbers, in which an unknown one is missing."""
+    return pd.array(list(values), "Int64")
 
 
 def _processors(view: View, processors: Sequence[Heard]) -> None:
@@ -167,9 +174,9 @@ def _processors(view: View, processors: Sequence[Heard]) -> None:
             "Processor": [vitals.short(each.name) for each in processors],
             "State": [vitals.state(each) for each in processors],
             "Partitions": [vitals.own(each) for each in processors],
-            "Rows/s": [words.count(round(live.rate_now([each]))) for each in processors],
-            "Stored": [words.count(each.stored) for each in processors],
-            "Quarantined": [words.count(each.quarantined) for each in processors],
+            "Rows/s": [round(live.rate_now([each])) for each in processors],
+            "Stored": [each.stored for each in processors],
+            "Quarantined": [each.quarantined for each in processors],
             "Started (UTC)": [f"{each.started_at:%Y-%m-%d %H:%M:%S}" for each in processors],
         }
     )
@@ -188,7 +195,8 @@ def _processors(view: View, processors: Sequence[Heard]) -> None:
 
 
 def _newest(view: View) -> None:
-    found = data.live().newest(_selection(view), AMONG, NEWEST)
+    reads, selection = data.live(), _selection(view)
+    found = reads.newest(selection, AMONG, NEWEST)
     panel.table(
         view,
         Panel(
@@ -196,9 +204,11 @@ def _newest(view: View) -> None:
             "What came in last",
             f"Of the {AMONG} rows that were stored last, the newest {NEWEST} that count under the"
             " filters, in the order in which they were stored: a line that is invoiced later can"
-            " be stored before one that is older. Exact duplicates are among them in any case.",
+            " be stored before one that is older. Exact duplicates are among them in any case. The"
+            f" CSV has all of the {AMONG} that count, read when you ask for it.",
             _lines(found),
             scope=_scope(view, len(found)),
+            every_row=lambda: _lines(reads.newest(selection, AMONG, AMONG)),
         ),
         placeholder="–",
     )

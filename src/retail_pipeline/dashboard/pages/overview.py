@@ -76,7 +76,8 @@ def _cards(view: View) -> None:
         for label, (value_of, text_of) in _CARDS.items():
             now = value_of(view.figures)
             changes = {
-                name: words.change(now, value_of(figures)) for name, figures in before.items()
+                name: _change(now, value_of(each), rate=text_of is words.percent)
+                for name, each in before.items()
             }
             panel.card(
                 view,
@@ -104,17 +105,26 @@ def _meaning(label: str, before: dict[str, str]) -> str:
     return "\n\n".join(lines)
 
 
-def _delta(label: str, changes: dict[str, float | None]) -> dict[str, Any]:
+def _change(now: Value, before: Value, *, rate: bool) -> str:
+    """Return the change of a figure: in percent, and of a share or ``rate`` in points."""
+    if rate:
+        return words.signed_points(
+            *(None if each is None else float(each) for each in (now, before))
+        )
+    return words.signed_percent(words.change(now, before))
+
+
+def _delta(label: str, changes: dict[str, str]) -> dict[str, Any]:
     """Return the change since the previous period, and that of a year, as a card shows them."""
-    known = {name: change for name, change in changes.items() if change is not None}
+    known = {name: change for name, change in changes.items() if change != words.NOTHING}
     if not known:
         return {}
     first, *others = known
-    more = [f"{words.signed_percent(known[name])} on {name.lower()}" for name in others]
+    more = [f"{known[name]} on {name.lower()}" for name in others]
     worse_when_more = label == "Cancellation rate"
     neutral = label == "Guests' share"
     return {
-        "delta": words.signed_percent(known[first]).replace("\N{MINUS SIGN}", "-"),
+        "delta": known[first].replace("\N{MINUS SIGN}", "-"),
         "delta_color": "inverse" if worse_when_more else "off" if neutral else "normal",
         "delta_description": "; ".join([f"on {first.lower()}", *more]),
     }
@@ -243,7 +253,12 @@ def _map(view: View, frame: pd.DataFrame, rows: pd.DataFrame) -> None:
     if len(drawn):
         panel.chart(
             view,
-            Panel("map", "Map of countries", _BY_COUNTRY, rows.loc[drawn.index]),
+            Panel(
+                "map",
+                "Map of countries",
+                f"{_BY_COUNTRY} The CSV has all countries, also those that the map lacks.",
+                rows,
+            ),
             world.world(drawn, "#8882"),
             None,
             alt="Net sales by country, on a map",

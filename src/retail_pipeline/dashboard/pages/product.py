@@ -26,7 +26,7 @@ from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 
-TOP_COUNTRIES = 8
+TOP_COUNTRIES, TOP_ALONG = 8, 20
 Open = Callable[[str | None], None]
 _LIFT = st.column_config.NumberColumn(format="%.1f\N{MULTIPLICATION SIGN}")
 _HELP = {
@@ -173,7 +173,7 @@ def _countries(view: View, code: str) -> None:
 
 
 def _companions(view: View, page: View, code: str, open_product: Open) -> None:
-    basket = data.bought_with(code, view.selection, view.snapshot.version)
+    basket = data.bought_with(code, view.selection, view.snapshot)
     if basket.since is None or not basket.others:
         st.subheader("Bought together")
         st.caption("No order under these filters has anything else on it.")
@@ -193,21 +193,22 @@ def _companions(view: View, page: View, code: str, open_product: Open) -> None:
             "Code": found["code"].tolist(),
         }
     )
-    looked_at = words.counted(basket.orders, "order")
+    shown, orders_with = rows[:TOP_ALONG], words.counted(basket.orders, "order")
+    which = f"{'all' if basket.every else 'the latest'} {orders_with} with it"
+    title = f"Bought together with {code}"
     panel.table(
         view,
         Panel(
             "bought-together",
-            f"Bought together with {code}",
-            f"Products on the same invoices: the {len(rows)} most frequent on"
-            f" {'the' if basket.every else 'the latest'} {looked_at} with it since"
-            f" {words.day(first)}. **Share**: of those orders. **Lift**: that share divided by"
-            " the share of all orders of the same days that have the other product; above 1, the"
-            " two are bought together more often than by chance. Sale lines alone, without fee"
-            " codes, whatever products the filters choose; lines of an invoice that were noted at"
-            " another time than the product are not found.",
-            rows,
-            scope=Scope(rows=f"sale lines of {looked_at} with it"),
+            title if basket.every else f"{title}, latest {orders_with}",
+            f"Products on the same invoices: the {len(shown)} most frequent on {which} since"
+            f" {words.day(first)}; the CSV has all {words.count(len(rows))}. **Share**: of those"
+            " orders. **Lift**: that share divided by the share of all orders of the same days"
+            " that have the other product; above 1, the two are bought together more often than by"
+            " chance. Sale lines alone, without fee codes, whatever products the filters choose.",
+            shown,
+            scope=Scope(rows=f"sale lines of {which}"),
+            every_row=lambda: rows,
         ),
         column_config={"Lift": _LIFT},
         on_select=partial(_open_row, found["code"].tolist(), open_product),
@@ -215,7 +216,7 @@ def _companions(view: View, page: View, code: str, open_product: Open) -> None:
         height="content",
         placeholder=words.NOTHING,
     )
-    st.caption(f"Of {'all' if basket.every else 'the latest'} {looked_at} with it.")
+    st.caption(f"Of {which}.")
 
 
 def _open_row(codes: list[str], open_product: Open) -> None:

@@ -140,7 +140,7 @@ def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         if len(found):
-            _top(view, found[:TOP], rows[:TOP], measure, asked)
+            _top(view, found[:TOP], rows, measure, asked)
         else:
             st.info(f"**No product** has “{words.plain(asked)}” in its code or name.")
     with right:
@@ -160,8 +160,9 @@ def _titled(title: str, asked: str) -> str:
     return f"{title} with “{asked}”" if asked else title
 
 
-def _top(view: View, top: pd.DataFrame, rows: pd.DataFrame, measure: str, asked: str) -> None:
+def _top(view: View, top: pd.DataFrame, every: pd.DataFrame, measure: str, asked: str) -> None:
     column, _ = _MEASURES[measure]
+    rows = every[: len(top)]
     sign = -1 if measure == _BELOW_ZERO else 1
     frame = pd.DataFrame(
         {
@@ -176,7 +177,13 @@ def _top(view: View, top: pd.DataFrame, rows: pd.DataFrame, measure: str, asked:
     )
     panel.chart(
         view,
-        Panel("top-products", _titled("Top products", asked), _MEANING, rows, scope=_of(rows)),
+        Panel(
+            "top-products",
+            _titled("Top products", asked),
+            f"{_MEANING} The CSV has all products.",
+            every,
+            scope=_of(every),
+        ),
         charts.ranking(frame, look.ink(), "drawn", measure, "Code"),
         frame,
         alt=f"Products with the most {measure.lower()}",
@@ -192,7 +199,7 @@ def _top(view: View, top: pd.DataFrame, rows: pd.DataFrame, measure: str, asked:
 
 
 def _of(rows: pd.DataFrame) -> Scope:
-    return Scope(rows=f"those of the {words.counted(len(rows), 'product')} shown")
+    return Scope(rows=f"those of {words.counted(len(rows), 'product')}")
 
 
 def _open_bar() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.adapters.mongo_quality import Freshness
+from retail_pipeline.adapters.mongo_quality import MOST_SOURCES, Freshness
 from retail_pipeline.analytics import quality
 from retail_pipeline.dashboard import data, panel, pipeline_charts, quarantine_panel, words
 from retail_pipeline.dashboard.explain import Scope
@@ -80,22 +80,8 @@ def _unsummarised(view: View) -> None:
 
 def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness]) -> None:
     accounts = quality.ledger(results)
-    looked_at = {each.account.source for each in accounts}
-    later = [each.manifest for each in sources if each.manifest.source not in looked_at]
     _totals(view, accounts)
-    rows = pd.concat(
-        [
-            _accounts(accounts),
-            pd.DataFrame(
-                {
-                    "File": [each.name for each in later],
-                    "Read": pd.array([each.rows_read for each in later], "Int64"),
-                    "State": ["not looked at yet"] * len(later),
-                }
-            ),
-        ],
-        ignore_index=True,
-    )
+    reads = data.quality()
     panel.table(
         view,
         Panel(
@@ -104,11 +90,26 @@ def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness])
             "Each source's rows as the last reconciliation counted them: read = stored +"
             " quarantined + purged + missing. What is missing may be on its way. Kinds are the"
             " last full look's, where as many rows are stored still; else they are left empty.",
-            rows,
+            _ledger_rows(accounts, sources),
             filtered=False,
+            every_row=lambda: _ledger_rows(accounts, reads.sources(0)),
         ),
         placeholder=words.NOTHING,
     )
+
+
+def _ledger_rows(accounts: list[quality.Account], sources: list[Freshness]) -> pd.DataFrame:
+    """Return a row for each account, and for each source that was not looked at yet."""
+    looked_at = {each.account.source for each in accounts}
+    later = [each.manifest for each in sources if each.manifest.source not in looked_at]
+    begun = pd.DataFrame(
+        {
+            "File": [each.name for each in later],
+            "Read": pd.array([each.rows_read for each in later], "Int64"),
+            "State": ["not looked at yet"] * len(later),
+        }
+    )
+    return pd.concat([_accounts(accounts), begun], ignore_index=True)
 
 
 def _accounts(accounts: list[quality.Account]) -> pd.DataFrame:
@@ -169,9 +170,27 @@ def _totals(view: View, accounts: list[quality.Account]) -> None:
 
 
 def _freshness(view: View, sources: list[Freshness]) -> None:
+    reads = data.quality()
+    panel.table(
+        view,
+        Panel(
+            "freshness",
+            "Freshness",
+            "What the producer said of each source when it began and when it came to its end;"
+            " when the row that stands furthest in the file was stored, and its number there."
+            f" The {MOST_SOURCES} sources that were begun last; the CSV has all.",
+            _freshness_rows(sources),
+            filtered=False,
+            every_row=lambda: _freshness_rows(reads.sources(0)),
+        ),
+        placeholder=words.NOTHING,
+    )
+
+
+def _freshness_rows(sources: list[Freshness]) -> pd.DataFrame:
     said = [each.manifest for each in sources]
     furthest = [each.last_row for each in sources]
-    rows = pd.DataFrame(
+    return pd.DataFrame(
         {
             "File": [each.name for each in said],
             "Format": [each.format for each in said],
@@ -185,22 +204,10 @@ def _freshness(view: View, sources: list[Freshness]) -> None:
             "Rejected": pd.array([each.rows_rejected for each in said], "Int64"),
         }
     )
-    panel.table(
-        view,
-        Panel(
-            "freshness",
-            "Freshness",
-            "What the producer said of each source when it began and when it came to its end;"
-            " when the row that stands furthest in the file was stored, and its number there."
-            " The sources that were begun last.",
-            rows,
-            filtered=False,
-        ),
-    )
 
 
-def _moment(moment: datetime | None) -> str:
-    return words.NOTHING if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _lacking(view: View) -> None:
