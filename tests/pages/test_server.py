@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import URLError
@@ -16,8 +17,9 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from retail_pipeline.cli.health import ask_dashboard
 from retail_pipeline.dashboard import data, server
-from retail_pipeline.errors import TransientError
+from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 from tests.pages.conftest import NOBODY
 
@@ -57,6 +59,35 @@ def test_the_dashboard_serves_and_stops_when_told(tmp_path: Path, stop: signal.S
     finally:
         process.kill()
         process.wait(10)
+
+
+def test_health_fails_before_the_server_can_open_no_more_files(tmp_path: Path) -> None:
+    port, limit = free_port(), 110
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "retail_pipeline", "dashboard", "--port", str(port)]
+    process = subprocess.Popen(
+        ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *command],
+        env={**os.environ, "MONGO_READER_URI": NOBODY},
+        cwd=tmp_path,
+    )
+    try:
+        assert answer(f"{url}/health", process) == "healthy"
+        with ExitStack() as viewers:
+            for _ in range(limit - 40):
+                viewers.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            with pytest.raises(PermanentError, match=r"no more files .*Too many open files"):
+                until_it_fails(url)
+            assert answer(f"{url}/_stcore/health", process) == "ok", "which says nothing of it"
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def until_it_fails(url: str) -> None:
+    """Ask for the dashboard's health until it fails: connections are accepted one by one."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        ask_dashboard(url)
 
 
 def test_the_summaries_are_read_before_the_first_viewer_comes(

@@ -13,6 +13,7 @@ from retail_pipeline.cli import (
     failures,
     health,
     local,
+    open_files,
     process,
     produce,
     reconcile,
@@ -61,6 +62,7 @@ app.add_typer(local.app, name="local")
 
 def main() -> None:
     """Run the command line; whatever fails ends with one line, and no traceback unless asked."""
+    open_files.raise_limit()
     failures.prepare()
     try:
         try:

@@ -7,7 +7,10 @@ server that is away, does not. Being alive is not enough to be healthy.
 from __future__ import annotations
 
 import time
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 import typer
 
@@ -17,9 +20,12 @@ from retail_pipeline.settings import load_settings
 PRODUCER_HEARTBEAT = "producer.heartbeat"
 
 health = typer.Typer(
-    help="Exit 0 when the process's last sign of work is young enough, else 1 with the reason.",
+    help="Exit 0 when the process does its work, else 1 with the reason.",
     no_args_is_help=True,
 )
+_ANSWER_SECONDS = 5.0
+# The dashboard is asked without the proxy that the environment may name.
+_DIRECT = build_opener(ProxyHandler({}))
 MAX_AGE = typer.Option(30.0, "--max-age", min=1.0, help="Most seconds since the last heartbeat.")
 
 
@@ -54,6 +60,30 @@ def check(heartbeat: Path, max_age: float) -> str:
             f"the last heartbeat is {age:.0f} s old, more than {max_age:.0f} s: {heartbeat}"
         )
     return f"healthy: last heartbeat {age:.1f} s ago"
+
+
+def ask_dashboard(url: str) -> str:
+    """Return what the dashboard at ``url`` says of itself when it can serve viewers.
+
+    Raises:
+        PermanentError: it can't, or it doesn't answer; the text says why.
+    """
+    try:
+        with _DIRECT.open(f"{url.rstrip('/')}/health", timeout=_ANSWER_SECONDS) as answer:
+            return bytes(answer.read()).decode()
+    except HTTPError as error:
+        raise PermanentError(f"the dashboard at {url} {error.read().decode()}") from None
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise PermanentError(f"the dashboard at {url} doesn't answer: {reason}") from None
+
+
+@health.command()
+def dashboard(
+    url: str = typer.Option("http://127.0.0.1:8501", help="Address of the dashboard."),
+) -> None:
+    """Tell whether the dashboard can serve viewers."""
+    typer.echo(ask_dashboard(url))
 
 
 @health.command()

@@ -1,20 +1,28 @@
-"""The server of the pages.
+"""The server of the pages, and of ``/health``.
 
 It reads the summaries before the first viewer comes, who would wait for seconds otherwise.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from retail_pipeline.errors import RetailError
 
 PAGE = Path(__file__).parent / "script" / "page.py"
+
+
+# A viewer's page takes about ten files and connections, most of them for a moment.
+_ROOM = 32
 
 
 @asynccontextmanager
@@ -32,4 +40,30 @@ def look_ahead() -> None:
         warm_up()
 
 
-app = st.App(PAGE, lifespan=_warmed)
+async def _health(_request: Request) -> PlainTextResponse:
+    """Answer 200 while there is room for viewers, else 503 with the reason.
+
+    Streamlit's own ``/_stcore/health`` answers 200 also when no page can be served any more.
+    """
+    problem = _lacks_room()
+    return PlainTextResponse(problem or "healthy", status_code=503 if problem else 200)
+
+
+def _lacks_room() -> str | None:
+    """Return why no more viewers can be served; None while they can be."""
+    opened: list[int] = []
+    try:
+        for _ in range(_ROOM):
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return (
+            f"can open no more files and connections ({error.strerror}):"
+            " raise the limit (ulimit -n), and start the dashboard again"
+        )
+    finally:
+        for each in opened:
+            os.close(each)
+    return None
+
+
+app = st.App(PAGE, lifespan=_warmed, routes=[Route("/health", _health)])

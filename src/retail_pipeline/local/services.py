@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from retail_pipeline.adapters.source_files import find_files
+from retail_pipeline.cli.health import ask_dashboard
 from retail_pipeline.domain.sample_source import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.errors import PermanentError, UsageError
 from retail_pipeline.local.environment import process_env, stack_env
@@ -19,8 +19,6 @@ from retail_pipeline.local.stack import Stack
 from retail_pipeline.settings import expand_user
 
 _DASHBOARD_LIMIT = 60.0
-# The user's proxy leads away from this machine.
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def set_up(stack: Stack) -> None:
@@ -78,9 +76,8 @@ def await_dashboard(stack: Stack) -> str:
 def dashboard_answers(url: str) -> bool:
     """Tell whether the dashboard says that it is well."""
     try:
-        with _DIRECT.open(f"{url}/_stcore/health", timeout=3) as answer:
-            return bool(answer.status == 200)
-    except OSError:
+        return bool(ask_dashboard(url))
+    except PermanentError:
         return False
 
 

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from retail_pipeline.adapters.mongo_client import connect
 from retail_pipeline.adapters.mongo_failed_days import summaries_left
+from retail_pipeline.cli.health import ask_dashboard
+from retail_pipeline.errors import PermanentError
 from retail_pipeline.local import processes
 from retail_pipeline.local.environment import settings_of, stack_env
 from retail_pipeline.local.ports import answers
@@ -77,16 +79,30 @@ def _look(stack: Stack, name: str) -> Part:
     if not processes.alive(process) or process is None:
         state, ok = _ended(stack, name)
         return Part(name, state, ok)
-    listening = port is None or answers(port)
+    problem = _problem(stack, name, port)
     scheme = {"mongodb": "mongodb://", "dashboard": "http://"}.get(name, "")
     return Part(
         name,
-        "running" if listening else "not answering",
-        listening,
+        problem or "running",
+        problem is None,
         process.pid,
         f"{scheme}{stack.address(name)}" if port else None,
         round(processes.memory_mb(process), 1),
     )
+
+
+def _problem(stack: Stack, name: str, port: int | None) -> str | None:
+    """Return why a part that runs does not do its work; None if it does."""
+    if port is None:
+        return None
+    if not answers(port):
+        return "not answering"
+    try:
+        if name == "dashboard":
+            ask_dashboard(f"http://{stack.address(name)}")
+    except PermanentError as error:
+        return str(error)
+    return None
 
 
 def _ended(stack: Stack, name: str) -> tuple[str, bool]:
