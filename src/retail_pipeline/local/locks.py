@@ -49,7 +49,7 @@ def shared_with_child(path: Path | None) -> Iterator[tuple[int, ...] | None]:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError:
         # A folder that has become read-only can still be locked.
         return os.open(path, os.O_RDONLY)
