@@ -25,8 +25,7 @@ source "$here/restart_tests.sh"
 source "$here/volume_tests.sh"
 
 # What every other test builds on.
-readonly first_tests=(test_the_stack_comes_up_by_one_command test_with_no_file_the_sample_arrives_whole
-  test_a_dropped_file_replaces_the_sample)
+readonly first_tests=(test_the_stack_comes_up_by_one_command test_with_no_file_the_sample_arrives_whole)
 
 chosen_tests() {  # chosen_tests [TEST...]: those, after the first ones; all there are, if none is named
   local name
