@@ -38,6 +38,8 @@ help: ## List the targets
 	rm -f .venv/.local .venv/.dev
 	$(PIP_INSTALL) -r requirements-local.txt
 	$(UTF8) $(PIP_INSTALL) --no-deps -e .
+	@# Relative, and so of ASCII letters: Python reads it in the locale's encoding, whatever that is.
+	for path in .venv/lib/python*/site-packages/__editable__.retail_pipeline-*.pth; do echo ../../../../src >"$$path"; done
 	touch $@
 
 .venv/.dev: .venv/.local requirements-dev.txt

@@ -25,7 +25,9 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "scripts" / "check_venv.py", root / "scripts")
     venv.create(root / ".venv", with_pip=False, symlinks=True)
     [packages] = root.glob(".venv/lib/python*/site-packages")
-    (packages / "retail.pth").write_text(str(root / "src"), "utf-8")
+    [line] = [line for line in (ROOT / "Makefile").read_text().splitlines() if ".pth; do" in line]
+    (packages / "__editable__.retail_pipeline-0.pth").write_text(str(root / "src"), "utf-8")
+    subprocess.run(["bash", "-c", line.strip().replace("$$", "$")], cwd=root, check=True)
     (root / ".venv" / "bin" / "retail").write_text(f"#!{root}/.venv/bin/python\n", "utf-8")
     (root / ".venv" / ".local").touch()
     (root / ".venv" / ".dev").touch()
@@ -53,8 +55,10 @@ def upgraded(checkout: Path) -> Path:
     return checkout
 
 
-def test_an_environment_that_is_whole_stays(checkout: Path) -> None:
-    make(checkout, "help", PYTHONPATH="/nowhere", PYTHONHOME="/nowhere", PYTHONSAFEPATH="1")
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C", "tr_TR.UTF-8"])
+def test_an_environment_that_is_whole_stays(checkout: Path, locale: str) -> None:
+    hostile = {"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere", "PYTHONSAFEPATH": "1"}
+    make(checkout, "help", LC_ALL=locale, **hostile)
     assert (checkout / ".venv" / ".local").exists() and (checkout / ".venv" / ".dev").exists()
 
 
