@@ -224,21 +224,29 @@ def test_down_ends_a_start_that_is_under_way_even_a_suspended_one(
 
 @pytest.fixture
 def _signals_restored() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    numbers = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_signals_restored")
-def test_a_signal_that_was_ignored_from_the_start_stays_ignored() -> None:
-    """As under ``nohup``."""
+def test_a_closed_terminal_changes_nothing_under_nohup() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with interruptible():
         os.kill(os.getpid(), signal.SIGHUP)
         with pytest.raises(Interrupted):
             os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("_signals_restored")
+def test_an_interrupt_stops_what_a_script_has_started_in_the_background() -> None:
+    """The shell starts it with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptible(), pytest.raises(Interrupted):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.usefixtures("_signals_restored")

@@ -13,6 +13,7 @@ _NAMES = [
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
     if hasattr(signal, name)
 ]
+_HANGUP = getattr(signal, "SIGHUP", None)
 # A closed terminal sends SIGHUP twice, an impatient person Ctrl-C: it is one request, and the
 # second signal must not interrupt the stopping that the first one began.
 _ONE_REQUEST_S = 2.0
@@ -48,7 +49,8 @@ _requests = _Requests()
 def interruptible() -> Iterator[None]:
     """Turn the signals that ask for an end into :class:`Interrupted`.
 
-    Those that were ignored when the command was started (``nohup``) stay ignored.
+    SIGHUP stays ignored if it was ignored when the command was started, as by ``nohup``. A shell
+    also ignores SIGINT in what a script starts in the background, where it still is a request.
     """
     _requests.reset()
     with _handled_by(_requests.handle):
@@ -82,12 +84,9 @@ def deferred() -> Iterator[None]:
 def _handled_by(
     handler: Callable[[int, FrameType | None], None] | signal.Handlers,
 ) -> Iterator[None]:
-    before = {
-        name: former
-        for name in _NAMES
-        # None belongs to something that is not Python.
-        if (former := signal.getsignal(name)) not in (signal.SIG_IGN, None)
-    }
+    before = {name: signal.getsignal(name) for name in _NAMES}
+    if _HANGUP is not None and before[_HANGUP] == signal.SIG_IGN:
+        del before[_HANGUP]
     for name in before:
         signal.signal(name, handler)
     try:
