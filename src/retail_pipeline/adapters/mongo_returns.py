@@ -62,7 +62,7 @@ class MongoReturns:
         self._returns = database[RETURNS]
 
     def rebuild(self, day: datetime, without_sample: bool, *, summarised: bool = True) -> None:
-        """Match anew what lines of ``day`` may change.
+        """Match again what lines of ``day`` may change.
 
         Its customers are read from its orders' rollup, or from its lines where that is not
         ``summarised``. What can't be matched keeps nothing else from being matched.

@@ -1,7 +1,7 @@
 """When the producer may send the sample, and when other data may replace it.
 
 The producer goes by the manifests in Kafka, hence it needs no access to MongoDB. What it can't know
-from there, as when topics were made anew, the processors see to: they go by what MongoDB holds.
+from there, as when topics were made again, the processors see to: they go by what MongoDB holds.
 """
 
 from __future__ import annotations

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from retail_pipeline.adapters.source_files import find_files
 from retail_pipeline.cli.health import ask_dashboard
@@ -102,11 +100,6 @@ def absolute(paths: Sequence[str], say: Callable[[str], None]) -> list[str]:
     for path in paths:
         find_files([path], say)
     return [os.path.abspath(expand_user(path)) for path in paths]
-
-
-def exists(path: str) -> bool:
-    """Tell whether a file, a folder or something that matches the glob is there."""
-    return Path(path).exists() or bool(glob.glob(path, recursive=True))
 
 
 def holds_files(path: str) -> bool:
