@@ -141,11 +141,11 @@ def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
         {
             "Partition": [each.number for each in parts],
             "Waiting": _counts(each.lag for each in parts),
-            "Last known": _counts(each.lag_before for each in parts),
             "Processor": [vitals.short(each.owner) if each.owner else "nobody" for each in parts],
             "Stored up to": _counts(each.last.committed if each.last else None for each in parts),
             "End": _counts(each.last.end if each.last else None for each in parts),
             "As of": [vitals.as_of(each) for each in parts],
+            "Last known": _counts(each.lag_before for each in parts),
         }
     )
     panel.table(
