@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from retail_pipeline.settings import Settings
 from tests import shop
@@ -19,6 +19,7 @@ from tests.conftest import RunningStack
 from tests.pages.test_server import answer, free_port
 
 SOON_MS = 30_000
+expect.set_options(timeout=SOON_MS)
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -15,7 +15,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.analytics import rfm
-from retail_pipeline.dashboard import customer_invoices, customer_panels, customer_view, words
+from retail_pipeline.dashboard import (
+    customer_invoices,
+    customer_panels,
+    customer_view,
+    url_state,
+    words,
+)
 from retail_pipeline.dashboard.pages import customers
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
@@ -322,7 +328,7 @@ def test_clicks_open_what_was_clicked(monkeypatch: pytest.MonkeyPatch) -> None:
     customers.open_customer(["12001", "12002"])
     customer_invoices.pick_invoice(["540001"])
     customer_panels.pick_segment()
-    assert (state["id"], state["inv"], state["seg"]) == ("12002", "540001", "Lost")
+    assert tuple(map(url_state.value, ("id", "inv", "seg"))) == ("12002", "540001", "Lost")
 
     state["table-top-customers"] = clicked(7)
     state["table-customer-invoices"] = clicked()
@@ -330,4 +336,4 @@ def test_clicks_open_what_was_clicked(monkeypatch: pytest.MonkeyPatch) -> None:
     customers.open_customer(["12001", "12002"])
     customer_invoices.pick_invoice(["540001"])
     customer_panels.pick_segment()
-    assert (state["id"], state["inv"], state["seg"]) == ("12002", None, "All segments")
+    assert tuple(map(url_state.value, ("id", "inv", "seg"))) == ("12002", None, "All segments")

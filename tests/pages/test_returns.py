@@ -13,7 +13,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.dashboard import return_panels, words
+from retail_pipeline.dashboard import return_panels, url_state, words
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
@@ -194,6 +194,8 @@ def test_a_click_on_a_row_filters_by_it(monkeypatch: pytest.MonkeyPatch) -> None
     state: dict[str, object] = {"table-return-rate-by-country": SimpleNamespace(selection=picked)}
     monkeypatch.setattr(st, "session_state", state)
     return_panels._pick("return-rate-by-country", "country", ["France", "EIRE"])
-    assert state["country"] == ["EIRE"]
+    assert url_state.value("country") == ["EIRE"]
     return_panels._pick("return-rate-by-country", "country", ["EIRE"])
-    assert state["country"] == ["EIRE"], "the one row left is not the one that was clicked"
+    assert url_state.value("country") == [
+        "EIRE"
+    ], "the one row left is not the one that was clicked"

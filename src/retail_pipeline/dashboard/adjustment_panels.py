@@ -7,14 +7,15 @@ import streamlit as st
 
 from retail_pipeline.analytics import adjustments
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import panel, picks, return_charts, words
+from retail_pipeline.dashboard import panel, picks, return_charts, url_state, words
 from retail_pipeline.dashboard.explain import among
-from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Unit
 
 _ALL = "All codes"
+_CODES = {f"{code}{NAMED}{name}": code for code, name in adjustments.NAMES.items()}
+CODE = url_state.one_of("adj", [_ALL, *_CODES], _ALL)
 WHICH = "of adjustments and fees"
 _MEANING = (
     "Lines of the codes that stand for no product, of any kind of line, and the lines of products"
@@ -81,6 +82,7 @@ def _over_time(view: View, rows: pd.DataFrame) -> None:
 
 def _chosen() -> str:
     """Draw the choice of a code; one that there is none of, as a link may have it, is all."""
-    options = {f"{code}{NAMED}{name}": code for code, name in adjustments.NAMES.items()}
-    chosen = st.selectbox("Code", [_ALL, *options], key="adj", **BOUND)
-    return options.get(chosen or _ALL, _ALL)
+    chosen = st.selectbox(
+        "Code", [_ALL, *_CODES], **url_state.widget(CODE, "index", [_ALL, *_CODES])
+    )
+    return _CODES.get(chosen or _ALL, _ALL)

@@ -12,13 +12,14 @@ import streamlit as st
 
 from retail_pipeline.adapters.mongo_client import Document
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import data, panel, picks, words
+from retail_pipeline.dashboard import data, panel, picks, url_state, words
 from retail_pipeline.dashboard.explain import Scope, among
-from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import OneCustomer
+from retail_pipeline.domain.contract import CONTRACT
 
 MOST_INVOICES, MOST_LINES = 500, 1_000
+INVOICE = url_state.text("inv", None, CONTRACT.limit("InvoiceNo", "maxLength"))
 
 
 def _invoice_rows(shown: pd.DataFrame) -> pd.DataFrame:
@@ -68,16 +69,13 @@ def draw(own: OneCustomer, invoices: pd.DataFrame) -> None:
             f"The newest {words.count(len(shown))} of {words.count(len(invoices))};"
             " the CSV has all."
         )
-    if st.session_state.get("inv") not in (None, *numbers):
-        st.session_state["inv"] = None
     invoice = st.selectbox(
         "Lines of invoice",
         numbers,
         index=None,
-        key="inv",
         placeholder="Choose an invoice",
         width=420,
-        **BOUND,
+        **url_state.widget(INVOICE, options=[None, *numbers]),
     )
     if invoice in numbers:
         _lines(own, invoice)
@@ -85,7 +83,7 @@ def draw(own: OneCustomer, invoices: pd.DataFrame) -> None:
 
 def pick_invoice(numbers: list[str]) -> None:
     """Show the lines of the invoice whose row was chosen; called when one was."""
-    st.session_state["inv"] = picks.of_table("customer-invoices", numbers)
+    url_state.put(inv=picks.of_table("customer-invoices", numbers))
 
 
 def _hour(number: int) -> datetime:

@@ -10,14 +10,23 @@ import streamlit as st
 from retail_pipeline.analytics import cohorts as retention
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import day_number
-from retail_pipeline.dashboard import charts, customer_charts, look, panel, picks, words
+from retail_pipeline.dashboard import (
+    charts,
+    customer_charts,
+    look,
+    panel,
+    picks,
+    url_state,
+    words,
+)
 from retail_pipeline.dashboard.explain import Scope, among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Period, Unit
 
 # Of the choice of a segment, which a click on one sets.
-SEGMENT, EVERY_SEGMENT = "seg", "All segments"
+EVERY_SEGMENT = "All segments"
+SEGMENT = url_state.one_of("seg", [EVERY_SEGMENT, *rfm.NAMES], EVERY_SEGMENT)
 MOST_COHORTS = 24
 _RECENCY, _FREQUENCY = "Days since last order", "Orders each"
 _TABLE_ROW_PIXELS = 35
@@ -100,14 +109,14 @@ def _segment_rows(summary: pd.DataFrame) -> pd.DataFrame:
 def pick_segment() -> None:
     """Show the customers of the segment that was clicked; called when one was."""
     picked = picks.of_chart("segments")
-    st.session_state[SEGMENT] = picked[0]["name"] if picked else EVERY_SEGMENT
+    url_state.put(seg=picked[0]["name"] if picked else EVERY_SEGMENT)
 
 
 def _pick_moved() -> None:
     """Show the customers of the segment that those clicked on moved to; called when some were."""
     for each in picks.of_chart("movement"):
         # Those who left are in none now.
-        st.session_state[SEGMENT] = each["To"] if each["To"] in rfm.NAMES else EVERY_SEGMENT
+        url_state.put(seg=each["To"] if each["To"] in rfm.NAMES else EVERY_SEGMENT)
 
 
 def _left_out(view: View, table: pd.DataFrame, found: pd.DataFrame) -> str:

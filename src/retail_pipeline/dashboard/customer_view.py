@@ -18,6 +18,7 @@ from retail_pipeline.dashboard import (
     panel,
     picks,
     timelines,
+    url_state,
     words,
 )
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
@@ -27,6 +28,8 @@ from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
 
 MOST_PRODUCTS = 25
+MOST_LETTERS = 100  # of a number that is asked for; one longer than any is said to be nobody's
+CUSTOMER = url_state.text("id", "", MOST_LETTERS)
 _MOST_DAYS_BY_BEST_UNIT = 120
 # A customer's row of the segments; None without an order.
 Scored = dict[Hashable, Any] | None
@@ -48,8 +51,7 @@ def show(view: View, place: int, number: str) -> None:
 
 
 def _back() -> None:
-    st.session_state["id"] = ""
-    st.session_state["inv"] = None
+    url_state.put(id="", inv=None)
 
 
 def _elsewhere(own: OneCustomer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard import url_state, words
 from retail_pipeline.dashboard.words import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.periods import CUSTOM, PRESETS, WHOLE, Period, resolve
@@ -20,7 +20,6 @@ from retail_pipeline.domain.transaction import Kind
 
 _LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "Description"))
 _MOST_CHOSEN = 100
-_EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
 _KNOWN, _MOVED = "known_options", "filters_moved"
 CUSTOMERS = {
     "Everyone": Customers.EVERYONE,
@@ -47,8 +46,20 @@ CLEANING = {
         " same thing twice, or a till may have sent it twice: the data can't tell.",
     ),
 }
-# Of a widget whose state is part of the address, and holds on every page.
-BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+
+
+def _fits(name: str) -> bool:
+    """Return whether a name may be an option; anything can stand in a URL."""
+    return len(name) <= _LONGEST
+
+
+PERIOD = url_state.one_of("period", list(PRESETS), WHOLE)
+FROM, TO = (url_state.day(key, needs=(PERIOD, CUSTOM)) for key in ("from", "to"))
+COUNTRY, PRODUCT = (url_state.several(key, _fits, _MOST_CHOSEN) for key in ("country", "product"))
+WHO = url_state.one_of("who", list(CUSTOMERS), "Everyone")
+KIND = url_state.several("kind", KINDS.__contains__, len(KINDS))
+SWITCHES = [url_state.switch(name) for name in CLEANING]
+LIVE = url_state.switch("live")
 
 
 @dataclass(frozen=True)
@@ -106,12 +117,7 @@ def known(options: Options) -> bool:
 
 def choose(**values: Any) -> None:
     """Set filters by their keys, as the viewer would, from a callback of a chart or a table."""
-    for key, value in values.items():
-        if isinstance(value, date) and key not in st.session_state:
-            # Drawn for the first time, a date is taken from the address, and stays in it.
-            st.query_params[key] = value.isoformat()
-        else:
-            st.session_state[key] = value
+    url_state.put(**values)
     st.session_state[_MOVED] = True
 
 
@@ -130,29 +136,28 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
         preset = st.selectbox(
             "Period",
             list(PRESETS),
-            key="period",
             help="Counted back from the newest day with data. Days are UTC.",
-            **BOUND,
+            **url_state.widget(PERIOD, "index", list(PRESETS)),
         )
         first, last = _custom_dates(data) if preset == CUSTOM else (None, None)
-        countries = _several("Countries", "country", map(country, options.countries))
+        countries = _several("Countries", COUNTRY, map(country, options.countries))
         products = _products(options.products)
         customers = st.segmented_control(
-            "Customers", list(CUSTOMERS), default="Everyone", required=True, key="who", **BOUND
+            "Customers", list(CUSTOMERS), required=True, **url_state.widget(WHO, "default")
         )
-        kinds = st.pills("Kinds", list(KINDS), selection_mode="multi", key="kind", **BOUND)
+        kinds = st.pills(
+            "Kinds", list(KINDS), selection_mode="multi", **url_state.widget(KIND, "default")
+        )
         st.markdown("**Count in**", help="Off: left out of every figure, chart and table.")
         cleaning = {
-            name: st.toggle(label, value=True, key=name, help=meaning, **BOUND)
+            name: st.toggle(label, help=meaning, **url_state.widget(name, "value"))
             for name, (label, meaning) in CLEANING.items()
         }
         effects = st.container()
         live = st.toggle(
             "Live refresh",
-            value=True,
-            key="live",
             help="Shows new figures every ten seconds; the filters stay as they are.",
-            **BOUND,
+            **url_state.widget(LIVE, "value"),
         )
     choice = Choice(
         preset or WHOLE,
@@ -170,15 +175,9 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
 
 def _products(offered: Iterable[str]) -> list[str]:
     """Draw the choice of products: thousands, which a browser lays out only when it is opened."""
-    asked = _fitting(st.session_state.get("product", st.query_params.get_all("product")))
-    chosen = words.plain(", ".join(asked)) or "all"
+    chosen = words.plain(", ".join(url_state.value(PRODUCT))) or "all"
     with st.popover(f"Products: {chosen}", key="products", width="stretch", wrap=False):
-        return _several("Products", "product", offered)
-
-
-def _fitting(asked: Sequence[str]) -> list[str]:
-    """Return those that may be options; anything can stand in an address."""
-    return [name for name in asked[:_MOST_CHOSEN] if 0 < len(name) <= _LONGEST]
+        return _several("Products", PRODUCT, offered)
 
 
 def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
@@ -187,18 +186,15 @@ def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
     An option that the data lacks stays chosen, and the page says that there are no rows, instead
     of quietly showing everything.
     """
-    every = dict.fromkeys([*st.session_state.get(key, ()), *st.query_params.get_all(key)])
-    options = list(dict.fromkeys([*offered, *_fitting(list(every))]))
     chosen: list[str] = st.multiselect(
         label,
-        options,
-        key=key,
+        list(dict.fromkeys([*offered, *url_state.value(key)])),
         placeholder=f"All {label.lower()}",
         select_all=False,
         help=f"Leave empty for all {label.lower()}.",
-        **BOUND,
+        **url_state.widget(key, "default"),
     )
-    dropped = len(every.keys() - set(options))
+    dropped = len(url_state.rejected().get(key, ()))
     if dropped:
         st.caption(
             f"{words.count(dropped)} more of the link left out: {_MOST_CHOSEN} at most, none of"
@@ -210,15 +206,14 @@ def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
 def _custom_dates(data: Period | None) -> tuple[date | None, date | None]:
     low, high = _limits(data)
     ends = []
-    for label, key in (("From", "from"), ("To", "to")):
+    for label, key in (("From", FROM), ("To", TO)):
         value = st.date_input(
             label,
             value=None,
             min_value=low,
             max_value=high,
-            key=key,
             format="YYYY-MM-DD",
-            **BOUND,
+            **url_state.widget(key),
         )
         ends.append(value if isinstance(value, date) else None)
     return ends[0], ends[1]
@@ -231,18 +226,7 @@ def _limits(data: Period | None) -> tuple[date, date]:
     and the years chosen already: beyond the limits, they would be forgotten.
     """
     if data is None:
-        return _EARLIEST, _LATEST
-    years = [data.first.year, data.last.year, *(each.year for each in _dates_asked())]
+        return url_state.EARLIEST, url_state.LATEST
+    chosen = filter(None, map(url_state.value, (FROM, TO)))
+    years = [data.first.year, data.last.year, *(each.year for each in chosen)]
     return date(min(years), 1, 1), date(max(years), 12, 31)
-
-
-def _dates_asked() -> Iterator[date]:
-    """Yield the custom dates of the session and of the address; anything can stand there."""
-    for key in ("from", "to"):
-        for asked in (st.session_state.get(key), st.query_params.get(key)):
-            try:
-                found = asked if isinstance(asked, date) else date.fromisoformat(asked or "")
-            except ValueError:
-                continue
-            if _EARLIEST <= found <= _LATEST:
-                yield found

@@ -10,7 +10,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard import data, explain, filters, states, words
+from retail_pipeline.dashboard import data, explain, filters, states, url_state, words
 from retail_pipeline.dashboard.filters import Choice, Options
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Period
@@ -28,6 +28,7 @@ _RETRYING = "retrying"
 # As many cards in a row as there is room for; two on a telephone, where figures shrink to fit.
 _STYLE = """<style>
 .stMainBlockContainer {padding-top: 3.5rem;}
+.st-key-url-state {display: none;}
 [data-stale="true"] {opacity: 1 !important; transition: none !important;}
 [class*="st-key-cards"] {display: grid; gap: .75rem; margin-bottom: 1.25rem;
   grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr));}
@@ -58,6 +59,7 @@ def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool =
     yet: it has more to say than figures.
     """
     st.html(_STYLE)
+    url_state.load()
     st.title(title)
     choice, effects = filters.bar(_look_ahead())
     # While nothing can be shown the page keeps trying, also with live refresh off.
@@ -84,6 +86,8 @@ def _options(snapshot: Snapshot) -> Options:
 def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
     if filters.moved():
         st.rerun()
+    url_state.script()
+    states.left_out(url_state.rejected())
     try:
         snapshot = data.snapshot()
         if snapshot.days is None:

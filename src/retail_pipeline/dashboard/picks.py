@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.dashboard import filters
+from retail_pipeline.dashboard import filters, url_state
 from retail_pipeline.dashboard.charts import MOST_BARS, PICK
 from retail_pipeline.domain.periods import CUSTOM, Period
 
@@ -51,7 +51,7 @@ def of_table(key: str, values: Sequence[str]) -> str | None:
 def country(key: str) -> None:
     """Show the country that was clicked on in a ranking alone, or all again."""
     for each in of_chart(key):
-        alone = st.session_state.get("country") == [each["name"]]
+        alone = url_state.value(filters.COUNTRY) == [each["name"]]
         filters.choose(country=[] if alone else [each["name"]])
         _used(key)
 

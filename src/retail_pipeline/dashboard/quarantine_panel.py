@@ -8,9 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.adapters.mongo_quality import Held, MongoQuality
-from retail_pipeline.dashboard import data, panel, words
+from retail_pipeline.dashboard import data, panel, url_state, words
 from retail_pipeline.dashboard.explain import Scope
-from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.quarantined import Quarantined
@@ -18,7 +17,8 @@ from retail_pipeline.domain.quarantined import Quarantined
 SAMPLES = 20
 # What one file of an export holds at most; ``retail dlq list`` gives everything.
 MOST_EXPORTED = 10_000
-_KEY = "reason"
+_MOST_LETTERS = 100
+REASON = url_state.text("reason", None, _MOST_LETTERS)
 _FILES_NAMED = 3
 
 
@@ -80,9 +80,9 @@ def _named(group: Sequence[Held], most: int | None) -> str:
 
 def _chosen(reasons: list[str]) -> str:
     # Its last row may have been replayed meanwhile.
-    if st.session_state.get(_KEY, reasons[0]) not in reasons:
-        st.session_state.pop(_KEY)
-    chosen: str | None = st.selectbox("Reason", reasons, key=_KEY, **BOUND)
+    chosen: str | None = st.selectbox(
+        "Reason", reasons, **url_state.widget(REASON, "index", reasons)
+    )
     return chosen or reasons[0]
 
 

@@ -10,9 +10,16 @@ import streamlit as st
 
 from retail_pipeline.analytics import return_sums, sums
 from retail_pipeline.analytics.return_tables import MATCHED
-from retail_pipeline.dashboard import filters, look, panel, picks, return_charts, words
+from retail_pipeline.dashboard import (
+    filters,
+    look,
+    panel,
+    picks,
+    return_charts,
+    url_state,
+    words,
+)
 from retail_pipeline.dashboard.explain import Scope
-from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.return_charts import EPOCH
 from retail_pipeline.dashboard.view import View
@@ -22,6 +29,8 @@ MOST = 50
 _MATCHED, _AWAY = "Undoes a sale", "Days away"
 _MINUTES_A_DAY = 24 * 60
 _TENTHS = st.column_config.NumberColumn(format="%,.1f")
+_COUNTED_IN = ("Lines", "Units")
+COUNTED_IN = url_state.one_of("held", _COUNTED_IN, "Lines")
 REASONS: dict[str | None, str] = {
     None: _MATCHED,
     Reason.NO_SALE: "No earlier sale in the data",
@@ -126,7 +135,7 @@ def _held(view: View) -> None:
 def _counted() -> str:
     """Draw the choice of what a bar counts: few big returns can hide all others."""
     chosen = st.segmented_control(
-        "Counted in", ["Lines", "Units"], default="Lines", required=True, key="held", **BOUND
+        "Counted in", _COUNTED_IN, required=True, **url_state.widget(COUNTED_IN, "default")
     )
     return (chosen or "Lines").lower()
 

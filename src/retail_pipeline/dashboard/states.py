@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import streamlit as st
 
@@ -20,6 +20,28 @@ from retail_pipeline.errors import (
 
 _DAYS_NAMED = 5
 _REASONS_NAMED = 2
+_PARTS_NAMED, _SHORT = 5, 40
+
+
+def left_out(rejected: Mapping[str, list[str]]) -> None:
+    """Say which parts of the link are left out: unknown keys, and values that can't be."""
+    parts = list(_parts(rejected))
+    if parts:
+        others = len(parts) - _PARTS_NAMED
+        named = words.plain(", ".join(parts[:_PARTS_NAMED]))
+        more = f" and {words.count(others)} more" if others > 0 else ""
+        st.warning(
+            f"**Part of the link is left out:** {named}{more}. The figures are those of the filters"
+            " that are named here and in the sidebar.",
+            icon=":material/link_off:",
+        )
+
+
+def _parts(rejected: Mapping[str, list[str]]) -> Iterator[str]:
+    for key, texts in rejected.items():
+        for text in texts:
+            short = text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
+            yield f"{key[:_SHORT]} “{short}”"
 
 
 def failed(error: RetailError) -> None:

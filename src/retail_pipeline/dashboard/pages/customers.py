@@ -12,13 +12,12 @@ import streamlit as st
 
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import day_number, day_of
-from retail_pipeline.dashboard import customer_panels, customer_view, panel, picks, words
+from retail_pipeline.dashboard import customer_panels, customer_view, panel, picks, url_state, words
 from retail_pipeline.dashboard.customer_panels import EVERY_SEGMENT, SEGMENT
+from retail_pipeline.dashboard.customer_view import CUSTOMER, MOST_LETTERS
 from retail_pipeline.dashboard.explain import EVERYTHING, among
-from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.periods import CUSTOM
 
 TOP = 100
@@ -57,12 +56,11 @@ def body(view: View) -> None:
 def _lookup() -> str:
     text = st.text_input(
         "Customer number",
-        key="id",
         type="search",
-        max_chars=CONTRACT.limit("CustomerID", "maxLength"),
+        max_chars=MOST_LETTERS,
         placeholder="A customer's number, for orders, products and trend",
         width=420,
-        **BOUND,
+        **url_state.widget(CUSTOMER, "value", inv=None),
     )
     return (text or "").strip()
 
@@ -151,8 +149,12 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     segments = found["segment"].reindex(table.index, fill_value=rfm.ABSENT)
     names = np.array([*rfm.NAMES, words.NOTHING])
     table = table.assign(segment=names[segments.to_numpy()])
+    choices = [EVERY_SEGMENT, *rfm.NAMES]
     wanted = st.selectbox(
-        "Customers of segment", [EVERY_SEGMENT, *rfm.NAMES], key=SEGMENT, width=420, **BOUND
+        "Customers of segment",
+        choices,
+        width=420,
+        **url_state.widget(SEGMENT, "index", choices),
     )
     if wanted in rfm.NAMES:
         table = table[table["segment"] == wanted]
@@ -223,4 +225,4 @@ def open_customer(numbers: list[str]) -> None:
     """Open the view of the customer whose row was chosen; called when one was."""
     chosen = picks.of_table("top-customers", numbers)
     if chosen is not None:
-        st.session_state["id"] = chosen
+        url_state.put(id=chosen, inv=None)

@@ -13,11 +13,10 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import charts, look, panel, picks, timelines, words, world
-from retail_pipeline.dashboard.filters import BOUND
+from retail_pipeline.dashboard import charts, look, panel, picks, timelines, url_state, words, world
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.periods import Period, Shift, Unit
+from retail_pipeline.domain.periods import UNITS, Period, Shift, Unit
 from retail_pipeline.domain.report import Figures
 
 TOP = 10
@@ -42,6 +41,8 @@ _COMPARED: dict[str, Callable[[Period], Shift]] = {
     "Previous period": lambda period: period.previous,
     "Year before": lambda _: Shift(years=1),
 }
+BY = url_state.one_of("by", [_AUTO, *(unit.capitalize() for unit in UNITS)], _AUTO)
+VERSUS = url_state.one_of("vs", ["Nothing", *_COMPARED], "Previous period")
 
 
 def body(view: View) -> None:
@@ -177,19 +178,15 @@ def _before(view: View, shift: Shift, unit: Unit) -> list[tuple[datetime, Figure
 
 def _time_choices(period: Period) -> tuple[Unit, str]:
     units = [_AUTO, *(unit.capitalize() for unit in period.units)]
-    if st.session_state.get("by") not in units:
-        st.session_state.pop("by", None)
     with st.container(horizontal=True):
         by = st.segmented_control(
-            "Shown by", units, default=_AUTO, required=True, key="by", **BOUND
+            "Shown by", units, required=True, **url_state.widget(BY, "default", units)
         )
         compared = st.segmented_control(
             "Compared with",
             ["Nothing", *_COMPARED],
-            default="Previous period",
             required=True,
-            key="vs",
-            **BOUND,
+            **url_state.widget(VERSUS, "default"),
         )
     unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
     return unit, compared or "Nothing"

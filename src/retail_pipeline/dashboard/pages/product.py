@@ -27,6 +27,10 @@ from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 
 TOP_COUNTRIES, TOP_ALONG = 8, 20
+OPENED = "opened_product"
+_SCROLL = """<script>
+document.querySelector('[data-testid="stMain"]')?.scrollTo({top: 0});
+</script>"""
 Open = Callable[[str | None], None]
 _LIFT = st.column_config.NumberColumn(format="%.1f\N{MULTIPLICATION SIGN}")
 _HELP = {
@@ -36,6 +40,12 @@ _HELP = {
     " what was sold before them may be among the former.",
     "Rank": "Its place among all products by net sales, under the filters of the page.",
 }
+
+
+def to_the_top() -> None:
+    """Begin to read at the product's figures, not where the row was that led to it."""
+    if st.session_state.pop(OPENED, False):
+        st.html(_SCROLL, unsafe_allow_javascript=True)
 
 
 def body(page: View, code: str, ranked: pd.DataFrame, open_product: Open) -> None:

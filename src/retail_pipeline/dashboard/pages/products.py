@@ -11,9 +11,17 @@ import streamlit as st
 
 from retail_pipeline.analytics import products, sums
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import charts, data, look, panel, picks, product_charts, words
+from retail_pipeline.dashboard import (
+    charts,
+    data,
+    look,
+    panel,
+    picks,
+    product_charts,
+    url_state,
+    words,
+)
 from retail_pipeline.dashboard.explain import Scope
-from retail_pipeline.dashboard.filters import BOUND
 from retail_pipeline.dashboard.pages import product
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -21,13 +29,10 @@ from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.fees import FEES
 
 TOP = 10
-ITEM, FIND = "item", "find"
 _OFFERED = 200
 _LONGEST = sum(CONTRACT.limit(name, "maxLength") for name in ("StockCode", "Description"))
-_OPENED = "opened_product"
-_SCROLL = """<script>
-document.querySelector('[data-testid="stMain"]')?.scrollTo({top: 0});
-</script>"""
+ITEM = url_state.text("item", None, _LONGEST)
+FIND = url_state.text("find", "", _LONGEST, typed=True)
 _BELOW_ZERO = "Cancellations"
 # What products are ranked by: the column, and how its figures read.
 _MEASURES: dict[str, tuple[str, Callable[[int], str]]] = {
@@ -37,6 +42,7 @@ _MEASURES: dict[str, tuple[str, Callable[[int], str]]] = {
     "Units returned": ("back", words.count),
     _BELOW_ZERO: ("cancelled", lambda micros: words.money(sums.money(micros))),
 }
+RANK = url_state.one_of("rank", list(_MEASURES), "Net sales")
 _MEANING = (
     "**Net sales** of all lines of a product. **Units sold** and **orders** of its sale lines;"
     " an order is an invoice, counted for each day, country, and guests or known customers, so"
@@ -64,7 +70,7 @@ def body(view: View) -> None:
                 args=(None,),
             )
         product.body(view, code, ranked, _open)
-        _to_the_top()
+        product.to_the_top()
         return
     with search:
         asked = _search()
@@ -73,20 +79,13 @@ def body(view: View) -> None:
 
 def _open(code: str | None) -> None:
     """Show one product, or all of them; only for callbacks."""
-    st.session_state[ITEM] = code
-    st.session_state[_OPENED] = True
-
-
-def _to_the_top() -> None:
-    """Begin to read at the product's figures, not where the row was that led to it."""
-    if st.session_state.pop(_OPENED, False):
-        st.html(_SCROLL, unsafe_allow_javascript=True)
+    url_state.put(item=code)
+    st.session_state[product.OPENED] = True
 
 
 def _best(view: View, ranked: pd.DataFrame) -> list[str]:
     """Return labels of the best-selling of the products searched for: all would be slow."""
-    asked = str(st.session_state.get(FIND, st.query_params.get(FIND)) or "").strip()
-    found = _found(view, ranked, asked)[:_OFFERED]
+    found = _found(view, ranked, url_state.value(FIND).strip())[:_OFFERED]
     return [view.snapshot.label(code) for code in found["code"]]
 
 
@@ -99,18 +98,16 @@ def _chosen(offered: Sequence[str]) -> str | None:
 
     One that the data lacks stays chosen, and the page says that there are no rows of it.
     """
-    asked = st.session_state.get(ITEM, st.query_params.get(ITEM)) or ""
-    more = [asked] if 0 < len(asked) <= _LONGEST else []
+    more = [url_state.value(ITEM)] if url_state.value(ITEM) else []
     chosen: str | None = st.selectbox(
         "Product",
         list(dict.fromkeys([*offered, *more])),
         index=None,
-        key=ITEM,
         placeholder="All products: choose one by code or name",
         help="Shows one product by itself: one of the best-selling that *Search* finds, or that"
         " whose code is typed. A click on a bar or a row of the table does the same.",
         accept_new_options=True,
-        **BOUND,
+        **url_state.widget(ITEM, options=[None, *offered, *more]),
     )
     return chosen.partition(NAMED)[0] if chosen and len(chosen) <= _LONGEST else None
 
@@ -119,12 +116,11 @@ def _search() -> str:
     asked: str = st.text_input(
         "Search",
         type="search",
-        key=FIND,
         max_chars=_LONGEST,
         placeholder="Code or words, such as: red lantern",
         help="Narrows the ranking and the table to products with all of these words.",
         live=True,
-        **BOUND,
+        **url_state.widget(FIND, "value"),
     )
     return asked.strip()
 
@@ -151,7 +147,7 @@ def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
 
 def _measure() -> str:
     chosen = st.segmented_control(
-        "Ranked by", list(_MEASURES), default="Net sales", required=True, key="rank", **BOUND
+        "Ranked by", list(_MEASURES), required=True, **url_state.widget(RANK, "default")
     )
     return chosen or "Net sales"
 
