@@ -27,9 +27,9 @@ from rich.table import Table
 from bench.measure import load
 from bench.run import OURS, produce_and_drain
 from bench.stage import Place, place, servers
-from retail_pipeline.adapters.csv_source import inspect_csv
-from retail_pipeline.local.ports import pick
-from retail_pipeline.local.services import dashboard_answers
+from retail_devstack.ports import pick
+from retail_devstack.services import dashboard_answers
+from retail_pipeline.adapters.sources.csv import inspect_csv
 
 PAGES = ("", "products", "customers", "returns", "live", "quality")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]

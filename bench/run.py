@@ -19,9 +19,9 @@ from rich.table import Table
 
 from bench.measure import Arrival, Measured, Usage, load, watch
 from bench.stage import Place, place, servers
-from retail_pipeline.adapters.csv_source import inspect_csv
-from retail_pipeline.adapters.sample_file import write_sample
-from retail_pipeline.local.stack import Stack
+from retail_devstack.stack import Stack
+from retail_pipeline.adapters.sources.csv import inspect_csv
+from retail_pipeline.sample.writer import write_sample
 
 BARE, OURS = "bare loop", "pipeline"
 

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 
 from pymongo.database import Database
 
-from retail_pipeline.adapters.kafka_topics import ensure_topics
-from retail_pipeline.adapters.mongo_client import Document, connect
-from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, ensure_schema
-from retail_pipeline.local.environment import own_env, process_env, settings_of
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.stack import Stack
-from retail_pipeline.local.users import root_uri
+from retail_devstack.environment import own_env, process_env, settings_of
+from retail_devstack.home import Home
+from retail_devstack.stack import Stack
+from retail_devstack.users import root_uri
+from retail_pipeline.adapters.kafka.topics import ensure_topics
+from retail_pipeline.adapters.mongo.client import Document, connect
+from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS, ensure_schema
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
-from retail_pipeline.local.ports import HOST
+from retail_devstack.ports import HOST
 
 _CHUNK = 64 * 1024
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from chaos.schedule import BROKER, MONGOD, PRODUCER
 from chaos.workers import Worker
 from chaos.world import Place, World, world
-from retail_pipeline.adapters.sample_file import write_sample
+from retail_pipeline.sample.writer import write_sample
 
 PROCESSOR = "processor"
 _LONGEST_S = 120.0

@@ -17,7 +17,7 @@ from chaos.storm import Storm
 from chaos.workers import Say
 from chaos.world import Place, World
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
-from retail_pipeline.adapters.kafka_topics import topic_id
+from retail_pipeline.adapters.kafka.topics import topic_id
 from retail_pipeline.domain.reconciliation import Reconciliation
 from retail_pipeline.errors import UsageError
 

@@ -14,9 +14,9 @@ import typer
 from chaos.rounds import Undisturbed, disturbed, undisturbed
 from chaos.schedule import KINDS, Fault, plan
 from chaos.world import World, world
-from retail_pipeline.adapters.sample_file import write_sample
+from retail_devstack.signals import Interrupted, interruptible
 from retail_pipeline.errors import RetailError
-from retail_pipeline.local.signals import Interrupted, interruptible
+from retail_pipeline.sample.writer import write_sample
 
 _SAMPLE_SEED = 7
 

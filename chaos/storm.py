@@ -16,8 +16,8 @@ from chaos.faults import Faults
 from chaos.schedule import BROKER, PROCESSORS, PRODUCER, ZOOKEEPER, Fault
 from chaos.workers import Say, Worker
 from chaos.world import Place, World
+from retail_devstack.backlog import Gauge
 from retail_pipeline.errors import RetailError
-from retail_pipeline.local.backlog import Gauge
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LONGEST_WAIT_S = 1_800

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from retail_pipeline.local.processes import last_lines
+from retail_devstack.processes import last_lines
 
 Say = Callable[[str], None]
 # Compose kills what has not stopped by then.

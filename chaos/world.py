@@ -16,15 +16,15 @@ from pymongo.database import Database
 
 from chaos.proxy import Proxy
 from chaos.schedule import BROKER, MONGOD
-from retail_pipeline.adapters.kafka_topics import ensure_topics
-from retail_pipeline.adapters.mongo_client import Document, connect
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.local.environment import own_env, process_env, settings_of
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.ports import HOST, pick
-from retail_pipeline.local.processes import find
-from retail_pipeline.local.stack import SERVERS, Stack
-from retail_pipeline.local.users import role_uris, root_uri, secure
+from retail_devstack.environment import own_env, process_env, settings_of
+from retail_devstack.home import Home
+from retail_devstack.ports import HOST, pick
+from retail_devstack.processes import find
+from retail_devstack.stack import SERVERS, Stack
+from retail_devstack.users import role_uris, root_uri, secure
+from retail_pipeline.adapters.kafka.topics import ensure_topics
+from retail_pipeline.adapters.mongo.client import Document, connect
+from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.settings import Settings
 
 # Short, so that a killed broker is soon forgotten and a paused one loses its session.

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from retail_pipeline.adapters.mongo_store import as_documents, mark_of
+from retail_pipeline.adapters.mongo.store import as_documents, mark_of
 from tests import shop
 
 # One entry of the rollups is longer than this, and MongoDB's limit is 16 MB.

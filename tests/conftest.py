@@ -13,13 +13,13 @@ import pytest
 from hypothesis import settings
 from kafka.errors import KafkaError
 
-from retail_pipeline.adapters.kafka_topics import kafka_admin
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.local.environment import own_env, process_env, settings_of, stack_env
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.processes import find
-from retail_pipeline.local.stack import Stack
-from retail_pipeline.local.users import root_uri, secure
+from retail_devstack.environment import own_env, process_env, settings_of, stack_env
+from retail_devstack.home import Home
+from retail_devstack.processes import find
+from retail_devstack.stack import Stack
+from retail_devstack.users import root_uri, secure
+from retail_pipeline.adapters.kafka.topics import kafka_admin
+from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.settings import Settings
 
 # The same examples in every run, and no time limit: a busy machine is no failure. To look further:

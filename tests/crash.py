@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
-from retail_pipeline.adapters.kafka_consumer import GroupConsumer
-from retail_pipeline.adapters.kafka_publisher import KafkaBarrier, KafkaPublisher
-from retail_pipeline.adapters.mongo_returns import MongoReturns
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_sample import MongoSample
-from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.adapters.source_files import Reading
+from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+from retail_pipeline.adapters.kafka.publisher import KafkaBarrier, KafkaPublisher
+from retail_pipeline.adapters.mongo.returns import MongoReturns
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.sample import MongoSample
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.adapters.sources.registry import Reading
 from retail_pipeline.cli.common import start
 from retail_pipeline.cli.process_run import ProcessorRun
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.flows import produce
-from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.process import DeadLetters
+from retail_pipeline.flows.throttle import Pace
 
 # Each step, and the method that does it.
 STEPS: dict[str, tuple[type, str]] = {

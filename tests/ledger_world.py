@@ -12,7 +12,6 @@ import msgspec
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.ledger import DAY_MS, Held, Line, Stray, as_line
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import (
     Difference,
@@ -23,20 +22,21 @@ from retail_pipeline.domain.reconciliation import (
     Verdict,
 )
 from retail_pipeline.domain.rejection import Rejection
-from retail_pipeline.domain.return_book import Returned, Stored, returned_of
-from retail_pipeline.domain.rollup_book import (
+from retail_pipeline.domain.transaction import Transaction, row_id
+from retail_pipeline.flows.ports import Message
+from retail_pipeline.flows.process import Topics
+from retail_pipeline.reconcile.counts import QuickLook
+from retail_pipeline.reconcile.expected_returns import Returned, Stored, returned_of
+from retail_pipeline.reconcile.expected_rollups import (
     DUPLICATES,
     ORDERS,
     PRODUCTS,
     ROLLUPS,
     RollupBook,
 )
-from retail_pipeline.domain.rowset import RowSet
-from retail_pipeline.domain.transaction import Transaction, row_id
-from retail_pipeline.flows.ports import Message
-from retail_pipeline.flows.process import Topics
-from retail_pipeline.flows.reconcile import FullLook
-from retail_pipeline.flows.reconcile_quick import QuickLook
+from retail_pipeline.reconcile.full import FullLook
+from retail_pipeline.reconcile.rowset import RowSet
+from retail_pipeline.reconcile.tally import DAY_MS, Held, Line, Stray, as_line
 from tests.fakes import FakeMessage, manifest, rejection, transaction
 
 TOPICS = Topics("t", "t.dlq", "t.manifests")

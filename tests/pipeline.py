@@ -13,7 +13,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from retail_pipeline.adapters.mongo_client import connect
+from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
 

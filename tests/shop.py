@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pandas as pd
 
-from retail_pipeline.adapters.csv_source import inspect_csv
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.report import Customers, Figures, Selection

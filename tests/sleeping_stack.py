@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from retail_devstack import foreground, services, session
+from retail_devstack.backlog import Backlog
+from retail_devstack.home import Home
+from retail_devstack.stack import Stack
 from retail_pipeline.cli.app import main
-from retail_pipeline.local import foreground, services, session
-from retail_pipeline.local.backlog import Backlog
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.stack import Stack
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(100)"]
 

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from pymongo import MongoClient
 
-from retail_pipeline.adapters.mongo_client import Document, connect
-from retail_pipeline.adapters.mongo_processors import MongoProcessors
-from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.domain.pulse import Progress, Pulse
+from retail_pipeline.adapters.mongo.client import Document, connect
+from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.domain.heartbeat import Progress, Pulse
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.browser.conftest import SOON_MS

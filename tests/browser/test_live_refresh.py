@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Page, expect
 
-from retail_pipeline.dashboard.words import money
+from retail_pipeline.dashboard.format import money
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import Settings
 from tests import shop

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard import format
 from tests import shop
 from tests.browser.conftest import SOON_MS
 from tests.browser.steps import expect_card
@@ -46,7 +46,7 @@ def heading_of(page: Page, code: str) -> Locator:
 
 def expect_product(page: Page, code: str) -> None:
     expect(heading_of(page, code)).to_be_visible(timeout=SOON_MS)
-    expect_card(page, "Net sales", words.money(NET[code]))
+    expect_card(page, "Net sales", format.money(NET[code]))
     expect(page).to_have_url(re.compile(f"item={code}$"))
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_pipeline.adapters.kafka_consumer import GroupConsumer
-from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
-from retail_pipeline.adapters.kafka_topics import ensure_topics, topic_id
+from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
+from retail_pipeline.adapters.kafka.topics import ensure_topics, topic_id
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
+from retail_pipeline.domain.wire import replays
 from retail_pipeline.errors import PermanentError, TransientError
-from retail_pipeline.flows.decode import replays
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.settings import Settings
@@ -194,7 +194,7 @@ def test_a_poll_without_records_gives_an_empty_batch(subject: Subject) -> None:
 
 
 def test_a_topic_made_anew_has_another_identity(fresh: Settings) -> None:
-    from retail_pipeline.adapters.kafka_topics import admin_client
+    from retail_pipeline.adapters.kafka.topics import admin_client
 
     assert len(ensure_topics(fresh)) == 3
     first = topic_id(fresh)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.adapters import mongo_quarantine
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_quarantine import MongoQuarantine
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore, standing_for
+from retail_pipeline.adapters.mongo import quarantine as mongo_quarantine
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore, standing_for
 from retail_pipeline.domain.quarantined import Selection
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.flows.ports import Quarantine

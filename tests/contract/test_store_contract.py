@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_rollup_pipelines import ROLLUPS
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.ports import Store

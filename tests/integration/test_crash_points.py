@@ -10,7 +10,7 @@ from pathlib import Path
 from kafka import KafkaProducer
 from kafka.admin import MemberToRemove
 
-from retail_pipeline.adapters.kafka_topics import admin_client
+from retail_pipeline.adapters.kafka.topics import admin_client
 from retail_pipeline.settings import Settings
 from tests.pipeline import LONGEST_S, Pipeline
 from tests.truth import Truth

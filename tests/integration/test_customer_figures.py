@@ -13,14 +13,14 @@ import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_customers import MongoCustomers
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_queries import MongoReports
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.cohorts import cohorts
 from retail_pipeline.analytics.tables import day_number, day_of
-from retail_pipeline.dashboard.store import Store
+from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import Settings
 from tests import customer_truth, shop

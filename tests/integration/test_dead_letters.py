@@ -13,7 +13,7 @@ import msgspec
 from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from retail_pipeline.adapters.kafka_topics import kafka_admin
+from retail_pipeline.adapters.kafka.topics import kafka_admin
 from tests.fakes import transaction
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
 

@@ -16,9 +16,9 @@ from kafka import KafkaProducer
 from kafka.admin import OffsetSpec
 from kafka.structs import TopicPartition
 
-from retail_pipeline.adapters.kafka_topics import admin_client
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_schema import ensure_schema
+from retail_pipeline.adapters.kafka.topics import admin_client
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.cli.process_run import ProcessorRun
 from retail_pipeline.settings import Settings
 from tests.integration.test_crash_points import ROOT, poison

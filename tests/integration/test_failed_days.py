@@ -12,13 +12,13 @@ import pytest
 from bson import Decimal128
 from pymongo.database import Database
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_schema import DIRTY_BUCKETS, TRANSACTIONS, ensure_schema
-from retail_pipeline.adapters.mongo_store import as_documents, mark_of
-from retail_pipeline.domain.return_book import RETURNS
-from retail_pipeline.domain.rollup_book import DUPLICATES, ORDERS, PRODUCTS
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS, TRANSACTIONS, ensure_schema
+from retail_pipeline.adapters.mongo.store import as_documents, mark_of
+from retail_pipeline.reconcile.expected_returns import RETURNS
+from retail_pipeline.reconcile.expected_rollups import DUPLICATES, ORDERS, PRODUCTS
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.big_day import ROWS, store_too_large

@@ -21,8 +21,8 @@ from typing import Any
 import psutil
 import pytest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.local.home import Home
+from retail_devstack.home import Home
+from retail_pipeline.adapters.mongo.client import connect
 from tests.hostile import HOSTILE
 
 pytestmark = pytest.mark.integration

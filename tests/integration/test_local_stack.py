@@ -8,12 +8,12 @@ from copy import deepcopy
 import pytest
 from pymongo.errors import OperationFailure
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_errors import translated
+from retail_devstack.environment import settings_of
+from retail_devstack.state import new_state
+from retail_devstack.users import secure
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.errors import AccessError, PermanentError
-from retail_pipeline.local.environment import settings_of
-from retail_pipeline.local.state import new_state
-from retail_pipeline.local.users import secure
 from retail_pipeline.settings import Role, Settings
 from tests.conftest import RunningStack
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from retail_pipeline.adapters.sample_file import write_sample
+from retail_pipeline.sample.writer import write_sample
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
 
 

@@ -15,13 +15,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_products import Elsewhere, MongoProducts
-from retail_pipeline.adapters.mongo_queries import MongoReports
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.products import Elsewhere, MongoProducts
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import products, sums
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard.store import Store
+from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import UNITS, Unit
 from retail_pipeline.domain.products import Basket

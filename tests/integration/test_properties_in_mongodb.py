@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.flows.decode import REJECTION, TRANSACTION, decode
+from retail_pipeline.domain.wire import REJECTION, TRANSACTION, decode
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
 from tests.fakes import FakeMessage, rejection

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_processors import KEPT_SAMPLES, MongoProcessors
-from retail_pipeline.adapters.mongo_schema import ensure_schema
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.heartbeats import KEPT_SAMPLES, MongoProcessors
+from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.analytics import live
-from retail_pipeline.domain.pulse import Heard, Progress, Pulse
+from retail_pipeline.domain.heartbeat import Heard, Progress, Pulse
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline

@@ -12,10 +12,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_live import MongoLive
-from retail_pipeline.adapters.mongo_quality import MongoQuality
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.latest import MongoLive
+from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
+from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.errors import PermanentError, TransientError

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from pymongo import MongoClient
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_queries import MongoReports
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.analytics.tables import day_number
-from retail_pipeline.dashboard.store import Store
+from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.periods import UNITS, Period, Unit
 from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.domain.transaction import Transaction

@@ -19,9 +19,9 @@ from bson.datetime_ms import DatetimeMS
 from kafka import KafkaProducer, TopicPartition
 from pymongo.database import Database
 
-from retail_pipeline.adapters.kafka_topics import kafka_admin
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.sample_file import write_sample
+from retail_pipeline.adapters.kafka.topics import kafka_admin
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.sample.writer import write_sample
 from tests.conftest import RunningStack
 from tests.pipeline import HEADER, ROW, Pipeline
 

@@ -15,13 +15,13 @@ import pytest
 from bson import Decimal128
 from pymongo.database import Database
 
-from retail_pipeline.adapters.kafka_ledger import KafkaLog
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_ledger import MongoRecords
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.reconcile.kafka import KafkaLog
+from retail_pipeline.adapters.reconcile.mongo import MongoRecords
 from retail_pipeline.domain.reconciliation import Difference, Reconciliation, Sum, Verdict
 from retail_pipeline.flows.process import Topics
-from retail_pipeline.flows.reconcile import FullLook
-from retail_pipeline.flows.reconcile_quick import QuickLook
+from retail_pipeline.reconcile.counts import QuickLook
+from retail_pipeline.reconcile.full import FullLook
 from tests import shop
 from tests.conftest import RunningStack
 from tests.pipeline import Pipeline

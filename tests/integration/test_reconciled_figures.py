@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_queries import MongoReports
-from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.analytics import quality, sums
-from retail_pipeline.dashboard.store import Store
+from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.reconciliation import Mode, Verdict
 from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.domain.transaction import Kind

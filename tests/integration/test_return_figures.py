@@ -11,13 +11,13 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_queries import MongoReports
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import adjustments, return_sums
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.analytics.sums import money
-from retail_pipeline.dashboard.store import Store
+from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import UNITS, Unit
 from retail_pipeline.domain.report import Selection

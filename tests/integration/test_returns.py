@@ -15,12 +15,12 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect
 
 from chaos.compare import differences
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_returns import MongoReturns
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.returns import MongoReturns
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.analytics.tables import Register
 from retail_pipeline.dashboard import held_returns
 from retail_pipeline.dashboard.held_returns import HeldReturns

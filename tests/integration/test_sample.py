@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
-from retail_pipeline.adapters.kafka_topics import admin_client
+from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
+from retail_pipeline.adapters.kafka.topics import admin_client
 from retail_pipeline.cli.sample_rule import sent_sources
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 from tests.fakes import manifest, rejection, transaction

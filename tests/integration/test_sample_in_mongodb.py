@@ -12,13 +12,13 @@ import pytest
 from pymongo.database import Database
 
 from chaos.compare import differences
-from retail_pipeline.adapters import mongo_rollups
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_rollup_pipelines import ROLLUPS
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_sample import WITHOUT_SAMPLE, MongoSample, is_shown
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.mongo import rollups
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE, MongoSample, is_shown
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 from retail_pipeline.domain.transaction import Transaction
@@ -134,7 +134,7 @@ def test_a_rebuild_that_began_before_the_replacement_brings_nothing_back(
     old = MongoSummaries(database.client, database.name)
     owner, name = {
         # Between a day's sums and their write.
-        "orders": (mongo_rollups, "_older"),
+        "orders": (rollups, "_older"),
         "returns": (old._returns, "rebuild"),
         "release": (old, "_release"),
     }[step]

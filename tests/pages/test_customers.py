@@ -15,14 +15,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.analytics import rfm
-from retail_pipeline.dashboard import (
-    customer_invoices,
-    customer_panels,
-    customer_view,
-    url_state,
-    words,
-)
-from retail_pipeline.dashboard.pages import customers
+from retail_pipeline.dashboard import format, url_state
+from retail_pipeline.dashboard.customers import invoices as customer_invoices
+from retail_pipeline.dashboard.customers import one as customer_view
+from retail_pipeline.dashboard.customers import page as customers
+from retail_pipeline.dashboard.customers import panels as customer_panels
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
@@ -85,21 +82,21 @@ def test_the_cards_are_pandas_figures_and_guests_are_told_apart(
     net = sum(customer_truth.known(lines)["amount"], Decimal(0))
     page = open_customers(sold, **query)
     assert cards(page) == {
-        "Customers": words.count(len(bought)),
-        "New customers": words.count(
+        "Customers": format.count(len(bought)),
+        "New customers": format.count(
             sum((first[number] or date.max) >= selection.first for number in bought)
         ),
-        "Ordered again": words.percent(
+        "Ordered again": format.percent(
             sum(each.orders > 1 for each in bought.values()) / len(bought)
         ),
-        "Net sales per customer": words.money(net / len(bought)),
-        "Guests' orders": words.count(guests.orders),
-        "Guests' gross sales": words.money(guests.gross),
-        "Guests' net sales": words.money(guests.net),
-        "Guests' share": words.percent(shop.figures(lines).guest_share),
+        "Net sales per customer": format.money(net / len(bought)),
+        "Guests' orders": format.count(guests.orders),
+        "Guests' gross sales": format.money(guests.gross),
+        "Guests' net sales": format.money(guests.net),
+        "Guests' share": format.percent(shop.figures(lines).guest_share),
     }
     assert all(card.help for card in page.metric)
-    assert f"guests {words.plain(words.money(guests.net))}" in said(page)
+    assert f"guests {format.plain(format.money(guests.net))}" in said(page)
 
 
 @every_selection
@@ -189,16 +186,16 @@ def test_a_customers_view_has_the_figures_of_that_customer(
     first = customer_truth.by_customer(before)[ONE].first
     segment = customer_truth.segments(lines, selection.last)[ONE][-1]
     assert own.last is not None and first is not None
-    ago = words.counted((selection.last - own.last).days, "day")
+    ago = format.counted((selection.last - own.last).days, "day")
     page = open_customers(sold, id=ONE, **query)
     assert cards(page) == {
-        "Net sales": words.money(figures.net),
-        "Gross sales": words.money(figures.gross),
-        "Orders": words.count(figures.orders),
-        "Average order value": words.money(figures.average_order_value),
-        "Cancellation rate": words.percent(figures.cancellation_rate),
+        "Net sales": format.money(figures.net),
+        "Gross sales": format.money(figures.gross),
+        "Orders": format.count(figures.orders),
+        "Average order value": format.money(figures.average_order_value),
+        "Cancellation rate": format.percent(figures.cancellation_rate),
         "Last order": f"{ago} ago",
-        "First order": words.day(first),
+        "First order": format.day(first),
         "Segment": segment,
     }
     assert [each.value for each in page.header] == [f"Customer {ONE}"]

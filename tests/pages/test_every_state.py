@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_processors import MongoProcessors
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore, as_documents
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore, as_documents
 from retail_pipeline.dashboard import data
 from retail_pipeline.dashboard.server import PAGE
-from retail_pipeline.domain.pulse import Pulse
+from retail_pipeline.domain.heartbeat import Pulse
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 from retail_pipeline.settings import Settings
 from tests import shop

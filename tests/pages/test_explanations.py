@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard import format
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.settings import Settings
 from tests import returns_truth, shop
@@ -26,9 +26,9 @@ def helps(page: AppTest) -> dict[str, str]:
 def account(lines: pd.DataFrame, which: str, left: pd.DataFrame, stored: pd.DataFrame) -> str:
     """Return the account of ``lines``, of those that the filters left of what is stored."""
     return (
-        f"{words.count(len(lines))} of {words.count(len(stored))} rows stored, those {which};"
-        f" {words.count(len(stored) - len(left))} left out by the filters,"
-        f" {words.counted(len(left) - len(lines), 'other')}"
+        f"{format.count(len(lines))} of {format.count(len(stored))} rows stored, those {which};"
+        f" {format.count(len(stored) - len(left))} left out by the filters,"
+        f" {format.counted(len(left) - len(lines), 'other')}"
     )
 
 
@@ -58,7 +58,7 @@ def test_returns_count_cancellations_of_goods_and_the_true_rate_also_sales(
     parts = returns_truth.matched(TABLE, duplicates=True)
     since = parts["line"][parts["sale"].isin(sales.index)].nunique()
     rate = (
-        f"{words.counted(len(sales), 'sale line')} and {len(back)} cancellation lines of goods"
+        f"{format.counted(len(sales), 'sale line')} and {len(back)} cancellation lines of goods"
         f" within the filters; {since} cancellation lines, of whatever day, that undo these sales"
     )
     assert rate in told["True return rate"]
@@ -90,9 +90,9 @@ def test_duplicates_are_not_headed_as_left_out(
     again = int(FRANCE.duplicated(list(shop.LINE)).sum())
     [filters, rows] = seen.about("duplicates")[1:3]
     assert filters.endswith("3 Apr 2011, France")
-    stored = f"of {words.count(len(TABLE))} rows stored"
+    stored = f"of {format.count(len(TABLE))} rows stored"
     assert rows == f"Rows counted: {again} {stored}, those that repeat an earlier one"
-    assert f"{words.count(len(FRANCE))} {stored}" in told["No customer"]
+    assert f"{format.count(len(FRANCE))} {stored}" in told["No customer"]
     assert "without" not in told["No customer"]
 
 

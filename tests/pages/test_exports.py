@@ -16,15 +16,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.dashboard import (
-    customer_invoices,
-    customer_view,
-    quarantine_panel,
-    return_panels,
-)
-from retail_pipeline.dashboard.pages import customers, live, product
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.dashboard.customers import invoices
+from retail_pipeline.dashboard.customers import one as customer_view
+from retail_pipeline.dashboard.customers import page as customers
+from retail_pipeline.dashboard.operations import live, quarantine
+from retail_pipeline.dashboard.products import one as product
+from retail_pipeline.dashboard.returns import panels as return_panels
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.settings import Settings
 from tests import shop
@@ -248,11 +247,11 @@ def test_a_table_of_the_first_rows_exports_all_of_them(
 ) -> None:
     monkeypatch.setattr(customers, "TOP", 2)
     monkeypatch.setattr(customer_view, "MOST_PRODUCTS", 2)
-    monkeypatch.setattr(customer_invoices, "MOST_INVOICES", 2)
+    monkeypatch.setattr(invoices, "MOST_INVOICES", 2)
     monkeypatch.setattr(return_panels, "MOST", 2)
     monkeypatch.setattr(live, "NEWEST", 2)
     monkeypatch.setattr(product, "TOP_ALONG", 2)
-    monkeypatch.setattr(quarantine_panel, "SAMPLES", 2)
+    monkeypatch.setattr(quarantine, "SAMPLES", 2)
     known, mine = TABLE["CustomerID"].dropna(), TABLE[TABLE["CustomerID"] == ONE]
     back = TABLE[(TABLE["kind"] == "cancellation") & ~TABLE["StockCode"].isin(list(FEES))]
     bought = set(mine["StockCode"]) - set(FEES)

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_processors import MongoProcessors
-from retail_pipeline.domain.pulse import Progress, Pulse
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.domain.heartbeat import Progress, Pulse
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack

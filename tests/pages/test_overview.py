@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_schema import ORDERS_ROLLUP, PRODUCTS_ROLLUP, ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.dashboard import words
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.schema import ORDERS_ROLLUP, PRODUCTS_ROLLUP, ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.server import PAGE
 from retail_pipeline.domain.report import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Kind
@@ -31,14 +31,14 @@ def expected(selection: Selection) -> dict[str, str]:
 
 def cards_of(figures: Figures) -> dict[str, str]:
     return {
-        "Net sales": words.money(figures.net),
-        "Gross sales": words.money(figures.gross),
-        "Orders": words.count(figures.orders),
-        "Average order value": words.money(figures.average_order_value),
-        "Units per order": words.decimal(figures.units_per_order),
-        "Customers": words.count(figures.customers),
-        "Guests' share": words.percent(figures.guest_share),
-        "Cancellation rate": words.percent(figures.cancellation_rate),
+        "Net sales": format.money(figures.net),
+        "Gross sales": format.money(figures.gross),
+        "Orders": format.count(figures.orders),
+        "Average order value": format.money(figures.average_order_value),
+        "Units per order": format.decimal(figures.units_per_order),
+        "Customers": format.count(figures.customers),
+        "Guests' share": format.percent(figures.guest_share),
+        "Cancellation rate": format.percent(figures.cancellation_rate),
     }
 
 
@@ -70,7 +70,7 @@ def test_the_whole_period_shows_the_exact_figures(
     page = open_page(sold, script=script)
     assert cards(page) == expected(Selection(shop.FIRST, shop.LAST))
     assert all(card.help for card in page.metric)
-    assert f"{words.day(TABLE['day'].min())} to {words.day(TABLE['day'].max())}" in said(page)
+    assert f"{format.day(TABLE['day'].min())} to {format.day(TABLE['day'].max())}" in said(page)
     assert len(page.get("vega_lite_chart")) == 4
 
 

@@ -15,10 +15,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.dashboard import picks, words
-from retail_pipeline.dashboard.pages import products
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.dashboard import format, picks
+from retail_pipeline.dashboard.products import page as products
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
@@ -32,10 +32,10 @@ TABLE = shop.frame(shop.shop())
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
 CODE = "22003"
 PAGE = """
-from retail_pipeline.dashboard import frame
-from retail_pipeline.dashboard.pages import products
+from retail_pipeline.dashboard import shell
+from retail_pipeline.dashboard.products import page as products
 
-frame.show("Products", products.body)
+shell.show("Products", products.body)
 """
 OpenProducts = Callable[..., AppTest]
 
@@ -127,8 +127,8 @@ def test_the_concentration_is_said_in_words(open_products: OpenProducts, sold: S
     earned = sorted((each for each in net.values() if each > 0), reverse=True)
     best = next(n for n in range(1, 99) if sum(earned[:n]) >= sum(earned) * Decimal("0.8"))
     text = said(open_products(sold)).replace("\\", "")
-    assert f"{words.percent(best / len(earned))} of the products ({best} of {len(earned)})" in text
-    assert f"make 80% of their net sales of {words.money(sum(earned, Decimal(0)))}." in text
+    assert f"{format.percent(best / len(earned))} of the products ({best} of {len(earned)})" in text
+    assert f"make 80% of their net sales of {format.money(sum(earned, Decimal(0)))}." in text
 
 
 @pytest.mark.parametrize("find", ["22003", "lamp 22003", " 22003  LAMP "])
@@ -141,7 +141,7 @@ def test_a_search_without_a_match_says_so(
     open_products: OpenProducts, sold: Settings, find: str
 ) -> None:
     page = open_products(sold, find=find)
-    assert f"**No product** has “{words.plain(find)}” in its code or name." in said(page)
+    assert f"**No product** has “{format.plain(find)}” in its code or name." in said(page)
     assert not page.dataframe
 
 
@@ -153,13 +153,13 @@ def product_cards(selection: Selection) -> dict[str, str]:
     back = -sum(lines["Quantity"][lines["kind"] == "cancellation"])
     order = sorted(net, key=lambda code: (-net[code], code))
     return {
-        "Net sales": words.money(figures.net),
-        "Gross sales": words.money(figures.gross),
-        "Orders": words.count(figures.orders),
-        "Units sold": words.count(figures.units),
-        "Mean price": words.money(figures.gross / figures.units if figures.units else None),
-        "Customers": words.count(figures.customers),
-        "Return rate": words.percent(back / figures.units if figures.units else None),
+        "Net sales": format.money(figures.net),
+        "Gross sales": format.money(figures.gross),
+        "Orders": format.count(figures.orders),
+        "Units sold": format.count(figures.units),
+        "Mean price": format.money(figures.gross / figures.units if figures.units else None),
+        "Customers": format.count(figures.customers),
+        "Return rate": format.percent(back / figures.units if figures.units else None),
         "Rank": f"{order.index(CODE) + 1} of {len(order)}",
     }
 
@@ -213,7 +213,7 @@ def test_a_product_that_there_is_not_says_so(
     page = open_products(sold, item=item)
     assert cards(page) == {}
     assert "No transactions" in said(page)
-    assert words.plain(item) in said(page)
+    assert format.plain(item) in said(page)
 
 
 def test_a_product_not_summarised_yet_has_figures_and_no_rank(
@@ -224,7 +224,7 @@ def test_a_product_not_summarised_yet_has_figures_and_no_rank(
         new = shop.transaction(3, StockCode="22003", Quantity=2)
         MongoStore(client, fresh.mongo_database).insert([new])
     found = cards(open_products(fresh, item="22003"))
-    assert (found["Net sales"], found["Rank"]) == ("£5.10", words.NOTHING)
+    assert (found["Net sales"], found["Rank"]) == ("£5.10", format.NOTHING)
 
 
 def test_a_title_cannot_become_markup(
@@ -235,7 +235,7 @@ def test_a_title_cannot_become_markup(
         page = open_products(fresh, **query)
         assert not page.exception
         titles = [each.value for each in page.subheader if "x" in each.value]
-        assert titles and all(words.plain("[x](a)") in title for title in titles), titles
+        assert titles and all(format.plain("[x](a)") in title for title in titles), titles
 
 
 def test_money_in_a_table_has_no_pound_before_its_minus(
@@ -263,8 +263,8 @@ def test_a_product_without_sales_has_no_prices_and_no_companions(
     open_products: OpenProducts, sold: Settings
 ) -> None:
     page = open_products(sold, item=CODE, kind="Cancellations")
-    assert cards(page)["Return rate"] == words.NOTHING
-    assert cards(page)["Mean price"] == words.NOTHING
+    assert cards(page)["Return rate"] == format.NOTHING
+    assert cards(page)["Mean price"] == format.NOTHING
     assert "hence no price" in said(page)
     assert "has anything else on it" in said(page)
 

@@ -12,12 +12,13 @@ import msgspec
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_quality import MongoQuality
-from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
-from retail_pipeline.adapters.mongo_schema import ensure_schema
-from retail_pipeline.adapters.mongo_store import MongoStore
-from retail_pipeline.dashboard import quarantine_panel, words
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
+from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.operations import quarantine
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation, Sum, Verdict
 from retail_pipeline.domain.rejection import Reason
 from retail_pipeline.domain.report import Customers, Selection
@@ -163,7 +164,7 @@ def test_the_quarantine_is_shown_by_reason_with_samples_of_the_one_chosen(
         "too_long": 1,
     }
     samples = table(page, "Text")
-    assert len(samples) == quarantine_panel.SAMPLES and samples["Text"][0] == RAW
+    assert len(samples) == quarantine.SAMPLES and samples["Text"][0] == RAW
     page.selectbox(key="reason").set_value("too_long").run()
     assert list(table(page, "Text")["Row"]) == [99]
     page = open_page(sold, at="quality", reason="too_long")
@@ -183,7 +184,7 @@ def test_the_export_holds_every_row_of_the_reason_and_no_formula(
 ) -> None:
     with connect(sold.mongo("reader"), name="tests") as client:
         reads = MongoQuality(client, sold.mongo_database)
-        text = quarantine_panel.export(reads, "not_a_number")()
+        text = quarantine.export(reads, "not_a_number")()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert {int(row["row"]) for row in rows} == set(range(40))
     assert {row["text"] for row in rows} == {f"'{RAW}"}
@@ -192,7 +193,7 @@ def test_the_export_holds_every_row_of_the_reason_and_no_formula(
 LACKING: dict[str, tuple[dict[str, str], Selection]] = {
     "everything": ({}, Selection(shop.FIRST, shop.LAST)),
     "a country": ({"country": "France"}, Selection(shop.FIRST, shop.LAST, ("France",))),
-    "no country": ({"country": words.NO_COUNTRY}, Selection(shop.FIRST, shop.LAST, (None,))),
+    "no country": ({"country": format.NO_COUNTRY}, Selection(shop.FIRST, shop.LAST, (None,))),
     "a month, duplicates left out elsewhere": (
         {"period": "Last 30 days", "duplicates": "false"},
         Selection(shop.LAST - timedelta(days=29), shop.LAST),
@@ -220,7 +221,7 @@ def test_what_lines_lack_is_what_pandas_counts(
         "Exact duplicates": int(kept.duplicated(list(shop.LINE)).sum()),
     }
     assert {name: found[name] for name in lacking} == {
-        name: words.share(count, len(kept)) for name, count in lacking.items()
+        name: format.share(count, len(kept)) for name, count in lacking.items()
     }
 
 

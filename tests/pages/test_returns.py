@@ -13,7 +13,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.dashboard import return_panels, url_state, words
+from retail_pipeline.dashboard import format, url_state
+from retail_pipeline.dashboard.returns import panels as return_panels
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
@@ -28,10 +29,10 @@ PARTS = {each: returns_truth.matched(TABLE, duplicates=each) for each in (True, 
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
 NONE = Decimal(0)
 PAGE = """
-from retail_pipeline.dashboard import frame
-from retail_pipeline.dashboard.pages import returns
+from retail_pipeline.dashboard import shell
+from retail_pipeline.dashboard.returns import page as returns
 
-frame.show("Returns and adjustments", returns.body)
+shell.show("Returns and adjustments", returns.body)
 """
 SELECTIONS: dict[str, tuple[dict[str, str | list[str]], Selection]] = {
     "everything": ({}, EVERYTHING),
@@ -76,15 +77,15 @@ def expected(selection: Selection) -> dict[str, str]:
     days = [(moments[line] - moments[sale]).days for line, sale in pairs]
     other = lines["amount"][fees | (lines["kind"] == "adjustment")]
     return {
-        "Units returned": words.count(units),
-        "Value returned": words.money(value),
-        "Matched units": words.percent(matched["units"].sum() / units if units else None),
-        "Matched value": words.percent(
+        "Units returned": format.count(units),
+        "Value returned": format.money(value),
+        "Matched units": format.percent(matched["units"].sum() / units if units else None),
+        "Matched value": format.percent(
             float(sum(matched["value"], NONE) / value) if value else None
         ),
-        "Plain return rate": words.percent(units / sold if sold else None),
-        "Days to return": f"{pd.Series(days).median():g}" if days else words.NOTHING,
-        "Adjustments and fees": words.money(sum(other, NONE)),
+        "Plain return rate": format.percent(units / sold if sold else None),
+        "Days to return": f"{pd.Series(days).median():g}" if days else format.NOTHING,
+        "Adjustments and fees": format.money(sum(other, NONE)),
     }
 
 
@@ -108,10 +109,10 @@ def test_of_everything_sold_the_true_rate_is_what_is_matched(
     goods = TABLE[(TABLE["kind"] == "sale") & ~TABLE["StockCode"].isin(list(FEES))]
     rate = parts["units"][parts["sale"] >= 0].sum() / goods["Quantity"].sum()
     page = open_returns(sold)
-    assert cards(page)["True return rate"] == words.percent(rate)
+    assert cards(page)["True return rate"] == format.percent(rate)
     cancelled = -sum(TABLE["amount"][TABLE["kind"] == "cancellation"], NONE)
     text = said(page).replace("\\", "")
-    assert f"Cancellations {words.money(cancelled)} = undoing a sale" in text
+    assert f"Cancellations {format.money(cancelled)} = undoing a sale" in text
     charts, tables = page.get("vega_lite_chart"), page.dataframe
     assert (len(charts), len(tables)) == (3, 5)
 

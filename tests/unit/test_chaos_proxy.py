@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from chaos.proxy import Proxy, Weather
-from retail_pipeline.local.ports import HOST, pick
+from retail_devstack.ports import HOST, pick
 
 LONGEST_S = 20
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from retail_pipeline.adapters.sample_file import write_file, write_sample
 from retail_pipeline.cli.app import app
-from retail_pipeline.domain.sampling import sample_lines
 from retail_pipeline.errors import UsageError
+from retail_pipeline.sample.generator import sample_lines
+from retail_pipeline.sample.writer import write_file, write_sample
 
 EXPECTED = "".join(sample_lines(300, 5)).encode()
 OPTIONS = ["sample", "--rows", "300", "--seed", "5"]

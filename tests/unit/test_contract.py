@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_pipeline.adapters.mongo_store import as_documents
+from retail_pipeline.adapters.mongo.store import as_documents
 from retail_pipeline.domain.contract import (
     CONTRACT,
     DATASET_FIELDS,

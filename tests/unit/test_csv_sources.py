@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from retail_pipeline.adapters.csv_lines import LONGEST_LINE
-from retail_pipeline.adapters.csv_source import CsvSource, inspect_csv
-from retail_pipeline.adapters.file_state import text_name
+from retail_pipeline.adapters.sources.csv import CsvSource, inspect_csv
+from retail_pipeline.adapters.sources.csv_rows import LONGEST_LINE
+from retail_pipeline.adapters.sources.file_state import text_name
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import Reason

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_pipeline.adapters.xlsx_source import inspect_xlsx
+from retail_pipeline.adapters.sources.xlsx import inspect_xlsx
 from retail_pipeline.errors import SourceError
 from tests.unit.test_xlsx_sources import CANCELLATION, SALE, UCI, workbook
 

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard import charts, explain, words
+from retail_pipeline.dashboard import charts, explain, format
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.money import pounds
@@ -33,16 +33,16 @@ MOMENT = datetime(2011, 12, 5, 8, tzinfo=UTC)
     ],
 )
 def test_money_is_rounded_to_the_penny_only_to_be_read(amount: Decimal | None, text: str) -> None:
-    assert words.money(amount) == text
+    assert format.money(amount) == text
 
 
 def test_counts_and_ratios_have_separators_and_a_real_minus() -> None:
-    assert words.count(-1234567) == "−1,234,567"
-    assert words.percent(0.19218) == "19.2%"
-    assert words.percent(None) == "–"
-    assert words.counted(1, "order") == "1 order"
-    assert words.counted(2157, "order") == "2,157 orders"
-    assert words.counted(2, "country", "countries") == "2 countries"
+    assert format.count(-1234567) == "−1,234,567"
+    assert format.percent(0.19218) == "19.2%"
+    assert format.percent(None) == "–"
+    assert format.counted(1, "order") == "1 order"
+    assert format.counted(2157, "order") == "2,157 orders"
+    assert format.counted(2, "country", "countries") == "2 countries"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_counts_and_ratios_have_separators_and_a_real_minus() -> None:
     ],
 )
 def test_a_mark_of_a_chart_says_what_it_stands_for(unit: Unit, text: str) -> None:
-    assert words.bucket(MOMENT, unit) == text
+    assert format.bucket(MOMENT, unit) == text
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_a_mark_of_a_chart_says_what_it_stands_for(unit: Unit, text: str) -> Non
     ],
 )
 def test_how_long_ago_is_said_in_the_largest_unit(seconds: int, text: str) -> None:
-    assert words.ago(MOMENT, MOMENT + timedelta(seconds=seconds)) == text
+    assert format.ago(MOMENT, MOMENT + timedelta(seconds=seconds)) == text
 
 
 def test_text_from_data_cannot_become_markup() -> None:
-    assert words.plain("[x](http://x) $y$ :red[z]") == (r"\[x\]\(http\://x\) \$y\$ \:red\[z\]")
+    assert format.plain("[x](http://x) $y$ :red[z]") == (r"\[x\]\(http\://x\) \$y\$ \:red\[z\]")
 
 
 def test_filters_are_said_in_words() -> None:
@@ -152,10 +152,10 @@ def test_a_ranking_reaches_below_zero_only_when_a_figure_does() -> None:
 
 
 def test_a_change_is_a_share_of_what_was_above_nothing() -> None:
-    assert words.change(Decimal(150), Decimal(100)) == 0.5
-    assert words.change(Decimal(-50), 100) == -1.5
-    assert words.change(Decimal(50), Decimal(-100)) is None
-    assert words.change(5, 0) is None and words.change(5, None) is None
+    assert format.change(Decimal(150), Decimal(100)) == 0.5
+    assert format.change(Decimal(-50), 100) == -1.5
+    assert format.change(Decimal(50), Decimal(-100)) is None
+    assert format.change(5, 0) is None and format.change(5, None) is None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_change_is_a_share_of_what_was_above_nothing() -> None:
 def test_a_share_changes_in_percentage_points(
     now: float | None, before: float | None, text: str
 ) -> None:
-    assert words.signed_points(now, before) == text
+    assert format.signed_points(now, before) == text
 
 
 @pytest.mark.parametrize(

@@ -148,4 +148,4 @@ def third_party_imports() -> set[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 found.add((node.module or "").partition(".")[0])
-    return found - sys.stdlib_module_names - {"retail_pipeline"}
+    return found - sys.stdlib_module_names - {"retail_pipeline", "retail_devstack"}

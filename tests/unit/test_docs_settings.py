@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retail_pipeline.local.home import LocalSettings
+from retail_devstack.home import LocalSettings
 from retail_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]

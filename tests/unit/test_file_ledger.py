@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from retail_pipeline.adapters.csv_source import inspect_csv
-from retail_pipeline.adapters.file_ledger import SourceFile
-from retail_pipeline.adapters.sample_file import write_sample
+from retail_pipeline.adapters.reconcile.file import SourceFile
+from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.domain.dates import DateOrder
-from retail_pipeline.domain.ledger import Line, as_line
 from retail_pipeline.domain.parsing import RowParser
-from retail_pipeline.domain.rowset import RowSet
 from retail_pipeline.errors import RowError
+from retail_pipeline.reconcile.rowset import RowSet
+from retail_pipeline.reconcile.tally import Line, as_line
+from retail_pipeline.sample.writer import write_sample
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.adapters.source_files import Reading, inspect, look_at
+from retail_pipeline.adapters.sources.registry import Reading, inspect, look_at
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError

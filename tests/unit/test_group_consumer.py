@@ -6,8 +6,8 @@ from kafka.errors import RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 from pytest_mock import MockerFixture
 
-from retail_pipeline.adapters.kafka_consumer import GroupConsumer
-from retail_pipeline.domain.pulse import Progress
+from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+from retail_pipeline.domain.heartbeat import Progress
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
@@ -15,7 +15,7 @@ from retail_pipeline.settings import Settings
 def test_what_could_not_be_committed_during_a_rebalance_is_committed_after_it(
     mocker: MockerFixture,
 ) -> None:
-    kafka = mocker.patch("retail_pipeline.adapters.kafka_consumer.KafkaConsumer").return_value
+    kafka = mocker.patch("retail_pipeline.adapters.kafka.consumer.KafkaConsumer").return_value
     place = TopicPartition("tx", 0)
     kafka.assignment.return_value = {place}
     kafka._cluster.topic_id.return_value = None
@@ -41,7 +41,7 @@ def test_what_could_not_be_committed_during_a_rebalance_is_committed_after_it(
 def test_progress_is_told_by_what_came_and_was_committed_without_a_question(
     mocker: MockerFixture,
 ) -> None:
-    kafka = mocker.patch("retail_pipeline.adapters.kafka_consumer.KafkaConsumer").return_value
+    kafka = mocker.patch("retail_pipeline.adapters.kafka.consumer.KafkaConsumer").return_value
     places = [TopicPartition(Settings().kafka_topic, number) for number in range(3)]
     kafka.assignment.return_value = {*places, TopicPartition("another", 0)}
     kafka._cluster.topic_id.return_value = None

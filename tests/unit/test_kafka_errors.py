@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kafka import errors
 
-from retail_pipeline.adapters.kafka_errors import translated
+from retail_pipeline.adapters.kafka.errors import translated
 from retail_pipeline.errors import PermanentError, TransientError
 
 

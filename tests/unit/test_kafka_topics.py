@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.adapters import kafka_topics
+from retail_pipeline.adapters.kafka import topics
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 
@@ -34,8 +34,8 @@ def identity(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
     def admin(settings: Settings) -> Iterator[Broker]:
         yield broker
 
-    monkeypatch.setattr(kafka_topics, "admin_client", admin)
-    return kafka_topics.topic_id(SETTINGS)
+    monkeypatch.setattr(topics, "admin_client", admin)
+    return topics.topic_id(SETTINGS)
 
 
 def test_a_known_topic_has_the_brokers_identity(monkeypatch: pytest.MonkeyPatch) -> None:

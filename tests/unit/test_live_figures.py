@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.analytics import live
-from retail_pipeline.dashboard import vitals
-from retail_pipeline.domain.pulse import Heard, Progress, Sample
+from retail_pipeline.dashboard.operations import texts
+from retail_pipeline.domain.heartbeat import Heard, Progress, Sample
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ def test_lag_is_each_partitions_end_less_what_is_committed() -> None:
     parts = live.partitions([heard()])
     assert [(each.number, each.owner, each.lag) for each in parts] == [(0, "p1", 10), (1, "p1", 0)]
     assert live.lag(parts) == (10, 0)
-    assert vitals.lag(parts) == "10"
+    assert texts.lag(parts) == "10"
 
 
 def test_a_commit_beyond_the_end_last_fetched_is_no_lag() -> None:
@@ -60,27 +60,27 @@ def test_the_lag_of_a_partition_that_nobody_has_is_unknown_not_zero() -> None:
     assert [each.owner for each in parts] == [None, None]
     assert [each.lag for each in parts] == [None, None]
     assert [(each.lag, each.lag_before) for each in parts] == [(None, 10), (None, 0)]
-    assert vitals.lag(parts) == "≥ 10"
-    assert vitals.as_of(parts[0]) == "30 seconds ago"
+    assert texts.lag(parts) == "≥ 10"
+    assert texts.as_of(parts[0]) == "30 seconds ago"
 
 
 def test_a_partition_that_nobody_ever_spoke_of_is_unknown() -> None:
     parts = live.partitions([heard(partitions=3, progress=(Progress(0, 1, 1),))])
     assert [each.lag for each in parts] == [0, None, None]
     assert [(each.lag, each.lag_before) for each in parts] == [(0, 0), (None, None), (None, None)]
-    assert vitals.lag(parts) == "≥ 0"
+    assert texts.lag(parts) == "≥ 0"
 
 
 @pytest.mark.parametrize("progress", [Progress(0), Progress(0, 5), Progress(0, None, 5)])
 def test_a_partition_not_fetched_yet_is_unknown(progress: Progress) -> None:
     [part] = live.partitions([heard(partitions=1, progress=(progress,))])
     assert part.owner == "p1" and part.lag is None
-    assert vitals.lag([part]) == "unknown"
+    assert texts.lag([part]) == "unknown"
 
 
 def test_without_any_processor_nothing_is_known() -> None:
     assert live.partitions([]) == []
-    assert vitals.lag([]) == "unknown"
+    assert texts.lag([]) == "unknown"
     assert live.rate_now([]) == 0 and live.stored_lately([]) == 0
     assert len(live.throughput([])) == 0
 
@@ -114,9 +114,9 @@ def test_a_processor_is_alive_until_it_falls_silent_or_says_that_it_stops(
     changes: dict[str, Any], state: str
 ) -> None:
     one = heard(**changes)
-    assert vitals.state(one) == state
+    assert texts.state(one) == state
     assert live.alive(one) == (state[0] in "●◐")
-    assert (vitals.own(one) == "0, 1") == live.alive(one)
+    assert (texts.own(one) == "0, 1") == live.alive(one)
 
 
 def test_speed_is_what_all_processors_stored_in_each_five_seconds() -> None:
@@ -177,9 +177,9 @@ def test_the_median_and_the_slowest_twentieth_of_the_delays() -> None:
     ],
 )
 def test_a_delay_reads_in_a_unit_that_fits(value: float | None, text: str) -> None:
-    assert vitals.seconds(value) == text
+    assert texts.seconds(value) == text
 
 
 def test_partitions_read_as_a_sentence_has_them() -> None:
-    assert vitals.partitions([3]) == "partition 3"
-    assert vitals.partitions([0, 2, 5]) == "partitions 0, 2 and 5"
+    assert texts.partitions([3]) == "partition 3"
+    assert texts.partitions([0, 2, 5]) == "partitions 0, 2 and 5"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from retail_devstack.disk import check_disk
+from retail_devstack.home import Home
+from retail_devstack.processes import Process
+from retail_devstack.state import ROLES, load_state, new_state, save_state
 from retail_pipeline.errors import PermanentError, UsageError
-from retail_pipeline.local.disk import check_disk
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.processes import Process
-from retail_pipeline.local.state import ROLES, load_state, new_state, save_state
 
 
 @pytest.fixture

@@ -14,15 +14,15 @@ import psutil
 import pytest
 from pytest_mock import MockerFixture
 
+from retail_devstack import processes, session
+from retail_devstack import stack as stack_module
+from retail_devstack.discovery import users_of
+from retail_devstack.home import Home
+from retail_devstack.locks import acquire
+from retail_devstack.processes import Process
+from retail_devstack.session import bring_down
+from retail_devstack.stack import SERVERS, Stack
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.local import processes, session
-from retail_pipeline.local import stack as stack_module
-from retail_pipeline.local.discovery import users_of
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.locks import acquire
-from retail_pipeline.local.processes import Process
-from retail_pipeline.local.session import bring_down
-from retail_pipeline.local.stack import SERVERS, Stack
 from tests.sleeping_stack import SLEEP, servers, service
 
 PARTS = [*SERVERS, "processor"]

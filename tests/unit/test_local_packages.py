@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 from pytest_mock import MockerFixture
 
+from retail_devstack import jars, java, mongod
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.local import jars, java, mongod
 
 
 def script(path: Path, body: str) -> Path:

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from retail_devstack import ports, processes
+from retail_devstack.child import run
+from retail_devstack.processes import Process
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.local import ports, processes
-from retail_pipeline.local.child import run
-from retail_pipeline.local.processes import Process
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True);"
 

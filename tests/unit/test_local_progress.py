@@ -17,13 +17,13 @@ from kafka.protocol.consumer import OffsetSpec
 from pymongo.errors import ServerSelectionTimeoutError
 from pytest_mock import MockerFixture
 
+from retail_devstack import backlog, foreground, services, status, waiting
+from retail_devstack.backlog import Backlog, Gauge
+from retail_devstack.environment import as_exports
+from retail_devstack.home import Home
+from retail_devstack.processes import spawn, stop
+from retail_devstack.stack import SERVERS, Stack
 from retail_pipeline.errors import PermanentError, TransientError, UsageError
-from retail_pipeline.local import backlog, foreground, services, status, waiting
-from retail_pipeline.local.backlog import Backlog, Gauge
-from retail_pipeline.local.environment import as_exports
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.processes import spawn, stop
-from retail_pipeline.local.stack import SERVERS, Stack
 from retail_pipeline.settings import Settings
 
 Answer = Backlog | Exception

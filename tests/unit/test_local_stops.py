@@ -18,11 +18,11 @@ from typing import Any
 import psutil
 import pytest
 
-from retail_pipeline.local.discovery import find_parts
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.processes import stop
-from retail_pipeline.local.signals import Interrupted, deferred, interruptible, uninterruptible
-from retail_pipeline.local.state import load_state
+from retail_devstack.discovery import find_parts
+from retail_devstack.home import Home
+from retail_devstack.processes import stop
+from retail_devstack.signals import Interrupted, deferred, interruptible, uninterruptible
+from retail_devstack.state import load_state
 
 PATIENCE_S = 60.0
 UP = ("up", "--no-dashboard", "--no-stream")
@@ -272,7 +272,7 @@ def test_a_step_that_must_not_be_left_half_done_ends_before_the_interruption() -
 def test_an_exit_status_that_cannot_be_written_changes_nothing_else(tmp_path: Path) -> None:
     """As when the disk is full, or the folder is gone."""
     missing = tmp_path / "gone" / "processor.exit"
-    command = [sys.executable, "-m", "retail_pipeline.local.child", str(missing), "--version"]
+    command = [sys.executable, "-m", "retail_devstack.child", str(missing), "--version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("retail ")
@@ -283,8 +283,8 @@ import sys, threading, time
 from pathlib import Path
 from types import SimpleNamespace
 import jgo.maven
-from retail_pipeline.local.jars import kafka_jars
-from retail_pipeline.local.signals import Interrupted, interruptible
+from retail_devstack.jars import kafka_jars
+from retail_devstack.signals import Interrupted, interruptible
 
 def resolve():
     print("downloading", flush=True)

@@ -8,11 +8,11 @@ from urllib.request import proxy_bypass
 
 import pytest
 
-from retail_pipeline.local.home import Home
-from retail_pipeline.local.java import java_version
-from retail_pipeline.local.mongod import Mongod
-from retail_pipeline.local.servers import Kafka, MongoServer, Server, ZooKeeper
-from retail_pipeline.local.surroundings import service_env
+from retail_devstack.home import Home
+from retail_devstack.java import java_version
+from retail_devstack.mongod import Mongod
+from retail_devstack.servers import Kafka, MongoServer, Server, ZooKeeper
+from retail_devstack.surroundings import service_env
 from tests.hostile import HOSTILE
 from tests.unit.test_local_packages import script
 

@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pymongo.uri_parser import parse_uri
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_users import user_uri
+from retail_devstack.environment import settings_of
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.users import user_uri
 from retail_pipeline.errors import SettingsError
-from retail_pipeline.local.environment import settings_of
 from retail_pipeline.settings import DEVELOPMENT_SECRET, Settings, load_settings
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

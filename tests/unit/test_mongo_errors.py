@@ -16,8 +16,8 @@ from pymongo.errors import (
     OperationFailure,
 )
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_errors import limit_met, translated
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.errors import limit_met, translated
 from retail_pipeline.errors import AccessError, PermanentError, SettingsError, TransientError
 
 

@@ -13,8 +13,8 @@ from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows import produce
-from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.produce import CHUNKS_IN_FLIGHT, Production
+from retail_pipeline.flows.throttle import Pace
 from tests.fakes import FakeCheckpoints, FakePublisher, FakeSource
 
 SOURCE = "abcdef0123456789"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.products import pareto
-from retail_pipeline.dashboard import product_charts
+from retail_pipeline.dashboard.products import charts as product_charts
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.products import Prices
 

@@ -12,8 +12,8 @@ from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows import produce
-from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.produce import Production
+from retail_pipeline.flows.throttle import Pace
 from tests.fakes import (
     FakeCheckpoints,
     FakePublisher,

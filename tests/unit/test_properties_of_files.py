@@ -14,16 +14,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from retail_pipeline.adapters import csv_lines
-from retail_pipeline.adapters.csv_lines import Dialect, LineReader, read_rows
-from retail_pipeline.adapters.csv_source import inspect_csv
+from retail_pipeline.adapters.sources import csv_rows
+from retail_pipeline.adapters.sources.csv import inspect_csv
+from retail_pipeline.adapters.sources.csv_rows import Dialect, LineReader, read_rows
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
-from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.ports import RawRow
 from retail_pipeline.flows.produce import Production
+from retail_pipeline.flows.throttle import Pace
 from tests.fakes import FakeCheckpoints, FakePublisher
 
 HEADER = b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -56,7 +56,7 @@ dialects = st.builds(Dialect, encodings, st.sampled_from([",", "\t", ";"]), st.j
 
 @pytest.fixture(autouse=True)
 def short_lines() -> Iterator[None]:
-    with patch.object(csv_lines, "LONGEST_LINE", LIMIT):
+    with patch.object(csv_rows, "LONGEST_LINE", LIMIT):
         yield
 
 

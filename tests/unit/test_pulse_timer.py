@@ -10,9 +10,9 @@ from threading import Event
 import pytest
 from msgspec.structs import replace
 
-from retail_pipeline.domain.pulse import Progress, Pulse
+from retail_pipeline.domain.heartbeat import Progress, Pulse
 from retail_pipeline.errors import TransientError
-from retail_pipeline.flows.pulse import PulseTimer
+from retail_pipeline.flows.heartbeat import PulseTimer
 
 FIRST = Pulse(name="p1", started_at=datetime(2026, 1, 1, tzinfo=UTC))
 SOON_S = 30.0

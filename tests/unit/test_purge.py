@@ -9,8 +9,8 @@ import pytest
 from pymongo.errors import BulkWriteError
 from pytest_mock import MockerFixture
 
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_quarantine import MongoQuarantine
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.errors import TransientError
 from tests.fakes import rejection

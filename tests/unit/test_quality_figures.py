@@ -8,11 +8,11 @@ import msgspec
 import pandas as pd
 import pytest
 
-from retail_pipeline.adapters.mongo_quality import Held
+from retail_pipeline.adapters.mongo.reads.quality import Held
 from retail_pipeline.analytics import quality
 from retail_pipeline.analytics.tables import Register, duplicates_table
-from retail_pipeline.dashboard import words
-from retail_pipeline.dashboard.quarantine_panel import by_reason
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.operations.quarantine import by_reason
 from retail_pipeline.domain.reconciliation import Mode
 from tests.ledger_world import reconciliation
 
@@ -104,4 +104,4 @@ def test_the_quarantine_is_added_up_by_reason_the_most_frequent_first() -> None:
     [(0, 10, "0.0%"), (1, 10, "10.0%"), (1, 10_000, "<0.1%"), (0, 0, "–"), (5, 10_000, "0.1%")],
 )
 def test_a_small_share_never_reads_as_none(part: int, whole: int, text: str) -> None:
-    assert words.share(part, whole) == text
+    assert format.share(part, whole) == text

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_pipeline.domain.ledger import as_line
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.domain.transaction import row_id
+from retail_pipeline.reconcile.tally import as_line
 from tests.fakes import manifest, rejection, transaction
 from tests.ledger_world import SOURCE, TOPICS, World, rows
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retail_pipeline.domain.ledger import DAY_MS, Line, as_line, milliseconds
 from retail_pipeline.domain.reconciliation import Difference, Verdict
-from retail_pipeline.domain.return_book import PartSaid, Returned
-from retail_pipeline.domain.rollup_book import DUPLICATES, PRODUCTS, RollupBook
 from retail_pipeline.domain.transaction import Transaction, row_id
+from retail_pipeline.reconcile.expected_returns import PartSaid, Returned
+from retail_pipeline.reconcile.expected_rollups import DUPLICATES, PRODUCTS, RollupBook
+from retail_pipeline.reconcile.tally import DAY_MS, Line, as_line, milliseconds
 from tests.fakes import transaction
 from tests.ledger_world import SOURCE, World, rows
 

@@ -10,7 +10,7 @@ import pytest
 
 from retail_pipeline.domain.reconciliation import Reconciliation
 from retail_pipeline.errors import TransientError
-from retail_pipeline.flows.reconcile_timer import Reconciler
+from retail_pipeline.reconcile.scheduler import Reconciler
 from tests.ledger_world import reconciliation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_pipeline.domain.rowset import Rows, RowSet
+from retail_pipeline.reconcile.rowset import Rows, RowSet
 
 ROWS = st.sets(st.integers(0, 20_000) | st.integers(0, 999_999_999_999), max_size=60)
 

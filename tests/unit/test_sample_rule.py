@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from retail_pipeline.adapters.csv_source import inspect_csv
-from retail_pipeline.adapters.sample_file import write_sample
+from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.cli import sample_rule
 from retail_pipeline.cli.sample_rule import SampleRule
 from retail_pipeline.domain.sample_source import (
@@ -20,6 +19,7 @@ from retail_pipeline.domain.sample_source import (
 )
 from retail_pipeline.errors import SourceError, UsageError
 from retail_pipeline.flows.ports import SourceFacts
+from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
 from tests.fakes import FakeSource
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retail_pipeline.adapters.source_files import Reading, find_files, inspect
+from retail_pipeline.adapters.sources.registry import Reading, find_files, inspect
 from retail_pipeline.errors import SourceError, UsageError
 
 

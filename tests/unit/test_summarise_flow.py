@@ -9,7 +9,7 @@ import pytest
 
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.retry import retrying
-from retail_pipeline.flows.summarise import Summariser
+from retail_pipeline.flows.rollup_worker import Summariser
 
 
 class FakeSummaries:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from retail_devstack import services
+from retail_devstack.home import Home
 from retail_pipeline.cli.app import app
 from retail_pipeline.cli.dlq_edits import Edits
 from retail_pipeline.errors import SettingsError, UsageError
-from retail_pipeline.local import services
-from retail_pipeline.local.home import Home
 from retail_pipeline.settings import load_settings
 
 SETTINGS = ("STATE_DIR", "HEARTBEAT_FILE", "DASHBOARD_SIGN_IN_FILE")

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from retail_pipeline.dashboard.world import on_map, world
+from retail_pipeline.dashboard.overview.map import on_map, world
 
 
 def countries(**net: float) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from retail_pipeline.adapters.csv_lines import LONGEST_LINE
-from retail_pipeline.adapters.xlsx_source import XlsxSource, cell_text, inspect_xlsx
+from retail_pipeline.adapters.sources.csv_rows import LONGEST_LINE
+from retail_pipeline.adapters.sources.xlsx import XlsxSource, cell_text, inspect_xlsx
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.tables import Array
-from retail_pipeline.domain.pulse import ALIVE_SECONDS as ALIVE_SECONDS
-from retail_pipeline.domain.pulse import Heard, Progress
+from retail_pipeline.domain.heartbeat import ALIVE_SECONDS as ALIVE_SECONDS
+from retail_pipeline.domain.heartbeat import Heard, Progress
 
 # A cycle takes at most seconds while no server keeps it waiting.
 BUSY_SECONDS = 15.0

@@ -6,13 +6,13 @@ import sys
 
 import typer
 
+from retail_devstack import cli as local
 from retail_pipeline import __version__
 from retail_pipeline.cli import (
     dashboard,
     dlq,
     failures,
     health,
-    local,
     open_files,
     process,
     produce,

@@ -12,16 +12,16 @@ from threading import Event
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_quarantine import MongoQuarantine
-from retail_pipeline.adapters.reread import reread
+from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
+from retail_pipeline.adapters.sources.reparse import reread
 from retail_pipeline.cli.common import start
 from retail_pipeline.cli.dlq_edits import Edits
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, Selection
-from retail_pipeline.flows.mend import Broken, Mender
 from retail_pipeline.flows.process import Topics
+from retail_pipeline.flows.reparse import Broken, Mender
 from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.settings import Role, Settings, load_settings

@@ -12,27 +12,27 @@ from threading import Event
 
 from msgspec.structs import replace
 
-from retail_pipeline.adapters.kafka_consumer import GroupConsumer
-from retail_pipeline.adapters.kafka_ledger import KafkaLog
-from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_ledger import MongoRecords
-from retail_pipeline.adapters.mongo_processors import MongoProcessors
-from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
-from retail_pipeline.adapters.mongo_rollups import MongoSummaries
-from retail_pipeline.adapters.mongo_sample import MongoSample
-from retail_pipeline.adapters.mongo_store import MongoStore
+from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.sample import MongoSample
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.adapters.reconcile.kafka import KafkaLog
+from retail_pipeline.adapters.reconcile.mongo import MongoRecords
 from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
-from retail_pipeline.domain.pulse import Pulse
+from retail_pipeline.domain.heartbeat import Pulse
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
+from retail_pipeline.flows.heartbeat import PulseTimer
 from retail_pipeline.flows.process import DeadLetters, Processor, Topics
-from retail_pipeline.flows.pulse import PulseTimer
-from retail_pipeline.flows.reconcile_quick import QuickLook
-from retail_pipeline.flows.reconcile_timer import Reconciler
 from retail_pipeline.flows.retry import retrying
+from retail_pipeline.flows.rollup_worker import Summariser
 from retail_pipeline.flows.sample_guard import SampleGuard
-from retail_pipeline.flows.summarise import Summariser
+from retail_pipeline.reconcile.counts import QuickLook
+from retail_pipeline.reconcile.scheduler import Reconciler
 from retail_pipeline.settings import Settings
 
 log = logging.getLogger("processor")

@@ -67,10 +67,10 @@ def produce(
 
       retail produce --watch data --sample-if-empty
     """
-    from retail_pipeline.adapters.source_files import Reading
+    from retail_pipeline.adapters.sources.registry import Reading
     from retail_pipeline.cli.common import start
     from retail_pipeline.cli.produce_run import ProducerRun
-    from retail_pipeline.flows.pace import Pace
+    from retail_pipeline.flows.throttle import Pace
     from retail_pipeline.settings import expand_user
 
     if not files and not watch:

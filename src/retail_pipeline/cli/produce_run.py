@@ -11,25 +11,20 @@ from pathlib import Path
 from threading import Event
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
-from retail_pipeline.adapters.kafka_publisher import KafkaPublisher
-from retail_pipeline.adapters.kafka_topics import topic_id
-from retail_pipeline.adapters.sample_file import write_sample
-from retail_pipeline.adapters.source_files import (
-    Reading,
-    find_files,
-    inspect,
-    list_entries,
-)
+from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
+from retail_pipeline.adapters.kafka.topics import topic_id
+from retail_pipeline.adapters.sources.registry import Reading, find_files, inspect, list_entries
 from retail_pipeline.cli.folder_watch import FolderWatch
 from retail_pipeline.cli.progress import Progress
 from retail_pipeline.cli.sample_rule import SampleRule, sent_sources
 from retail_pipeline.domain.checkpoint import Checkpoint
 from retail_pipeline.domain.sample_source import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.errors import RetailError, SourceError, TransientError
-from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.ports import RawRow, Source, SourceFacts
 from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.retry import Patience, retrying
+from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
 
 log = logging.getLogger("producer")

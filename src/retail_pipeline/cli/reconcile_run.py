@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TaskProgressColumn, TextColumn
 
-from retail_pipeline.adapters.kafka_ledger import KafkaLog
-from retail_pipeline.adapters.mongo_client import connect
-from retail_pipeline.adapters.mongo_ledger import MongoRecords
-from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
-from retail_pipeline.adapters.source_files import Reading, find_files, inspect
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
+from retail_pipeline.adapters.reconcile.kafka import KafkaLog
+from retail_pipeline.adapters.reconcile.mongo import MongoRecords
+from retail_pipeline.adapters.sources.registry import Reading, find_files, inspect
 from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.cli.reconcile_report import show
@@ -24,10 +24,10 @@ from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.errors import RetailError
-from retail_pipeline.flows.ledger_ports import File
 from retail_pipeline.flows.process import Topics
-from retail_pipeline.flows.reconcile import FullLook
-from retail_pipeline.flows.reconcile_quick import QuickLook
+from retail_pipeline.reconcile.counts import QuickLook
+from retail_pipeline.reconcile.full import FullLook
+from retail_pipeline.reconcile.ports import File
 from retail_pipeline.settings import load_settings
 
 log = logging.getLogger("reconcile")
@@ -124,7 +124,7 @@ def _files(paths: list[Path], manifests: list[Manifest]) -> list[File]:
     """Return the sources in the files, each read in the way in which its producer was told to."""
     if not paths:
         return []
-    from retail_pipeline.adapters.file_ledger import SourceFile
+    from retail_pipeline.adapters.reconcile.file import SourceFile
 
     sent = {manifest.source: manifest for manifest in manifests}
     found: dict[str, File] = {}

@@ -13,8 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from retail_pipeline.adapters.sample_file import write_file, write_lines
-from retail_pipeline.domain.sampling import (
+from retail_pipeline.sample.generator import (
     DEFAULT_DAYS,
     DEFAULT_DIRT,
     DEFAULT_ROWS,
@@ -22,6 +21,7 @@ from retail_pipeline.domain.sampling import (
     DEFAULT_START,
     sample_lines,
 )
+from retail_pipeline.sample.writer import write_file, write_lines
 from retail_pipeline.settings import expand_user
 
 

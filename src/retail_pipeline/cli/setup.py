@@ -29,10 +29,10 @@ def setup(
 
       retail setup --timeout 60
     """
-    from retail_pipeline.adapters.kafka_topics import ensure_topics
-    from retail_pipeline.adapters.mongo_client import connect
-    from retail_pipeline.adapters.mongo_errors import translated
-    from retail_pipeline.adapters.mongo_schema import ensure_schema
+    from retail_pipeline.adapters.kafka.topics import ensure_topics
+    from retail_pipeline.adapters.mongo.client import connect
+    from retail_pipeline.adapters.mongo.errors import translated
+    from retail_pipeline.adapters.mongo.schema import ensure_schema
     from retail_pipeline.cli.common import start
     from retail_pipeline.flows.retry import retrying
 

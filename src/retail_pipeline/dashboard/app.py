@@ -8,15 +8,19 @@ from typing import Any
 
 import streamlit as st
 
-from retail_pipeline.dashboard import data, frame, sign_in, states
-from retail_pipeline.dashboard.pages import customers, live, overview, products, quality, returns
+from retail_pipeline.dashboard import data, shell, sign_in, states
+from retail_pipeline.dashboard.customers import page as customers
+from retail_pipeline.dashboard.operations import live, quality
+from retail_pipeline.dashboard.overview import page as overview
+from retail_pipeline.dashboard.products import page as products
+from retail_pipeline.dashboard.returns import page as returns
 from retail_pipeline.errors import RetailError
 
 
 def _page(
-    path: str, title: str, body: frame.Body, icon: str, *, heading: str = "", **how: Any
+    path: str, title: str, body: shell.Body, icon: str, *, heading: str = "", **how: Any
 ) -> Any:
-    draw = partial(frame.show, heading or title, body, **how)
+    draw = partial(shell.show, heading or title, body, **how)
     default = path == "overview"
     return st.Page(draw, title=title, icon=f":material/{icon}:", url_path=path, default=default)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard import format
 from retail_pipeline.domain.periods import Period, Shift, Unit, following
 from retail_pipeline.domain.report import Figures
 
@@ -63,18 +63,18 @@ def timeline_frame(
             "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
             "net": [float(each.net) for each in found],
             "whole": [period.holds(start, unit) for start in starts],
-            "Period": [words.bucket(start, unit) for start in starts],
-            "Net sales": [words.money(each.net) for each in found],
-            "Gross sales": [words.money(each.gross) for each in found],
-            "Cancellations": [words.money(each.cancelled) for each in found],
-            "Orders": [words.count(each.orders) for each in found],
+            "Period": [format.bucket(start, unit) for start in starts],
+            "Net sales": [format.money(each.net) for each in found],
+            "Gross sales": [format.money(each.gross) for each in found],
+            "Cancellations": [format.money(each.cancelled) for each in found],
+            "Orders": [format.count(each.orders) for each in found],
         }
     )
     if shift is not None:
         then = sums.beside(before, period, unit, shift)
         table["before"] = [None if net is None else float(net) for _, net in then]
         table["Compared with"] = [
-            f"{words.part(days, start, unit)}: {words.money(net)}" if days else words.NOTHING
+            f"{format.part(days, start, unit)}: {format.money(net)}" if days else format.NOTHING
             for start, (days, net) in zip(starts, then, strict=True)
         ]
     return table
@@ -176,11 +176,11 @@ def countries_frame(rows: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
     """Return a row for each country, in the order given."""
     return pd.DataFrame(
         {
-            "name": [words.country(name) for name, _ in rows],
+            "name": [format.country(name) for name, _ in rows],
             "net": [float(each.net) for _, each in rows],
-            "Net sales": [words.money(each.net) for _, each in rows],
-            "Orders": [words.count(each.orders) for _, each in rows],
-            "Customers": [words.count(each.customers) for _, each in rows],
+            "Net sales": [format.money(each.net) for _, each in rows],
+            "Orders": [format.count(each.orders) for _, each in rows],
+            "Customers": [format.count(each.customers) for _, each in rows],
         }
     )
 
@@ -213,8 +213,8 @@ def heat_frame(found: dict[tuple[int, int], Figures]) -> pd.DataFrame:
             "Hour": [hour for _, hour, _ in cells],
             "net": [float(each.net) for _, _, each in cells],
             "Time": [f"{hour:02}:00 to {(hour + 1) % 24:02}:00" for _, hour, _ in cells],
-            "Net sales": [words.money(each.net) for _, _, each in cells],
-            "Orders": [words.count(each.orders) for _, _, each in cells],
+            "Net sales": [format.money(each.net) for _, _, each in cells],
+            "Orders": [format.count(each.orders) for _, _, each in cells],
         }
     )
 

@@ -12,22 +12,22 @@ import pandas as pd
 import streamlit as st
 from pymongo import MongoClient
 
-from retail_pipeline.adapters.mongo_client import Document, connect
-from retail_pipeline.adapters.mongo_customers import MongoCustomers
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_live import MongoLive
-from retail_pipeline.adapters.mongo_processors import MongoProcessors
-from retail_pipeline.adapters.mongo_products import MongoProducts
-from retail_pipeline.adapters.mongo_quality import Freshness, Held, MongoQuality
-from retail_pipeline.adapters.mongo_queries import MongoReports
-from retail_pipeline.adapters.mongo_reconciliations import MongoReconciliations
+from retail_pipeline.adapters.mongo.client import Document, connect
+from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.latest import MongoLive
+from retail_pipeline.adapters.mongo.reads.products import MongoProducts
+from retail_pipeline.adapters.mongo.reads.quality import Freshness, Held, MongoQuality
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.analytics.products import incomplete, ranking
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.process import settings
-from retail_pipeline.dashboard.store import Store
+from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.domain.heartbeat import Heard
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
-from retail_pipeline.domain.pulse import Heard
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.report import Selection
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.filters import CLEANING, CUSTOMERS, KINDS, Choice
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.failed_days import in_words
@@ -52,13 +52,13 @@ def shown(choice: Choice, period: Period | None, *, every_name: bool = False) ->
 
     More than a few countries or products are counted, unless ``every_name`` is asked for.
     """
-    days = [words.span(period)] if period else []
+    days = [format.span(period)] if period else []
     return ", ".join((*days, *_filters(choice, every_name)))
 
 
 def _filters(choice: Choice, every_name: bool) -> Iterator[str]:
     most = math.inf if every_name else _FEW
-    countries = [words.country(name) for name in choice.countries]
+    countries = [format.country(name) for name in choice.countries]
     yield _some(countries, _ALL_COUNTRIES, "countries", most)
     if choice.products:
         yield _some(list(choice.products), "", "products", most)
@@ -83,10 +83,10 @@ def explained(view: View, meaning: str, *, filtered: bool = True, scope: Scope =
 
     One that is not ``filtered`` is about all there is, whatever the filters.
     """
-    applying = f" {words.plain(_applying(view, scope))}" if filtered else " don't apply here"
+    applying = f" {format.plain(_applying(view, scope))}" if filtered else " don't apply here"
     filters = f"**Filters{':' if filtered else ''}**{applying}."
-    rows = [f"**Rows:** {words.plain(_rows(view, scope))}."] if filtered or scope.rows else []
-    lacking = [f"**Incomplete:** {words.plain(each)}." for each in _lacking(view)]
+    rows = [f"**Rows:** {format.plain(_rows(view, scope))}."] if filtered or scope.rows else []
+    lacking = [f"**Incomplete:** {format.plain(each)}." for each in _lacking(view)]
     return "\n\n".join([meaning, filters, *rows, *lacking, f"**As of** {view.as_of}."])
 
 
@@ -145,7 +145,7 @@ def _rows(view: View, scope: Scope) -> str:
         return scope.rows
     left = view.figures.lines
     lines = left if scope.lines is None else scope.lines
-    out = f"{words.count(view.total_lines - left)} left out by the filters"
+    out = f"{format.count(view.total_lines - left)} left out by the filters"
     which = f", those {scope.which}" if scope.which else ""
-    others = f", {words.counted(left - lines, 'other')}" if scope.lines is not None else ""
-    return f"{words.count(lines)} of {view.stored}{which}; {out}{others}"
+    others = f", {format.counted(left - lines, 'other')}" if scope.lines is not None else ""
+    return f"{format.count(lines)} of {view.stored}{which}; {out}{others}"

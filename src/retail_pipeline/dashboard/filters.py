@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import url_state, words
-from retail_pipeline.dashboard.words import NO_COUNTRY, country
+from retail_pipeline.dashboard import format, url_state
+from retail_pipeline.dashboard.format import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.periods import CUSTOM, PRESETS, WHOLE, Period, resolve
 from retail_pipeline.domain.report import Customers, Selection
@@ -175,7 +175,7 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
 
 def _products(offered: Iterable[str]) -> list[str]:
     """Draw the choice of products: thousands, which a browser lays out only when it is opened."""
-    chosen = words.plain(", ".join(url_state.value(PRODUCT))) or "all"
+    chosen = format.plain(", ".join(url_state.value(PRODUCT))) or "all"
     with st.popover(f"Products: {chosen}", key="products", width="stretch", wrap=False):
         return _several("Products", PRODUCT, offered)
 
@@ -197,7 +197,7 @@ def _several(label: str, key: str, offered: Iterable[str]) -> list[str]:
     dropped = len(url_state.rejected().get(key, ()))
     if dropped:
         st.caption(
-            f"{words.count(dropped)} more of the link left out: {_MOST_CHOSEN} at most, none of"
+            f"{format.count(dropped)} more of the link left out: {_MOST_CHOSEN} at most, none of"
             f" over {_LONGEST} characters."
         )
     return chosen

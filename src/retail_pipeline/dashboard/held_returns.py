@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from retail_pipeline.adapters.mongo_entries import MongoEntries
-from retail_pipeline.adapters.mongo_schema import RETURNS
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.schema import RETURNS
 from retail_pipeline.analytics.return_tables import returns_table
 from retail_pipeline.analytics.tables import Register, safe
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.dashboard import explain, picks, words
+from retail_pipeline.dashboard import explain, format, picks
 from retail_pipeline.dashboard.charts import GREY, Spec
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
@@ -114,10 +114,10 @@ def head(view: View, panel: Panel) -> None:
         key=f"head-{panel.key}",
     )
     with row:
-        st.subheader(words.plain(panel.title), width="content")
+        st.subheader(format.plain(panel.title), width="content")
         # The frame's style hides the name, which tells the buttons apart where they are read out.
         with st.popover(
-            f"About {words.bare(panel.title)}",
+            f"About {format.bare(panel.title)}",
             icon=":material/info:",
             type="tertiary",
             help="What this is, and CSV",
@@ -205,5 +205,5 @@ def card(
     **options: Any,
 ) -> None:
     """Draw one figure with its explanation; ``options`` are those of ``st.metric``."""
-    text = explain.explained(view, meaning or words.HELP[label], filtered=filtered, scope=scope)
+    text = explain.explained(view, meaning or format.HELP[label], filtered=filtered, scope=scope)
     st.metric(label, value, help=text, border=True, **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from retail_pipeline.dashboard import words
+from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.process import settings
 from retail_pipeline.errors import UsageError
 
@@ -58,5 +58,5 @@ def _signed_in() -> None:
     """Say who is signed in, and let them sign out."""
     st.html(_TAKE_UP_VIEW, unsafe_allow_javascript=True)
     with st.sidebar:
-        st.caption(f"Signed in as {words.plain(str(st.user.get('email') or st.user.get('sub')))}")
+        st.caption(f"Signed in as {format.plain(str(st.user.get('email') or st.user.get('sub')))}")
         st.button("Sign out", on_click=st.logout, icon=":material/logout:")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import streamlit as st
 
-from retail_pipeline.dashboard import explain, words
+from retail_pipeline.dashboard import explain, format
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.report import Status
@@ -28,8 +28,8 @@ def left_out(rejected: Mapping[str, list[str]]) -> None:
     parts = list(_parts(rejected))
     if parts:
         others = len(parts) - _PARTS_NAMED
-        named = words.plain(", ".join(parts[:_PARTS_NAMED]))
-        more = f" and {words.count(others)} more" if others > 0 else ""
+        named = format.plain(", ".join(parts[:_PARTS_NAMED]))
+        more = f" and {format.count(others)} more" if others > 0 else ""
         st.warning(
             f"**Part of the link is left out:** {named}{more}. The figures are those of the filters"
             " that are named here and in the sidebar.",
@@ -47,7 +47,7 @@ def _parts(rejected: Mapping[str, list[str]]) -> Iterator[str]:
 def failed(error: RetailError) -> None:
     """Say why there are no figures, in words that name what to do."""
     if isinstance(error, UsageError):
-        st.error(f"**A setting is wrong.** {words.plain(str(error))}", icon=":material/settings:")
+        st.error(f"**A setting is wrong.** {format.plain(str(error))}", icon=":material/settings:")
         st.markdown("Correct it in the environment or in `.env`, and start the dashboard again.")
     elif isinstance(error, AccessError):
         st.error("**MongoDB refuses the dashboard's user.**", icon=":material/lock:")
@@ -91,7 +91,7 @@ def unsummarised(status: Status) -> None:
     """Say which days the figures lack because they can't be summarised, and why."""
     if status.summaries_error:
         st.error(
-            f"**No day can be summarised:** {words.plain(status.summaries_error)}. Rows are stored"
+            f"**No day can be summarised:** {format.plain(status.summaries_error)}. Rows are stored"
             " all the same, but the figures lack what came in since. The processor tries again"
             " by itself; its log tells more.",
             icon=":material/sync_problem:",
@@ -101,18 +101,18 @@ def unsummarised(status: Status) -> None:
         several = len(failed) > 1
         st.error(
             f"**{'These days' if several else 'This day'} can't be summarised:**"
-            f" {words.plain(_named(failed))}. {'Their' if several else 'Its'} rows are stored,"
+            f" {format.plain(_named(failed))}. {'Their' if several else 'Its'} rows are stored,"
             " but the figures and exports of every page lack some or all of them."
-            f" Why: {words.plain(_why(failed))}. The page Data quality says what to do.",
+            f" Why: {format.plain(_why(failed))}. The page Data quality says what to do.",
             icon=":material/sync_problem:",
         )
 
 
 def _named(failed: Sequence[FailedDay]) -> str:
     """Return the days, the first ones by their dates, and what of each can't be made."""
-    named = [f"{words.day(each.day)} ({each.parts})" for each in failed[:_DAYS_NAMED]]
+    named = [f"{format.day(each.day)} ({each.parts})" for each in failed[:_DAYS_NAMED]]
     more = len(failed) - len(named)
-    return ", ".join(named) + (f" and {words.counted(more, 'more day')}" if more else "")
+    return ", ".join(named) + (f" and {format.counted(more, 'more day')}" if more else "")
 
 
 def _why(failed: Sequence[FailedDay]) -> str:
@@ -128,12 +128,12 @@ def empty(status: Status) -> None:
     unsummarised(status)
     if status.failed_days or status.summaries_error:
         st.info(
-            f"**{words.counted(status.stored, 'row')} stored, and none summarised.**",
+            f"**{format.counted(status.stored, 'row')} stored, and none summarised.**",
             icon=":material/inbox:",
         )
     elif status.stored:
         st.info(
-            f"**The first {words.counted(status.stored, 'row')} arrived** and"
+            f"**The first {format.counted(status.stored, 'row')} arrived** and"
             f" {'is' if status.stored == 1 else 'are'} being summarised. The figures appear here"
             " in a few seconds.",
             icon=":material/hourglass_top:",
@@ -147,7 +147,7 @@ def empty(status: Status) -> None:
             "- to a stack that runs: `retail produce path/to/file.csv`."
         )
     if status.quarantined:
-        st.caption(f"{words.counted(status.quarantined, 'row')} in quarantine.")
+        st.caption(f"{format.counted(status.quarantined, 'row')} in quarantine.")
 
 
 def no_rows(view: View) -> None:
@@ -155,14 +155,14 @@ def no_rows(view: View) -> None:
     period = view.period
     if period.days < 1:
         st.info(
-            f"**The dates are the wrong way round:** from {words.day(period.first)} to"
-            f" {words.day(period.last)}. Swap them in the filters.",
+            f"**The dates are the wrong way round:** from {format.day(period.first)} to"
+            f" {format.day(period.last)}. Swap them in the filters.",
             icon=":material/event_busy:",
         )
         return
-    chosen = words.plain(explain.shown(view.choice, period).rstrip("."))
+    chosen = format.plain(explain.shown(view.choice, period).rstrip("."))
     st.info(
-        f"**No transactions** for: {chosen}. There is data from {words.span(view.days)}; choose"
+        f"**No transactions** for: {chosen}. There is data from {format.span(view.days)}; choose"
         " another period, or set a filter back.",
         icon=":material/filter_alt_off:",
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard import data, words
+from retail_pipeline.dashboard import data, format
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Figures, Selection
@@ -38,7 +38,7 @@ class View:
     def as_of(self) -> str:
         """When MongoDB was looked at last, with the date where that is not today."""
         at = self.snapshot.at
-        date = "" if at.date() == datetime.now(UTC).date() else f"{words.day(at)}, "
+        date = "" if at.date() == datetime.now(UTC).date() else f"{format.day(at)}, "
         return f"{date}{at:%H:%M:%S} UTC"
 
     @cached_property
@@ -74,7 +74,7 @@ class View:
     @property
     def stored(self) -> str:
         """How many rows are stored, in words."""
-        return f"{words.counted(self.total_lines, 'row')} stored"
+        return f"{format.counted(self.total_lines, 'row')} stored"
 
     @cached_property
     def _of_products(self) -> pd.DataFrame | None:
@@ -111,4 +111,4 @@ class OneCustomer(View):
     @property
     def stored(self) -> str:
         """How many rows of the customer are stored, in words."""
-        return f"{words.counted(self.total_lines, 'row')} of this customer stored"
+        return f"{format.counted(self.total_lines, 'row')} of this customer stored"

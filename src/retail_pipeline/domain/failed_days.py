@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 import msgspec
 
-from retail_pipeline.domain.return_book import RETURNS
-from retail_pipeline.domain.rollup_book import DUPLICATES, ORDERS, PRODUCTS
+from retail_pipeline.reconcile.expected_returns import RETURNS
+from retail_pipeline.reconcile.expected_rollups import DUPLICATES, ORDERS, PRODUCTS
 
 # What each part of a day's summaries is called.
 PARTS = {

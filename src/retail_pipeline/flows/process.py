@@ -18,16 +18,9 @@ from tenacity import Retrying
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
+from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, decode, refused, replays
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
-from retail_pipeline.flows.decode import (
-    MANIFEST,
-    REJECTION,
-    TRANSACTION,
-    decode,
-    refused,
-    replays,
-)
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher, Store
 
 _BATCHES_IN_HAND = 2

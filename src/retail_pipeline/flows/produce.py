@@ -22,8 +22,8 @@ from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import RowError
-from retail_pipeline.flows.pace import Pace
 from retail_pipeline.flows.ports import Barrier, Publisher, RawRow, Source, SourceFacts
+from retail_pipeline.flows.throttle import Pace
 
 CHUNK_ROWS = 2_500
 CHUNKS_IN_FLIGHT = 4

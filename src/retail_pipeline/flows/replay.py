@@ -17,8 +17,8 @@ from tenacity import Retrying
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.errors import RetailError
-from retail_pipeline.flows.mend import Broken, Mended, Mender
 from retail_pipeline.flows.ports import Publisher, Quarantine
+from retail_pipeline.flows.reparse import Broken, Mended, Mender
 
 CHUNK_ROWS = 500
 # A row, and its text if that was edited.

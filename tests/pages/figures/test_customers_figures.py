@@ -17,8 +17,9 @@ import pytest
 from retail_pipeline.analytics import customers as sums_of_customers
 from retail_pipeline.analytics import rfm
 from retail_pipeline.analytics.sums import money
-from retail_pipeline.dashboard import customer_charts, words
-from retail_pipeline.dashboard.pages import customers
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.customers import charts as customer_charts
+from retail_pipeline.dashboard.customers import page as customers
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.report import Selection
@@ -45,7 +46,7 @@ def total(lines: pd.DataFrame, kind: str = "") -> Decimal:
 
 
 def percent(part: Decimal | int, whole: Decimal | int) -> str:
-    return words.percent(float(Fraction(part) / Fraction(whole)) if whole else None)
+    return format.percent(float(Fraction(part) / Fraction(whole)) if whole else None)
 
 
 @cache
@@ -81,18 +82,18 @@ def test_the_cards_are_pandas(of_shop: Pages, selection: Selection) -> None:
     guests = lines[[number is None for number in lines["CustomerID"]]]
     bought = guests[guests["kind"] == "sale"]
     assert drawn.cards == {
-        "Customers": words.count(len(orders)),
-        "New customers": words.count(sum(first[number] >= selection.first for number in orders)),
+        "Customers": format.count(len(orders)),
+        "New customers": format.count(sum(first[number] >= selection.first for number in orders)),
         "Ordered again": percent(sum(count > 1 for count in orders.values()), len(orders)),
-        "Net sales per customer": words.money(net / len(orders) if orders else None),
-        "Guests' orders": words.count(len(set(bought["InvoiceNo"]))),
-        "Guests' gross sales": words.money(total(bought)),
-        "Guests' net sales": words.money(total(guests)),
+        "Net sales per customer": format.money(net / len(orders) if orders else None),
+        "Guests' orders": format.count(len(set(bought["InvoiceNo"]))),
+        "Guests' gross sales": format.money(total(bought)),
+        "Guests' net sales": format.money(total(guests)),
         "Guests' share": percent(total(bought), total(lines, "sale")),
     }
     assert (
-        f"Net sales {words.money(total(lines))} = customers with a number {words.money(net)},"
-        f" guests {words.money(total(guests))} ({percent(total(guests), total(lines))})."
+        f"Net sales {format.money(total(lines))} = customers with a number {format.money(net)},"
+        f" guests {format.money(total(guests))} ({percent(total(guests), total(lines))})."
         in drawn.text
     )
 
@@ -127,10 +128,10 @@ def test_the_segments_are_pandas_money_and_averages_too(
     guests = lines[[number is None for number in lines["CustomerID"]]]
     inside = sum((figures[number].net for number in segments), NONE)
     assert (
-        f"In no segment: guests, {words.money(total(guests))} of net sales; and"
-        f" {words.counted(len(others), 'customer')} without an order in this selection,"
-        f" {words.money(sum((each.net for each in others), NONE))}. Segments:"
-        f" {words.money(inside)}." in drawn.text
+        f"In no segment: guests, {format.money(total(guests))} of net sales; and"
+        f" {format.counted(len(others), 'customer')} without an order in this selection,"
+        f" {format.money(sum((each.net for each in others), NONE))}. Segments:"
+        f" {format.money(inside)}." in drawn.text
     )
 
 
@@ -216,7 +217,7 @@ def test_each_column_of_the_top_customers_is_pandas(of_shop: Pages, selection: S
     for row in found:
         number = row["Customer"]
         each = figures[number]
-        assert row["Segment"] == (segments[number] if number in segments else words.NOTHING)
+        assert row["Segment"] == (segments[number] if number in segments else format.NOTHING)
         assert (row["Net sales"], row["Gross sales"]) == (each.net, each.gross)
         assert (row["Orders"], row["Units sold"]) == (each.orders, each.units)
         assert row["Cancellations"] == each.cancellations
@@ -231,7 +232,7 @@ def test_each_column_of_the_top_customers_is_pandas(of_shop: Pages, selection: S
 def newest_countries(lines: pd.DataFrame) -> set[str]:
     """Return the countries of the newest hour with a line."""
     hours = lines["InvoiceDate"].map(lambda each: each.replace(minute=0, second=0))
-    return {words.country(each) for each in lines["Country"][hours == max(hours)]}
+    return {format.country(each) for each in lines["Country"][hours == max(hours)]}
 
 
 LINE = (
@@ -269,16 +270,16 @@ def test_one_customers_cards_are_pandas(of_shop: Pages, selection: Selection) ->
     every = sales_to_known(reach(selection))
     first = min(every["day"][every["CustomerID"] == ONE], default=None)
     segments = scored(selection)
-    ago = f"{words.counted((selection.last - last).days, 'day')} ago" if last else words.NOTHING
+    ago = f"{format.counted((selection.last - last).days, 'day')} ago" if last else format.NOTHING
     assert drawn.cards == {
-        "Net sales": words.money(total(lines)),
-        "Gross sales": words.money(total(sold)),
-        "Orders": words.count(orders),
-        "Average order value": words.money(total(sold) / orders if orders else None),
+        "Net sales": format.money(total(lines)),
+        "Gross sales": format.money(total(sold)),
+        "Orders": format.count(orders),
+        "Average order value": format.money(total(sold) / orders if orders else None),
         "Cancellation rate": percent(undone, orders),
         "Last order": ago,
-        "First order": words.day(first) if first else words.NOTHING,
-        "Segment": segments[ONE] if ONE in segments else words.NOTHING,
+        "First order": format.day(first) if first else format.NOTHING,
+        "Segment": segments[ONE] if ONE in segments else format.NOTHING,
     }
 
 
@@ -331,7 +332,7 @@ def test_one_customers_invoices_and_their_lines_are_pandas(
             Decimal(line.UnitPrice),
             line.amount,
             line.kind,
-            words.country(line.Country),
+            format.country(line.Country),
         )
         for line in lines[lines["InvoiceNo"] == invoice].itertuples()
     )

@@ -10,8 +10,8 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
-from retail_pipeline.dashboard import filters, frame, words
-from retail_pipeline.dashboard.pages import overview
+from retail_pipeline.dashboard import filters, format, shell
+from retail_pipeline.dashboard.overview import page as overview
 from retail_pipeline.domain.report import Selection
 from tests import shop
 from tests.pages.figures.conftest import Pages, draw, in_2012, starts_of, two_years
@@ -52,7 +52,7 @@ def written(label: str, value: Value) -> str:
     if value is None:
         return "–"
     if label in ("Net sales", "Gross sales", "Average order value"):
-        return words.money(Decimal(value))
+        return format.money(Decimal(value))
     if label in ("Orders", "Customers"):
         return f"{value:,}"
     return f"{value:,.1f}" if label == "Units per order" else f"{value:.1%}"
@@ -93,8 +93,8 @@ def test_the_equation_below_the_cards_adds_up(of_shop: Pages, selection: Selecti
     )
     units = sum(lines["Quantity"][lines["kind"] == "sale"])
     assert (
-        f"gross sales {words.money(sales)}, cancellations {words.money(cancelled)}, adjustments"
-        f" {words.money(adjusted)}. {units:,} units sold." in drawn.text
+        f"gross sales {format.money(sales)}, cancellations {format.money(cancelled)}, adjustments"
+        f" {format.money(adjusted)}. {units:,} units sold." in drawn.text
     )
 
 
@@ -210,7 +210,7 @@ def test_without_a_whole_period_before_it_nothing_is_compared(of_shop: Pages) ->
 def test_what_each_switch_does_to_net_sales_is_the_difference_of_two_sums(
     of_shop: Pages, selection: Selection
 ) -> None:
-    drawn = draw(frame._effects, of_shop.view(selection).choice)
+    drawn = draw(shell._effects, of_shop.view(selection).choice)
     for name, (label, _) in filters.CLEANING.items():
         with_it, without = (
             sum(shop.selected(TABLE, replace(selection, **{name: counted}))["amount"], Decimal(0))
@@ -219,4 +219,4 @@ def test_what_each_switch_does_to_net_sales_is_the_difference_of_two_sums(
         change = with_it - without
         sign = "+" if change > 0 else ""
         left_out = "" if getattr(selection, name) else ", left out"
-        assert f"{label}{left_out}: {sign}{words.money(change)}" in drawn.text.split("  \n")
+        assert f"{label}{left_out}: {sign}{format.money(change)}" in drawn.text.split("  \n")

@@ -11,8 +11,9 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
-from retail_pipeline.dashboard import data, words
-from retail_pipeline.dashboard.pages import product, products
+from retail_pipeline.dashboard import data, format
+from retail_pipeline.dashboard.products import one as product
+from retail_pipeline.dashboard.products import page as products
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.report import Selection
@@ -87,12 +88,12 @@ def test_concentration_is_pandas(of_shop: Pages, selection: Selection) -> None:
     assert same(found["Share of net sales"], [ratio(each, whole) for each in sums])
     places = range(1, len(earned) + 1)
     assert same(found["Share of products"], [ratio(place, len(earned)) for place in places])
-    share = words.percent(best / len(earned))
+    share = format.percent(best / len(earned))
     assert (
         f"{share} of the products ({best} of {len(earned)}) make 80% of their net sales of"
-        f" {words.money(whole)}." in drawn.text
+        f" {format.money(whole)}." in drawn.text
     )
-    assert (f": {words.money(sum(lost, NONE))} together." in drawn.text) == bool(lost)
+    assert (f": {format.money(sum(lost, NONE))} together." in drawn.text) == bool(lost)
 
 
 def one_product(pages: Pages, selection: Selection) -> Drawn:
@@ -117,20 +118,20 @@ def test_one_product_is_pandas(of_shop: Pages, selection: Selection) -> None:
         assert drawn.cards == {} and "No transactions" in drawn.text
         return
     assert drawn.cards == {
-        "Net sales": words.money(sum(lines["amount"], NONE)),
-        "Gross sales": words.money(gross),
-        "Orders": words.count(len(set(sold["InvoiceNo"]))),
-        "Units sold": words.count(units),
-        "Mean price": words.money(gross / units if units else None),
-        "Customers": words.count(len(set(sold["CustomerID"]) - {None})),
-        "Return rate": words.percent(ratio(returned, units)),
+        "Net sales": format.money(sum(lines["amount"], NONE)),
+        "Gross sales": format.money(gross),
+        "Orders": format.count(len(set(sold["InvoiceNo"]))),
+        "Units sold": format.count(units),
+        "Mean price": format.money(gross / units if units else None),
+        "Customers": format.count(len(set(sold["CustomerID"]) - {None})),
+        "Return rate": format.percent(ratio(returned, units)),
         "Rank": f"{ranks.index(CODE) + 1} of {len(ranks)}",
     }
     adjusted = sum(lines["amount"][lines["kind"] == "adjustment"], NONE)
-    invoices = words.counted(len(set(back["InvoiceNo"])), "cancellation invoice")
+    invoices = format.counted(len(set(back["InvoiceNo"])), "cancellation invoice")
     assert (
-        f"{words.counted(returned, 'unit')} returned, on {invoices}:"
-        f" {words.money(sum(back['amount'], NONE))}. Adjustments: {words.money(adjusted)}."
+        f"{format.counted(returned, 'unit')} returned, on {invoices}:"
+        f" {format.money(sum(back['amount'], NONE))}. Adjustments: {format.money(adjusted)}."
         in drawn.text
     )
 

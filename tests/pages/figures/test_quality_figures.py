@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from retail_pipeline.dashboard.pages import quality
+from retail_pipeline.dashboard.operations import quality
 from retail_pipeline.domain.report import Selection
 from tests import shop
 from tests.pages.figures.conftest import Pages

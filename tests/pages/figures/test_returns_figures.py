@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from retail_pipeline.analytics import adjustments, return_sums
-from retail_pipeline.dashboard import return_charts, words
-from retail_pipeline.dashboard.pages import returns
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.returns import charts as return_charts
+from retail_pipeline.dashboard.returns import page as returns
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import UNITS, Unit
 from retail_pipeline.domain.report import Selection
@@ -26,7 +27,7 @@ every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=
 
 
 def percent(part: Decimal | int, whole: Decimal | int) -> str:
-    return words.percent(float(Fraction(part) / Fraction(whole)) if whole else None)
+    return format.percent(float(Fraction(part) / Fraction(whole)) if whole else None)
 
 
 def parts(selection: Selection) -> pd.DataFrame:
@@ -71,21 +72,21 @@ def test_the_cards_and_the_equation_are_pandas(of_shop: Pages, selection: Select
     pairs = zip(matched["line"], matched["sale"], strict=True)
     days = [(moments[line] - moments[sale]).days for line, sale in pairs]
     assert drawn.cards == {
-        "Units returned": words.count(units),
-        "Value returned": words.money(value),
+        "Units returned": format.count(units),
+        "Value returned": format.money(value),
         "Matched units": percent(int(matched["units"].sum()), units),
         "Matched value": percent(undoing, value),
         "True return rate": percent(came_back(selection), sold),
         "Plain return rate": percent(units, sold),
-        "Days to return": f"{pd.Series(days).median():g}" if days else words.NOTHING,
-        "Adjustments and fees": words.money(sum(other(lines)["amount"], NONE)),
+        "Days to return": f"{pd.Series(days).median():g}" if days else format.NOTHING,
+        "Adjustments and fees": format.money(sum(other(lines)["amount"], NONE)),
     }
     cancelled = -sum(lines["amount"][lines["kind"] == "cancellation"], NONE)
     assert (
-        f"Cancellations {words.money(cancelled)} = undoing a sale {words.money(undoing)}"
-        f" + undoing none {words.money(value - undoing)}"
-        f" + of fee codes {words.money(cancelled - value)}."
-        f" {words.counted(back['line'].nunique(), 'cancellation line')} of goods." in drawn.text
+        f"Cancellations {format.money(cancelled)} = undoing a sale {format.money(undoing)}"
+        f" + undoing none {format.money(value - undoing)}"
+        f" + of fee codes {format.money(cancelled - value)}."
+        f" {format.counted(back['line'].nunique(), 'cancellation line')} of goods." in drawn.text
     )
 
 

@@ -1,0 +1,224 @@
+"""``retail local``: the real servers on this machine, without Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import webbrowser
+
+import psutil
+import typer
+from rich.console import Console
+
+from retail_devstack.disk import check_disk
+from retail_devstack.environment import as_exports, stack_env
+from retail_devstack.foreground import Follower
+from retail_devstack.home import Home
+from retail_devstack.output import Say, open_standard_streams, progress, speaker
+from retail_devstack.session import Outcome, Wishes, bring_down, run
+from retail_devstack.signals import Interrupted, interruptible, uninterruptible
+from retail_devstack.stack import SERVERS, Stack
+from retail_devstack.status import as_table, parts
+from retail_devstack.waiting import wait as wait_until_stored
+from retail_pipeline.errors import PermanentError
+
+app = typer.Typer(help="The real servers on this machine, without Docker.", no_args_is_help=True)
+
+_ENOUGH_MEMORY = 1.5e9
+
+
+@app.command()
+def up(
+    data: list[str] = typer.Option(
+        [],
+        "--data",
+        metavar="PATH",
+        help="File, folder or glob to stream; may be repeated. Without it: what was streamed last,"
+        " or a made-up sample if the database never held anything else.",
+    ),
+    detach: bool = typer.Option(False, "--detach", "-d", help="Leave everything running, return."),
+    dashboard: bool = typer.Option(True, help="Start the dashboard."),
+    stream: bool = typer.Option(True, help="Stream data."),
+    yes: bool = typer.Option(False, help="Replace the made-up sample without a question."),
+) -> None:
+    """Start servers, processor and dashboard, and stream data through them.
+
+    Stays until Ctrl-C, SIGTERM or the end of the terminal, which stops it all; data is kept for the
+    next time. Under `nohup` the end of the terminal changes nothing. On a stack that runs already
+    it starts what is missing, streams the data named and leaves the stack running.
+    Your own data replaces the made-up sample: on a terminal the command asks before, elsewhere it
+    needs --yes.
+
+    Examples:
+
+        retail local up
+
+        retail local up --data online_retail.csv
+
+        retail local up --detach --no-dashboard --data 'exports/*.csv.gz'
+    """
+    stack = _stack()
+    _warn_of_little_memory(stack.say)
+    check_disk(stack.home.root, stack.say)
+    wishes = Wishes(data, stream, dashboard, detach, yes)
+    with interruptible(), progress() as show:
+        try:
+            status, farewell = run(stack, wishes, lambda found: _stay(stack, wishes, found, show))
+        except Interrupted:
+            status, farewell = 130, "Stopped before it was up."
+    if farewell:
+        stack.say(farewell)
+    raise typer.Exit(status)
+
+
+@app.command()
+def down() -> None:
+    """Stop everything in good order; data is kept.
+
+    A command that is still starting the stack is ended first. What runs is found and stopped even
+    if `stack.json` is damaged, the disk full or the stack's folder gone.
+
+    Examples:
+
+        retail local down
+    """
+    stack = _stack()
+    with uninterruptible():
+        killed = bring_down(stack)
+    if killed is None:
+        stack.say(f"Nothing is running in {stack.home.root}.")
+    for part in killed or ():
+        stack.say(f"{part} didn't stop in time and was killed.")
+    if stack.damage:
+        stack.say(f"Everything is stopped, but {stack.damage}.")
+
+
+@app.command()
+def status(
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program."),
+) -> None:
+    """Show what runs; exit status 1 if something that should run does not.
+
+    Days that can't be summarised are named, and make it 1 too.
+
+    Examples:
+
+        retail local status
+
+        retail local status --json
+    """
+    stack = _stack()
+    found = parts(stack)
+    if as_json:
+        print(json.dumps([part.as_dict() for part in found], indent=2))
+    else:
+        Console().print(as_table(found))
+        for problem in (part.problem for part in found if part.problem):
+            Console().print(f"\n{problem}", markup=False, highlight=False, soft_wrap=True)
+    stack.check()
+    raise typer.Exit(0 if all(part.ok for part in found) else 1)
+
+
+@app.command()
+def wait(
+    timeout: float = typer.Option(600, min=0, metavar="SECONDS", help="Longest time to wait."),
+) -> None:
+    """Wait until all that was sent is stored and summarised; exit status 1 if that can't be.
+
+    It does not wait for days that can't be summarised, but names them.
+
+    Examples:
+
+        retail local wait --timeout 300
+    """
+    stack = _stack()
+    began = time.monotonic()
+    with progress() as show:
+        backlog = wait_until_stored(stack, timeout, show)
+    stack.say(
+        f"All {backlog.sent:,} records are stored and summarised"
+        f" ({time.monotonic() - began:.1f} s waited)."
+    )
+
+
+@app.command()
+def env() -> None:
+    """Print the settings that reach the stack, for a shell.
+
+    Examples:
+
+        eval "$(retail local env)"
+    """
+    stack = _stack()
+    stack.check()
+    if not all(stack.alive(part) for part in SERVERS):
+        raise PermanentError(
+            f"no stack is running in {stack.home.root}: `retail local up --detach` starts one"
+        )
+    print(as_exports(stack_env(stack)))
+
+
+def _stack() -> Stack:
+    open_standard_streams()
+    return Stack(Home.from_environment(), speaker())
+
+
+def _stay(stack: Stack, wishes: Wishes, outcome: Outcome, show: Say) -> tuple[int, str]:
+    """Follow the work until Ctrl-C or its end; return the exit status and what to say at last."""
+    follower = Follower(stack, stack.say, show, outcome.streams)
+    try:
+        _say_what_next(stack, outcome)
+        if wishes.detach:
+            return 0, ""
+        follower.follow(until_stored=outcome.was_running)
+        if stack.state.processes:
+            farewell = "Nothing of the stack runs any more. Data is kept for the next time."
+        else:
+            farewell = "The stack was stopped by another command."
+    except Interrupted:
+        farewell = "Stopped. Data is kept for the next time."
+    if outcome.was_running:
+        farewell = "The stack goes on running; `retail local down` stops it."
+    return int(follower.failed), farewell
+
+
+def _say_what_next(stack: Stack, outcome: Outcome) -> None:
+    if outcome.was_running:
+        return
+    retail = "retail" if shutil.which("retail") else sys.argv[0]
+    lines = ["", "The pipeline is up."]
+    if outcome.dashboard_url:
+        lines.append(f"  Dashboard    {outcome.dashboard_url}")
+    lines += [
+        f"  Logs         {stack.home.root / 'logs'}",
+        "Try next, in another terminal:",
+        f"  {retail} local status            what runs, where, with how much memory",
+        f"  {retail} local up --data FILE    stream a file of your own as well",
+        f"  {retail} local wait              until all that was sent is stored and summarised",
+        f'  eval "$({retail} local env)"     settings for other commands, and your shell',
+        f"  {retail} local down              stop it all; data is kept",
+        "",
+    ]
+    stack.say("\n".join(lines))
+    if outcome.dashboard_url:
+        _open_browser(outcome.dashboard_url)
+
+
+def _open_browser(url: str) -> None:
+    has_display = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if has_display and sys.stdout.isatty():
+        try:
+            webbrowser.open(url)
+        except webbrowser.Error:
+            pass  # the address is printed
+
+
+def _warn_of_little_memory(say: Say) -> None:
+    free = psutil.virtual_memory().available
+    if free < _ENOUGH_MEMORY:
+        say(f"Only {free / 1e6:,.0f} MB of memory are free; the stack takes about 1,500 MB.")

@@ -1,0 +1,71 @@
+"""Finds the processes of a stack without its state, by the folder that they were started for.
+
+The state may be damaged, deleted or out of date: it could not be saved on a full disk, or the
+command that starts the stack was killed before it saved it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from retail_devstack.home import Home
+from retail_devstack.processes import Process, describe
+
+_SERVICES = ("producer", "processor", "dashboard")
+_JAVA_SERVERS = ("zookeeper", "kafka")
+
+
+def find_parts(home: Home) -> dict[str, list[Process]]:
+    """Return the live processes of the stack in ``home`` by part, oldest first."""
+    found: dict[str, list[Process]] = {}
+    for live in psutil.process_iter():
+        with suppress(psutil.Error):
+            part = _part(home, live)
+            if part and live.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                found.setdefault(part, []).append(describe(live))
+    for processes in found.values():
+        processes.sort(key=lambda process: process.created)
+    return found
+
+
+def users_of(folder: Path) -> list[int]:
+    """Return the ids of the visible processes that have a file open in ``folder``."""
+    # Windows can't list open files safely, and its servers lock their files themselves.
+    if sys.platform == "win32" or not folder.exists():
+        return []
+    inside = os.path.join(os.path.realpath(folder), "")
+    found = []
+    for live in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if any(file.path.startswith(inside) for file in live.open_files()):
+                found.append(live.pid)
+    return found
+
+
+def _part(home: Home, live: psutil.Process) -> str | None:
+    """Return which part of the stack ``live`` is: each has a path of its own in its command."""
+    arguments = live.cmdline()
+    for part in _SERVICES:
+        if _names(arguments, home.exit_file(part)):
+            return part
+    for part in _JAVA_SERVERS:
+        if _names(arguments, home.config(f"{part}.properties")):
+            return part
+    if "./data/mongodb" in arguments and _same(live.cwd(), home.root):
+        return "mongodb"
+    return None
+
+
+def _names(arguments: Sequence[str], path: Path) -> bool:
+    return any(each.endswith(path.name) and _same(each, path) for each in arguments)
+
+
+def _same(one: str, other: Path) -> bool:
+    """Tell whether both are one path, however they are written and whether or not it exists."""
+    return os.path.realpath(one) == os.path.realpath(other)

@@ -1,0 +1,75 @@
+"""The settings that reach a stack, as environment variables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retail_devstack.ports import HOST
+from retail_devstack.stack import Stack
+from retail_devstack.surroundings import service_env
+from retail_devstack.users import role_uris, secure
+from retail_pipeline.settings import Settings, load_settings
+
+_NAMES = ("KAFKA_TOPIC", "KAFKA_GROUP", "MONGO_DATABASE")
+
+
+def current_names() -> dict[str, str]:
+    """Return topic, group and database as the user's own settings name them."""
+    settings = load_settings()
+    return {name: str(getattr(settings, name.lower())) for name in _NAMES}
+
+
+def stack_env(stack: Stack) -> dict[str, str]:
+    """Return every variable that a process needs to reach the stack, and nothing else."""
+    ports = stack.state.ports
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{ports['kafka']}",
+        **stack.state.names,
+        **role_uris(stack.state, stack.state.names["MONGO_DATABASE"]),
+        "STATE_DIR": str(stack.home.checkpoints),
+        "HEARTBEAT_FILE": str(stack.home.heartbeat),
+        "DASHBOARD_URL": f"http://{HOST}:{ports['dashboard']}",
+    }
+
+
+def known_env(stack: Stack) -> dict[str, str]:
+    """Return what :func:`stack_env` does, or nothing if the stack was never started."""
+    return stack_env(stack) if stack.state.names and stack.state.ports else {}
+
+
+def process_env(stack: Stack) -> dict[str, str]:
+    """Return the environment for a process of the pipeline."""
+    return {**service_env(stack.home.root), **stack_env(stack)}
+
+
+def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:
+    """Make users for a database called ``name``; return what differs in the environment there.
+
+    Its topic and its group have that name, too, and ``folder`` holds its state: so that many can
+    work on one stack without meeting.
+    """
+    secure(stack.state, name)
+    return {
+        **role_uris(stack.state, name),
+        **dict.fromkeys(_NAMES, name),
+        "STATE_DIR": str(folder / "state"),
+        "HEARTBEAT_FILE": str(folder / "heartbeat"),
+    }
+
+
+def settings_of(env: Mapping[str, str]) -> Settings:
+    """Return the settings that a process would read from ``env``.
+
+    Raises:
+        SettingsError: a variable holds something that can't be used; the text names each one.
+    """
+    known: dict[str, Any] = {name.lower(): value for name, value in env.items()}
+    return load_settings(**{name: known[name] for name in Settings.model_fields if name in known})
+
+
+def as_exports(env: Mapping[str, str]) -> str:
+    """Return ``env`` as lines for a shell."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in env.items())

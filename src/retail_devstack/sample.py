@@ -1,0 +1,59 @@
+"""Whether the stack's database holds the sample, and whether the sample may go there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pymongo.errors import PyMongoError
+
+from retail_devstack.environment import settings_of, stack_env
+from retail_devstack.stack import Stack
+from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.mongo.sample import MongoSample, is_shown
+from retail_pipeline.cli.sample_rule import OTHER_DATA, not_here, sent_sources
+from retail_pipeline.domain.sample_source import only_sample, other_data
+from retail_pipeline.settings import Settings, load_settings
+
+_QUICK_MS = 2_000
+
+
+def why_no_sample(stack: Stack) -> str | None:
+    """Return why the sample may not be streamed into this stack, or None if it may.
+
+    Raises:
+        TransientError, PermanentError: a server is away or refuses.
+    """
+    if why := not_here(load_settings()):
+        return why
+    with _sample_of(stack) as (sample, settings):
+        return OTHER_DATA if sample.other_data() or other_data(sent_sources(settings)) else None
+
+
+def holds_sample(stack: Stack) -> bool:
+    """Tell whether the sample is stored, or on its way, and was not replaced yet.
+
+    Raises:
+        TransientError, PermanentError: a server is away or refuses.
+    """
+    with _sample_of(stack) as (sample, settings):
+        if sample.replaced():
+            return False
+        return sample.stored() or only_sample(sent_sources(settings))
+
+
+def shows_sample(stack: Stack) -> bool:
+    """Tell whether the figures are made of the sample; a MongoDB that is away shows nothing."""
+    settings = settings_of(stack_env(stack))
+    try:
+        with connect(settings.mongo("reader"), name="local", timeout_ms=_QUICK_MS) as client:
+            return is_shown(client[settings.mongo_database])
+    except PyMongoError:
+        return False
+
+
+@contextmanager
+def _sample_of(stack: Stack) -> Iterator[tuple[MongoSample, Settings]]:
+    settings = settings_of(stack_env(stack))
+    with connect(settings.mongo("reader"), name="local") as client:
+        yield MongoSample(client, settings.mongo_database), settings

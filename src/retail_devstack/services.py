@@ -1,0 +1,137 @@
+"""The pipeline's own processes on the stack: set-up, processor, producer, dashboard."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from retail_devstack.environment import process_env, stack_env
+from retail_devstack.stack import Stack
+from retail_pipeline.adapters.sources.registry import find_files
+from retail_pipeline.cli.health import ask_dashboard
+from retail_pipeline.domain.sample_source import SAMPLE_ROWS, SAMPLE_SEED
+from retail_pipeline.errors import PermanentError, UsageError
+from retail_pipeline.settings import expand_user
+
+_DASHBOARD_LIMIT = 60.0
+
+
+def set_up(stack: Stack) -> None:
+    """Make topics, collections and indexes, as the set-up service does in Compose."""
+    stack.say("Setting up topics and collections ...")
+    _run(stack, "setup", ["setup"])
+
+
+def start_processor(stack: Stack) -> None:
+    """Start the processor."""
+    stack.say("Starting the processor ...")
+    stack.spawn("processor", _command(stack, "processor", ["process"]), process_env(stack))
+
+
+def start_producer(stack: Stack, paths: Sequence[str], *, yes: bool = False) -> None:
+    """Start to stream ``paths``; with ``yes`` they may replace the sample.
+
+    Raises:
+        UsageError: the previous producer is still at work.
+    """
+    if stack.alive("producer"):
+        raise UsageError(
+            "the producer is still sending what it was given before:"
+            " wait for it with `retail local wait --timeout 600`"
+        )
+    stack.state.data = list(paths)
+    stack.say(f"Streaming {', '.join(paths)} ...")
+    arguments = ["produce", *paths, *(["--yes"] if yes else [])]
+    command = _command(stack, "producer", arguments)
+    stack.spawn("producer", command, process_env(stack))
+
+
+def start_dashboard(stack: Stack) -> None:
+    """Start the dashboard, which takes some seconds to come up."""
+    stack.say("Starting the dashboard ...")
+    arguments = ["dashboard", "--port", str(stack.state.ports["dashboard"])]
+    stack.spawn("dashboard", _command(stack, "dashboard", arguments), process_env(stack))
+
+
+def await_dashboard(stack: Stack) -> str:
+    """Wait until the dashboard answers, and return its address.
+
+    Raises:
+        PermanentError: it doesn't come up.
+    """
+    url = stack_env(stack)["DASHBOARD_URL"]
+    deadline = time.monotonic() + _DASHBOARD_LIMIT
+    while not dashboard_answers(url):
+        if not stack.alive("dashboard") or time.monotonic() > deadline:
+            raise PermanentError(f"the dashboard doesn't come up; {stack.end_of_log('dashboard')}")
+        time.sleep(0.3)
+    return url
+
+
+def dashboard_answers(url: str) -> bool:
+    """Tell whether the dashboard says that it is well."""
+    try:
+        return bool(ask_dashboard(url))
+    except PermanentError:
+        return False
+
+
+def sample(stack: Stack) -> str:
+    """Return the path of the sample, made at the first use and the same on every machine."""
+    path = stack.home.sample
+    if not path.exists():
+        stack.say(f"Making a sample of {SAMPLE_ROWS:,} rows ...")
+        draft = path.with_name("sample.new.csv")
+        numbers = ["--rows", str(SAMPLE_ROWS), "--seed", str(SAMPLE_SEED)]
+        _run(stack, "sample", ["sample", *numbers, "--output", str(draft)])
+        draft.replace(path)
+    return str(path)
+
+
+def absolute(paths: Sequence[str], say: Callable[[str], None]) -> list[str]:
+    """Return ``paths`` (files, folders or globs) as absolute ones; say what is passed over.
+
+    Raises:
+        UsageError: nothing that can be read is there under one of the names.
+    """
+    for path in paths:
+        find_files([path], say)
+    return [os.path.abspath(expand_user(path)) for path in paths]
+
+
+def holds_files(path: str) -> bool:
+    """Tell whether there is a file to stream under the name of a file, a folder or a glob."""
+    try:
+        return bool(find_files([path]))
+    except UsageError:
+        return False
+
+
+def exit_status(stack: Stack, part: str) -> int | None:
+    """Return the exit status that ``part`` left behind; None if it runs or was killed."""
+    try:
+        return int(stack.home.exit_file(part).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _command(stack: Stack, part: str, arguments: Sequence[str]) -> list[str]:
+    exit_file = str(stack.home.exit_file(part))
+    return [sys.executable, "-m", "retail_devstack.child", exit_file, *arguments]
+
+
+def _run(stack: Stack, part: str, arguments: Sequence[str]) -> None:
+    """Run a short step to its end; its output goes to its log."""
+    with open(stack.home.log(part), "wb") as log:
+        done = subprocess.run(
+            _command(stack, part, arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=process_env(stack),
+        )
+    if done.returncode != 0:
+        raise PermanentError(f"`retail {arguments[0]}` has failed; {stack.end_of_log(part)}")

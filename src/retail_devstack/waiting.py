@@ -1,0 +1,69 @@
+"""Waiting until all that was sent is stored and summarised, or will never be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from retail_devstack.backlog import Backlog, Gauge
+from retail_devstack.environment import settings_of, stack_env
+from retail_devstack.services import exit_status
+from retail_devstack.stack import SERVERS, Stack
+from retail_pipeline.errors import PermanentError, TransientError
+
+_INTERVAL = 0.5
+
+
+def wait(stack: Stack, timeout: float, show: Callable[[str], None]) -> Backlog:
+    """Return the backlog once it is empty and the producer has ended.
+
+    Raises:
+        PermanentError: a part has failed, days can't be summarised, or the time is over; the text
+            says what is missing.
+    """
+    deadline = time.monotonic() + timeout
+    missing = "nothing was measured yet"
+    check(stack)
+    with Gauge(settings_of(stack_env(stack))) as gauge:
+        while True:
+            check(stack)
+            producing = stack.alive("producer")
+            try:
+                backlog = gauge.read()
+                if backlog.empty and not producing:
+                    return backlog
+                if backlog.stuck and not producing:
+                    raise PermanentError(str(backlog))
+                missing = str(backlog) + (", the producer is still at work" if producing else "")
+            except TransientError as error:
+                missing = str(error)
+            show(missing)
+            if time.monotonic() >= deadline:
+                raise PermanentError(f"not done after {timeout:g} s: {missing}")
+            time.sleep(_INTERVAL)
+
+
+def check(stack: Stack) -> None:
+    """Make sure that there is something to wait for.
+
+    Raises:
+        PermanentError: a part that is needed has ended, or the state is damaged.
+    """
+    stack.reload()
+    stack.check()
+    for part in (*SERVERS, "processor"):
+        if not stack.alive(part):
+            raise PermanentError(f"{part} is not running: `retail local up` starts it")
+    if problem := producer_problem(stack):
+        raise PermanentError(problem)
+
+
+def producer_problem(stack: Stack) -> str | None:
+    """Return why the producer ended before its work was done, or None if it did not."""
+    if stack.process("producer") is None or stack.alive("producer"):
+        return None
+    status = exit_status(stack, "producer")
+    if status == 0:
+        return None
+    how = "was killed" if status is None else f"has failed with exit status {status}"
+    return f"the producer {how}; {stack.end_of_log('producer')}"

@@ -1,0 +1,198 @@
+"""The processor's side of Kafka: a member of the consumer group that commits by hand."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from retail_pipeline.adapters.kafka.errors import translated
+from retail_pipeline.domain.heartbeat import Progress
+from retail_pipeline.errors import RetailError
+from retail_pipeline.flows.ports import Batch
+from retail_pipeline.settings import Settings
+
+_TOPICS_LOOKED_AT_MS = 5_000
+log = logging.getLogger(__name__)
+_MOVED_AWAY = (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+
+class _Share(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python tells no types
+    """Whether, and how often, this member was told its share of the partitions; it may be none."""
+
+    told = False
+    times = 0
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        self.told = False
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        self.told = True
+        self.times += 1
+
+
+class GroupConsumer:
+    """Takes batches; see :class:`retail_pipeline.flows.ports.Consumer`."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+        self._topic = settings.kafka_topic
+        self._share = _Share()
+        with translated(self._servers):
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=self._servers.split(","),
+                client_id=client_id,
+                group_id=settings.kafka_group,
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                session_timeout_ms=settings.kafka_session_timeout_ms,
+                heartbeat_interval_ms=settings.kafka_session_timeout_ms // 4,
+                max_poll_records=settings.processor_batch_rows,
+                # The broker itself waits for a batch to fill, by size and by time.
+                fetch_min_bytes=64 * 1024,
+                fetch_max_wait_ms=settings.processor_wait_ms,
+                max_partition_fetch_bytes=1024 * 1024,
+                fetch_max_bytes=8 * 1024 * 1024,
+                bootstrap_timeout_ms=10_000,
+                metrics_enabled=False,
+                # A broker that is back is found within a second.
+                reconnect_backoff_max_ms=1_000,
+                allow_auto_create_topics=False,
+                # How soon a topic that was made anew shows.
+                metadata_max_age_ms=_TOPICS_LOOKED_AT_MS,
+            )
+            self._consumer.subscribe(settings.topics, listener=self._share)
+        self._identities: dict[str, object] = {}
+        self._owed = Batch()
+        # Up to where each partition is stored, as far as that is known without a question.
+        self._stored: dict[Any, int] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether this member's share of the partitions is settled: it may be waiting for it."""
+        return self._share.told
+
+    def poll(self) -> Batch:
+        """Return the next batch, or an empty one after half a second without records."""
+        self._commit_owed()
+        share = self._share.times
+        with translated(self._servers):
+            taken = self._consumer.poll(timeout_ms=500)
+            anew = self._topics_made_anew()
+        if anew or share != self._share.times:
+            self._stored.clear()
+        batch = Batch(identities=dict(self._identities), share=share)
+        for partition, records in taken.items():
+            if partition.topic in anew:
+                continue
+            self._stored.setdefault(partition, records[0].offset)
+            batch.messages[partition.topic].extend(records)
+            batch.next_offsets[partition.topic, partition.partition] = records[-1].offset + 1
+        return batch
+
+    def commit(self, batch: Batch) -> None:
+        """Commit the offsets after ``batch`` in the partitions that are still this member's.
+
+        A committed offset never goes back: others may have come further meanwhile.
+        """
+        mine = self._consumer.assignment()
+        offsets = {
+            place: OffsetAndMetadata(offset, "", -1)
+            for (topic, partition), offset in batch.next_offsets.items()
+            if (place := TopicPartition(topic, partition)) in mine
+            and batch.identities.get(topic) == self._identities.get(topic)
+        }
+        with translated(self._servers):
+            try:
+                if batch.share != self._share.times:
+                    offsets = self._ahead(offsets)
+                if offsets:
+                    self._consumer.commit(offsets, timeout_ms=30_000)
+                    self._stored |= {place: each.offset for place, each in offsets.items()}
+            except _MOVED_AWAY as error:
+                # Where another processor has the partitions now, it takes these records again:
+                # storing them twice changes nothing. Those that stay here don't come again.
+                log.warning("offsets not committed, partitions moved: %s", error)
+                self._owed.next_offsets |= batch.next_offsets
+                self._owed.identities |= batch.identities
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the transactions' topic has, as far as this member knows."""
+        # The public method asks the broker, and waits, where a topic is gone.
+        return len(self._consumer._cluster.partitions_for_topic(self._topic) or ())
+
+    def progress(self) -> tuple[Progress, ...]:
+        """Return how far this member is in its partitions of the transactions' topic.
+
+        It asks the broker nothing: a partition's end is what the last fetch of it said.
+        """
+        mine = sorted(place for place in self._consumer.assignment() if place.topic == self._topic)
+        return tuple(self._progress_in(place) for place in mine)
+
+    def _progress_in(self, place: Any) -> Progress:
+        end = self._consumer.highwater(place)
+        if end is None:  # not fetched yet
+            return Progress(place.partition)
+        stored = self._stored.get(place)
+        if stored is None:  # nothing came from it since it is this member's
+            try:
+                stored = self._consumer.position(place, timeout_ms=100)
+            except KafkaError:
+                pass
+        return Progress(place.partition, stored, end)
+
+    def _commit_owed(self) -> None:
+        """Commit what could not be committed while the partitions were shared out anew."""
+        if self._owed.next_offsets and self.settled:
+            owed, self._owed = self._owed, Batch()
+            try:
+                self.commit(owed)
+            except RetailError:
+                self._owed = owed
+                raise
+
+    def _ahead(self, offsets: dict[Any, Any]) -> dict[Any, Any]:
+        """Return those offsets that are ahead of what is committed."""
+        return {
+            place: offset
+            for place, offset in offsets.items()
+            if offset.offset > (self._consumer.committed(place, timeout_ms=30_000) or 0)
+        }
+
+    def _topics_made_anew(self) -> set[str]:
+        """Go to the start of each topic that was deleted and made anew; return their names.
+
+        Its offsets begin anew, too: Kafka would go on where the old topic was left, and pass over
+        the records before that.
+        """
+        places = self._consumer.assignment()
+        anew = set()
+        for topic in {place.topic for place in places}:
+            # No public method tells a topic's identity without a question to the broker.
+            identity = self._consumer._cluster.topic_id(topic)
+            if identity and self._identities.setdefault(topic, identity) != identity:
+                log.warning("topic %s was made anew: it is read from its start", topic)
+                self._identities[topic] = identity
+                anew.add(topic)
+        if anew:
+            self._consumer.seek_to_beginning(*(place for place in places if place.topic in anew))
+        return anew
+
+    def close(self) -> None:
+        """Leave the group, so that the partitions move at once."""
+        self._consumer.close(timeout_ms=5_000)

@@ -1,0 +1,109 @@
+"""The three topics: made idempotently, the identity of each, and an invoice's partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.partitioner.default import murmur2
+
+from retail_pipeline.adapters.kafka.errors import translated
+from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.settings import Settings
+
+_DAY_MS = 24 * 60 * 60 * 1000
+_MEGABYTE = 1024 * 1024
+
+
+@contextmanager
+def admin_client(settings: Settings) -> Iterator[KafkaAdminClient]:
+    """Yield a connected admin client, and close it.
+
+    Raises:
+        TransientError: no broker answers.
+    """
+    servers = settings.kafka_bootstrap_servers
+    with translated(servers), closing(kafka_admin(servers)) as client:
+        yield client
+
+
+def kafka_admin(
+    servers: str, *, connect_ms: int = 8_000, answer_ms: int = 30_000
+) -> KafkaAdminClient:
+    """Return an administrator's client, with Kafka's own errors; the caller closes it.
+
+    It waits ``connect_ms`` milliseconds for a broker, and ``answer_ms`` for each answer.
+    """
+    return KafkaAdminClient(
+        bootstrap_servers=servers.split(","),
+        client_id="retail-admin",
+        request_timeout_ms=answer_ms,
+        bootstrap_timeout_ms=connect_ms,
+    )
+
+
+def partition_of(invoice: bytes, partitions: int) -> int:
+    """Return the partition that an invoice's lines share: the one that the Java client chooses."""
+    return int((murmur2(invoice) & 0x7FFFFFFF) % partitions)
+
+
+def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return each topic's partitions and configuration, as the admin API takes them."""
+    month, forever = str(30 * _DAY_MS), "-1"
+    return {
+        settings.kafka_topic: {
+            "num_partitions": settings.kafka_partitions,
+            "configs": {"retention.ms": month, "max.message.bytes": str(_MEGABYTE)},
+        },
+        settings.dead_letter_topic: {"num_partitions": 1, "configs": {"retention.ms": forever}},
+        # Only segments that are closed are compacted, and each quick look reads the topic whole.
+        settings.manifest_topic: {
+            "num_partitions": 1,
+            "configs": {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)},
+        },
+    }
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Make the topics that are missing; return their names.
+
+    Raises:
+        TransientError: no broker answers.
+        PermanentError: a topic can't be made.
+    """
+    with admin_client(settings) as admin:
+        there = set(admin.list_topics())
+        missing = {
+            name: options for name, options in wanted_topics(settings).items() if name not in there
+        }
+        if missing:
+            # Two set-ups at once may both find a topic missing.
+            result = admin.create_topics(missing, raise_errors=False, wait_for_metadata=True)
+            _check(result, set(admin.list_topics()), set(missing))
+        return sorted(missing)
+
+
+def _check(result: Any, there: set[str], missing: set[str]) -> None:
+    if absent := sorted(missing - there):
+        raise PermanentError(f"Kafka did not make the topics {', '.join(absent)}: {result}")
+
+
+def topic_id(settings: Settings) -> str:
+    """Return the broker's own identity of the transactions topic; a topic made anew has another.
+
+    Raises:
+        TransientError: no broker answers, or it doesn't know of any topic yet.
+        PermanentError: there are others, but no such topic.
+    """
+    name, where = settings.kafka_topic, f"Kafka at {settings.kafka_bootstrap_servers}"
+    with admin_client(settings) as admin:
+        known = admin.list_topics()
+        if known and name not in known:
+            raise PermanentError(f"{where} has no topic {name}: run `retail setup` first")
+        for topic in admin.describe_topics([name]) if known else ():
+            if topic["name"] == name and topic.get("partitions"):
+                return str(topic["topic_id"])
+    # A broker that has just started answers before ZooKeeper and the controller told it more.
+    raise TransientError(f"{where} knows of no topic {name} yet: did `retail setup` run?")

@@ -1,0 +1,91 @@
+"""Days that can't be summarised, as ``dirty_buckets`` keeps them.
+
+Such a day stays marked. Its document there also has ``failure``: the reasons by part, since when,
+how many attempts, when the next one is due, and the token of the mark that the last one was made
+for. While that is the mark's own token, nothing has changed since.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING
+from pymongo.database import Database
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.heartbeats import summaries_error
+from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS
+from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
+
+_FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 10_000, 3_600_000
+_CHANGED: Document = {"$ne": ["$failure.token", "$token"]}
+# A mark of anything but a day is nobody's work.
+DAYS: Document = {"_id": {"$type": "date"}}
+# The marked days that will be summarised within seconds or minutes.
+PENDING: Document = {**DAYS, "$or": [{"failure": None}, {"$expr": _CHANGED}]}
+# The marked days that may be tried now, as a condition of an aggregation.
+MAY_BE_TRIED: Document = {
+    "$or": [
+        {"$lte": ["$failure", None]},
+        _CHANGED,
+        {"$lt": ["$failure.retry_at", "$$NOW"]},
+    ]
+}
+
+
+def failed_days(database: Database[Document]) -> list[FailedDay]:
+    """Return the days that can't be summarised, oldest first; its errors are the driver's own."""
+    pipeline: list[Document] = [
+        {"$match": {**DAYS, "failure": {"$type": "object"}}},
+        {"$sort": {"_id": ASCENDING}},
+        {"$project": {"failure": 1, "changed": _CHANGED}},
+    ]
+    return [_failed(each) for each in database[DIRTY_BUCKETS].aggregate(pipeline)]
+
+
+def _failed(document: Document) -> FailedDay:
+    failure: dict[str, Any] = document["failure"]
+    day: datetime = document["_id"]
+    return FailedDay(
+        day=day.date(),
+        reasons={str(part): str(why) for part, why in failure["reasons"].items()},
+        since=failure["since"],
+        attempts=failure["attempts"],
+        next_at=failure["retry_at"],
+        changed=document["changed"],
+    )
+
+
+def summaries_left(database: Database[Document]) -> tuple[int, str | None]:
+    """Return how many days will be summarised, and which can't be, with what to do.
+
+    Its errors are the driver's own.
+    """
+    dirty = database[DIRTY_BUCKETS].count_documents(PENDING)
+    if error := summaries_error(database):
+        return 0, NO_DAY.format(error=error)
+    failed = failed_days(database)
+    return dirty, f"{in_words(failed)}; {WHAT_TO_DO}" if failed else None
+
+
+def pause_ms(attempts: int) -> int:
+    """Return how long to wait after so many failures of a day in a row, in milliseconds."""
+    return int(min(_FIRST_PAUSE_MS * 2 ** min(attempts - 1, 20), _LONGEST_PAUSE_MS))
+
+
+def failure_of(mark: Document, reasons: dict[str, str]) -> tuple[Document, int]:
+    """Return the write that keeps another failure of a claimed day, and the pause after it in ms.
+
+    The day is no longer claimed then.
+    """
+    attempts = int((mark.get("failure") or {}).get("attempts", 0)) + 1
+    pause = pause_ms(attempts)
+    failure = {
+        "token": {"$literal": mark["token"]},
+        "reasons": {"$literal": reasons},
+        "since": {"$ifNull": ["$failure.since", "$$NOW"]},
+        "attempts": attempts,
+        "retry_at": {"$add": ["$$NOW", pause]},
+    }
+    return {"$set": {"failure": failure, "claimed_until": "$$REMOVE"}}, pause

@@ -1,0 +1,128 @@
+"""The quarantine for those who look at it, replay its rows or give them up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from pymongo import ASCENDING, MongoClient
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
+from retail_pipeline.adapters.mongo.insert import insert_new
+from retail_pipeline.adapters.mongo.schema import MANIFESTS, PURGED, QUARANTINE, TRANSACTIONS
+from retail_pipeline.adapters.mongo.store import standing_for
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.quarantined import Quarantined, Selection
+from retail_pipeline.errors import PermanentError
+
+_PAGE_ROWS = 500
+_KEPT_OF_A_PURGED_ROW = ("source", "row", "name", "reason", "claims")
+
+
+class MongoQuarantine:
+    """See :class:`retail_pipeline.flows.ports.Quarantine`."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+        self._rows = self._database[QUARANTINE]
+
+    def find(self, selection: Selection, limit: int | None = None) -> Iterator[Quarantined]:
+        """Yield rows a page at a time: it may take long, and they may go away meanwhile."""
+        wanted, last, left = as_filter(selection), "", limit
+        while left is None or left > 0:
+            size = _PAGE_ROWS if left is None else min(left, _PAGE_ROWS)
+            after = {"$and": [wanted, {"_id": {"$gt": last}}]}
+            with translated(self._client):
+                page = list(self._rows.find(after).sort("_id", ASCENDING).limit(size))
+            yield from (msgspec.convert(document, Quarantined) for document in page)
+            if len(page) < size:
+                return
+            last = page[-1]["_id"]
+            left = None if left is None else left - len(page)
+
+    def totals(self, selection: Selection) -> dict[str, int]:
+        """Return how many rows are meant, by reason, the most frequent first."""
+        steps: list[Document] = [
+            {"$match": as_filter(selection)},
+            {"$group": {"_id": "$reason", "rows": {"$sum": 1}}},
+            {"$sort": {"rows": -1, "_id": 1}},
+        ]
+        with translated(self._client):
+            return {group["_id"]: group["rows"] for group in self._rows.aggregate(steps)}
+
+    def manifest(self, source: str) -> Manifest | None:
+        """Return the manifest that says the most of ``source``."""
+        with translated(self._client):
+            found = self._database[MANIFESTS].find_one({"_id": source})
+        try:
+            return msgspec.convert(found, Manifest) if found else None
+        except msgspec.ValidationError as error:
+            raise PermanentError(f"the manifest of {source} can't be used: {error}") from error
+
+    def count_replays(self, ids: Sequence[str], run: str | None = None) -> None:
+        """Count a replay in the documents that are still there."""
+        changes: dict[str, Any] = {"last_replayed_at": datetime.now(UTC)}
+        if run:
+            changes["replaying"] = run
+        with translated(self._client):
+            self._rows.update_many(
+                {"_id": {"$in": list(ids)}}, {"$inc": {"replays": 1}, "$set": changes}
+            )
+
+    def waiting(self, run: str) -> int:
+        """Count what ``run`` sent and no processor has released."""
+        with translated(self._client):
+            return self._rows.count_documents({"replaying": run})
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Delete documents."""
+        with translated(self._client):
+            self._rows.delete_many({"_id": {"$in": list(ids)}})
+
+    def purge(self, rows: Sequence[Quarantined]) -> int:
+        """Write the tombstones, then delete: in between, a row is merely there twice."""
+        if not rows:
+            return 0
+        now = datetime.now(UTC)
+        tombstones = [_tombstone(row, now) for row in rows]
+        if refused := insert_new(self._client, self._database[PURGED], tombstones):
+            raise PermanentError(f"a note of a purged row was refused: {refused[0][1]}")
+        with translated(self._client):
+            # A replay on its way may have stored a row meanwhile: then it is not purged.
+            ids = [row.row_id for row in rows]
+            stored = self._database[TRANSACTIONS].distinct("_id", {"_id": {"$in": ids}})
+            self._database[PURGED].delete_many(standing_for(stored))
+        self.forget([row.id for row in rows])
+        return sum(row.row_id not in set(stored) for row in rows)
+
+
+def as_filter(selection: Selection) -> Document:
+    """Return the MongoDB filter of the rows that are meant."""
+    parts: list[Document] = []
+    if selection.ids:
+        parts.append(standing_for(selection.ids))
+    if selection.reasons:
+        parts.append({"reason": {"$in": [reason.value for reason in selection.reasons]}})
+    if selection.source:
+        own = {"$regex": f"^{re.escape(selection.source)}:"}
+        names = [{"source": selection.source}, {"name": selection.source}, {"claims": own}]
+        parts.append({"$or": names})
+    if selection.since:
+        parts.append({"quarantined_at": {"$gte": selection.since}})
+    if selection.until:
+        parts.append({"quarantined_at": {"$lt": selection.until}})
+    if selection.stage:
+        parts.append({"stage": selection.stage})
+    return {"$and": parts} if parts else {}
+
+
+def _tombstone(row: Quarantined, now: datetime) -> Document:
+    """Return what is left of a purged row: no text of it."""
+    fields = msgspec.structs.asdict(row)
+    kept = {name: fields[name] for name in _KEPT_OF_A_PURGED_ROW if fields[name] is not None}
+    return {"_id": row.id, **kept, "purged_at": now}

@@ -1,0 +1,120 @@
+"""Small reads beside the summaries: what is stored, and single lines.
+
+A filter's values reach a query as values to compare with, under ``$in`` or as dates, so that none
+of them can act as an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pymongo
+from bson import Decimal128
+from pymongo import DESCENDING, MongoClient
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
+from retail_pipeline.adapters.mongo.failed_days import failed_days
+from retail_pipeline.adapters.mongo.heartbeats import summaries_error
+from retail_pipeline.adapters.mongo.sample import is_shown
+from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS, QUARANTINE, TRANSACTIONS
+from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.report import Customers, Selection, Status
+from retail_pipeline.domain.transaction import Kind
+
+_STATUS_SECONDS = 3.0
+_HOUR = timedelta(hours=1)
+LINE_FIELDS = (
+    "InvoiceDate",
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "UnitPrice",
+    "TotalAmount",
+    "kind",
+    "CustomerID",
+    "Country",
+)
+
+
+class MongoReports:
+    """The dashboard's read of what is stored. It raises TransientError while MongoDB is away, after
+    3 seconds, and PermanentError when the user lacks the rights."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    def status(self, outdated: Collection[datetime] = ()) -> Status:
+        """Return what is stored, by counters and small reads only.
+
+        The ``outdated`` days are still to be summarised, whether they are marked so far or not.
+        """
+        with translated(self._client), pymongo.timeout(_STATUS_SECONDS):
+            failed = failed_days(self._database)
+            error = summaries_error(self._database)
+            newest = self._database[TRANSACTIONS].find_one(
+                {}, {"stored_at": 1}, sort=[("$natural", DESCENDING)]
+            )
+            dates = {each.day for each in failed}
+            known = [day for day in outdated if day.date() not in dates]
+            pending = self._pending(dates, known) + len(known)
+            quarantined = self._database[QUARANTINE].estimated_document_count()
+            stored = self._database[TRANSACTIONS].estimated_document_count()
+            sample = is_shown(self._database)
+        return Status(
+            stored=stored,
+            quarantined=quarantined,
+            pending_days=pending,
+            last_stored_at=newest["stored_at"] if newest else None,
+            failed_days=tuple(failed),
+            summaries_error=error,
+            sample=sample,
+        )
+
+    def _pending(self, failed: Collection[date], known: Sequence[datetime]) -> int:
+        """Return how many days are marked, other than those."""
+        others = [*known, *(datetime.combine(day, time()) for day in failed)]
+        return self._database[DIRTY_BUCKETS].count_documents({"_id": {"$nin": others}})
+
+
+def within(hours: Sequence[datetime]) -> Document:
+    """Return the filter of the lines of these hours, given by their starts."""
+    return {"$or": [{"InvoiceDate": {"$gte": hour, "$lt": hour + _HOUR}} for hour in hours]}
+
+
+def exact(line: Document) -> Document:
+    """Return the line with its price and amount as Decimal."""
+    return line | {name: _decimal(line[name]) for name in ("UnitPrice", "TotalAmount")}
+
+
+def _decimal(amount: Any) -> Decimal:
+    """Return an amount; one that was stored otherwise than the contract says, too."""
+    return amount.to_decimal() if isinstance(amount, Decimal128) else Decimal(str(amount))
+
+
+def matching(selection: Selection) -> Document:
+    """Return the filter of the stored lines that count; it knows nothing of duplicates."""
+    after = datetime.combine(selection.last, time()) + timedelta(days=1)
+    days = {"$gte": datetime.combine(selection.first, time()), "$lt": after}
+    found: list[Document] = [{"InvoiceDate": days}]
+    for name, values in (
+        ("Country", selection.countries),
+        ("StockCode", selection.products),
+        ("kind", selection.kinds),
+    ):
+        if values:
+            found.append({name: {"$in": list(values)}})
+    if selection.customers is Customers.GUESTS:
+        found.append({"CustomerID": None})
+    if selection.customers is Customers.KNOWN or not selection.guests:
+        found.append({"CustomerID": {"$ne": None}})
+    if not selection.cancellations:
+        found.append({"kind": {"$ne": Kind.CANCELLATION}})
+    if not selection.adjustments:
+        found.append({"kind": {"$ne": Kind.ADJUSTMENT}, "StockCode": {"$nin": list(FEES)}})
+    return {"$and": found}

@@ -1,0 +1,47 @@
+"""What came in last, in the order in which it was stored, by small reads from that order's end."""
+
+from __future__ import annotations
+
+import pymongo
+from pymongo import DESCENDING, MongoClient
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
+from retail_pipeline.adapters.mongo.reads.filters import LINE_FIELDS, exact, matching
+from retail_pipeline.adapters.mongo.schema import TRANSACTIONS
+from retail_pipeline.domain.report import Selection
+
+_SECONDS = 5.0
+# MongoDB keeps documents in the order in which they came; no index is needed to walk it back.
+_BACKWARDS = [("$natural", DESCENDING)]
+
+
+class MongoLive:
+    """Reads of the newest rows. Each raises TransientError while MongoDB is away, and
+    PermanentError when the user lacks the rights."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._transactions = client[database][TRANSACTIONS]
+
+    def delays(self, rows: int) -> list[float]:
+        """Return how many seconds each of the last ``rows`` rows took from file to database."""
+        with translated(self._client), pymongo.timeout(_SECONDS):
+            found = self._transactions.find(
+                {}, {"_id": 0, "ingested_at": 1, "stored_at": 1}, sort=_BACKWARDS, limit=rows
+            )
+            return [(each["stored_at"] - each["ingested_at"]).total_seconds() for each in found]
+
+    def newest(self, selection: Selection, among: int, limit: int) -> list[Document]:
+        """Return the newest ``limit`` of those that count among the last ``among`` rows stored.
+
+        Amounts and prices are Decimal. Exact duplicates are among them in any case.
+        """
+        pipeline: list[Document] = [
+            {"$limit": among},
+            {"$match": matching(selection)},
+            {"$limit": limit},
+            {"$project": dict.fromkeys((*LINE_FIELDS, "stored_at"), 1)},
+        ]
+        with translated(self._client), pymongo.timeout(_SECONDS):
+            return list(map(exact, self._transactions.aggregate(pipeline, hint={"$natural": -1})))

@@ -1,0 +1,169 @@
+"""Reads of one product's own lines: the prices paid for it, and what was bought along with it.
+
+Each walks the product's lines by an index. There is none by invoice, which would cost every insert:
+an invoice's other lines are found by the moments at which it has the product, and those of the few
+invoices that have lines at other moments, too, by the hours of these.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pymongo
+from pymongo import MongoClient
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
+from retail_pipeline.adapters.mongo.reads.filters import matching, within
+from retail_pipeline.adapters.mongo.schema import LINE, TRANSACTIONS
+from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.periods import Unit
+from retail_pipeline.domain.products import Basket, Prices
+from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.transaction import Kind
+
+_SECONDS = 30.0
+_OWN_LINES, _BY_DATE = "by_product", "by_date"
+_NOTHING = Basket(0, None, True, ())
+Elsewhere = Callable[[Mapping[str, int]], Mapping[str, Sequence[datetime]]]
+
+
+class MongoProducts:
+    """Reads of one product's sale lines. Each raises TransientError while MongoDB is away, and
+    PermanentError when the user lacks the rights."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._transactions = client[database][TRANSACTIONS]
+        self._client = client
+
+    def prices(self, code: str, selection: Selection, unit: Unit) -> list[Prices]:
+        """Return the prices that ``code`` sold at, oldest first; units without a sale are left out.
+
+        The selection's own products play no part.
+        """
+        if not _sales_count(selection):
+            return []
+        pipeline = [
+            {"$match": _sales(selection, code)},
+            *(() if selection.duplicates else _ONCE),
+            {
+                "$group": {
+                    "_id": {
+                        "$dateTrunc": {
+                            "date": "$InvoiceDate",
+                            "unit": unit,
+                            "startOfWeek": "monday",
+                        }
+                    },
+                    "lowest": {"$min": "$UnitPrice"},
+                    "highest": {"$max": "$UnitPrice"},
+                    "amount": {"$sum": "$TotalAmount"},
+                    "units": {"$sum": "$Quantity"},
+                    "lines": {"$sum": 1},
+                }
+            },
+            {"$sort": {"_id": 1}},
+        ]
+        return [_prices(each) for each in self._aggregated(pipeline, _OWN_LINES)]
+
+    def bought_with(
+        self, code: str, selection: Selection, orders: int, elsewhere: Elsewhere
+    ) -> Basket:
+        """Return what was on the latest ``orders`` invoices with ``code``, the most frequent first.
+
+        ``elsewhere`` is given how many lines were found of each invoice, and returns those invoices
+        that have more, with the hours of their lines. Fee codes never count, and the selection's
+        own products play no part.
+        """
+        if not _sales_count(selection):
+            return _NOTHING
+        found = self._latest_with(code, selection, orders + 1)
+        invoices = found[:orders]
+        if not invoices:
+            return _NOTHING
+        moments = {moment for each in invoices for moment in each["moments"]}
+        numbers = [each["_id"] for each in invoices]
+        lines = self._on(numbers, {"InvoiceDate": {"$in": sorted(moments)}}, selection)
+        more = elsewhere({number: each["lines"] for number, each in lines.items()})
+        if more:
+            hours = sorted({hour for hours in more.values() for hour in hours})
+            lines |= self._on(list(more), within(hours), selection)
+        together = Counter(other for each in lines.values() for other in each["codes"])
+        others = [each for each in together.items() if each[0] != code and each[0] not in FEES]
+        oldest: datetime = min(each["latest"] for each in invoices)
+        return Basket(
+            orders=len(invoices),
+            since=oldest.date(),
+            every=len(found) <= orders,
+            others=tuple(sorted(others, key=lambda each: (-each[1], each[0]))),
+        )
+
+    def _on(self, invoices: list[str], when: Document, selection: Selection) -> dict[str, Document]:
+        """Return, for each of the invoices, how many sale lines of that time count, and of which
+        products they are."""
+        pipeline: list[Document] = [
+            {"$match": {"$and": [when, {"InvoiceNo": {"$in": invoices}}, _sales(selection)]}},
+            {
+                "$group": {
+                    "_id": "$InvoiceNo",
+                    "lines": {"$sum": 1},
+                    "codes": {"$addToSet": "$StockCode"},
+                }
+            },
+        ]
+        return {each["_id"]: each for each in self._aggregated(pipeline, _BY_DATE)}
+
+    def _latest_with(self, code: str, selection: Selection, limit: int) -> list[Document]:
+        return self._aggregated(
+            [
+                {"$match": _sales(selection, code)},
+                {
+                    "$group": {
+                        "_id": "$InvoiceNo",
+                        "moments": {"$addToSet": "$InvoiceDate"},
+                        "latest": {"$max": "$InvoiceDate"},
+                    }
+                },
+                {"$sort": {"latest": -1, "_id": -1}},
+                {"$limit": limit},
+            ],
+            _OWN_LINES,
+        )
+
+    def _aggregated(self, pipeline: list[Document], index: str) -> list[Document]:
+        with translated(self._client), pymongo.timeout(_SECONDS):
+            return list(self._transactions.aggregate(pipeline, hint=index))
+
+
+# Of lines that agree in every field, the first alone.
+_ONCE: list[Document] = [
+    {
+        "$group": {
+            "_id": {name: f"${name}" for name in LINE},
+            "line": {"$first": "$$ROOT"},
+        }
+    },
+    {"$replaceRoot": {"newRoot": "$line"}},
+]
+
+
+def _sales_count(selection: Selection) -> bool:
+    return not selection.kinds or Kind.SALE in selection.kinds
+
+
+def _sales(selection: Selection, *codes: str) -> Document:
+    return matching(replace(selection, products=codes, kinds=(Kind.SALE,)))
+
+
+def _prices(found: Document) -> Prices:
+    return Prices(
+        start=found["_id"],
+        lowest=found["lowest"].to_decimal(),
+        highest=found["highest"].to_decimal(),
+        amount=found["amount"].to_decimal(),
+        units=found["units"],
+        lines=found["lines"],
+    )

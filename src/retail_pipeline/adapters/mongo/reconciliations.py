@@ -1,0 +1,74 @@
+"""The latest reconciliations, kept as data: one document a mode.
+
+The quick one's document also says who may look next, and when: of many processors one looks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from pymongo import MongoClient
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
+from retail_pipeline.adapters.mongo.schema import RECONCILIATIONS
+from retail_pipeline.domain.reconciliation import Mode, Reconciliation
+
+# Longer than any quick look; a processor that was killed meanwhile holds nobody up for longer.
+_CLAIM_MS = 120_000
+_MOST_DIFFERENCES = 100
+
+
+class MongoReconciliations:
+    """Keeps and finds results; raises TransientError or PermanentError as every adapter does."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._results = client[database][RECONCILIATIONS]
+        self._made = False
+
+    def keep(self, result: Reconciliation, next_in_s: float | None = None) -> None:
+        """Replace the last result of its mode; the next quick look is due in ``next_in_s``.
+
+        Of very many differences, only the first ones are kept.
+        """
+        few = msgspec.structs.replace(result, differences=result.differences[:_MOST_DIFFERENCES])
+        fields = msgspec.to_builtins(few, builtin_types=(type(result.at),))
+        change: dict[str, Any] = {"result": {"$literal": fields}, "at": "$$NOW"}
+        if next_in_s is not None:
+            change["next_at"] = {"$add": ["$$NOW", int(next_in_s * 1000)]}
+        with translated(self._client):
+            self._results.update_one({"_id": result.mode.value}, [{"$set": change}], upsert=True)
+
+    def last(self, mode: Mode) -> Reconciliation | None:
+        """Return the last result of ``mode``; None before the first, or of another release."""
+        with translated(self._client):
+            found = self._results.find_one({"_id": mode.value}, {"result": 1})
+        if not found or "result" not in found:
+            return None
+        try:
+            return msgspec.convert(found["result"], Reconciliation)
+        except msgspec.ValidationError:
+            return None
+
+    def claim(self) -> bool:
+        """Return whether a quick look is due; if so, nobody else is told so for a while."""
+        self._make_once()
+        due = {"$lt": [{"$ifNull": ["$next_at", datetime.min]}, "$$NOW"]}
+        claim = {"next_at": {"$add": ["$$NOW", _CLAIM_MS]}}
+        with translated(self._client):
+            found = self._results.find_one_and_update(
+                {"_id": Mode.QUICK.value, "$expr": due}, [{"$set": claim}], {"_id": 1}
+            )
+        return found is not None
+
+    def _make_once(self) -> None:
+        """Make the document that the claim is about: MongoDB can't do so with a condition."""
+        if not self._made:
+            with translated(self._client):
+                self._results.update_one(
+                    {"_id": Mode.QUICK.value}, {"$setOnInsert": {"at": None}}, upsert=True
+                )
+            self._made = True

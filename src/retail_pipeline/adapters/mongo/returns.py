@@ -1,0 +1,244 @@
+"""Returns: one document for each cancellation line of goods, with the sales that it undoes.
+
+Whatever a marked day may change is matched anew from the stored lines: each pair of a customer and
+a stock code that was traded on that day and is cancelled on it or later, as a whole. A document is
+made of the pair's lines up to its cancellation and carries their number. Transactions are only ever
+added, hence the document made of more lines is the newer one, whoever writes last; one made of as
+many says the same, and is not written again. One that is made after other data has replaced the
+sample leaves the sample's lines out and is newer than any that was made before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from bson import Decimal128
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE
+from retail_pipeline.adapters.mongo.schema import LAYOUT, LINE, ORDERS_ROLLUP, RETURNS, TRANSACTIONS
+from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.returns import (
+    Part,
+    TradedLine,
+    in_order,
+    undone,
+    without_duplicates,
+)
+from retail_pipeline.domain.transaction import Kind
+from retail_pipeline.errors import PermanentError
+
+# A stock code and a customer.
+Pair = tuple[str, str]
+
+_DAY = timedelta(days=1)
+_PAIRS_AT_ONCE = 100
+# A condition must stay far below MongoDB's 16 MB.
+_CUSTOMERS_AT_ONCE = 10_000
+# What a document may lack, or have otherwise than the contract says.
+_UNEXPECTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
+# The lines that have a document, and those of their customer and stock code that may change it.
+CANCELLED: Document = {"kind": Kind.CANCELLATION.value, "StockCode": {"$nin": list(FEES)}}
+TRADED: Document = {"kind": {"$in": [Kind.SALE.value, Kind.CANCELLATION.value]}}
+_FIELDS = dict.fromkeys((*LINE, "kind"), 1)
+
+
+class MongoReturns:
+    """Keeps the returns up to date; its errors are the driver's own."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._orders = database[ORDERS_ROLLUP]
+        self._transactions = database[TRANSACTIONS]
+        self._returns = database[RETURNS]
+
+    def rebuild(self, day: datetime, without_sample: bool, *, summarised: bool = True) -> None:
+        """Match again what lines of ``day`` may change.
+
+        Its customers are read from its orders' rollup, or from its lines where that is not
+        ``summarised``. What can't be matched keeps nothing else from being matched.
+
+        Raises:
+            PermanentError: a stored row is not as the contract says; the text names its customer.
+        """
+        customers = self._customers(day) if summarised else self._customers_of_lines(day)
+        problems: list[PermanentError] = []
+
+        def write(groups: Iterable[list[Document]], *, guest: bool = False) -> None:
+            try:
+                self._write(day, groups, without_sample, guest=guest)
+            except PermanentError as error:
+                problems.append(error)
+
+        write(_by_product(self._of_guests(day, without_sample)), guest=True)
+        for first in range(0, len(customers), _CUSTOMERS_AT_ONCE):
+            pairs = sorted(self._pairs(day, customers[first : first + _CUSTOMERS_AT_ONCE]))
+            for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+                write(self._lines(pairs[start : start + _PAIRS_AT_ONCE], without_sample))
+        if problems:
+            raise problems[0]
+
+    def _customers(self, day: datetime) -> list[str]:
+        found = self._orders.distinct("entries.CustomerID", {"_id": day})
+        return [each for each in found if each is not None]
+
+    def _customers_of_lines(self, day: datetime) -> list[str]:
+        known = {"InvoiceDate": _on(day), "CustomerID": {"$ne": None}}
+        each_once: list[Document] = [{"$match": known}, {"$group": {"_id": "$CustomerID"}}]
+        return [each["_id"] for each in self._transactions.aggregate(each_once)]
+
+    def _pairs(self, day: datetime, customers: Sequence[str]) -> set[Pair]:
+        """Return what these customers traded on ``day`` and cancelled on it or later."""
+        cancelled = {**CANCELLED, "CustomerID": {"$in": customers}, "InvoiceDate": {"$gte": day}}
+        # Answered from the index of cancellations alone.
+        shown = {"_id": 0, "StockCode": 1, "CustomerID": 1, "InvoiceDate": 1}
+        today: set[Pair] = set()
+        later: set[Pair] = set()
+        for each in self._transactions.find(cancelled, shown):
+            on_the_day = each["InvoiceDate"] < day + _DAY
+            (today if on_the_day else later).add((each["StockCode"], each["CustomerID"]))
+        if later - today:
+            today |= later & self._traded(day, later)
+        return today
+
+    def _traded(self, day: datetime, pairs: set[Pair]) -> set[Pair]:
+        customers = {customer for _, customer in pairs}
+        found = self._transactions.find(
+            {"InvoiceDate": _on(day), "CustomerID": {"$in": list(customers)}},
+            {"_id": 0, "StockCode": 1, "CustomerID": 1},
+            hint="by_date",
+        )
+        return {(each["StockCode"], each["CustomerID"]) for each in found}
+
+    def _lines(self, pairs: Sequence[Pair], without_sample: bool) -> Iterable[list[Document]]:
+        """Return all sales and cancellations of each pair that count."""
+        each_pair = [{"StockCode": code, "CustomerID": customer} for code, customer in pairs]
+        found: dict[Pair, list[Document]] = defaultdict(list)
+        wanted = {"$or": each_pair, **TRADED, **(WITHOUT_SAMPLE if without_sample else {})}
+        for line in self._transactions.find(wanted, _FIELDS):
+            found[line["StockCode"], line["CustomerID"]].append(line)
+        return found.values()
+
+    def _of_guests(self, day: datetime, without_sample: bool) -> Iterator[Document]:
+        wanted = {**CANCELLED, "CustomerID": None, "InvoiceDate": _on(day)}
+        wanted |= WITHOUT_SAMPLE if without_sample else {}
+        yield from self._transactions.find(wanted, _FIELDS)
+
+    def _write(
+        self,
+        day: datetime,
+        groups: Iterable[list[Document]],
+        without_sample: bool = False,
+        *,
+        guest: bool = False,
+    ) -> None:
+        """Write what can be matched; raise what is wrong with the other groups then."""
+        updates: list[UpdateOne] = []
+        problems: list[PermanentError] = []
+        for lines in groups:
+            try:
+                documents = list(matched(lines, guest=guest))
+            except _UNEXPECTED as error:
+                problems.append(_unexpected(lines[0], error))
+                continue
+            updates += [
+                _update(each, without_sample) for each in documents if each["InvoiceDate"] >= day
+            ]
+        if updates:
+            self._returns.bulk_write(updates, ordered=False)
+        if problems:
+            raise problems[0]
+
+
+def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Document]:
+    """Yield the document of each cancellation among all lines of one customer and stock code.
+
+    ``parts`` are its units, by the sale that they undo or by the reason why they undo none.
+    ``distinct_parts`` stand for them where exact duplicate lines are left out, if that differs.
+    """
+    by_id = {line["_id"]: line for line in lines}
+    traded = [_traded_line(line) for line in lines]
+    every = undone(traded, guest=guest)
+    distinct = undone(without_duplicates(traded), guest=guest)
+    for place, line in enumerate(in_order(traded), start=1):
+        if line.id not in every:
+            continue
+        own, parts = by_id[line.id], every[line.id]
+        document = {
+            **{name: own[name] for name in _KEPT},
+            "units": -line.units,
+            "amount": Decimal128(line.units * line.price),
+            "parts": [_part(part, line, by_id) for part in parts],
+            "lines": place,
+            "layout": LAYOUT,
+        }
+        if (others := distinct.get(line.id, [])) != parts:
+            document["distinct_parts"] = [_part(part, line, by_id) for part in others]
+        yield document
+
+
+_KEPT = (
+    "_id",
+    "InvoiceNo",
+    "InvoiceDate",
+    "StockCode",
+    "CustomerID",
+    "Country",
+    "UnitPrice",
+)
+_OF_SALE = ("_id", "InvoiceNo", "InvoiceDate", "UnitPrice", "Country")
+
+
+def _traded_line(line: Document) -> TradedLine:
+    price = line["UnitPrice"].to_decimal()
+    return TradedLine(
+        id=line["_id"],
+        at=line["InvoiceDate"],
+        kind=Kind(line["kind"]),
+        units=line["Quantity"],
+        price=price,
+        content=(price, *(line[name] for name in LINE if name != "UnitPrice")),
+    )
+
+
+def _unexpected(line: Document, error: Exception) -> PermanentError:
+    return PermanentError(
+        f"a stored row of product {line.get('StockCode')} and customer {line.get('CustomerID')} is"
+        f" not as the record contract says ({type(error).__name__}: {error}): `retail reconcile`"
+        " names it"
+    )
+
+
+def _part(part: Part, line: TradedLine, by_id: dict[str, Document]) -> Document:
+    figures = {"units": part.units, "amount": Decimal128(-part.units * line.price)}
+    if part.sale is None:
+        return {**figures, "reason": str(part.reason)}
+    sale = by_id[part.sale.id]
+    return {**figures, "sale": {name: sale[name] for name in _OF_SALE}}
+
+
+def _update(document: Document, without_sample: bool) -> UpdateOne:
+    """Write a document, unless there is one that is newer, or was made of the same lines."""
+    after = {"without_sample": True} if without_sample else {}
+    new = {"$mergeObjects": [{"$literal": document | after}, {"rebuilt_at": "$$NOW"}]}
+    there: Document = {"$ifNull": ["$without_sample", False]}
+    newer = {"$gt": [document["lines"], {"$ifNull": ["$lines", 0]}]}
+    other_form = {"$ne": ["$layout", document["layout"]]}
+    same_side = {"$and": [{"$eq": [there, without_sample]}, {"$or": [newer, other_form]}]}
+    later_side: Document = {"$gt": [without_sample, there]}
+    kept = {"$cond": [{"$or": [later_side, same_side]}, new, "$$ROOT"]}
+    return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": kept}], upsert=True)
+
+
+def _on(day: datetime) -> Document:
+    return {"$gte": day, "$lt": day + _DAY}
+
+
+def _by_product(lines: Iterable[Document]) -> Iterable[list[Document]]:
+    found: dict[str, list[Document]] = defaultdict(list)
+    for line in lines:
+        found[line["StockCode"]].append(line)
+    return found.values()

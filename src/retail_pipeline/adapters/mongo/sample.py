@@ -1,0 +1,117 @@
+"""The sample in MongoDB: whether it is there, whether it was replaced, and its removal.
+
+A document of the collection ``sample`` says that other data has replaced it. It is written before
+anything is removed, and for good. Whatever was summarised without knowing of it is older than what
+was summarised after (see ``mongo_rollups``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
+from retail_pipeline.adapters.mongo.schema import (
+    DIRTY_BUCKETS,
+    MANIFESTS,
+    ORDERS_ROLLUP,
+    PURGED,
+    QUARANTINE,
+    RETURNS,
+    SAMPLE,
+    TRANSACTIONS,
+)
+from retail_pipeline.adapters.mongo.store import mark_of
+from retail_pipeline.domain.rejection import Stage
+from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
+
+# Each identity of a row, a cancellation and a manifest begins with its source.
+_AFTER = SAMPLE_SOURCE + "~"
+OF_SAMPLE: Document = {"_id": {"$gte": SAMPLE_SOURCE, "$lt": _AFTER}}
+_OF_OTHERS: Document = {"$or": [{"_id": {"$lt": SAMPLE_SOURCE}}, {"_id": {"$gte": _AFTER}}]}
+# By the source and not by the identity, lest MongoDB chooses another index for it.
+WITHOUT_SAMPLE: Document = {"source": {"$not": {"$regex": f"^{SAMPLE_SOURCE}"}}}
+_REPLACED: Document = {"_id": "replaced"}
+# Transactions come last: as long as one is there, the removal is not complete.
+_HOLDERS = (RETURNS, PURGED, QUARANTINE, MANIFESTS, TRANSACTIONS)
+
+
+def is_replaced(database: Database[Document]) -> bool:
+    """Tell whether other data has replaced the sample; raises the driver's own errors."""
+    return database[SAMPLE].find_one(_REPLACED) is not None
+
+
+def is_shown(database: Database[Document]) -> bool:
+    """Tell whether the figures are made of the sample; raises the driver's own errors."""
+    return database[TRANSACTIONS].find_one(OF_SAMPLE, {"_id": 1}) is not None
+
+
+class MongoSample:
+    """See :class:`retail_pipeline.flows.ports.SampleStore`."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    def replaced(self) -> bool:
+        """Look for the note of the replacement."""
+        with translated(self._client):
+            return is_replaced(self._database)
+
+    def stored(self) -> bool:
+        """Look for one document of the sample in each collection."""
+        with translated(self._client):
+            return any(self._one(name, OF_SAMPLE) for name in _HOLDERS)
+
+    def other_data(self) -> bool:
+        """Look for one document of anything else; what processors reject may be no row."""
+        with translated(self._client):
+            return (
+                is_replaced(self._database)
+                or self._one(TRANSACTIONS, _OF_OTHERS)
+                or self._one(MANIFESTS, _OF_OTHERS | {"rows_read": {"$gt": 0}})
+                or self._one(QUARANTINE, _OF_OTHERS | {"stage": Stage.PRODUCER.value})
+            )
+
+    def replace(self) -> int:
+        """Write the note, mark the days, remove: a crash in between is made up for by another."""
+        with translated(self._client):
+            note = {"$setOnInsert": {"at": datetime.now(UTC)}}
+            self._database[SAMPLE].update_one(_REPLACED, note, upsert=True)
+        if not self.stored():
+            return 0
+        with translated(self._client):
+            marks = [mark_of(day) for day in sorted(self._days())]
+            if marks:
+                self._database[DIRTY_BUCKETS].bulk_write(marks, ordered=False)
+            removed = {name: self._remove(name, OF_SAMPLE) for name in _HOLDERS}
+        return removed[TRANSACTIONS] + removed[QUARANTINE] + removed[PURGED]
+
+    def remove(self, identities: Sequence[str]) -> None:
+        """Remove documents by their identities, wherever they are."""
+        chosen = {"$and": [OF_SAMPLE, {"_id": {"$in": list(identities)}}]}
+        with translated(self._client):
+            for name in _HOLDERS:
+                self._remove(name, chosen)
+
+    def _remove(self, name: str, condition: Document) -> int:
+        return self._database[name].delete_many(condition).deleted_count
+
+    def _one(self, name: str, condition: Document) -> bool:
+        return self._database[name].find_one(condition, {"_id": 1}) is not None
+
+    def _days(self) -> set[datetime]:
+        """Return the days of the sample's rows, and those summarised before the replacement.
+
+        Cancellations of other data may have been matched with sales of the sample.
+        """
+        day = {"$dateTrunc": {"date": "$InvoiceDate", "unit": "day"}}
+        rows = self._database[TRANSACTIONS].aggregate(
+            [{"$match": OF_SAMPLE}, {"$group": {"_id": day}}]
+        )
+        old = self._database[ORDERS_ROLLUP].find({"without_sample": {"$ne": True}}, {"_id": 1})
+        return {each["_id"] for each in (*rows, *old)}

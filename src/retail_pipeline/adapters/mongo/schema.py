@@ -1,0 +1,112 @@
+"""The database's collections, validator and indexes, made idempotently."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
+from retail_pipeline.reconcile.expected_returns import RETURNS as RETURNS
+from retail_pipeline.reconcile.expected_rollups import DUPLICATES, ORDERS, PRODUCTS
+
+TRANSACTIONS = "transactions"
+QUARANTINE = "quarantine"
+PURGED = "purged"
+MANIFESTS = "manifests"
+DIRTY_BUCKETS = "dirty_buckets"
+RECONCILIATIONS = "reconciliations"
+PROCESSORS = "processors"
+# Says that other data has replaced the sample; see mongo_sample.
+SAMPLE = "sample"
+ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP = ORDERS, PRODUCTS, DUPLICATES
+
+# Of the summaries' form: a day that an older release summarised is summarised again.
+LAYOUT = 3
+# Lines are the same line once more when they agree in all of this.
+LINE = DATASET_FIELDS
+
+# A row that is stored is released whatever record stood for it.
+_CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
+# The dashboard asks again and again which days were summarised anew.
+_REBUILT = IndexModel([("rebuilt_at", ASCENDING), ("_id", ASCENDING)], name="by_rebuild")
+# Pulses come every two seconds; what is a day old is of no use to anybody.
+_SECONDS_A_PULSE_IS_KEPT = 86_400
+# Each index with the query that needs it; a test has explain() show that it is used.
+INDEXES: dict[str, list[IndexModel]] = {
+    TRANSACTIONS: [
+        # The rebuild of a day, and the latest transactions.
+        IndexModel([("InvoiceDate", DESCENDING)], name="by_date"),
+        # The dashboard's product filter, and the sales that a cancellation may undo.
+        IndexModel(
+            [("StockCode", ASCENDING), ("CustomerID", ASCENDING), ("InvoiceDate", ASCENDING)],
+            name="by_product",
+        ),
+        # How many lines have no description: few do, and the others cost nothing here.
+        IndexModel(
+            [("InvoiceDate", ASCENDING)],
+            name="by_date_undescribed",
+            partialFilterExpression={"Description": {"$type": "null"}},
+        ),
+        # What a customer cancelled on a day and later, for the returns.
+        IndexModel(
+            [(name, ASCENDING) for name in ("kind", "CustomerID", "InvoiceDate", "StockCode")],
+            name="by_cancellation",
+            partialFilterExpression={"kind": "cancellation"},
+        ),
+    ],
+    QUARANTINE: [
+        # The dead-letter limit: what the processors rejected lately.
+        IndexModel([("stage", ASCENDING), ("quarantined_at", DESCENDING)], name="by_stage"),
+        # The dashboard's counts by reason, stage and file, from the index alone; and samples.
+        IndexModel(
+            [
+                ("reason", ASCENDING),
+                ("quarantined_at", DESCENDING),
+                ("stage", ASCENDING),
+                ("name", ASCENDING),
+            ],
+            name="by_reason",
+        ),
+        _CLAIMS,
+        # What one replay still waits for.
+        IndexModel([("replaying", ASCENDING)], name="by_replay", sparse=True),
+    ],
+    PURGED: [_CLAIMS],
+    MANIFESTS: [],
+    DIRTY_BUCKETS: [],
+    RECONCILIATIONS: [],
+    SAMPLE: [],
+    PROCESSORS: [
+        # MongoDB deletes old ones itself; the dashboard reads the newest.
+        IndexModel(
+            [("at", DESCENDING)], name="by_age", expireAfterSeconds=_SECONDS_A_PULSE_IS_KEPT
+        ),
+    ],
+    ORDERS_ROLLUP: [_REBUILT],
+    PRODUCTS_ROLLUP: [_REBUILT],
+    DUPLICATES_ROLLUP: [_REBUILT],
+    RETURNS: [_REBUILT],
+}
+
+
+def ensure_schema(database: Database[Document]) -> list[str]:
+    """Make what is missing and bring the validator up to date; return the collections made."""
+    made = []
+    for name, indexes in INDEXES.items():
+        try:
+            database.create_collection(name)
+            made.append(name)
+        except CollectionInvalid:  # it is there already
+            pass
+        if indexes:
+            database[name].create_indexes(indexes)
+    database.command(
+        "collMod",
+        TRANSACTIONS,
+        validator=CONTRACT.validator(),
+        validationLevel="strict",
+        validationAction="error",
+    )
+    return made

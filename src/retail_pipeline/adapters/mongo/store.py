@@ -1,0 +1,183 @@
+"""MongoDB as the store: idempotent inserts, durable once acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
+from bson import Decimal128, ObjectId
+from pymongo import MongoClient, UpdateOne
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
+from retail_pipeline.adapters.mongo.insert import insert_new
+from retail_pipeline.adapters.mongo.schema import (
+    DIRTY_BUCKETS,
+    MANIFESTS,
+    PURGED,
+    QUARANTINE,
+    TRANSACTIONS,
+)
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.rejection import Rejection, Stage
+from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
+from retail_pipeline.errors import PermanentError
+from retail_pipeline.flows.ports import Refusal
+
+
+class MongoStore:
+    """The processor's writes; see :class:`retail_pipeline.flows.ports.Store`."""
+
+    def __init__(self, client: MongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
+        """Insert, leave what is there already, and return what the validator refused."""
+        documents = as_documents(transactions, datetime.now(UTC))
+        refused = insert_new(self._client, self._database[TRANSACTIONS], documents)
+        return [Refusal(transactions[index], detail) for index, detail in refused]
+
+    def quarantine(self, rejections: Iterable[Rejection]) -> None:
+        """Insert rejected rows under the identity that their source gives them."""
+        now = datetime.now(UTC)
+        documents = [_as_quarantined(rejection, now) for rejection in rejections]
+        if not documents:
+            return
+        if refused := insert_new(self._client, self._database[QUARANTINE], documents):
+            raise PermanentError(f"the quarantine refused a row: {refused[0][1]}")
+        # Looked for afterwards: whoever stores or purges a row writes that first and looks into
+        # the quarantine then, so that in whatever order they meet, the row ends in one state.
+        rows = [str(document.get("claims", document["_id"])) for document in documents]
+        with translated(self._client):
+            transactions, purged = self._database[TRANSACTIONS], self._database[PURGED]
+            settled = transactions.distinct("_id", {"_id": {"$in": rows}})
+            for tombstone in purged.find(standing_for(rows), {"claims": True}):
+                settled.append(tombstone.get("claims", tombstone["_id"]))
+            if settled:
+                self._database[QUARANTINE].delete_many(standing_for(settled))
+
+    def release(self, rows: Iterable[str]) -> None:
+        """Delete what stands for rows in quarantine, and their tombstones: they are stored."""
+        wanted = standing_for(list(rows))
+        with translated(self._client):
+            self._database[QUARANTINE].delete_many(wanted)
+            self._database[PURGED].delete_many(wanted)
+
+    def rejected_since(self, moment: datetime) -> int:
+        """Count what of the processors' own the quarantine holds since ``moment``."""
+        lately = {"stage": Stage.PROCESSOR.value, "quarantined_at": {"$gte": moment}}
+        with translated(self._client):
+            return self._database[QUARANTINE].count_documents(lately)
+
+    def record(self, manifests: Iterable[Manifest]) -> None:
+        """Keep, for each source, the manifest that says the most."""
+        updates = [_manifest_update(manifest) for manifest in manifests]
+        if updates:
+            with translated(self._client):
+                self._database[MANIFESTS].bulk_write(updates, ordered=True)
+
+    def mark(self, days: Iterable[datetime]) -> None:
+        """Give each day a new token, by the server's clock, so that a rebuild under way shows."""
+        updates = [mark_of(day) for day in days]
+        if updates:
+            with translated(self._client):
+                self._database[DIRTY_BUCKETS].bulk_write(updates, ordered=False)
+
+
+def standing_for(rows: Sequence[str]) -> Document:
+    """Return the filter of the documents that are these rows, or say that they are."""
+    return {"$or": [{"_id": {"$in": rows}}, {"claims": {"$in": rows}}]}
+
+
+def _as_quarantined(rejection: Rejection, now: datetime) -> Document:
+    fields = msgspec.structs.asdict(rejection)
+    if rejection.claims is None:
+        del fields["claims"]  # few have one, and an index of those is small
+    return {"_id": rejection.id, **fields, "quarantined_at": now}
+
+
+def as_documents(transactions: Iterable[Transaction], stored_at: datetime) -> list[Document]:
+    """Return the enriched documents of transactions, ready to insert."""
+    naive, stored = _Naive(), _Naive()(stored_at)
+    ingested = _Naive()
+    return [
+        _as_document(item, naive(item.InvoiceDate), ingested(item.ingested_at), stored)
+        for item in transactions
+    ]
+
+
+class _Naive:
+    """Turns moments into UTC without saying so, which the driver encodes much faster.
+
+    It remembers the last one: an invoice's lines follow each other.
+    """
+
+    def __init__(self) -> None:
+        self._moment: datetime | None = None
+        self._naive = datetime.min
+
+    def __call__(self, moment: datetime) -> datetime:
+        if moment != self._moment:
+            self._moment = moment
+            self._naive = moment.astimezone(UTC).replace(tzinfo=None)
+        return self._naive
+
+
+def _as_document(
+    transaction: Transaction, invoiced: datetime, ingested: datetime, stored: datetime
+) -> Document:
+    quantity, invoice = transaction.Quantity, transaction.InvoiceNo
+    price, amount, total = _money(quantity, transaction.UnitPrice)
+    return {
+        "_id": transaction.id,
+        "InvoiceNo": invoice,
+        "StockCode": transaction.StockCode,
+        "Description": transaction.Description,
+        "Quantity": quantity,
+        "InvoiceDate": invoiced,
+        "UnitPrice": price,
+        "CustomerID": transaction.CustomerID,
+        "Country": transaction.Country,
+        "TotalAmount": total,
+        "kind": kind_of(invoice, amount, quantity).value,
+        "source": transaction.source,
+        "row": transaction.row,
+        "schema_version": transaction.schema_version,
+        "ingested_at": ingested,
+        "stored_at": stored,
+    }
+
+
+@lru_cache(maxsize=16_384)
+def _money(quantity: int, unit_price: str) -> tuple[Decimal128, Decimal, Decimal128]:
+    """Return the price, the total and the total again, exact, as MongoDB and Python have them."""
+    amount = total_amount(quantity, unit_price)
+    return Decimal128(unit_price), amount, Decimal128(amount)
+
+
+def _manifest_update(manifest: Manifest) -> UpdateOne:
+    fields = msgspec.structs.asdict(manifest)
+    new = {name: {"$literal": value} for name, value in fields.items()}
+    says_more = {
+        "$or": [
+            {"$eq": [{"$type": "$rows_read"}, "missing"]},
+            {"$gt": [manifest.rows_read, "$rows_read"]},
+            {"$and": [manifest.complete, {"$gte": [manifest.rows_read, "$rows_read"]}]},
+        ]
+    }
+    kept = {"$cond": [says_more, {"$mergeObjects": ["$$ROOT", new]}, "$$ROOT"]}
+    return UpdateOne({"_id": manifest.source}, [{"$replaceWith": kept}], upsert=True)
+
+
+def mark_of(day: datetime) -> UpdateOne:
+    """Return the write that marks a day, with a new token, by the server's clock."""
+    change = {
+        "token": ObjectId(),
+        "marked_at": "$$NOW",
+        "since": {"$ifNull": ["$since", "$$NOW"]},
+    }
+    return UpdateOne({"_id": day}, [{"$set": change}], upsert=True)

@@ -1,0 +1,160 @@
+"""A file as the row ledger reads it: kind, day and money worked out again, by pandas.
+
+Where a row starts is what gives it its identity, so rows are told apart by the producer's own
+reader. What a row says is worked out apart from the producer's parser, column by column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+
+from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
+from retail_pipeline.domain.dates import YEARS, DateOrder
+from retail_pipeline.flows.ports import RawRow, Source
+from retail_pipeline.reconcile.rowset import RowSet
+from retail_pipeline.reconcile.tally import Line, micros
+
+_PIECE = 20_000
+_SHORT_YEAR = r"^(\d{1,2}[/.-]\d{1,2})[/.-](\d{2})(?!\d)"
+
+
+class SourceFile:
+    """See :class:`retail_pipeline.reconcile.ports.File`."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def source(self) -> str:
+        """The source's identity."""
+        return self._source.facts.source
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._source.facts.name
+
+    def lines(self, rejected: RowSet) -> Iterator[tuple[list[Line], list[tuple[int, str]]]]:
+        """Yield the rows in pieces; what is rejected, or can't be worked out, as its text."""
+        facts, rows = self._source.facts, self._source.rows()
+        day_first = facts.date_order is DateOrder.DAY_FIRST
+        while piece := list(islice(rows, _PIECE)):
+            broken: list[tuple[int, str]] = []
+            whole: list[RawRow] = []
+            for row in piece:
+                if row.problem or len(row.fields) != facts.width or row.number in rejected:
+                    broken.append((row.number, row.raw))
+                else:
+                    whole.append(row)
+            lines = []
+            if whole:
+                cells = list(zip(*(row.fields for row in whole), strict=True))
+                columns = [cells[position] for position in facts.columns]
+                table = _worked_out([row.number for row in whole], columns, day_first)
+                good = table["good"].to_numpy()
+                broken += [(row.number, row.raw) for row, ok in zip(whole, good) if not ok]
+                lines = _as_lines(facts.source, table[good])
+            yield lines, broken
+
+
+def _worked_out(
+    numbers: Sequence[int], columns: Sequence[Sequence[str]], day_first: bool
+) -> pd.DataFrame:
+    """Return the rows' facts as a frame; ``good`` are those that have all that a row needs.
+
+    Whether the producer has rejected a row, and published that, is not known here: any text may
+    be in any column.
+    """
+    text = {
+        name: pd.Series(column, dtype=object)
+        for name, column in zip(DATASET_FIELDS, columns, strict=True)
+    }
+    table = pd.DataFrame({"row": pd.Series(numbers, dtype=object)})
+    for name in ("InvoiceNo", "StockCode"):
+        table[name] = _each(text[name], lambda value: value.strip() or None)
+    for name in ("Description", "Country"):
+        table[name] = _each(text[name], lambda value: value if value.strip() else None)
+    table["CustomerID"] = _each(text["CustomerID"], _customer)
+    table["Quantity"] = _each(text["Quantity"], _whole)
+    table["price"] = _each(text["UnitPrice"], _price)
+    table["moment"] = _moments(text["InvoiceDate"], day_first)
+    needed = ["InvoiceNo", "StockCode", "Quantity", "price", "moment"]
+    table["good"] = table[needed].notna().all(axis="columns")
+    return table
+
+
+def _as_lines(source: str, table: pd.DataFrame) -> list[Line]:
+    """Return the frame's rows with amount and kind, worked out a column at a time."""
+    quantity, price = table["Quantity"].tolist(), table["price"].tolist()
+    invoice = table["InvoiceNo"].tolist()
+    total = [units * each for units, each in zip(quantity, price, strict=True)]
+    kind = [
+        ("cancellation" if number[0] == "C" else "sale" if units > 0 and each > 0 else "adjustment")
+        for number, units, each in zip(invoice, quantity, price, strict=True)
+    ]
+    columns = (
+        [source] * len(invoice),
+        table["row"].tolist(),
+        invoice,
+        table["StockCode"].tolist(),
+        table["Description"].tolist(),
+        quantity,
+        [int(each) for each in table["moment"].tolist()],
+        price,
+        table["CustomerID"].tolist(),
+        table["Country"].tolist(),
+        total,
+        kind,
+    )
+    return list(map(Line._make, zip(*columns, strict=True)))
+
+
+def _each(column: pd.Series[Any], work: Any) -> pd.Series[Any]:
+    """Apply ``work`` to each distinct value: a retail file repeats itself."""
+    codes, values = pd.factorize(column)
+    found = [work(value) for value in values]
+    return pd.Series([found[code] for code in codes], dtype=object)
+
+
+def _whole(text: str) -> int | None:
+    number = pd.to_numeric(text.strip(), errors="coerce")
+    # Infinity and what is no number (NaN) are within no bounds.
+    return int(number) if _within("Quantity", number) and number == int(number) else None
+
+
+def _price(text: str) -> int | Decimal | None:
+    try:
+        price = Decimal(text.strip())
+        return micros(price) if _within("UnitPrice", price) else None
+    except InvalidOperation:
+        return None
+
+
+def _within(field: str, number: Any) -> bool:
+    low, high = CONTRACT.limit(field, "minimum"), CONTRACT.limit(field, "maximum")
+    return bool(low <= number <= high)
+
+
+def _customer(text: str) -> str | None:
+    return text.strip(" ").partition(".")[0] or None
+
+
+def _moments(column: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
+    """Return milliseconds since 1970, or None where there is no date of the contract's years."""
+    codes, values = pd.factorize(column)
+    # As objects: half a character is text of Python's, but not of pandas'.
+    texts = pd.Series(values, dtype=object).str.strip()
+    iso = texts.str.match(r"\d{4}-")
+    found = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
+    found[iso] = pd.to_datetime(texts[iso], format="ISO8601", utc=True, errors="coerce")
+    other = texts[~iso].str.replace(_SHORT_YEAR, r"\1/20\2", regex=True)
+    found[~iso] = pd.to_datetime(
+        other, format="mixed", dayfirst=day_first, utc=True, errors="coerce"
+    )
+    moments = [each.value // 1_000_000 if each.year in YEARS else None for each in found]
+    return pd.Series([moments[code] for code in codes], dtype=object)

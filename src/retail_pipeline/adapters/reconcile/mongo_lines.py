@@ -1,0 +1,97 @@
+"""A stored row as the row ledger reads it: what is asked of MongoDB, and what is made of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from operator import index
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.reconcile.tally import DAY_MS, Line, micros
+
+EPOCH = datetime(1970, 1, 1)
+_MILLISECOND = timedelta(milliseconds=1)
+# What a document may lack, or have otherwise than any row can.
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
+def as_text(field: str) -> Document:
+    """Return the expression for a number's text: a Decimal128 object takes the driver longer."""
+    return {"$convert": {"input": field, "to": "string", "onError": None}}
+
+
+FIELDS: Document = dict.fromkeys(
+    (
+        "source",
+        "row",
+        "InvoiceNo",
+        "StockCode",
+        "Description",
+        "Quantity",
+        "InvoiceDate",
+        "CustomerID",
+        "Country",
+        "kind",
+    ),
+    1,
+) | {"UnitPrice": as_text("$UnitPrice"), "TotalAmount": as_text("$TotalAmount")}
+
+
+class Moment:
+    """Milliseconds of a date; remembers the last one, as an invoice's lines follow each other."""
+
+    def __init__(self) -> None:
+        self._last: datetime | None = None
+        self._found = 0
+
+    def __call__(self, moment: datetime) -> int:
+        """Return a date that MongoDB gave, in milliseconds since 1970."""
+        if moment != self._last:
+            self._found = (moment - EPOCH) // _MILLISECOND
+            self._last = moment
+        return self._found
+
+
+def line_of(document: Document, moment: Moment) -> Line:
+    """Return what a document with FIELDS says.
+
+    Raises:
+        UNREADABLE: a field is missing, or is what no field of a row can be.
+    """
+    texts = document["source"], document["InvoiceNo"], document["StockCode"]
+    "".join((*texts, document["Description"] or ""))  # a TypeError where one is no text
+    line = Line(
+        document["source"],
+        index(document["row"]),
+        document["InvoiceNo"],
+        document["StockCode"],
+        document["Description"],
+        index(document["Quantity"]),
+        moment(document["InvoiceDate"]),
+        micros_of(document["UnitPrice"]),
+        document["CustomerID"],
+        document["Country"],
+        micros_of(document["TotalAmount"]),
+        str(document["kind"]),
+    )
+    hash(line)  # whatever can't be hashed, no field of a row can be
+    return line
+
+
+@lru_cache(maxsize=65_536)
+def micros_of(text: str) -> int | Decimal:
+    """Return an amount's text in millionths of a pound."""
+    return micros(Decimal(text))
+
+
+def day_number(moment: datetime) -> int:
+    """Return the day of a date that MongoDB gave, in days since 1970."""
+    return (moment - EPOCH) // _MILLISECOND // DAY_MS
+
+
+def within(day: int) -> dict[str, datetime]:
+    """Return the condition of dates on one day."""
+    start = EPOCH + timedelta(days=day)
+    # Up to the last millisecond: of the last day that Python knows there is no day after.
+    return {"$gte": start, "$lte": start + timedelta(days=1, milliseconds=-1)}

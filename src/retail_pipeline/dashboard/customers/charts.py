@@ -1,0 +1,236 @@
+"""Charts of customers: how they move between segments, cohorts, new and returning ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import pandas as pd
+
+from retail_pipeline.analytics.cohorts import Cohorts
+from retail_pipeline.analytics.rfm import NAMES
+from retail_pipeline.analytics.sums import money
+from retail_pipeline.analytics.tables import Array
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, Spec, facts, over, picking
+from retail_pipeline.domain.periods import Period, Unit, following
+
+ORANGE = "#E69F00"
+SEGMENT_FIGURES = "Customers · net sales"
+CAME, LEFT = "Not in the period before", "No longer buying"
+OVERALL = "All, whole months"
+_CELL_PIXELS = 26
+# A chart's height is that of all of it: room for the axis above the squares, and the legend.
+_LEGEND_PIXELS, _NAMES_PIXELS, _NUMBERS_PIXELS = 62, 112, 46
+# Below this many pixels a cell's figure would run into the next: it is in the tooltip.
+_NARROW = 21
+# From this part of the scale on, dark figures can be read better than light ones.
+_BRIGHT = 0.5
+
+
+def segments_frame(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each segment with customers, for a ranking by ``share`` of them."""
+    total = max(int(summary["customers"].sum()), 1)
+    counts, nets = summary["customers"].tolist(), summary["net"].tolist()
+    rows = [each for each in zip(NAMES, counts, nets, strict=True) if each[1]]
+    return pd.DataFrame(
+        {
+            "name": [name for name, _, _ in rows],
+            "share": [count / total for _, count, _ in rows],
+            "Share of customers": [format.percent(count / total) for _, count, _ in rows],
+            SEGMENT_FIGURES: [
+                f"{format.count(count)} · {format.money(money(net))}" for _, count, net in rows
+            ],
+        }
+    )
+
+
+def movement_frame(moved: Array) -> pd.DataFrame:
+    """Return a row for each way that a customer went; ``share`` is of those who started there."""
+    origins, ends = (*NAMES, CAME), (*NAMES, LEFT)
+    cells = [(row, column) for row, column in zip(*moved.nonzero(), strict=True)]
+    counts = [int(moved[cell]) for cell in cells]
+    shares = [float(moved[row, column] / moved[row].sum()) for row, column in cells]
+    return pd.DataFrame(
+        {
+            "From": [origins[row] for row, _ in cells],
+            "To": [ends[column] for _, column in cells],
+            "count": counts,
+            "share": shares,
+            "Customers": [format.count(each) for each in counts],
+            "Share": [format.percent(each) for each in shares],
+        }
+    )
+
+
+def movement(frame: pd.DataFrame) -> Spec:
+    """Return a square for each way between segments, brighter for a larger share of its row."""
+    x = {
+        "field": "To",
+        "type": "nominal",
+        "sort": [*NAMES, LEFT],
+        "scale": {"domain": [*NAMES, LEFT]},
+        "axis": {
+            "orient": "top",
+            "labelAngle": -60,
+            "labelOverlap": False,
+            "labelLimit": 130,
+            "title": None,
+        },
+    }
+    y = {
+        "field": "From",
+        "type": "nominal",
+        "sort": [*NAMES, CAME],
+        "scale": {"domain": [*NAMES, CAME]},
+        "axis": {"title": None, "labelLimit": 150},
+    }
+    squares = _squares("share", "Share of the row", cursor="pointer")
+    return {
+        "encoding": {"x": x, "y": y, "tooltip": facts("From", "To", "Customers", "Share")},
+        "layer": [{**squares, "params": picking("To")}, _written("count", ",d", frame)],
+        "height": _CELL_PIXELS * (len(NAMES) + 1) + _NAMES_PIXELS + _LEGEND_PIXELS,
+        **FRAME,
+    }
+
+
+def cohorts_frame(found: Cohorts) -> pd.DataFrame:
+    """Return a row for each month after a cohort's own that has begun, and for all of them."""
+    rows: list[tuple[str, int, float, int, bool]] = []
+    for place, month in enumerate(found.months):
+        size = int(found.sizes[place])
+        for after in range(1, len(found.months)):
+            if size and found.happened(place, after):
+                again = int(found.active[place, after])
+                whole = found.complete(place, after)
+                rows.append((cohort_name(month, size), after, again / size, again, whole))
+    for after in range(1, len(found.months)):
+        again, customers = found.overall(after)
+        if customers:
+            rows.append((OVERALL, after, again / customers, again, True))
+    names = ("Cohort", "after", "share", "again", "whole")
+    frame = pd.DataFrame(rows, columns=names)
+    frame["Months after"] = frame["after"]
+    frame["Ordered again"] = [format.percent(share) for share in frame["share"]]
+    frame["Month"] = ["whole" if whole else "not over yet" for whole in frame["whole"]]
+    return frame
+
+
+def drawn(frame: pd.DataFrame, newest: Cohorts) -> pd.DataFrame:
+    """Return those rows of all cohorts' frame that a chart of the ``newest`` of them has."""
+    names = [OVERALL, *map(cohort_name, newest.months, newest.sizes.tolist())]
+    return frame[frame["Cohort"].isin(names) & (frame["after"] < len(newest.months))]
+
+
+def cohort_name(month: date, size: int) -> str:
+    """Return how a cohort reads: Dec 2010 (885)."""
+    return f"{month:%b %Y} ({format.count(size)})"
+
+
+def cohorts(found: Cohorts, frame: pd.DataFrame, ink: str) -> Spec:
+    """Return a square for each month after a cohort's first; only an outline while it lasts."""
+    order = [OVERALL, *dict.fromkeys(name for name in frame["Cohort"] if name != OVERALL)]
+    months = list(range(1, len(found.months)))
+    whole, running = {"filter": "datum.whole"}, {"filter": "!datum.whole"}
+    outline = {"type": "rect", "fill": None, "stroke": ink, "strokeDash": [3, 2], "strokeWidth": 1}
+    written = _written("share", ".0%", frame)
+    unfinished = {**written, "encoding": {**written["encoding"], "color": {"value": ink}}}
+    return {
+        "encoding": {
+            "x": {
+                "field": "after",
+                "type": "ordinal",
+                "scale": {"domain": months},
+                "axis": {"orient": "top", "labelAngle": 0, "title": "Months after the first order"},
+            },
+            "y": {
+                "field": "Cohort",
+                "type": "nominal",
+                "sort": order,
+                "axis": {"title": None, "labelLimit": 150},
+            },
+            "tooltip": facts("Cohort", "Months after", "Ordered again", "Month"),
+        },
+        "layer": [
+            {"transform": [whole], **_squares("share", "Ordered again")},
+            {"transform": [running], "mark": outline},
+            {"transform": [whole], **written},
+            {"transform": [running], **unfinished},
+        ],
+        "height": _CELL_PIXELS * len(order) + _NUMBERS_PIXELS + _LEGEND_PIXELS,
+        **FRAME,
+    }
+
+
+def _squares(field: str, title: str, **mark: str) -> Spec:
+    color = {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"scheme": "viridis", "domainMin": 0},
+        "legend": {"format": ".0%", "orient": "bottom", "gradientLength": 200},
+    }
+    return {"mark": {"type": "rect", "cornerRadius": 2, **mark}, "encoding": {"color": color}}
+
+
+def _written(field: str, number: str, frame: pd.DataFrame) -> Spec:
+    """Return the figure in each square, where there is room; dark on the bright ones."""
+    bright = _BRIGHT * float(frame["share"].max())
+    color = {"condition": {"test": f"datum.share > {bright}", "value": "#111"}, "value": "#fff"}
+    room = {"expr": f"bandwidth('x') < {_NARROW} ? 0 : 1"}
+    return {
+        "mark": {"type": "text", "fontSize": 10, "opacity": room},
+        "encoding": {"text": {"field": field, "format": number}, "color": color},
+    }
+
+
+def new_and_returning_frame(
+    rows: Sequence[tuple[datetime, dict[str, int]]], unit: Unit
+) -> pd.DataFrame:
+    """Return two rows for each day, week or month: its new and its returning customers."""
+    kinds = (("New", "new"), ("Returning", "returning"))
+    each = [(start, found, *kind) for start, found in rows for kind in kinds]
+    return pd.DataFrame(
+        {
+            "start": pd.to_datetime([start for start, *_ in each], utc=True),
+            "end": pd.to_datetime([following(start, unit) for start, *_ in each], utc=True),
+            "count": [found[name] for _, found, _, name in each],
+            "Customers": [label for *_, label, _ in each],
+            "Period": [format.bucket(start, unit) for start, *_ in each],
+            "Number": [format.count(found[name]) for _, found, _, name in each],
+            "Gross sales": [
+                format.money(money(found[f"{name}_gross"])) for _, found, _, name in each
+            ],
+        }
+    )
+
+
+def new_and_returning(period: Period, unit: Unit) -> Spec:
+    """Return bars of two parts over time: returning customers below, new ones above."""
+    color = {
+        "field": "Customers",
+        "type": "nominal",
+        "scale": {"domain": ["New", "Returning"], "range": [ORANGE, BLUE]},
+        "legend": {"orient": "top", "title": None},
+    }
+    # Placed by hand: Vega-Lite stacks no bars that have two ends.
+    stack = {
+        "stack": "count",
+        "groupby": ["start"],
+        "sort": [{"field": "Customers", "order": "descending"}],
+        "as": ["low", "high"],
+    }
+    return {
+        **CLICKED,
+        "transform": [stack],
+        "encoding": {
+            "x": over(period, unit),
+            "x2": {"field": "end"},
+            "y": {"field": "low", "type": "quantitative", "title": "Customers"},
+            "y2": {"field": "high"},
+            "color": color,
+            "tooltip": facts("Period", "Customers", "Number", "Gross sales"),
+        },
+        "height": 380,
+        **FRAME,
+    }

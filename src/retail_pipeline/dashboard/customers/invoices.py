@@ -1,0 +1,130 @@
+"""One customer's invoices, and the lines of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.analytics import sums
+from retail_pipeline.dashboard import data, format, panel, picks, url_state
+from retail_pipeline.dashboard.explain import Scope, among
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import OneCustomer
+from retail_pipeline.domain.contract import CONTRACT
+
+MOST_INVOICES, MOST_LINES = 500, 1_000
+INVOICE = url_state.text("inv", None, CONTRACT.limit("InvoiceNo", "maxLength"))
+
+
+def _invoice_rows(shown: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Invoice": shown["number"].tolist(),
+            "Hour (UTC)": [f"{_hour(each):%Y-%m-%d %H:00}" for each in shown["start"]],
+            "Lines": shown["lines"].to_numpy(),
+            "Units sold": shown["units"].to_numpy(),
+            **{
+                title: [sums.money(each) for each in shown[name]]
+                for title, name in (
+                    ("Gross sales", "gross"),
+                    ("Cancellations", "cancelled"),
+                    ("Adjustments", "adjusted"),
+                    ("Net sales", "net"),
+                )
+            },
+        }
+    )
+
+
+def draw(own: OneCustomer, invoices: pd.DataFrame) -> None:
+    """Draw the invoices, and the lines of the one that is chosen."""
+    shown = invoices.head(MOST_INVOICES)
+    numbers = shown["number"].tolist()
+    meaning = (
+        "The customer's invoices, the newest first, with the hour of the first line; those whose"
+        " number starts with C are cancellations. A click on one shows its lines."
+    )
+    title, scope = f"Invoices of {own.number}", among(invoices, "of the customer's invoices")
+    panel.table(
+        own,
+        Panel(
+            "customer-invoices",
+            title,
+            meaning,
+            _invoice_rows(shown),
+            scope=scope,
+            every_row=lambda: _invoice_rows(invoices),
+        ),
+        on_select=partial(pick_invoice, numbers),
+        selection_mode=picks.ROW,
+    )
+    if len(invoices) > len(shown):
+        st.caption(
+            f"The newest {format.count(len(shown))} of {format.count(len(invoices))};"
+            " the CSV has all."
+        )
+    invoice = st.selectbox(
+        "Lines of invoice",
+        numbers,
+        index=None,
+        placeholder="Choose an invoice",
+        width=420,
+        **url_state.widget(INVOICE, options=[None, *numbers]),
+    )
+    if invoice in numbers:
+        _lines(own, invoice)
+
+
+def pick_invoice(numbers: list[str]) -> None:
+    """Show the lines of the invoice whose row was chosen; called when one was."""
+    url_state.put(inv=picks.of_table("customer-invoices", numbers))
+
+
+def _hour(number: int) -> datetime:
+    return sums.EPOCH + timedelta(hours=int(number))
+
+
+def _lines(own: OneCustomer, invoice: str) -> None:
+    snapshot = own.snapshot
+    mine = own.orders[(own.orders["invoice"] == snapshot.register.invoices[invoice]).to_numpy()]
+    hours = tuple(_hour(each) for each in np.unique(sums.starts(mine, "hour")))
+    asked = own.selection, own.number, invoice, hours
+    found = data.lines_of_invoice(*asked, MOST_LINES, snapshot.version)
+    lines, reads = int(mine["lines"].sum()), data.customers()
+    meaning = f"The lines of this customer on the invoice that count: the first {MOST_LINES:,}."
+    panel.table(
+        own,
+        Panel(
+            f"invoice-{invoice}",
+            f"Invoice {invoice} of {own.number}",
+            f"{meaning} The CSV has all.",
+            _line_rows(found),
+            scope=Scope(lines, "of this invoice"),
+            every_row=lambda: _line_rows(reads.lines(*asked)),
+        ),
+    )
+    if lines > len(found):
+        st.caption(
+            f"The first {format.count(len(found))} of {format.count(lines)} lines; the CSV has all."
+        )
+
+
+def _line_rows(found: Sequence[Document]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Time (UTC)": [f"{line['InvoiceDate']:%Y-%m-%d %H:%M}" for line in found],
+            "Product": [line["StockCode"] for line in found],
+            "Description": [line.get("Description") for line in found],
+            "Quantity": [line["Quantity"] for line in found],
+            "Unit price": [line["UnitPrice"] for line in found],
+            "Amount": [line["TotalAmount"] for line in found],
+            "Kind": [line["kind"] for line in found],
+            "Country": [format.country(line.get("Country")) for line in found],
+        }
+    )

@@ -1,0 +1,249 @@
+"""The pipeline as it works: how fast rows come in, what waits, and what came in last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+from pandas.api.extensions import ExtensionArray
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.analytics import live
+from retail_pipeline.dashboard import data, format, panel
+from retail_pipeline.dashboard.explain import Scope
+from retail_pipeline.dashboard.operations import charts as pipeline_charts
+from retail_pipeline.dashboard.operations import texts
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.heartbeat import Heard
+from retail_pipeline.domain.periods import WHOLE
+from retail_pipeline.domain.report import Selection
+
+REFRESH_SECONDS = 2
+NEWEST = 20
+AMONG = 500
+DELAYS_OF = 500
+# With a sign before each, as no meaning hangs on a colour alone.
+KINDS = {"sale": "● Sale", "cancellation": "↩ Cancellation", "adjustment": "± Adjustment"}
+
+_LATENCY = (
+    f"Of the {DELAYS_OF} rows stored last: the time from when the producer read a row to when a"
+    " processor handed it to MongoDB, by the clocks of their machines."
+)
+_HELP = {
+    "Rows per second": "Rows that all processors stored, per second, over the last ten seconds"
+    " that they spoke of. A row that comes once more counts, too.",
+    "Stored in 10 minutes": "Rows that all processors stored in the last ten minutes.",
+    "Records waiting": "Records of the transactions' topic in Kafka that no processor has stored"
+    " and committed: each partition's end, as its processor's last fetch said, less the offset"
+    " committed. A partition that nobody reads counts with what was known of it last, or not at"
+    " all: the figure is then the least that waits.",
+    "Median latency": f"{_LATENCY} Half of them took no longer.",
+    "95th percentile": f"{_LATENCY} 95 % of them took no longer.",
+    "Processors alive": "Processors whose last sign of life is less than ten seconds old; each"
+    " leaves one in MongoDB every two seconds.",
+    "Rows stored": "Rows in the database, by its own counter.",
+    "Last row stored": "How long ago a row was stored last.",
+}
+
+
+def body(view: View) -> None:
+    """Draw the page."""
+    processors = data.processors()
+    parts = live.partitions(processors)
+    _warnings(processors, parts)
+    _cards(view, processors, parts)
+    _speed(view, processors)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _partitions(view, parts)
+    with right:
+        _processors(view, processors)
+    _newest(view)
+
+
+def _warnings(processors: Sequence[Heard], parts: Sequence[live.Partition]) -> None:
+    if not any(map(live.alive, processors)):
+        st.warning(
+            "**No processor is alive:** what comes in waits in Kafka, and is stored once one runs."
+            " Start one with `retail process`, `make demo` or `docker compose up`.",
+            icon=":material/heart_broken:",
+        )
+        return
+    for each in filter(live.waiting, processors):
+        st.warning(
+            f"**{format.plain(texts.short(each.name))} waits for a server** for"
+            f" {round(each.quiet_s)} seconds; its log says which.",
+            icon=":material/hourglass_top:",
+        )
+    for each in filter(live.alive, processors):
+        if each.summaries_error:
+            st.warning(
+                f"**{format.plain(texts.short(each.name))} can't summarise any day:**"
+                f" {format.plain(each.summaries_error)}.",
+                icon=":material/sync_problem:",
+            )
+    orphans = [each.number for each in parts if each.owner is None]
+    if orphans:
+        st.warning(
+            f"**Nobody reads {texts.partitions(orphans)}.** Kafka gives what a processor leaves"
+            " to the others within seconds; until then nobody knows how much waits there.",
+            icon=":material/link_off:",
+        )
+
+
+def _cards(view: View, processors: Sequence[Heard], parts: Sequence[live.Partition]) -> None:
+    delays = data.delays(DELAYS_OF)
+    status = view.snapshot.status
+    stored_at = status.last_stored_at
+    values = {
+        "Rows per second": format.count(round(live.rate_now(processors))),
+        "Stored in 10 minutes": format.count(live.stored_lately(processors)),
+        "Records waiting": texts.lag(parts),
+        "Median latency": texts.seconds(live.delay(delays, 0.5)),
+        "95th percentile": texts.seconds(live.delay(delays, 0.95)),
+        "Processors alive": format.count(sum(map(live.alive, processors))),
+        "Rows stored": format.count(status.stored),
+        "Last row stored": format.ago(stored_at, view.snapshot.at) if stored_at else format.NOTHING,
+    }
+    with st.container(key="cards-live"):
+        for label, value in values.items():
+            panel.card(view, label, value, meaning=_HELP[label], filtered=False)
+
+
+def _speed(view: View, processors: Sequence[Heard]) -> None:
+    rates = live.throughput(processors)
+    rows = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M:%S}" for start in rates["start"]],
+            "Rows per second": [round(rate) for rate in rates["rate"]],
+        }
+    )
+    panel.chart(
+        view,
+        Panel(
+            "speed",
+            "Rows stored per second",
+            f"Rows that all processors stored in each {live.STEP_SECONDS} seconds of the last"
+            f" {live.MINUTES} minutes, per second, as they said every two seconds.",
+            rows,
+            filtered=False,
+        ),
+        pipeline_charts.speed(),
+        pipeline_charts.speed_frame(rates),
+        alt=f"Rows stored per second over the last {live.MINUTES} minutes",
+    )
+
+
+def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
+    rows = pd.DataFrame(
+        {
+            "Partition": [each.number for each in parts],
+            "Waiting": _counts(each.lag for each in parts),
+            "Processor": [texts.short(each.owner) if each.owner else "nobody" for each in parts],
+            "Stored up to": _counts(each.last.committed if each.last else None for each in parts),
+            "End": _counts(each.last.end if each.last else None for each in parts),
+            "As of": [texts.as_of(each) for each in parts],
+            "Last known": _counts(each.lag_before for each in parts),
+        }
+    )
+    panel.table(
+        view,
+        Panel(
+            "lag",
+            "Lag by partition",
+            "Records of each partition that wait to be stored: its end less what is committed."
+            " Where nobody reads it, that is unknown, and empty in the CSV; what was known last is"
+            " the least.",
+            rows,
+            filtered=False,
+        ),
+        placeholder="unknown",
+    )
+
+
+def _counts(values: Iterable[int | None]) -> ExtensionArray:
+    """Return a column of whole numbers, in which an unknown one is missing."""
+    return pd.array(list(values), "Int64")
+
+
+def _processors(view: View, processors: Sequence[Heard]) -> None:
+    rows = pd.DataFrame(
+        {
+            "Processor": [texts.short(each.name) for each in processors],
+            "State": [texts.state(each) for each in processors],
+            "Partitions": [texts.own(each) for each in processors],
+            "Rows/s": [round(live.rate_now([each])) for each in processors],
+            "Stored": [each.stored for each in processors],
+            "Quarantined": [each.quarantined for each in processors],
+            "Started (UTC)": [f"{each.started_at:%Y-%m-%d %H:%M:%S}" for each in processors],
+        }
+    )
+    panel.table(
+        view,
+        Panel(
+            "processors",
+            "Processors",
+            "What each processor of the last day said of itself last: rows since it started,"
+            " those included that were stored already. Gone: it fell silent without a word."
+            " Stopped: it said so.",
+            rows,
+            filtered=False,
+        ),
+    )
+
+
+def _newest(view: View) -> None:
+    reads, selection = data.live(), _selection(view)
+    found = reads.newest(selection, AMONG, NEWEST)
+    panel.table(
+        view,
+        Panel(
+            "newest",
+            "What came in last",
+            f"Of the {AMONG} rows that were stored last, the newest {NEWEST} that count under the"
+            " filters, in the order in which they were stored: a line that is invoiced later can"
+            " be stored before one that is older. Exact duplicates are among them in any case. The"
+            f" CSV has all of the {AMONG} that count, read when you ask for it.",
+            _lines(found),
+            scope=_scope(view, len(found)),
+            every_row=lambda: _lines(reads.newest(selection, AMONG, AMONG)),
+        ),
+        placeholder="–",
+    )
+    if not found:
+        st.caption(f"None of the {AMONG} rows stored last counts under the filters.")
+
+
+def _scope(view: View, found: int) -> Scope:
+    """Return what does not apply to the newest rows: see the selection."""
+    idle = ("duplicates", "period") if view.choice.preset == WHOLE else ("duplicates",)
+    return Scope(rows=f"{found} of the {AMONG} stored last", idle=idle)
+
+
+def _selection(view: View) -> Selection:
+    """Return what counts; the whole period has no end here, as its newest day may not be known."""
+    if view.choice.preset != WHOLE:
+        return view.selection
+    return replace(view.selection, first=date.min, last=date(9999, 12, 30))
+
+
+def _lines(found: Sequence[Document]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Stored (UTC)": [f"{each['stored_at']:%Y-%m-%d %H:%M:%S}" for each in found],
+            "Kind": [KINDS.get(each["kind"], each["kind"]) for each in found],
+            "Invoice": [each["InvoiceNo"] for each in found],
+            "Code": [each["StockCode"] for each in found],
+            "Description": [each["Description"] for each in found],
+            "Quantity": [each["Quantity"] for each in found],
+            "Price": [each["UnitPrice"] for each in found],
+            "Amount": [each["TotalAmount"] for each in found],
+            "Customer": [each["CustomerID"] or "guest" for each in found],
+            "Country": [format.country(each["Country"]) for each in found],
+            "Invoiced (UTC)": [f"{each['InvoiceDate']:%Y-%m-%d %H:%M}" for each in found],
+        }
+    )

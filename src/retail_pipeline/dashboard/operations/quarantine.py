@@ -1,0 +1,152 @@
+"""The quarantine: how many rows for which reason, what they look like, and all of them to take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.adapters.mongo.reads.quality import Held, MongoQuality
+from retail_pipeline.dashboard import data, format, panel, url_state
+from retail_pipeline.dashboard.explain import Scope
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.quarantined import Quarantined
+
+SAMPLES = 20
+# What one file of an export holds at most; ``retail dlq list`` gives everything.
+MOST_EXPORTED = 10_000
+_MOST_LETTERS = 100
+REASON = url_state.text("reason", None, _MOST_LETTERS)
+_FILES_NAMED = 3
+
+
+def draw(view: View) -> None:
+    """Draw the quarantine's counts, and samples of the reason that the viewer chooses."""
+    held = data.quarantine()
+    counts = by_reason(held, _FILES_NAMED)
+    panel.table(
+        view,
+        Panel(
+            "quarantine",
+            "Quarantine by reason",
+            "Rows that break the contract, each kept with its text: the producer refused them"
+            " while reading, or a processor what it took from Kafka.",
+            counts,
+            filtered=False,
+            every_row=lambda: by_reason(held),
+        ),
+    )
+    if not len(counts):
+        st.caption("No row is in quarantine.")
+        return
+    reason = _chosen(list(counts["Reason"]))
+    total = int(counts.loc[counts["Reason"] == reason, "Rows"].iloc[0])
+    _samples(view, reason, total)
+
+
+def by_reason(held: Sequence[Held], files: int | None = None) -> pd.DataFrame:
+    """Return a row for each reason: rows, their share, stages, files, and when the last came.
+
+    At most so many ``files`` are named, and the others counted; None names them all.
+    """
+    reasons = sorted(
+        {each.reason for each in held},
+        key=lambda reason: (-sum(each.rows for each in held if each.reason == reason), reason),
+    )
+    groups = [[each for each in held if each.reason == reason] for reason in reasons]
+    total = sum(each.rows for each in held)
+    rows = [sum(each.rows for each in group) for group in groups]
+    return pd.DataFrame(
+        {
+            "Reason": reasons,
+            "Rows": pd.array(rows, "Int64"),
+            "Share": [count / total for count in rows],
+            "Refused by": [", ".join(sorted({each.stage for each in group})) for group in groups],
+            "Files": [_named(group, files) for group in groups],
+            "Last (UTC)": [
+                f"{max(each.last_at for each in group):%Y-%m-%d %H:%M:%S}" for group in groups
+            ],
+        }
+    )
+
+
+def _named(group: Sequence[Held], most: int | None) -> str:
+    names = list(dict.fromkeys(each.name for each in group))
+    more = len(names[most:]) if most is not None else 0
+    return ", ".join(names[:most]) + (f" and {more} more" if more else "")
+
+
+def _chosen(reasons: list[str]) -> str:
+    # Its last row may have been replayed meanwhile.
+    chosen: str | None = st.selectbox(
+        "Reason", reasons, **url_state.widget(REASON, "index", reasons)
+    )
+    return chosen or reasons[0]
+
+
+def _samples(view: View, reason: str, total: int) -> None:
+    reads = data.quality()
+    found = reads.held(reason, SAMPLES)
+    exported = format.count(min(total, MOST_EXPORTED))
+    panel.table(
+        view,
+        Panel(
+            "samples",
+            f"Samples: {reason}",
+            f"The newest {SAMPLES} rows in quarantine for this reason: where they stand, what is"
+            f" wrong, and their text to the letter. The CSV has {exported} of"
+            f" {format.counted(total, 'row')}, read when you ask for it.",
+            _shown(found),
+            filtered=False,
+            scope=Scope(rows=f"the newest {len(found)} of {total} in quarantine for {reason}"),
+            every_row=lambda: _shown(reads.held(reason, MOST_EXPORTED)),
+        ),
+    )
+    panel.offer(
+        f"Download {exported} of {format.counted(total, 'row')}",
+        export(reads, reason),
+        f"quarantine-{reason}.csv",
+        "csv-reason",
+        f"All rows of this reason, the newest {format.count(MOST_EXPORTED)} at most, read"
+        " when you ask. `retail dlq list` gives any number.",
+    )
+
+
+def _shown(found: Sequence[Quarantined]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "File": [each.name for each in found],
+            "Row": pd.array([each.row for each in found], "Int64"),
+            "What is wrong": [each.detail for each in found],
+            "Text": [each.raw for each in found],
+            "Refused by": [each.stage for each in found],
+            "In quarantine since (UTC)": [
+                f"{each.quarantined_at:%Y-%m-%d %H:%M}" for each in found
+            ],
+        }
+    )
+
+
+def export(reads: MongoQuality, reason: str) -> Callable[[], str]:
+    """Return what makes the file of a reason's rows when it is asked for."""
+
+    def make() -> str:
+        found = reads.held(reason, MOST_EXPORTED)
+        columns = {
+            "id": [each.id for each in found],
+            "file": [each.name for each in found],
+            "source": [each.source for each in found],
+            "row": [each.row for each in found],
+            "refused by": [each.stage for each in found],
+            "reason": [each.reason for each in found],
+            "what is wrong": [each.detail for each in found],
+            "text": [each.raw for each in found],
+            "cut": [each.truncated for each in found],
+            "replays": [each.replays for each in found],
+            "in quarantine since": [each.quarantined_at.isoformat() for each in found],
+        }
+        return panel.csv_text(pd.DataFrame(columns))
+
+    return make

@@ -1,0 +1,272 @@
+"""The overview: how much was sold, to whom, when and where, beside what it was before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import sums
+from retail_pipeline.dashboard import charts, format, panel, picks, theme, timelines, url_state
+from retail_pipeline.dashboard.overview import map as world
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.periods import UNITS, Period, Shift, Unit
+from retail_pipeline.domain.report import Figures
+
+TOP = 10
+_AUTO = "Auto"
+_MOST_POINTS = 60
+Value = Decimal | float | int | None
+_CARDS: dict[str, tuple[Callable[[Figures], Value], Callable[..., str]]] = {
+    "Net sales": (lambda each: each.net, format.money),
+    "Gross sales": (lambda each: each.gross, format.money),
+    "Orders": (lambda each: each.orders, format.count),
+    "Average order value": (lambda each: each.average_order_value, format.money),
+    "Units per order": (lambda each: each.units_per_order, format.decimal),
+    "Customers": (lambda each: each.customers, format.count),
+    "Guests' share": (lambda each: each.guest_share, format.percent),
+    "Cancellation rate": (lambda each: each.cancellation_rate, format.percent),
+}
+_BY_COUNTRY = (
+    "Net sales by the customer's country. A click on one shows it alone; another click shows all"
+    " again."
+)
+_COMPARED: dict[str, Callable[[Period], Shift]] = {
+    "Previous period": lambda period: period.previous,
+    "Year before": lambda _: Shift(years=1),
+}
+BY = url_state.one_of("by", [_AUTO, *(unit.capitalize() for unit in UNITS)], _AUTO)
+VERSUS = url_state.one_of("vs", ["Nothing", *_COMPARED], "Previous period")
+
+
+def body(view: View) -> None:
+    """Draw the page."""
+    _cards(view)
+    _over_time(view)
+    left, right = st.columns(2, gap="large")
+    countries = sums.by_country(view.orders, view.snapshot.register)
+    frame, rows = charts.countries_frame(countries), _country_rows(countries)
+    with left:
+        _hours(view)
+        _map(view, frame, rows)
+    with right:
+        _countries(view, countries, frame, rows)
+
+
+def _shift(view: View, name: str) -> Shift | None:
+    """Return the way back to a period compared with, if there is data for all of it."""
+    shift = _COMPARED[name](view.period)
+    return shift if view.period.before(shift).within(view.days) else None
+
+
+def _cards(view: View) -> None:
+    unit = _coarse(view.period)
+    trend = sums.in_each(sums.timeline(view.orders, unit), view.period, unit)
+    before = {
+        name: sums.figures(view.during(view.period.before(shift)))
+        for name in _COMPARED
+        if (shift := _shift(view, name))
+    }
+    with st.container(key="cards-overview"):
+        for label, (value_of, text_of) in _CARDS.items():
+            now = value_of(view.figures)
+            changes = {
+                name: _change(now, value_of(each), rate=text_of is format.percent)
+                for name, each in before.items()
+            }
+            panel.card(
+                view,
+                label,
+                text_of(now),
+                meaning=_meaning(
+                    label, {name: text_of(value_of(each)) for name, each in before.items()}
+                ),
+                chart_data=[_point(value_of(each)) for each in trend],
+                chart_type="area",
+                **_delta(label, changes),
+            )
+    st.caption(_equation(view.figures))
+
+
+def _point(value: Value) -> float:
+    """Return a point of a card's line; a gap where there were no orders to divide by."""
+    return math.nan if value is None else float(value)
+
+
+def _meaning(label: str, before: dict[str, str]) -> str:
+    lines = [
+        format.HELP[label],
+        *(f"{name}: {format.plain(text)}." for name, text in before.items()),
+    ]
+    if not before:
+        lines.append("Nothing to compare with: the data does not reach back a whole period more.")
+    return "\n\n".join(lines)
+
+
+def _change(now: Value, before: Value, *, rate: bool) -> str:
+    """Return the change of a figure: in percent, and of a share or ``rate`` in points."""
+    if rate:
+        return format.signed_points(
+            *(None if each is None else float(each) for each in (now, before))
+        )
+    return format.signed_percent(format.change(now, before))
+
+
+def _delta(label: str, changes: dict[str, str]) -> dict[str, Any]:
+    """Return the change since the previous period, and that of a year, as a card shows them."""
+    known = {name: change for name, change in changes.items() if change != format.NOTHING}
+    if not known:
+        return {}
+    first, *others = known
+    more = [f"{known[name]} on {name.lower()}" for name in others]
+    worse_when_more = label == "Cancellation rate"
+    neutral = label == "Guests' share"
+    return {
+        "delta": known[first].replace("\N{MINUS SIGN}", "-"),
+        "delta_color": "inverse" if worse_when_more else "off" if neutral else "normal",
+        "delta_description": "; ".join([f"on {first.lower()}", *more]),
+    }
+
+
+def _equation(figures: Figures) -> str:
+    terms = (
+        f"Net sales = gross sales {format.money(figures.gross)}, cancellations"
+        f" {format.money(figures.cancelled)}, adjustments {format.money(figures.adjusted)}."
+        f" {format.count(figures.units)} units sold."
+    )
+    return format.plain(terms)
+
+
+def _coarse(period: Period) -> Unit:
+    """Return the finest unit of time in which the period has no more points than a card shows."""
+    fits = (unit for unit in period.units if len(period.starts(unit)) <= _MOST_POINTS)
+    return next(fits, "month")
+
+
+def _over_time(view: View) -> None:
+    unit, compared = _time_choices(view.period)
+    shift = _shift(view, compared) if compared in _COMPARED else None
+    before = _before(view, shift, unit) if shift else ()
+    rows = sums.timeline(view.orders, unit)
+    frame = charts.timeline_frame(rows, view.period, unit, before, shift)
+    panel.chart(
+        view,
+        Panel(
+            "revenue-over-time",
+            "Revenue over time",
+            f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the"
+            " period. Dashed: the period compared with. A click on a bar shows its days alone.",
+            timelines.rows(rows, view.period, unit, before, shift),
+        ),
+        charts.timeline(frame, view.period, unit),
+        frame,
+        alt=f"Net sales by {unit}, {format.span(view.period)}",
+        **picks.times("revenue-over-time", frame, view.period),
+    )
+    if compared in _COMPARED and shift is None:
+        st.caption(f"{compared}: the data does not reach back so far.")
+
+
+def _before(view: View, shift: Shift, unit: Unit) -> list[tuple[datetime, Figures]]:
+    """Return the earlier period's sums under the units that they stand beside."""
+    rows = view.during(view.period.before(shift))
+    return sums.timeline(sums.moved(rows, shift), unit)
+
+
+def _time_choices(period: Period) -> tuple[Unit, str]:
+    units = [_AUTO, *(unit.capitalize() for unit in period.units)]
+    with st.container(horizontal=True):
+        by = st.segmented_control(
+            "Shown by", units, required=True, **url_state.widget(BY, "default", units)
+        )
+        compared = st.segmented_control(
+            "Compared with",
+            ["Nothing", *_COMPARED],
+            required=True,
+            **url_state.widget(VERSUS, "default"),
+        )
+    unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
+    return unit, compared or "Nothing"
+
+
+def _hours(view: View) -> None:
+    found = sums.by_weekday_and_hour(view.orders)
+    frame = charts.heat_frame(found)
+    cells = zip(map(charts.WEEKDAYS.index, frame["Day"]), frame["Hour"], strict=True)
+    rows = pd.DataFrame(
+        {
+            "Day": frame["Day"],
+            "Hour (UTC)": frame["Hour"],
+            **panel.figure_columns([found.get(cell, Figures()) for cell in cells]),
+        }
+    )
+    meaning = "Net sales of all lines of that hour of that day of the week, in UTC."
+    panel.chart(
+        view,
+        Panel("hours-of-the-week", "Hours of the week", meaning, rows),
+        charts.heat(frame),
+        frame,
+        alt="Net sales by day of the week and hour",
+    )
+
+
+def _country_rows(found: list[tuple[str | None, Figures]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Country": [format.country(name) for name, _ in found],
+            **panel.figure_columns([each for _, each in found]),
+        }
+    )
+
+
+def _countries(
+    view: View,
+    found: list[tuple[str | None, Figures]],
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+) -> None:
+    top = frame[:TOP]
+    panel.chart(
+        view,
+        Panel("countries", "Countries", f"{_BY_COUNTRY} The CSV has all countries.", rows),
+        charts.ranking(top, theme.ink()),
+        top,
+        alt="Net sales of the top countries",
+        on_select=partial(picks.country, "countries"),
+        selection_mode=charts.PICK,
+    )
+    if len(found) > TOP:
+        rest = sum((each.net for _, each in found[TOP:]), Decimal(0))
+        others = format.counted(len(found) - TOP, "other country", "other countries")
+        st.caption(f"{others}: {format.plain(format.money(rest))}")
+
+
+def _map(view: View, frame: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Draw the map; ``frame`` and ``rows`` are the countries, to draw and to export."""
+    drawn = world.on_map(frame)
+    if len(drawn):
+        panel.chart(
+            view,
+            Panel(
+                "map",
+                "Map of countries",
+                f"{_BY_COUNTRY} The CSV has all countries, also those that the map lacks.",
+                rows,
+            ),
+            world.world(drawn, "#8882"),
+            None,
+            alt="Net sales by country, on a map",
+            on_select=partial(picks.country, "map"),
+            selection_mode=charts.PICK,
+        )
+    missing = frame[~frame.index.isin(drawn.index)]
+    if len(missing):
+        named = [f"{each['name']} {each['Net sales']}" for _, each in missing.iterrows()]
+        st.caption(f"Not on the map: {format.plain(', '.join(named))}.")

@@ -1,0 +1,122 @@
+"""How the products' charts look: concentration, and the prices paid for one product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from retail_pipeline.analytics.products import MARK, Pareto, thinned
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.charts import BLUE, FRAME, GREY, VERMILION, Spec, facts, over
+from retail_pipeline.domain.periods import Period, Unit
+from retail_pipeline.domain.products import Prices
+
+_MOST_POINTS = 200
+_BESIDE: Spec = {
+    "type": "text",
+    "align": "left",
+    "baseline": "top",
+    "dx": 10,
+    "dy": 8,
+    "fontWeight": 600,
+}
+_AXIS_PRICE = "'£' + format(datum.value, ',.2f')"
+
+
+def pareto_frame(found: Pareto, names: Sequence[str]) -> pd.DataFrame:
+    """Return the points of the curve that are drawn, from none of the products to all of them.
+
+    ``names`` are those of the curve's products.
+    """
+    curve = found.curve.assign(name=names, rank=range(1, len(names) + 1))
+    drawn = thinned(curve, found.best, _MOST_POINTS)
+    ranks = [0, *drawn["rank"]]
+    products, share = [0.0, *drawn["products"]], [0.0, *drawn["share"]]
+    return pd.DataFrame(
+        {
+            "products": products,
+            "share": share,
+            "mark": [rank == found.best for rank in ranks],
+            "Best products": [f"{rank:,} of {found.earning:,}" for rank in ranks],
+            "Share of products": [format.percent(each) for each in products],
+            "Share of net sales": [format.percent(each) for each in share],
+            "Down to": [format.NOTHING, *drawn["name"]],
+        }
+    )
+
+
+def pareto(ink: str) -> Spec:
+    """Return the curve, with a line at 80 % and a dot where the products reach it."""
+    x = _share("products", "Share of products, best first")
+    y = _share("share", "Share of net sales")
+    place = {"x": x, "y": y}
+    told = facts("Best products", "Share of products", "Share of net sales", "Down to")
+    curve = {"type": "area", "color": BLUE, "opacity": 0.15, "line": {"color": BLUE}}
+    dashed = {"type": "rule", "color": GREY, "strokeDash": [4, 3]}
+    # Unseen, to be found by a pointer anywhere on the curve.
+    target = {"type": "point", "filled": True, "size": 200, "opacity": 0}
+    dot = {"type": "point", "filled": True, "size": 110, "color": VERMILION, "opacity": 1}
+    at_mark: Spec = {"transform": [{"filter": "datum.mark"}]}
+    text = {"text": {"field": "Share of products"}}
+    return {
+        "layer": [
+            {"mark": curve, "encoding": place},
+            {"mark": dashed, "encoding": {"y": {"datum": float(MARK)}}},
+            {**at_mark, "mark": dashed, "encoding": {"x": x}},
+            {"mark": target, "encoding": {**place, "tooltip": told}},
+            {**at_mark, "mark": dot, "encoding": {**place, "tooltip": told}},
+            {**at_mark, "mark": {**_BESIDE, "color": ink}, "encoding": {**place, **text}},
+        ],
+        "height": 380,
+        **FRAME,
+    }
+
+
+def _share(field: str, title: str) -> Spec:
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "axis": {"format": ".0%", "tickCount": 5, "grid": False},
+        "scale": {"domain": [0, 1]},
+    }
+
+
+def prices_frame(found: Sequence[Prices], unit: Unit) -> pd.DataFrame:
+    """Return a row for each unit of time in which the product was sold."""
+    return pd.DataFrame(
+        {
+            "start": pd.to_datetime([each.start for each in found], utc=True),
+            "lowest": [float(each.lowest) for each in found],
+            "mean": [float(each.mean) for each in found],
+            "highest": [float(each.highest) for each in found],
+            "Period": [format.bucket(each.start, unit) for each in found],
+            "Lowest price": [format.money(each.lowest) for each in found],
+            "Mean price": [format.money(each.mean) for each in found],
+            "Highest price": [format.money(each.highest) for each in found],
+            "Units sold": [format.count(each.units) for each in found],
+        }
+    )
+
+
+def prices(period: Period, unit: Unit) -> Spec:
+    """Return the mean price as a line, over bars from the lowest to the highest."""
+    y = {
+        "type": "quantitative",
+        "title": "Price of a unit",
+        "axis": {"labelExpr": _AXIS_PRICE, "tickCount": 5},
+        "scale": {"zero": False},
+    }
+    shown = facts("Period", "Lowest price", "Mean price", "Highest price", "Units sold")
+    span = {"type": "rule", "color": GREY, "strokeWidth": 5, "opacity": 0.45, "strokeCap": "round"}
+    line = {"type": "line", "color": BLUE, "strokeWidth": 2, "point": {"color": BLUE, "size": 28}}
+    return {
+        "encoding": {"x": over(period, unit), "tooltip": shown},
+        "layer": [
+            {"mark": span, "encoding": {"y": {"field": "lowest", **y}, "y2": {"field": "highest"}}},
+            {"mark": line, "encoding": {"y": {"field": "mean", **y}}},
+        ],
+        "height": 280,
+        **FRAME,
+    }

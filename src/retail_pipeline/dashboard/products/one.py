@@ -1,0 +1,224 @@
+"""One product by itself: its figures, sales and prices over time, countries, and companions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import products, sums
+from retail_pipeline.dashboard import charts, data, format, panel, picks, states, theme, timelines
+from retail_pipeline.dashboard.explain import EVERYTHING, Scope
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.products import charts as product_charts
+from retail_pipeline.dashboard.view import View
+
+TOP_COUNTRIES, TOP_ALONG = 8, 20
+OPENED = "opened_product"
+_SCROLL = """<script>
+document.querySelector('[data-testid="stMain"]')?.scrollTo({top: 0});
+</script>"""
+Open = Callable[[str | None], None]
+_LIFT = st.column_config.NumberColumn(format="%.1f\N{MULTIPLICATION SIGN}")
+_HELP = {
+    "Mean price": "Gross sales divided by units sold: each line's price counts as often as it sold"
+    " units.",
+    "Return rate": "Units on cancellation lines divided by units sold, both within the filters;"
+    " what was sold before them may be among the former.",
+    "Rank": "Its place among all products by net sales, under the filters of the page.",
+}
+
+
+def to_the_top() -> None:
+    """Begin to read at the product's figures, not where the row was that led to it."""
+    if st.session_state.pop(OPENED, False):
+        st.html(_SCROLL, unsafe_allow_javascript=True)
+
+
+def body(page: View, code: str, ranked: pd.DataFrame, open_product: Open) -> None:
+    """Draw one product under the page's filters; ``ranked`` are all products under them."""
+    view = View(page.snapshot, replace(page.choice, products=(code,)), page.days)
+    st.header(f"{format.plain(view.snapshot.name(code))} :gray[{format.plain(code)}]")
+    if page.choice.products and code not in page.choice.products:
+        st.info(
+            "**The filters leave this product out:** it is not among the products chosen there.",
+            icon=":material/filter_alt_off:",
+        )
+        return
+    if not view.figures.lines:
+        states.no_rows(view)
+        return
+    _cards(view, code, ranked)
+    _trend(view, code)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _prices(view, code)
+        _countries(view, code)
+    with right:
+        _companions(view, page, code, open_product)
+
+
+def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
+    found, back = view.figures, products.units_back(view.orders)
+    cards = {
+        "Net sales": format.money(found.net),
+        "Gross sales": format.money(found.gross),
+        "Orders": format.count(found.orders),
+        "Units sold": format.count(found.units),
+        "Mean price": format.money(found.gross / found.units if found.units else None),
+        "Customers": format.count(found.customers),
+        "Return rate": format.percent(back / found.units if found.units else None),
+        "Rank": _rank(code, ranked["code"].tolist()),
+    }
+    ranking = Scope(rows="those of all products under the filters of the page")
+    with st.container(key="cards-product"):
+        for label, value in cards.items():
+            scope = ranking if label == "Rank" else EVERYTHING
+            panel.card(view, label, value, meaning=_HELP.get(label, ""), scope=scope)
+    st.caption(
+        format.plain(
+            f"{format.counted(back, 'unit')} returned, on"
+            f" {format.counted(found.cancellations, 'cancellation invoice')}:"
+            f" {format.money(found.cancelled)}. Adjustments: {format.money(found.adjusted)}."
+        )
+    )
+
+
+def _rank(code: str, ranked: list[str]) -> str:
+    """Return the product's place; its first lines may be stored and not summarised yet."""
+    if code not in ranked:
+        return format.NOTHING
+    return f"{format.count(ranked.index(code) + 1)} of {format.count(len(ranked))}"
+
+
+def _trend(view: View, code: str) -> None:
+    unit = view.period.best_unit
+    rows = sums.timeline(view.orders, unit)
+    frame = charts.timeline_frame(rows, view.period, unit)
+    export = timelines.rows(rows, view.period, unit)
+    meaning = (
+        f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the period."
+        " A click on a bar shows its days alone."
+    )
+    panel.chart(
+        view,
+        Panel("product-over-time", f"Revenue of {code} over time", meaning, export),
+        charts.timeline(frame, view.period, unit),
+        frame,
+        alt=f"Net sales of {code} by {unit}, {format.span(view.period)}",
+        **picks.times("product-over-time", frame, view.period),
+    )
+
+
+def _prices(view: View, code: str) -> None:
+    unit = view.period.best_unit
+    found = data.prices(code, view.selection, unit, view.snapshot.version)
+    if not found:
+        st.subheader("Prices paid")
+        st.caption("No sale under these filters, hence no price.")
+        return
+    rows = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{each.start:%Y-%m-%d %H:%M}" for each in found],
+            "Lowest price": [each.lowest for each in found],
+            "Mean price": [each.mean for each in found],
+            "Highest price": [each.highest for each in found],
+            "Units sold": [each.units for each in found],
+            "Lines": [each.lines for each in found],
+        }
+    )
+    frame = product_charts.prices_frame(found, unit)
+    meaning = (
+        f"Unit prices of the sale lines of each {unit}, in UTC. The line is the mean, in which each"
+        " line's price counts as often as it sold units; the grey bars reach from the lowest to"
+        " the highest price."
+    )
+    scope = Scope(sum(each.lines for each in found), "of sales")
+    panel.chart(
+        view,
+        Panel("product-prices", f"Prices paid for {code}", meaning, rows, scope=scope),
+        product_charts.prices(view.period, unit),
+        frame,
+        alt=f"Unit prices of {code} by {unit}",
+    )
+
+
+def _countries(view: View, code: str) -> None:
+    found = sums.by_country(view.orders, view.snapshot.register)
+    rows = pd.DataFrame(
+        {
+            "Country": [format.country(name) for name, _ in found],
+            **panel.figure_columns([each for _, each in found]),
+        }
+    )
+    frame = charts.countries_frame(found[:TOP_COUNTRIES])
+    meaning = (
+        "Net sales by the customer's country. A click on one shows it alone; another click shows"
+        " all again."
+    )
+    panel.chart(
+        view,
+        Panel("product-countries", f"Countries of {code}", meaning, rows),
+        charts.ranking(frame, theme.ink()),
+        frame,
+        alt=f"Net sales of {code} in its top countries",
+        on_select=partial(picks.country, "product-countries"),
+        selection_mode=charts.PICK,
+    )
+    if len(found) > TOP_COUNTRIES:
+        st.caption(format.counted(len(found) - TOP_COUNTRIES, "more country", "more countries"))
+
+
+def _companions(view: View, page: View, code: str, open_product: Open) -> None:
+    basket = data.bought_with(code, view.selection, view.snapshot)
+    if basket.since is None or not basket.others:
+        st.subheader("Bought together")
+        st.caption("No order under these filters has anything else on it.")
+        return
+    # Beside all orders of the same days: what sells in December goes along with all else in it.
+    first = page.selection.first if basket.every else basket.since
+    same = replace(page.selection, products=(), first=first)
+    base = data.ranked_products(page.snapshot, same)
+    orders = sums.figures(page.snapshot.order_rows(same)).orders
+    found = products.bought_together(basket, base, orders)
+    rows = pd.DataFrame(
+        {
+            "Product": [page.snapshot.name(each) for each in found["code"]],
+            "Orders": found["together"],
+            "Share": found["share"],
+            "Lift": np.round(found["lift"], 2),
+            "Code": found["code"].tolist(),
+        }
+    )
+    shown, orders_with = rows[:TOP_ALONG], format.counted(basket.orders, "order")
+    which = f"{'all' if basket.every else 'the latest'} {orders_with} with it"
+    title = f"Bought together with {code}"
+    panel.table(
+        view,
+        Panel(
+            "bought-together",
+            title if basket.every else f"{title}, latest {orders_with}",
+            f"Products on the same invoices: the {len(shown)} most frequent on {which} since"
+            f" {format.day(first)}; the CSV has all {format.count(len(rows))}. **Share**: of those"
+            " orders. **Lift**: that share divided by the share of all orders of the same days"
+            " that have the other product; above 1, the two are bought together more often than by"
+            " chance. Sale lines alone, without fee codes, whatever products the filters choose.",
+            shown,
+            scope=Scope(rows=f"sale lines of {which}"),
+            every_row=lambda: rows,
+        ),
+        column_config={"Lift": _LIFT},
+        on_select=partial(_open_row, found["code"].tolist(), open_product),
+        selection_mode=picks.ROW,
+        height="content",
+        placeholder=format.NOTHING,
+    )
+    st.caption(f"Of {which}.")
+
+
+def _open_row(codes: list[str], open_product: Open) -> None:
+    open_product(picks.of_table("bought-together", codes))

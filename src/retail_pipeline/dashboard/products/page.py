@@ -1,0 +1,288 @@
+"""The products: which ones sell, how far sales concentrate on few of them, and each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import products, sums
+from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.dashboard import charts, data, format, panel, picks, theme, url_state
+from retail_pipeline.dashboard.explain import Scope
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.products import charts as product_charts
+from retail_pipeline.dashboard.products import one as product
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.fees import FEES
+
+TOP = 10
+_OFFERED = 200
+_LONGEST = sum(CONTRACT.limit(name, "maxLength") for name in ("StockCode", "Description"))
+ITEM = url_state.text("item", None, _LONGEST)
+FIND = url_state.text("find", "", _LONGEST, typed=True)
+_BELOW_ZERO = "Cancellations"
+# What products are ranked by: the column, and how its figures read.
+_MEASURES: dict[str, tuple[str, Callable[[int], str]]] = {
+    "Net sales": ("net", lambda micros: format.money(sums.money(micros))),
+    "Units sold": ("units", format.count),
+    "Orders": ("orders", format.count),
+    "Units returned": ("back", format.count),
+    _BELOW_ZERO: ("cancelled", lambda micros: format.money(sums.money(micros))),
+}
+RANK = url_state.one_of("rank", list(_MEASURES), "Net sales")
+_MEANING = (
+    "**Net sales** of all lines of a product. **Units sold** and **orders** of its sale lines;"
+    " an order is an invoice, counted for each day, country, and guests or known customers, so"
+    " that one that runs over midnight counts twice. **Mean price**: gross sales divided by units"
+    " sold. **Units returned** and **cancellations** (their amount) of lines on cancellation"
+    " invoices. **Return rate**: units returned divided by units sold, within the filters, also of"
+    " what was sold before. Names are those last sold under. Codes for postage and other fees"
+    " count unless *Adjustments and fees* is off."
+)
+
+
+def body(view: View) -> None:
+    """Draw the page: all products, or the one that is chosen."""
+    ranked = data.ranked_products(view.snapshot, view.selection)
+    with st.container(key="products-search"):
+        search, opened = st.columns(2)
+        with opened:
+            code = _chosen(_best(view, ranked))
+    if code is not None:
+        with search:
+            st.button(
+                "All products",
+                icon=":material/arrow_back:",
+                on_click=_open,
+                args=(None,),
+            )
+        product.body(view, code, ranked, _open)
+        product.to_the_top()
+        return
+    with search:
+        asked = _search()
+    _all(view, ranked, asked)
+
+
+def _open(code: str | None) -> None:
+    """Show one product, or all of them; only for callbacks."""
+    url_state.put(item=code)
+    st.session_state[product.OPENED] = True
+
+
+def _best(view: View, ranked: pd.DataFrame) -> list[str]:
+    """Return labels of the best-selling of the products searched for: all would be slow."""
+    found = _found(view, ranked, url_state.value(FIND).strip())[:_OFFERED]
+    return [view.snapshot.label(code) for code in found["code"]]
+
+
+def _found(view: View, ranked: pd.DataFrame, asked: str) -> pd.DataFrame:
+    return ranked[products.matching(ranked, view.snapshot.names, asked)] if asked else ranked
+
+
+def _chosen(offered: Sequence[str]) -> str | None:
+    """Draw the choice of one product; a bare code, typed or from a link, is as good as a name.
+
+    One that the data lacks stays chosen, and the page says that there are no rows of it.
+    """
+    more = [url_state.value(ITEM)] if url_state.value(ITEM) else []
+    chosen: str | None = st.selectbox(
+        "Product",
+        list(dict.fromkeys([*offered, *more])),
+        index=None,
+        placeholder="All products: choose one by code or name",
+        help="Shows one product by itself: one of the best-selling that *Search* finds, or that"
+        " whose code is typed. A click on a bar or a row of the table does the same.",
+        accept_new_options=True,
+        **url_state.widget(ITEM, options=[None, *offered, *more]),
+    )
+    return chosen.partition(NAMED)[0] if chosen and len(chosen) <= _LONGEST else None
+
+
+def _search() -> str:
+    asked: str = st.text_input(
+        "Search",
+        type="search",
+        max_chars=_LONGEST,
+        placeholder="Code or words, such as: red lantern",
+        help="Narrows the ranking and the table to products with all of these words.",
+        live=True,
+        **url_state.widget(FIND, "value"),
+    )
+    return asked.strip()
+
+
+def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
+    found = _found(view, ranked, asked)
+    measure = _measure()
+    column, _ = _MEASURES[measure]
+    # What cancellations take away is below zero: the most of it first.
+    rising = measure == _BELOW_ZERO
+    found = found.sort_values([column, "code"], ascending=[rising, True], ignore_index=True)
+    rows = _rows(view, found, total=int(ranked["net"].sum()))
+    left, right = st.columns(2, gap="large")
+    with left:
+        if len(found):
+            _top(view, found[:TOP], rows, measure, asked)
+        else:
+            st.info(f"**No product** has “{format.plain(asked)}” in its code or name.")
+    with right:
+        _pareto(view, ranked)
+    if len(found):
+        _table(view, rows, measure, asked)
+
+
+def _measure() -> str:
+    chosen = st.segmented_control(
+        "Ranked by", list(_MEASURES), required=True, **url_state.widget(RANK, "default")
+    )
+    return chosen or "Net sales"
+
+
+def _titled(title: str, asked: str) -> str:
+    return f"{title} with “{asked}”" if asked else title
+
+
+def _top(view: View, top: pd.DataFrame, every: pd.DataFrame, measure: str, asked: str) -> None:
+    column, _ = _MEASURES[measure]
+    rows = every[: len(top)]
+    sign = -1 if measure == _BELOW_ZERO else 1
+    frame = pd.DataFrame(
+        {
+            "name": rows["Product"],
+            "drawn": [sign * float(value) for value in top[column]],
+            "Code": rows["Code"],
+            **{
+                name: [text_of(value) for value in top[each].tolist()]
+                for name, (each, text_of) in _MEASURES.items()
+            },
+        }
+    )
+    panel.chart(
+        view,
+        Panel(
+            "top-products",
+            _titled("Top products", asked),
+            f"{_MEANING} The CSV has all products.",
+            every,
+            scope=_of(every),
+        ),
+        charts.ranking(frame, theme.ink(), "drawn", measure, "Code"),
+        frame,
+        alt=f"Products with the most {measure.lower()}",
+        on_select=_open_bar,
+        selection_mode=charts.PICK,
+    )
+    fees = sum(code in FEES for code in top["code"])
+    if fees:
+        st.caption(
+            f"{format.counted(fees, 'row')} of fees and the like, no goods: switch *Adjustments and"
+            " fees* off to leave them out."
+        )
+
+
+def _of(rows: pd.DataFrame) -> Scope:
+    return Scope(rows=f"those of {format.counted(len(rows), 'product')}")
+
+
+def _open_bar() -> None:
+    for each in picks.of_chart("top-products"):
+        _open(each["Code"])
+
+
+def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
+    title = _titled(format.counted(len(rows), "product"), asked)
+    panel.table(
+        view,
+        Panel("products", title, f"{_MEANING} Sorted by {measure.lower()}.", rows, scope=_of(rows)),
+        on_select=partial(_open_row, rows["Code"].tolist()),
+        selection_mode=picks.ROW,
+        height=460,
+        placeholder=format.NOTHING,
+    )
+
+
+def _open_row(codes: list[str]) -> None:
+    _open(picks.of_table("products", codes))
+
+
+def _rows(view: View, found: pd.DataFrame, total: int) -> pd.DataFrame:
+    """Return the table as it is shown and exported."""
+    units, back = found["units"].to_numpy(), found["back"].to_numpy()
+    gross = [sums.money(micros) for micros in found["gross"]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = np.where(units > 0, back / units, np.nan)
+        share = found["net"].to_numpy(float) / (total or np.nan)
+    return pd.DataFrame(
+        {
+            "Code": found["code"].tolist(),
+            "Product": [view.snapshot.name(code) for code in found["code"]],
+            "Net sales": [sums.money(micros) for micros in found["net"]],
+            "Share of net sales": share,
+            "Units sold": units,
+            "Orders": found["orders"].to_numpy(),
+            "Mean price": [
+                amount / sold if sold else None
+                for amount, sold in zip(gross, units.tolist(), strict=True)
+            ],
+            "Units returned": back,
+            "Cancellations": [sums.money(micros) for micros in found["cancelled"]],
+            "Return rate": rate,
+        }
+    )
+
+
+def _pareto(view: View, ranked: pd.DataFrame) -> None:
+    found = products.pareto(ranked)
+    if not found.earning:
+        st.info("**No product** has net sales above zero under these filters.")
+        return
+    codes = found.curve["code"].tolist()
+    names = [view.snapshot.name(code) for code in codes]
+    rows = pd.DataFrame(
+        {
+            "Rank": range(1, len(codes) + 1),
+            "Code": codes,
+            "Product": names,
+            "Net sales": [sums.money(micros) for micros in found.curve["net"]],
+            "Share of products": found.curve["products"],
+            "Share of net sales": found.curve["share"],
+        }
+    )
+    frame = product_charts.pareto_frame(found, names)
+    meaning = (
+        "Products by net sales, the best first, and what share of net sales they make together."
+        " Only products with net sales above zero are counted, all of them, whatever is searched"
+        " for. The dashed lines meet where the"
+        " fewest products make 80% of it. The line is drawn through some of the products; the CSV"
+        " has them all."
+    )
+    scope = Scope(rows=f"those of {format.counted(len(rows), 'product')} with net sales above zero")
+    panel.chart(
+        view,
+        Panel("concentration", "Concentration", meaning, rows, scope=scope),
+        product_charts.pareto(theme.ink()),
+        frame,
+        alt=_concentration(found),
+    )
+    st.markdown(format.plain(_concentration(found)))
+    if found.others:
+        st.caption(
+            format.plain(
+                f"{format.counted(found.others, 'more product')} had no net sales, or less than"
+                f" none: {format.money(sums.money(found.lost))} together."
+            )
+        )
+
+
+def _concentration(found: products.Pareto) -> str:
+    share = format.percent(found.best / found.earning)
+    return (
+        f"{share} of the products ({format.count(found.best)} of {format.count(found.earning)})"
+        f" make 80% of their net sales of {format.money(sums.money(found.total))}."
+    )

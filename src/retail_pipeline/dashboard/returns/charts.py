@@ -1,0 +1,179 @@
+"""The charts of the returns page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.charts import (
+    AXIS_MONEY,
+    BLUE,
+    CLICKED,
+    FRAME,
+    VERMILION,
+    ZERO,
+    Spec,
+    by_sign,
+    facts,
+    over,
+)
+from retail_pipeline.domain.periods import Period, Unit, following
+
+MATCHED, UNMATCHED = "Undoes a sale", "Undoes none"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PIXELS = 280
+
+
+def moments(found: pd.DataFrame) -> list[datetime]:
+    """Return the moments at which the rows of a timeline start."""
+    return [EPOCH + timedelta(hours=int(hours)) for hours in found["start"]]
+
+
+def timeline_frame(found: pd.DataFrame, unit: Unit) -> pd.DataFrame:
+    """Return two rows for each hour, day, week or month: what is matched and what is not."""
+    starts = moments(found)
+    pieces = [
+        pd.DataFrame(
+            {
+                "start": pd.to_datetime(starts, utc=True),
+                "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
+                "drawn": [float(value) for value in found[name]],
+                "What": label,
+                "place": place,
+                "Period": [format.bucket(start, unit) for start in starts],
+                "Value returned": [format.money(value) for value in found[name]],
+            }
+        )
+        for place, (name, label) in enumerate((("matched", MATCHED), ("unmatched", UNMATCHED)))
+    ]
+    return pd.concat(pieces, ignore_index=True)
+
+
+def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
+    """Return bars of the value that came back, what is matched below what is not."""
+    encoding = {
+        **_over(period, unit),
+        "y": {"field": "low", **_money("Value returned")},
+        "y2": {"field": "high"},
+        "color": {
+            "field": "What",
+            "type": "nominal",
+            "title": None,
+            "scale": {"domain": [MATCHED, UNMATCHED], "range": [BLUE, VERMILION]},
+            "legend": {"orient": "top"},
+        },
+        "tooltip": facts("Period", "What", "Value returned"),
+    }
+    stacked = {
+        "stack": "drawn",
+        "groupby": ["start"],
+        "sort": [{"field": "place"}],
+        "as": ["low", "high"],
+    }
+    return _drawn({**CLICKED, "transform": [stacked], "encoding": encoding})
+
+
+def held_frame(found: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each bar of :func:`retail_pipeline.analytics.return_sums.held`."""
+    shares = {name: found[name] / max(1, found[name].sum()) for name in ("lines", "units")}
+    return pd.DataFrame(
+        {
+            "Days": [_days(*ends) for ends in zip(found["first"], found["last"], strict=True)],
+            "lines": found["lines"],
+            "units": found["units"],
+            "Share of lines": [format.percent(share) for share in shares["lines"]],
+            "Share of units": [format.percent(share) for share in shares["units"]],
+            "Units": [format.count(units) for units in found["units"]],
+            "Cancellation lines": [format.count(lines) for lines in found["lines"]],
+            "Value returned": [format.money(value) for value in found["value"]],
+        }
+    )
+
+
+def _days(first: int, last: int) -> str:
+    if last < 0:
+        return f"{first} and more"
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
+    """Return a bar for each span of days, its share of the lines or units written over it."""
+    x = {
+        "field": "Days",
+        "type": "ordinal",
+        "sort": None,
+        "title": "Whole days from the sale to the return",
+        "axis": {"labelAngle": -30, "labelOverlap": False},
+    }
+    y = {
+        "field": counted,
+        "type": "quantitative",
+        "title": counted.capitalize(),
+        # Room for what is written over the highest bar.
+        "scale": {"domainMax": 1.12 * max(1, int(frame[counted].max())), "nice": False},
+        "axis": {"format": "~s", "tickCount": 5},
+    }
+    told = facts(
+        "Days",
+        "Cancellation lines",
+        "Share of lines",
+        "Units",
+        "Share of units",
+        "Value returned",
+    )
+    text = {"type": "text", "dy": -8, "fontSize": 12, "color": ink}
+    return _drawn(
+        {
+            "encoding": {"x": x, "y": y, "tooltip": told},
+            "layer": [
+                {"mark": {"type": "bar", "color": BLUE, "cornerRadiusEnd": 2}},
+                {"mark": text, "encoding": {"text": {"field": f"Share of {counted}"}}},
+            ],
+        }
+    )
+
+
+def adjustments_frame(found: pd.DataFrame, unit: Unit) -> pd.DataFrame:
+    """Return a row for each day, week or month of one code's sums."""
+    starts = moments(found)
+    return pd.DataFrame(
+        {
+            "start": pd.to_datetime(starts, utc=True),
+            "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
+            "net": [float(value) for value in found["net"]],
+            "Period": [format.bucket(start, unit) for start in starts],
+            "Net": [format.money(value) for value in found["net"]],
+            "Lines": [format.count(lines) for lines in found["lines"]],
+            "Units": [format.count(units) for units in found["units"]],
+        }
+    )
+
+
+def adjustments(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
+    """Return bars of what adjustments add to net sales, or take from them."""
+    encoding = {
+        **_over(period, unit),
+        "y": {"field": "net", **_money("Part of net sales")},
+        "y2": {"datum": 0},
+        "color": by_sign("net"),
+        "tooltip": facts("Period", "Net", "Lines", "Units"),
+    }
+    return _drawn({"layer": [{**CLICKED, "encoding": encoding}, ZERO]})
+
+
+def _over(period: Period, unit: Unit) -> Spec:
+    return {"x": over(period, unit), "x2": {"field": "end"}}
+
+
+def _money(title: str) -> Spec:
+    return {
+        "type": "quantitative",
+        "title": title,
+        "axis": {"labelExpr": AXIS_MONEY, "tickCount": 5},
+    }
+
+
+def _drawn(spec: Spec) -> Spec:
+    return {**spec, "height": _PIXELS, **FRAME}

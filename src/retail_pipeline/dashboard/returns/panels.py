@@ -1,0 +1,287 @@
+"""The charts and tables of what came back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from retail_pipeline.analytics import return_sums, sums
+from retail_pipeline.analytics.return_tables import MATCHED
+from retail_pipeline.dashboard import filters, format, panel, picks, theme, url_state
+from retail_pipeline.dashboard.explain import Scope
+from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.returns import charts as return_charts
+from retail_pipeline.dashboard.returns.charts import EPOCH
+from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.returns import Reason
+
+MOST = 50
+_MATCHED, _AWAY = "Undoes a sale", "Days away"
+_MINUTES_A_DAY = 24 * 60
+_TENTHS = st.column_config.NumberColumn(format="%,.1f")
+_COUNTED_IN = ("Lines", "Units")
+COUNTED_IN = url_state.one_of("held", _COUNTED_IN, "Lines")
+REASONS: dict[str | None, str] = {
+    None: _MATCHED,
+    Reason.NO_SALE: "No earlier sale in the data",
+    Reason.GUEST: "Returned by a guest",
+    Reason.NO_UNITS: "More than was sold",
+    Reason.NOT_NEGATIVE: "Quantity not below zero",
+}
+_WHY = (
+    "Units of cancellations of goods, by whether they undo a sale, and why not. **No earlier sale"
+    " in the data**: this customer never bought the product before, most likely because the data"
+    " begins later. **Returned by a guest**: without a customer number nobody can tell whose"
+    " purchase it was. **More than was sold**: the sales before it had no more units left."
+    " **Quantity not below zero**: nothing came back. A cancellation that undoes sales for a part"
+    " of its units has its line in two rows."
+)
+
+
+def of_goods(returns: pd.DataFrame) -> Scope:
+    """Return the scope of the cancellations that ``returns`` are parts of."""
+    return Scope(int(returns["line"].nunique()), "of cancellations of goods")
+
+
+def matched(view: View) -> Scope:
+    """Return the scope of the cancellations that undo a sale."""
+    parts = view.returns[(view.returns["reason"] == MATCHED).to_numpy()]
+    return Scope(int(parts["line"].nunique()), "of cancellations that undo a sale")
+
+
+def sold(view: View) -> Scope:
+    """Return the scope of a rate of what is sold: the sales, and what came back of them since."""
+    sales = return_sums.lines_sold(view.products, view.snapshot.register)
+    cancellations = format.counted(int(view.returns["line"].nunique()), "cancellation line")
+    since = format.counted(int(view.undone["line"].nunique()), "cancellation line")
+    return Scope(
+        rows=f"{format.counted(sales, 'sale line')} and {cancellations} of goods within the"
+        f" filters; {since}, of whatever day, that undo these sales"
+    )
+
+
+def draw(view: View) -> None:
+    """Draw when it came back, how long it was away, and what can't be matched."""
+    _over_time(view)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _held(view)
+    with right:
+        _reasons(view)
+
+
+def _over_time(view: View) -> None:
+    unit = view.period.best_unit
+    found = return_sums.timeline(view.returns, unit)
+    rows = pd.DataFrame(
+        {
+            "Start (UTC)": [f"{each:%Y-%m-%d %H:%M}" for each in return_charts.moments(found)],
+            _MATCHED: found["matched"],
+            "Undoes none": found["unmatched"],
+        }
+    )
+    frame = return_charts.timeline_frame(found, unit)
+    meaning = (
+        f"Value of the goods that came back in each {unit}, in UTC. A click on a bar shows its days"
+        " alone."
+    )
+    panel.chart(
+        view,
+        Panel(
+            "returns-over-time", "Returns over time", meaning, rows, scope=of_goods(view.returns)
+        ),
+        return_charts.timeline(frame, view.period, unit),
+        frame,
+        alt=f"Value returned by {unit}, {format.span(view.period)}",
+        **picks.times("returns-over-time", frame, view.period),
+    )
+
+
+def _held(view: View) -> None:
+    found = return_sums.held(view.returns)
+    frame = return_charts.held_frame(found)
+    rows = pd.DataFrame(
+        {
+            "Days": frame["Days"],
+            "Units": found["units"],
+            "Cancellation lines": found["lines"],
+            "Value returned": found["value"],
+        }
+    )
+    counted = _counted()
+    meaning = (
+        "Matched lines or units by the whole days, of 24 hours, between the sale and the return. A"
+        " cancellation that undoes several sales counts in each one's bar."
+    )
+    panel.chart(
+        view,
+        Panel("days-to-return", "Days from sale to return", meaning, rows, scope=matched(view)),
+        return_charts.held(frame, counted, theme.ink()),
+        frame,
+        alt=f"{counted.capitalize()} returned by days since the sale",
+    )
+
+
+def _counted() -> str:
+    """Draw the choice of what a bar counts: few big returns can hide all others."""
+    chosen = st.segmented_control(
+        "Counted in", _COUNTED_IN, required=True, **url_state.widget(COUNTED_IN, "default")
+    )
+    return (chosen or "Lines").lower()
+
+
+def _reasons(view: View) -> None:
+    found = return_sums.by_reason(view.returns, view.snapshot.register)
+    units = int(found["units"].sum())
+    rows = pd.DataFrame(
+        {
+            "What it undoes": [REASONS.get(each, str(each)) for each in found["reason"]],
+            "Lines": found["lines"],
+            "Units": found["units"],
+            "Share of units": found["units"] / units if units else 0.0,
+            "Value": found["value"],
+        }
+    )
+    scope = of_goods(view.returns)
+    panel.table(view, Panel("matched-and-not", "Matched, and why not", _WHY, rows, scope=scope))
+
+
+def rates(view: View) -> None:
+    """Draw the tables of return rates, by product and by country."""
+    scope = sold(view)
+    _by_product(view, scope)
+    _by_country(view, scope)
+
+
+_RATES = (
+    "**Units sold** of goods within the filters. **Came back**: those of them that were returned"
+    " since, on whatever day. **True rate**: came back divided by sold. **Units returned**: of all"
+    " cancellations within the filters, matched or not, also of what was sold before. **Plain"
+    " rate**: units returned divided by sold. Only {things} of which something came back;"
+    " a click on one shows it alone."
+)
+
+
+def _rates(view: View, by: str) -> pd.DataFrame:
+    found = return_sums.rates(view.products, view.returns, view.undone, view.snapshot.register, by)
+    found = found[(found["returned"] != 0) | (found["undone"] != 0)]
+    return found.sort_values(["value", "returned"], ascending=False, kind="stable")
+
+
+def _columns(found: pd.DataFrame) -> dict[str, pd.Series]:
+    return {
+        "Units sold": found["sold"],
+        "Came back": found["undone"],
+        "True rate": found["true_rate"],
+        "Units returned": found["returned"],
+        "Plain rate": found["plain_rate"],
+        "Value returned": found["value"],
+    }
+
+
+def _by_product(view: View, scope: Scope) -> None:
+    found, texts = _rates(view, "product"), view.snapshot.register.products.texts
+    codes = [str(texts[number]) for number in found["product"]]
+    names = [view.snapshot.name(code) for code in codes]
+    rows = pd.DataFrame({"Code": codes, "Product": names, **_columns(found.reset_index(drop=True))})
+    meaning = _RATES.format(things="products")
+    panel.table(
+        view,
+        Panel("return-rate-by-product", "Return rate by product", meaning, rows, scope=scope),
+        on_select=partial(
+            _pick, "return-rate-by-product", "product", list(map(view.snapshot.label, codes))
+        ),
+        selection_mode=picks.ROW,
+    )
+
+
+def _by_country(view: View, scope: Scope) -> None:
+    found, texts = _rates(view, "country"), view.snapshot.register.countries.texts
+    names = [format.country(texts[number]) for number in found["country"]]
+    rows = pd.DataFrame({"Country": names, **_columns(found.reset_index(drop=True))})
+    meaning = _RATES.format(things="countries")
+    panel.table(
+        view,
+        Panel("return-rate-by-country", "Return rate by country", meaning, rows, scope=scope),
+        on_select=partial(_pick, "return-rate-by-country", "country", names),
+        selection_mode=picks.ROW,
+    )
+
+
+def _pick(table: str, field: str, names: list[str]) -> None:
+    """Show the row that was clicked alone; the table lets it go as soon as it has fewer rows."""
+    name = picks.of_table(table, names)
+    if name is not None:
+        filters.choose(**{field: [name]})
+
+
+def biggest(view: View) -> None:
+    """Draw the table of the cancellations of the highest value, beside the sales they undo."""
+    rows = _biggest_rows(view, MOST)
+    meaning = (
+        f"The {MOST} cancellation lines of the highest value within the filters; the CSV has all."
+        " The sale is the one that most of its units undo. **Days away**: from that sale to the"
+        " return."
+    )
+    panel.table(
+        view,
+        Panel(
+            "biggest-returns",
+            "Biggest returns",
+            meaning,
+            rows,
+            scope=of_goods(view.returns),
+            every_row=lambda: _biggest_rows(view),
+        ),
+        column_config={_AWAY: _TENTHS},
+    )
+
+
+def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
+    """Return the ``most`` cancellation lines of the highest value, or all of them."""
+    found = return_sums.biggest(view.returns, most)
+    register = view.snapshot.register
+    codes = [str(register.products.texts[number]) for number in found["product"]]
+    undoes = (found["matched"] > 0).tolist()
+    invoices = register.invoices.texts
+    customers = [register.customers.texts[number] for number in found["customer"]]
+    away = (found["returned"] - found["sold"]) / _MINUTES_A_DAY
+    return pd.DataFrame(
+        {
+            "Value": sums.pounds(-found["micros"]),
+            "Units": found["units"],
+            "Product": [view.snapshot.name(code) for code in codes],
+            "Returned (UTC)": [_minute(each) for each in found["returned"]],
+            "Sold (UTC)": _where(undoes, [_minute(each) for each in found["sold"]]),
+            _AWAY: away.where(found["matched"] > 0).round(2),
+            "Units matched": found["matched"],
+            "Not matched": [REASONS.get(each, each) for each in _why_not(view, found)],
+            "Cancellation": [invoices[number] for number in found["invoice"]],
+            "Sale": _where(undoes, [invoices[number] for number in found["sold_invoice"]]),
+            "Sales undone": found["sales"],
+            "Code": codes,
+            "Customer": ["Guest" if each is None else each for each in customers],
+            "Country": [
+                format.country(register.countries.texts[number]) for number in found["country"]
+            ],
+        }
+    )
+
+
+def _why_not(view: View, found: pd.DataFrame) -> list[str]:
+    """Return the reason of the first unmatched part of each line; an empty one where none is."""
+    parts = view.returns[view.returns["reason"] != MATCHED]
+    reasons = parts.groupby("line")["reason"].first()
+    texts = view.snapshot.register.reasons.texts
+    return [str(texts[reasons[line]]) if line in reasons.index else "" for line in found["line"]]
+
+
+def _where(known: list[bool], texts: list[str | None]) -> list[str | None]:
+    return [text if each else "" for each, text in zip(known, texts, strict=True)]
+
+
+def _minute(minutes: int) -> str:
+    return f"{EPOCH + timedelta(minutes=int(minutes)):%Y-%m-%d %H:%M}"

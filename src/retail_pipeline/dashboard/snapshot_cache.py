@@ -1,0 +1,274 @@
+"""What the pages read from: all that is summarised, held once a process and kept fresh.
+
+The rollups' entries are held as columns of numbers, hence a filter costs milliseconds and no query.
+Every second or two, while somebody looks, a thread of its own asks MongoDB which days were
+summarised anew, and reads those alone; the pages meanwhile show what they have.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from datetime import time as clock
+from threading import Lock, Thread
+
+import msgspec
+import pandas as pd
+
+from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.schema import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
+from retail_pipeline.analytics.snapshot import Snapshot
+from retail_pipeline.analytics.tables import (
+    Columns,
+    Register,
+    day_number,
+    day_of,
+    duplicates_table,
+    orders_table,
+    products_table,
+    safe,
+)
+from retail_pipeline.dashboard.held_returns import HeldReturns
+from retail_pipeline.domain.failed_days import FailedDay
+from retail_pipeline.domain.report import Status
+from retail_pipeline.errors import AccessError, FiguresError, RetailError, TransientError
+
+log = logging.getLogger(__name__)
+
+# Younger than this, what is held is given at once; older than the second, it is waited for.
+_FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
+# While rows pour in, each look has many days to read: it rests so many times as long as that took.
+_REST = 10
+# Texts take far more room on their way than as numbers.
+_DAYS_AT_ONCE = 60
+_SALE = "sale"
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
+
+Make = Callable[[Sequence[Columns], Register], pd.DataFrame]
+_MAKERS: dict[str, Make] = {
+    ORDERS_ROLLUP: orders_table,
+    PRODUCTS_ROLLUP: products_table,
+    DUPLICATES_ROLLUP: duplicates_table,
+}
+
+
+@dataclass
+class _Rollup:
+    """One rollup's table, and when each of its days was summarised."""
+
+    table: pd.DataFrame
+    versions: dict[datetime, datetime] = field(default_factory=dict)
+    # Days that another release summarised in a form of its own: nothing is held of them.
+    outdated: set[datetime] = field(default_factory=set)
+    # Days whose summaries no figures can be made of: nothing is held of them either.
+    unreadable: dict[datetime, Exception] = field(default_factory=dict)
+
+
+class Store:
+    """Holds a database's snapshot; safe to use from many threads."""
+
+    def __init__(
+        self, entries: MongoEntries, reports: MongoReports, most_entries: int = 10_000_000
+    ) -> None:
+        """Hold up to ``most_entries`` entries of each rollup: those of the newest days."""
+        self._entries = entries
+        self._most = most_entries
+        self._since = _EVER
+        self._reports = reports
+        self._register = Register()
+        self._rollups = {name: _Rollup(make([], self._register)) for name, make in _MAKERS.items()}
+        self._returns = HeldReturns(entries, self._register)
+        self._names: dict[str, tuple[datetime, str]] = {}
+        self._lock = Lock()
+        self._snapshot: Snapshot | None = None
+        self._failure: RetailError | None = None
+        self._tried_at = float("-inf")
+        self._took = 0.0
+        self._version = 0
+        self._changed = False
+
+    def snapshot(self) -> Snapshot:
+        """Return what is summarised: at most seconds old, and read again behind the caller's back.
+
+        The first caller, and one who comes after nobody looked for a while, waits for it.
+
+        Raises:
+            RetailError: the last look failed; the next one is under way.
+        """
+        age = time.monotonic() - self._tried_at
+        fresh = max(_FRESH_SECONDS, _REST * self._took)
+        stale = max(_STALE_SECONDS, 2 * fresh)
+        if age > stale:
+            with self._lock:
+                if time.monotonic() - self._tried_at > stale:
+                    self._look()
+        elif age > fresh and self._lock.acquire(blocking=False):
+            Thread(target=self._look_behind, name="refresh", daemon=True).start()
+        if self._failure is not None:
+            raise self._failure
+        if self._snapshot is None:
+            raise AssertionError("a look ends with a snapshot or a failure")
+        return self._snapshot
+
+    def orders_of_products(self, codes: Sequence[str]) -> pd.DataFrame:
+        """Return the orders' table of these products alone."""
+        return safe(orders_table(self._entries.orders_of_products(codes), self._register))
+
+    def _look_behind(self) -> None:
+        try:
+            self._look()
+        finally:
+            self._lock.release()
+
+    def _look(self) -> None:
+        """Bring what is held up to date; the caller holds the lock."""
+        began = time.monotonic()
+        try:
+            # What changed before a read failed is still new at the next look.
+            for name in _MAKERS:
+                self._changed |= self._refresh(name)
+            self._forget_older_days()
+            self._changed |= self._returns.refresh()
+            self._snapshot = self._taken()
+            self._changed = False
+            self._failure = None
+            self._took = time.monotonic() - began
+        except RetailError as error:
+            self._fail(error)
+        except Exception as error:  # told to the viewers, who would go on seeing old figures
+            self._fail(FiguresError(f"{type(error).__name__}: {error}"), error)
+        finally:
+            self._tried_at = time.monotonic()
+
+    def _taken(self) -> Snapshot:
+        """Return what is held now."""
+        outdated = set[datetime]().union(*(each.outdated for each in self._rollups.values()))
+        status = self._with_unreadable(self._reports.status(outdated))
+        self._version += self._changed or self._snapshot is None
+        return Snapshot(
+            orders=self._rollups[ORDERS_ROLLUP].table,
+            products=self._rollups[PRODUCTS_ROLLUP].table,
+            duplicates=self._rollups[DUPLICATES_ROLLUP].table,
+            register=self._register,
+            status=status,
+            at=datetime.now(UTC),
+            version=self._version,
+            names={code: name for code, (_, name) in self._names.items()},
+            returns=self._returns.table,
+            since=None if self._since == _EVER else self._since.date(),
+        )
+
+    def _with_unreadable(self, status: Status) -> Status:
+        """Return the status with the days that can't be read among those that failed."""
+        failed, now = {each.day: each for each in status.failed_days}, datetime.now(UTC)
+        for name, rollup in self._rollups.items():
+            for day, error in rollup.unreadable.items():
+                known = failed.get(day.date()) or FailedDay(
+                    day=day.date(), reasons={}, since=now, attempts=1, next_at=now
+                )
+                why = f"figures can't be made of its summary ({type(error).__name__}: {error})"
+                reasons = {name: why, **known.reasons}
+                failed[day.date()] = msgspec.structs.replace(known, reasons=reasons)
+        return replace(status, failed_days=tuple(failed[day] for day in sorted(failed)))
+
+    def _fail(self, failure: RetailError, unexpected: Exception | None = None) -> None:
+        """Note why the look failed; of what nobody expected, the log has the whole story once."""
+        if unexpected is not None and str(failure) != str(self._failure):
+            log.error("The summaries can't be read", exc_info=unexpected)
+        self._failure = failure
+        self._took = 0.0  # no rest: MongoDB may be back at any moment
+
+    def _refresh(self, name: str) -> bool:
+        """Read the days that were summarised anew; return whether there were any."""
+        rollup = self._rollups[name]
+        found = self._entries.versions(name)
+        versions = {day: at for day, at in found.items() if day >= self._since}
+        changed = sorted(
+            (day for day, at in versions.items() if rollup.versions.get(day) != at), reverse=True
+        )
+        gone = [day for day in rollup.versions if day not in versions]
+        if not changed and not gone:
+            return False
+        old = [day_number(day.date()) for day in (*changed, *gone)]
+        kept = rollup.table[~rollup.table["day"].isin(old)]
+        tables, outdated = [kept], rollup.outdated.difference(changed, gone)
+        touched = {*changed, *gone}
+        unreadable = {day: why for day, why in rollup.unreadable.items() if day not in touched}
+        for start in range(0, len(changed), _DAYS_AT_ONCE):
+            days = changed[start : start + _DAYS_AT_ONCE]
+            made, read, broken = self._read(name, days)
+            tables += made
+            outdated.update(set(days) - read - broken.keys())
+            unreadable |= broken
+            newer = int((kept["day"] >= day_number(days[-1].date())).sum())
+            if newer + sum(map(len, tables[1:])) > self._most:
+                break  # what is older still has no room
+        table = pd.concat(tables, ignore_index=True)
+        if unreadable and table.empty:
+            raise next(iter(unreadable.values()))
+        for day in touched & unreadable.keys():
+            log.error("%s of %s can't be read", name, day.date(), exc_info=unreadable[day])
+        self._since = max(self._since, self._oldest_with_room(table))
+        self._rollups[name] = _Rollup(safe(table), versions, outdated, unreadable)
+        return True
+
+    def _read(
+        self, name: str, days: Sequence[datetime]
+    ) -> tuple[list[pd.DataFrame], set[datetime], dict[datetime, Exception]]:
+        """Read days; return their tables, the days read, and what is wrong with the others.
+
+        Where something is wrong with one of them, each is read by itself.
+        """
+        try:
+            documents = list(self._entries.days(name, days))
+            if name == PRODUCTS_ROLLUP:
+                self._note_names(documents)
+            table = _MAKERS[name](documents, self._register)
+            return [table], {each["day"] for each in documents}, {}
+        except (TransientError, AccessError):
+            raise
+        except Exception as error:
+            if len(days) == 1:
+                return [], set(), {days[0]: error}
+        tables, read, broken = list[pd.DataFrame](), set[datetime](), dict[datetime, Exception]()
+        for day in days:
+            made, known, wrong = self._read(name, [day])
+            tables += made
+            read |= known
+            broken |= wrong
+        return tables, read, broken
+
+    def _oldest_with_room(self, table: pd.DataFrame) -> datetime:
+        """Return the first day from which on a rollup's entries have room; ever, if all have."""
+        if len(table) <= self._most:
+            return _EVER
+        newest_first = table["day"].value_counts().sort_index(ascending=False).cumsum()
+        last = newest_first.index[newest_first > self._most][0]
+        return datetime.combine(day_of(last + 1), clock(), UTC)
+
+    def _forget_older_days(self) -> None:
+        """Let all rollups begin with the same day, that of the one with the least room."""
+        since = self._since
+        for rollup in self._rollups.values():
+            if any(day < since for day in rollup.versions):
+                first = day_number(since.date())
+                rollup.table = rollup.table[rollup.table["day"] >= first].reset_index(drop=True)
+                rollup.versions = {day: at for day, at in rollup.versions.items() if day >= since}
+                rollup.outdated = {day for day in rollup.outdated if day >= since}
+                for day in [day for day in rollup.unreadable if day < since]:
+                    del rollup.unreadable[day]
+
+    def _note_names(self, days: list[Document]) -> None:
+        """Keep each product's description of the last day that it was sold on."""
+        for each in days:
+            at, names = each["day"], self._names
+            for code, name, kind in zip(
+                each["StockCode"], each["Description"], each["kind"], strict=True
+            ):
+                if name and kind == _SALE and (code not in names or names[code] < (at, name)):
+                    names[code] = (at, name)

@@ -1,0 +1,126 @@
+"""From a row in quarantine, as it is or edited, to what can be sent again, or why it can't be.
+
+Raw text goes through the very same parser as in the producer, records through the same decoder as
+in the processor: what they refuse now, they would refuse again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+from retail_pipeline.domain.contract import DATASET_FIELDS
+from retail_pipeline.domain.dates import DateOrder
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.parsing import RowParser
+from retail_pipeline.domain.quarantined import Quarantined
+from retail_pipeline.domain.rejection import Reason, Rejection, Stage
+from retail_pipeline.domain.transaction import Transaction, split_row_id
+from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, UNDECODABLE, reason_of
+from retail_pipeline.errors import RowError
+from retail_pipeline.flows.ports import RawRow
+from retail_pipeline.flows.process import Topics
+
+# (row number, bytes, encoding, manifest of its file) -> the row, as the source would yield it.
+Reread = Callable[[int, bytes, str, Manifest], RawRow]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why a row can't be sent again."""
+
+    reason: str
+    detail: str
+
+
+Mended = Transaction | Manifest
+
+
+class Mender:
+    """Reads rows in quarantine again.
+
+    Args:
+        manifest: returns what the producer said of a source.
+        reread: splits a row's raw text as the source would.
+        topics: tell which records were none of transactions.
+    """
+
+    def __init__(
+        self, manifest: Callable[[str], Manifest | None], reread: Reread, topics: Topics
+    ) -> None:
+        self._manifest = lru_cache(maxsize=64)(manifest)
+        self._reread = reread
+        self._topics = topics
+        self._parser = lru_cache(maxsize=64)(_parser)
+
+    def mend(self, row: Quarantined, edited: str | None = None) -> Mended | Broken:
+        """Return what to send for ``row``; ``edited`` stands for its raw text, if it is given."""
+        if edited is None and row.truncated:
+            return Broken(row.reason, "only the start of its text was kept: edit it to replay it")
+        try:
+            value = row.raw.encode(row.encoding) if edited is None else edited.encode()
+        except (UnicodeEncodeError, LookupError) as error:
+            return Broken(row.reason, f"its text can't be turned into bytes: {error}")
+        if row.stage == Stage.PRODUCER:
+            return self._read_row(row, value, None if edited is None else "utf-8")
+        try:
+            if row.name == self._topics.manifests:
+                return MANIFEST.decode(value)
+            if row.name == self._topics.dead_letters:
+                return self.mend(_as_quarantined(row, REJECTION.decode(value)))
+            return _as_record(row, value)
+        except UNDECODABLE as error:
+            return Broken(reason_of(value, error).value, str(error))
+
+    def _read_row(self, row: Quarantined, value: bytes, encoding: str | None) -> Mended | Broken:
+        manifest = self._manifest(row.source)
+        if manifest is None or not _tells_how_to_read(manifest):
+            return Broken(
+                row.reason,
+                "no manifest says how to read its file's rows: `retail produce FILE --again` does",
+            )
+        try:
+            parser = self._parser(manifest)
+            raw = self._reread(row.row, value, encoding or manifest.encoding, manifest)
+            if raw.problem:
+                return Broken(raw.problem[0].value, raw.problem[1])
+            return parser.parse(row.row, raw.fields)
+        except RowError as error:
+            return Broken(error.reason.value, error.detail)
+        except (ValueError, LookupError) as error:  # of a manifest that another writer made
+            return Broken(row.reason, f"its file's manifest can't be used: {error}")
+
+
+def _parser(manifest: Manifest) -> RowParser:
+    order = DateOrder(manifest.date_order)
+    return RowParser(manifest.source, manifest.columns, manifest.width, order)
+
+
+def _tells_how_to_read(manifest: Manifest) -> bool:
+    columns = manifest.columns
+    return len(columns) == len(DATASET_FIELDS) and max(columns) < manifest.width
+
+
+def _as_quarantined(row: Quarantined, inner: Rejection) -> Quarantined:
+    """Return the row that an unusable dead letter, usable by now, is about."""
+    return Quarantined(
+        **{
+            **msgspec.structs.asdict(inner),
+            "reason": inner.reason.value,
+            "claims": inner.claims or inner.id,
+        },
+        id=row.id,
+        quarantined_at=row.quarantined_at,
+    )
+
+
+def _as_record(row: Quarantined, value: bytes) -> Mended | Broken:
+    """Return the transaction in ``value`` under the identity of ``row``, whatever it says."""
+    record = msgspec.json.decode(value)
+    if not isinstance(record, dict):
+        return Broken(Reason.BROKEN_CONTRACT.value, "it is no JSON object")
+    source, number = split_row_id(row.row_id)
+    return TRANSACTION.decode(msgspec.json.encode({**record, "source": source, "row": number}))

@@ -1,0 +1,179 @@
+"""The quick look: manifests and counts only, for a timer and for a first answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from retail_pipeline.domain.failed_days import throughout
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.reconciliation import (
+    Difference,
+    Mode,
+    PartitionAccount,
+    Position,
+    Reconciliation,
+    SourceAccount,
+    Sum,
+    verdict_of,
+)
+from retail_pipeline.domain.sample_source import is_sample
+from retail_pipeline.domain.wire import MANIFEST, decode
+from retail_pipeline.flows.process import Topics
+from retail_pipeline.reconcile import advice
+from retail_pipeline.reconcile.differences import lost_manifest
+from retail_pipeline.reconcile.ports import Log, Records
+from retail_pipeline.reconcile.rollup_differences import of_failed_days
+from retail_pipeline.reconcile.state import MONGODB
+
+
+@dataclass
+class QuickLook:
+    """One quick reconciliation, by counters and small reads; ``by`` says who looks."""
+
+    log: Log
+    records: Records
+    topics: Topics
+    by: str = "retail reconcile"
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self) -> Reconciliation:
+        """Compare counts.
+
+        Raises:
+            TransientError, PermanentError: a server is away or refuses: nothing can be said.
+        """
+        began = self.clock()
+        # Kafka first: what comes in after this look is found stored, never missing.
+        positions = self.log.positions()
+        pending, failed = self.records.pending_days(), self.records.failed_days()
+        manifests = {each.source: each for each in self.records.manifests()}
+        # What MongoDB lost together with its manifest, Kafka still knows of.
+        lost = self._lost(manifests, positions)
+        manifests |= lost
+        sources = self._sources(manifests)
+        # Asked after everything else was counted: what was counted of the sample may be half of it.
+        if self.records.sample_replaced():
+            manifests, lost = _without_sample(manifests), _without_sample(lost)
+            sources = [each for each in sources if not is_sample(each.source)]
+        # The days that failed are told by name, and left out of the sums.
+        days = [each.number for each in failed]
+        rollups, left_out = self.records.rollup_rows(days), self.records.rows_on(days)
+        # Only what changed nothing in the meantime can be held against anybody.
+        later = self.log.positions()
+        came = sum(each.end for each in later) - sum(each.end for each in positions)
+        lag = sum(position.left for position in positions) + came
+        pending |= self.records.pending_days()
+        failed, others = throughout(failed, self.records.failed_days())
+        pending |= others
+        differences = [*_of_sources(sources, lag, lost), *of_failed_days(failed)]
+        if not lag and not pending:
+            stored = sum(each.stored for each in sources)
+            differences += _of_rollups(rollups, stored - left_out)
+        notes = [*_notes(manifests.values())]
+        return Reconciliation(
+            mode=Mode.QUICK,
+            verdict=verdict_of(differences, not (lag or pending or notes)),
+            at=datetime.now(UTC),
+            seconds=round(self.clock() - began, 3),
+            lag=lag,
+            pending_days=len(pending),
+            sources=sources,
+            partitions=[PartitionAccount(position=position) for position in positions],
+            differences=differences,
+            difference_count=len(differences),
+            notes=notes,
+            by=self.by,
+        )
+
+    def _lost(self, stored: dict[str, Manifest], positions: list[Position]) -> dict[str, Manifest]:
+        """Return the manifests that were committed in Kafka, and that MongoDB has not, or older."""
+        lost: dict[str, Manifest] = {}
+        spans = [
+            msgspec.structs.replace(each, end=each.committed)
+            for each in positions
+            if each.topic == self.topics.manifests and each.committed > each.first
+        ]
+        for _, messages in self.log.records(spans):
+            for manifest in decode(messages, MANIFEST)[0]:
+                source = manifest.source
+                if manifest.says_more(lost.get(source) or stored.get(source)):
+                    lost[source] = manifest
+        return lost
+
+    def _sources(self, manifests: dict[str, Manifest]) -> list[SourceAccount]:
+        stored, quarantined, purged = self.records.counts().values()
+        claimed = self.records.claimed()
+        known = dict.fromkeys([*manifests, *stored, *quarantined, *purged, *claimed])
+        accounts = []
+        for source in known:
+            manifest = manifests.get(source)
+            accounts.append(
+                SourceAccount(
+                    source=source,
+                    name=manifest.name if manifest else source,
+                    read=manifest.rows_read if manifest else None,
+                    complete=bool(manifest and manifest.complete),
+                    stored=stored.get(source, 0),
+                    quarantined=quarantined.get(source, 0) + claimed.get(source, 0),
+                    purged=purged.get(source, 0),
+                )
+            )
+        return accounts
+
+
+def _notes(manifests: Iterable[Manifest]) -> Iterator[str]:
+    """Yield why nothing can be final yet."""
+    for each in manifests:
+        if not each.complete:
+            yield advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
+
+
+def _without_sample(manifests: dict[str, Manifest]) -> dict[str, Manifest]:
+    return {source: each for source, each in manifests.items() if not is_sample(source)}
+
+
+def _of_sources(
+    sources: list[SourceAccount], lag: int, lost: Collection[str]
+) -> Iterator[Difference]:
+    """Yield each source that has too few rows, beyond what is on its way, or too many.
+
+    ``lost`` are those whose manifest MongoDB lacks.
+    """
+    for each in sources:
+        if each.read is None:
+            continue
+        accounted = each.stored + each.quarantined + each.purged
+        missing = each.read - accounted
+        if missing > lag or (missing < 0 and each.complete and not lag):
+            word = "missing" if missing > 0 else "too many"
+            yield Difference(
+                what="count",
+                place=MONGODB,
+                source=each.source,
+                name=each.name,
+                detail=f"{abs(missing):,} rows {word}: {each.read:,} read, {accounted:,} there",
+                advice=advice.of("lost" if each.source in lost else "count", MONGODB, each.name),
+                expected=Sum(each.read),
+                found=Sum(accounted),
+                more=abs(missing),
+            )
+        elif each.source in lost:
+            yield lost_manifest(each.source, each.name)
+
+
+def _of_rollups(rollups: dict[str, int], stored: int) -> Iterator[Difference]:
+    for rollup, rows in rollups.items():
+        if rows != stored:
+            yield Difference(
+                what="rollup",
+                place=rollup,
+                detail=advice.DETAIL["rollup"].format(place=rollup),
+                advice=advice.of("rollup", rollup, ""),
+                expected=Sum(stored),
+                found=Sum(rows),
+            )

@@ -1,0 +1,110 @@
+"""A closer look at the days in which places differ: which rows, or returns, are otherwise?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from retail_pipeline.domain.wire import TRANSACTION, decode
+from retail_pipeline.flows.process import Topics
+from retail_pipeline.reconcile.compare import Gap, GapRows, said_otherwise
+from retail_pipeline.reconcile.expected_returns import Returned, returned_of
+from retail_pipeline.reconcile.ports import File, Log, Records
+from retail_pipeline.reconcile.rollup_differences import ReturnRows
+from retail_pipeline.reconcile.state import FILE, KAFKA, Evidence
+from retail_pipeline.reconcile.tally import Book, Line, as_line
+
+# Of more days than these the sums are told, but not each row.
+_MOST_DAYS = 10
+_MOST_ROWS = 200_000
+Found = dict[tuple[str, int], Line]
+
+
+@dataclass
+class Drill:
+    """Reads the rows of a few days again, from the places that differ."""
+
+    log: Log
+    records: Records
+    files: Sequence[File]
+    topics: Topics
+    evidence: Evidence
+
+    def rows(self, gaps: Sequence[Gap]) -> list[GapRows]:
+        """Return the rows behind each gap; those of the first few days only."""
+        days = sorted({gap.day for gap in gaps})[:_MOST_DAYS]
+        wanted = {(gap.source, gap.day) for gap in gaps if gap.day in days}
+        places = {place for gap in gaps for place in (gap.place, gap.against)}
+        found = {place: self._collect(place, wanted) for place in places}
+        return [
+            (
+                self._behind(gap, found[gap.against], found[gap.place])
+                if (gap.source, gap.day) in wanted
+                else GapRows()
+            )
+            for gap in gaps
+        ]
+
+    def returns(self, days: Sequence[int]) -> dict[int, ReturnRows]:
+        """Return which documents of the returns differ now; those of the first few days only."""
+        first = sorted(days)[:_MOST_DAYS]
+        right: dict[str, Returned] = {}
+        for traded in self.records.traded(first):
+            # Of a customer and stock code there may be cancellations on other days too.
+            right |= {each.id: each for each in returned_of(traded) if each.day in first}
+        real = {each.id: each for each in self.records.returned(first)}
+        found = {day: ReturnRows() for day in first}
+        for identity in sorted(right.keys() | real.keys()):
+            expected, other = right.get(identity), real.get(identity)
+            if expected is None and other is not None:
+                found[other.day].unknown.append(identity)
+            elif expected is not None and other is None:
+                found[expected.day].missing.append(identity)
+            elif expected is not None and other is not None and expected != other:
+                found[expected.day].changed[identity] = expected.otherwise(other)
+        return found
+
+    def _collect(self, place: str, wanted: set[tuple[str, int]]) -> Found:
+        found: Found = {}
+        for lines in self._lines(place, {day for _, day in wanted}):
+            for line in lines:
+                if (line.source, line.day) in wanted and len(found) < _MOST_ROWS:
+                    found.setdefault((line.source, line.row), line)
+        return found
+
+    def _lines(self, place: str, days: set[int]) -> Iterator[list[Line]]:
+        if place == FILE:
+            for file in self.files:
+                rejected = self.evidence.dead.comparable.of(file.source)
+                yield from (lines for lines, _ in file.lines(rejected))
+        elif place == KAFKA:
+            spans = self.evidence.positions
+            topic = self.topics.transactions
+            for _, messages in self.log.records(span for span in spans if span.topic == topic):
+                yield list(map(as_line, decode(messages, TRANSACTION)[0]))
+        else:
+            yield from (lines for lines, _ in self.records.lines(days))
+
+    def _book(self, place: str) -> Book:
+        books = {FILE: self.evidence.files, KAFKA: self.evidence.kafka}
+        return books.get(place, self.evidence.stored)
+
+    def _behind(self, gap: Gap, right: Found, real: Found) -> GapRows:
+        """Compare one bucket row by row; a row that moved to another bucket is a changed one."""
+        rows = GapRows()
+        there, known = self._book(gap.place).rows, self._book(gap.against).rows
+        for (source, row), line in right.items():
+            if (source, line.day, line.kind) != (gap.source, gap.day, gap.kind):
+                continue
+            other = real.get((source, row))
+            if other is not None and other != line:
+                rows.changed[row] = said_otherwise(line, other)
+            elif other is None and not there.has(source, row):
+                rows.missing.append(row)
+            elif other is None:
+                rows.changed[row] = "its InvoiceDate is of another day"
+        for (source, row), line in real.items():
+            if (source, line.day, line.kind) == (gap.source, gap.day, gap.kind):
+                if not known.has(source, row):
+                    rows.unknown.append(row)
+        return rows

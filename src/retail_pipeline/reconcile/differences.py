@@ -1,0 +1,221 @@
+"""Each thing that is wrong with rows, by name: rows, buckets, documents, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from retail_pipeline.domain.reconciliation import Difference, Sum
+from retail_pipeline.domain.transaction import row_id
+from retail_pipeline.reconcile import advice
+from retail_pipeline.reconcile.compare import Gap, GapRows
+from retail_pipeline.reconcile.rowset import RowSet
+from retail_pipeline.reconcile.state import KAFKA, MONGODB, SHOWN, Evidence
+from retail_pipeline.reconcile.tally import Tally, date_of
+
+# A look takes a while: what it found wrong is looked at once more, unless it is too much.
+_LOOKED_AT_AGAIN = 1_000
+States = Callable[[Sequence[str]], dict[str, set[str]]]
+
+
+@dataclass(frozen=True)
+class SourceRows:
+    """One source's rows by what is wrong with them, or not."""
+
+    source: str
+    expected: RowSet
+    accounted: RowSet
+    missing: RowSet
+    unknown: RowSet
+    twice: RowSet
+    not_in_kafka: RowSet
+    unknown_to_file: RowSet
+    unsent: RowSet
+    on_their_way: RowSet
+
+
+def rows_of(evidence: Evidence, source: str) -> SourceRows:
+    """Sort one source's rows by what is wrong with them."""
+    file, moving = evidence.files.rows.of(source), evidence.moving.of(source)
+    settled = evidence.kafka.rows.of(source) | evidence.dead.rows.of(source)
+    in_kafka = settled | moving
+    stored, purged = evidence.stored.rows.of(source), evidence.purged.of(source)
+    held, own = evidence.quarantine.rows.of(source), evidence.quarantine.own.of(source)
+    accounted = stored | held | purged
+    manifest = evidence.manifests.get(source)
+    unsent = RowSet()
+    if manifest is None or not manifest.complete:
+        unsent = file - in_kafka - accounted
+    whole, none = evidence.kafka_is_whole, RowSet()
+    expected = file | settled
+    return SourceRows(
+        source=source,
+        expected=expected,
+        accounted=accounted,
+        missing=expected - accounted - moving - unsent,
+        unknown=accounted - expected - moving if file or whole else none,
+        twice=(stored & own) | (stored & purged) | (own & purged),
+        not_in_kafka=file - in_kafka - unsent if whole else none,
+        unknown_to_file=in_kafka - file if file else none,
+        unsent=unsent,
+        on_their_way=moving - accounted,
+    )
+
+
+def of_rows(
+    evidence: Evidence,
+    rows: SourceRows,
+    named: dict[tuple[str, str], set[int]],
+    states: States,
+) -> Iterator[Difference]:
+    """Yield what is wrong with whole rows of one source, as far as no gap has named it."""
+    source, name = rows.source, evidence.name(rows.source)
+    in_mongodb = named.get((MONGODB, source), set())
+    missing = _again(rows.missing, source, states, lambda found: not found)
+    unknown = _again(rows.unknown, source, states, bool)
+    twice = _again(rows.twice, source, states, lambda found: len(found) > 1)
+    told = bool(missing or unknown or evidence.strays)
+    for what, place, ids, told_before in (
+        ("missing", MONGODB, missing, in_mongodb),
+        ("unknown", MONGODB, unknown, in_mongodb),
+        ("two_states", MONGODB, twice, set()),
+        ("missing", KAFKA, rows.not_in_kafka, named.get((KAFKA, source), set())),
+        ("unknown", KAFKA, rows.unknown_to_file, named.get((KAFKA, source), set())),
+    ):
+        count = len(ids) - sum(row in ids for row in told_before)
+        if count:
+            rest = (row_id(source, row) for row in ids if row not in told_before)
+            first = tuple(islice(rest, SHOWN))
+            yield Difference(
+                what=what,
+                place=place,
+                source=source,
+                name=name,
+                detail=advice.DETAIL[what].format(place=place),
+                advice=advice.of(what, place, name),
+                ids=first,
+                more=count - len(first),
+            )
+    yield from _of_texts(evidence, rows)
+    yield from _of_count(evidence, rows, told)
+
+
+def _again(rows: RowSet, source: str, states: States, holds: Callable[[set[str]], bool]) -> RowSet:
+    """Return the rows of which it still holds; all of them where they are too many to look at."""
+    if not rows or len(rows) > _LOOKED_AT_AGAIN:
+        return rows
+    by_id = {row_id(source, row): row for row in rows}
+    still = RowSet()
+    for identity, found in states(list(by_id)).items():
+        if holds(found):
+            still.add(by_id[identity])
+    return still
+
+
+def _of_texts(evidence: Evidence, rows: SourceRows) -> Iterator[Difference]:
+    """Yield a difference where rejected rows do not read the same in each place."""
+    source = rows.source
+    dead, held = evidence.dead, evidence.quarantine
+    both_known = not (held.comparable.of(source) - dead.comparable.of(source))
+    if both_known and held.marks[source] != evidence.dead_marks[source]:
+        yield _text_difference(evidence, source, MONGODB, "the dead-letter topic")
+    broken = evidence.files.broken.of(source)
+    if broken and not (dead.comparable.of(source) - broken):
+        if dead.marks[source] != evidence.files.marks[source]:
+            yield _text_difference(evidence, source, KAFKA, "the file")
+
+
+def _text_difference(evidence: Evidence, source: str, place: str, other: str) -> Difference:
+    return Difference(
+        what="changed",
+        place=place,
+        source=source,
+        name=evidence.name(source),
+        detail=f"rejected rows in {place} do not read as in {other}",
+        advice=advice.of("changed", place, evidence.name(source)),
+    )
+
+
+def lost_manifest(source: str, name: str) -> Difference:
+    """Return the difference that MongoDB lacks what Kafka says of a source."""
+    return Difference(
+        what="count",
+        place=MONGODB,
+        source=source,
+        name=name,
+        detail="its manifest is in Kafka, but not in MongoDB",
+        advice=advice.of("lost", MONGODB, name),
+    )
+
+
+def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Difference]:
+    """Yield a difference where the producer read another number of rows than there are."""
+    manifest, source = evidence.manifests.get(rows.source), rows.source
+    name = evidence.name(source)
+    sent = evidence.sent.get(source)
+    if sent and sent.says_more(manifest) and not evidence.lag:
+        yield lost_manifest(source, name)
+    if manifest is None or not manifest.complete or told:
+        return
+    places = [(MONGODB, rows.accounted | rows.on_their_way)]
+    if evidence.kafka_is_whole:
+        in_kafka = evidence.kafka.rows.of(source) | evidence.dead.rows.of(source)
+        places.append((KAFKA, in_kafka | evidence.moving.of(source)))
+    for place, found in places:
+        if len(found) != manifest.rows_read:
+            yield Difference(
+                what="count",
+                place=place,
+                source=source,
+                name=name,
+                detail=f"{manifest.rows_read:,} rows were read, {place} has {len(found):,}",
+                advice=advice.of("count", place, name),
+                expected=Sum(manifest.rows_read),
+                found=Sum(len(found)),
+                more=abs(manifest.rows_read - len(found)),
+            )
+
+
+def of_gap(evidence: Evidence, gap: Gap, rows: GapRows) -> Iterator[Difference]:
+    """Yield a difference for each way in which a bucket's rows differ; one if none is known."""
+    name = evidence.name(gap.source)
+    ways = {"missing": rows.missing, "unknown": rows.unknown, "changed": list(rows.changed)}
+    known = [(what, found) for what, found in ways.items() if found]
+    for what, found in known or [("changed", [])]:
+        ids = [row_id(gap.source, row) for row in found]
+        detail = advice.DETAIL[what].format(place=gap.place)
+        if what == "changed" and found:
+            detail = rows.changed[found[0]]
+        yield Difference(
+            what=what,
+            place=gap.place,
+            source=gap.source,
+            name=name,
+            day=date_of(gap.day).isoformat(),
+            kind=gap.kind,
+            detail=f"{detail} ({gap.against} compared)",
+            advice=advice.of(what, gap.place, name),
+            expected=as_sum(gap.expected),
+            found=as_sum(gap.found),
+            ids=tuple(ids[:SHOWN]),
+            more=len(ids) - len(ids[:SHOWN]),
+        )
+
+
+def of_strays(evidence: Evidence) -> Iterator[Difference]:
+    """Yield one difference for all documents under an id that is not their row's."""
+    if evidence.strays:
+        yield Difference(
+            what="doubled",
+            place=MONGODB,
+            detail=advice.DETAIL["doubled"],
+            advice=advice.of("doubled", MONGODB, ""),
+            ids=tuple(evidence.strays),
+            more=evidence.stray_count - len(evidence.strays),
+        )
+
+
+def as_sum(tally: Tally) -> Sum:
+    """Return a tally's rows and money, as results have them."""
+    return Sum(tally.rows, str(tally.pounds))

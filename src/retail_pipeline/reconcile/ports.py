@@ -1,0 +1,103 @@
+"""What a reconciliation needs to read; adapters and the tests' fakes provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from retail_pipeline.domain.failed_days import FailedDay
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.flows.ports import Message
+from retail_pipeline.reconcile.expected_returns import Returned, Stored
+from retail_pipeline.reconcile.expected_rollups import RollupBook
+from retail_pipeline.reconcile.rowset import RowSet
+from retail_pipeline.reconcile.tally import Held, Line, Stray
+
+
+class Log(Protocol):
+    """Kafka, read beside the processors: no group, no commits.
+
+    Every method raises TransientError when no broker answers in time, PermanentError when it
+    refuses.
+    """
+
+    def positions(self) -> list[Position]:
+        """Return where each partition of the three topics stands."""
+
+    def records(self, spans: Iterable[Position]) -> Iterator[tuple[Position, Sequence[Message]]]:
+        """Yield the records of each span, from its first one up to its end, in pieces."""
+
+    def home(self, invoice: str) -> int:
+        """Return the partition that an invoice's lines are sent to."""
+
+
+class Records(Protocol):
+    """MongoDB, read as the monitor's user. Raises as :class:`Log` does."""
+
+    def manifests(self) -> list[Manifest]:
+        """Return what producers say they read, by source."""
+
+    def sample_replaced(self) -> bool:
+        """Return whether other data has replaced the sample, of which nothing is stored then."""
+
+    def pending_days(self) -> set[int]:
+        """Return the days (since 1970) whose summaries are out of date, and will be made."""
+
+    def failed_days(self) -> list[FailedDay]:
+        """Return the days that can't be summarised."""
+
+    def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
+        """Yield the stored rows, in pieces, apart from documents that stand under another id.
+
+        No row comes in a later piece than one of a later day. ``days`` limits them to those days.
+        """
+
+    def quarantined(self) -> Iterator[Held]:
+        """Yield the rows in quarantine."""
+
+    def purged(self) -> Iterator[tuple[str, int]]:
+        """Yield source and row of what was purged from quarantine."""
+
+    def rollups(self, book: RollupBook) -> None:
+        """Enter what the three rollups say into ``book``."""
+
+    def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
+        """Yield all rows that the match of a cancellation of goods may depend on.
+
+        They are all sales and cancellations of one customer and stock code; of guests, the
+        cancellations of one stock code and day. ``days`` are those of the cancellations.
+        """
+
+    def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
+        """Yield what the documents of the returns say; ``days`` are those of the cancellations."""
+
+    def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
+        """Return, for each id, the collections (of three) that hold it now."""
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return, by collection (of three) and source, how many ids there are."""
+
+    def claimed(self) -> dict[str, int]:
+        """Return, by source, how many rows only a record in quarantine claims to be."""
+
+    def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
+        """Return how many rows each rollup was made of, days (since 1970) left out."""
+
+    def rows_on(self, days: Collection[int]) -> int:
+        """Return how many rows are stored of these days (since 1970)."""
+
+
+class File(Protocol):
+    """A source at hand, read and worked out apart from the producer's own code."""
+
+    @property
+    def source(self) -> str:
+        """The source's identity."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+
+    def lines(self, rejected: RowSet) -> Iterator[tuple[list[Line], list[tuple[int, str]]]]:
+        """Yield its rows in pieces, and row and text of those that are ``rejected`` or broken."""

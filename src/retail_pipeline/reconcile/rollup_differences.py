@@ -1,0 +1,143 @@
+"""What is wrong with summaries, by name: entries of the rollups, documents of the returns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from retail_pipeline.domain.failed_days import FailedDay
+from retail_pipeline.domain.reconciliation import Difference, Sum
+from retail_pipeline.domain.transaction import Kind
+from retail_pipeline.reconcile import advice
+from retail_pipeline.reconcile.differences import as_sum
+from retail_pipeline.reconcile.expected_returns import RETURNS
+from retail_pipeline.reconcile.expected_rollups import ORDERS, ROLLUPS
+from retail_pipeline.reconcile.state import SHOWN, Evidence
+from retail_pipeline.reconcile.tally import Tally, date_of
+
+
+@dataclass
+class ReturnRows:
+    """The returns that make a day's difference, by id; ``changed`` says what is otherwise."""
+
+    missing: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    changed: dict[str, str] = field(default_factory=dict)
+
+
+ReturnDrill = Callable[[Sequence[int]], dict[int, ReturnRows]]
+
+
+def of_failed_days(failed: Iterable[FailedDay]) -> Iterator[Difference]:
+    """Yield each part of each day that can't be summarised."""
+    for each in failed:
+        for part, why in each.reasons.items():
+            detail = advice.DETAIL["not_summarised"].format(
+                why=why, attempts=_attempts(each), since=each.since, place=part
+            )
+            yield Difference(
+                what="not_summarised",
+                place=part,
+                day=each.day.isoformat(),
+                detail=detail,
+                advice=advice.NOT_SUMMARISED,
+            )
+
+
+def _attempts(failed: FailedDay) -> str:
+    return f"{failed.attempts:,} attempt{'' if failed.attempts == 1 else 's'}"
+
+
+def of_rollups(evidence: Evidence) -> Iterator[Difference]:
+    """Yield each day and kind of which a rollup says something else than the stored rows."""
+    right, real = evidence.expected_rollups.tallies, evidence.rollups.tallies
+    unsettled = {rollup: evidence.unsettled_days(rollup) for rollup in ROLLUPS}
+    told = set[tuple[str, int]]()
+    for rollup, day, kind in sorted(right.keys() | real.keys()):
+        key = (rollup, day, kind)
+        expected, found = right.get(key, Tally()), real.get(key, Tally())
+        if day in unsettled[rollup] or expected == found:
+            continue
+        told.add((rollup, day))
+        same = (expected.rows, expected.units, expected.micros) == (
+            found.rows,
+            found.units,
+            found.micros,
+        )
+        what = "rollup_entries" if same else "rollup"
+        yield _of_rollup(rollup, day, what, as_sum(expected), as_sum(found), kind)
+    yield from _of_documents(evidence, told, unsettled)
+
+
+def _of_documents(
+    evidence: Evidence, told: set[tuple[str, int]], unsettled: dict[str, set[int]]
+) -> Iterator[Difference]:
+    """Yield each day's document that is missing, or was made of other rows than are stored.
+
+    Its entries need not show it: most days have no duplicates. ``told`` are named already.
+    """
+    stored: Counter[int] = Counter()
+    for (rollup, day, _), tally in evidence.expected_rollups.tallies.items():
+        if rollup == ORDERS:
+            stored[day] += tally.rows
+    documents = evidence.rollups.documents
+    right = {(rollup, day): rows for day, rows in stored.items() for rollup in ROLLUPS}
+    for rollup, day in sorted(right.keys() | documents.keys()):
+        expected, found = right.get((rollup, day), 0), documents.get((rollup, day), 0)
+        if expected != found and day not in unsettled[rollup] and (rollup, day) not in told:
+            sums = Sum(expected), Sum(found)
+            yield _of_rollup(rollup, day, "rollup_rows", *sums)
+
+
+def _of_rollup(
+    rollup: str, day: int, what: str, expected: Sum, found: Sum, kind: str | None = None
+) -> Difference:
+    return Difference(
+        what="rollup",
+        place=rollup,
+        day=date_of(day).isoformat(),
+        kind=kind,
+        detail=advice.DETAIL[what].format(place=rollup),
+        advice=advice.of("rollup", rollup, ""),
+        expected=expected,
+        found=found,
+    )
+
+
+def of_returns(evidence: Evidence, drill: ReturnDrill) -> Iterator[Difference]:
+    """Yield a difference for each day and way in which returns are not as stored rows make them.
+
+    Rows of a day may change how cancellations of later days are matched: from the first day on
+    that is not settled, none is judged. What was found is looked at once more before it is told.
+    """
+    right, real = evidence.expected_returns.days, evidence.returns.days
+    first = min(evidence.unsettled_days(RETURNS), default=None)
+    differing = [
+        day
+        for day in sorted(right.keys() | real.keys())
+        if right.get(day) != real.get(day) and (first is None or day < first)
+    ]
+    named = drill(differing) if differing else {}
+    for day in differing:
+        rows = named.get(day)
+        ways: dict[str, list[str]] = {"changed": []}
+        if rows is not None:
+            ways = {"missing": rows.missing, "unknown": rows.unknown, "changed": [*rows.changed]}
+            ways = {what: ids for what, ids in ways.items() if ids}
+        for what, ids in ways.items():
+            detail = advice.OF_RETURNS[what]
+            if rows is not None and what == "changed":
+                detail = rows.changed[ids[0]]
+            yield Difference(
+                what=what,
+                place=RETURNS,
+                day=date_of(day).isoformat(),
+                kind=Kind.CANCELLATION.value,
+                detail=detail,
+                advice=advice.of(what, RETURNS, ""),
+                expected=as_sum(right.get(day, Tally())),
+                found=as_sum(real.get(day, Tally())),
+                ids=tuple(ids[:SHOWN]),
+                more=len(ids) - len(ids[:SHOWN]),
+            )

@@ -1,0 +1,150 @@
+"""Everything that a full look gathered, before anything is concluded from it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from retail_pipeline.domain.failed_days import FailedDay
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.domain.sample_source import is_sample
+from retail_pipeline.domain.transaction import row_id
+from retail_pipeline.reconcile.expected_returns import ReturnBook
+from retail_pipeline.reconcile.expected_rollups import RollupBook
+from retail_pipeline.reconcile.rowset import Rows
+from retail_pipeline.reconcile.tally import Book, Held, mark_of
+
+MONGODB, KAFKA, FILE = "MongoDB", "Kafka", "file"
+# Of many ids the first ones are named, and the others counted.
+SHOWN = 20
+
+
+@dataclass
+class HeldBook:
+    """Rejected rows of one place, and a mark over the texts of those that are the file's own.
+
+    ``own`` are those under the row's own identity, not under that of a record that claims it.
+    """
+
+    rows: Rows = field(default_factory=Rows)
+    own: Rows = field(default_factory=Rows)
+    comparable: Rows = field(default_factory=Rows)
+    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    records: int = 0
+
+    def enter(self, held: Held) -> bool:
+        """Enter a rejected row; return whether it is new."""
+        self.records += 1
+        if held.id == row_id(held.source, held.row):
+            self.own[held.source].add(held.row)
+        if not self.rows[held.source].add(held.row):
+            return False
+        if held.comparable and self.comparable[held.source].add(held.row):
+            self.marks[held.source] += mark_of((held.row, held.raw))
+        return True
+
+
+@dataclass
+class FileBook(Book):
+    """A file's rows; of those that are rejected or broken, the mark over their texts."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    broken: Rows = field(default_factory=Rows)
+    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def good(self, source: str, row: int) -> bool:
+        """Whether a file shows the row, and it was entered as a good one."""
+        return self.rows.has(source, row) and not self.broken.has(source, row)
+
+
+@dataclass
+class Evidence:
+    """What each place holds, and what is in between.
+
+    ``manifests`` are MongoDB's, ``sent`` Kafka's. ``rejected`` rows were in quarantine at some
+    time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable,
+    ``quarantine`` and ``purged`` are MongoDB's; ``dead_marks`` cover the texts of what stands in
+    both. ``moving`` rows came after what was stored when the look began, ``moving_days`` are the
+    (source, day) that they belong to; ``moving_undated`` are the sources of rejected ones that
+    their file shows as good rows. ``strays`` are ids of documents under another id.
+    ``failed_days`` can't be summarised; ``pending_days`` will be.
+    ``sample_replaced``: nothing of the sample is to be stored, so that what files and Kafka hold of
+    it is left out; ``sample_records`` counts Kafka's.
+    """
+
+    positions: list[Position]
+    main_topic: str
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    sent: dict[str, Manifest] = field(default_factory=dict)
+    files: FileBook = field(default_factory=FileBook)
+    kafka: Book = field(default_factory=Book)
+    stored: Book = field(default_factory=Book)
+    dead: HeldBook = field(default_factory=HeldBook)
+    dead_marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    quarantine: HeldBook = field(default_factory=HeldBook)
+    purged: Rows = field(default_factory=Rows)
+    rejected: Rows = field(default_factory=Rows)
+    moving: Rows = field(default_factory=Rows)
+    moving_days: set[tuple[str, int]] = field(default_factory=set)
+    moving_undated: set[str] = field(default_factory=set)
+    strays: list[str] = field(default_factory=list)
+    stray_count: int = 0
+    pending_days: set[int] = field(default_factory=set)
+    failed_days: list[FailedDay] = field(default_factory=list)
+    expected_rollups: RollupBook = field(default_factory=RollupBook)
+    rollups: RollupBook = field(default_factory=RollupBook)
+    expected_returns: ReturnBook = field(default_factory=ReturnBook)
+    returns: ReturnBook = field(default_factory=ReturnBook)
+    records: Counter[tuple[str, int]] = field(default_factory=Counter)
+    misplaced: int = 0
+    sample_replaced: bool = False
+    sample_records: int = 0
+    came_meanwhile: int = 0
+
+    @property
+    def kafka_is_whole(self) -> bool:
+        """Whether the topics still hold every record that was ever sent.
+
+        Topics made anew begin at 0 too, but they don't hold every manifest.
+        """
+        cut = any(position.first for position in self.positions)
+        return not cut and self.manifests.keys() <= self.sent.keys()
+
+    @property
+    def lag(self) -> int:
+        """Records that were not stored when the look began, or came since."""
+        return self.came_meanwhile + sum(position.left for position in self.positions)
+
+    def unsettled_days(self, part: str) -> set[int]:
+        """Return the days whose rollup or returns, as ``part`` says, may lack rows."""
+        failed = {each.number for each in self.failed_days if part in each.reasons}
+        return {day for _, day in self.moving_days} | self.pending_days | failed
+
+    def left_out(self, source: str) -> bool:
+        """Tell whether ``source`` is the sample, and other data has replaced it."""
+        return self.sample_replaced and is_sample(source)
+
+    def note_strays(self, ids: Sequence[str]) -> None:
+        """Count documents under another id, and keep the first ids."""
+        self.stray_count += len(ids)
+        self.strays += ids[: SHOWN - len(self.strays)]
+
+    @property
+    def sources(self) -> list[str]:
+        """Every source that any place knows, in the order in which they were first read."""
+        known = dict.fromkeys(self.manifests)
+        for rows in (
+            *(self.files.rows, self.kafka.rows, self.dead.rows, self.moving),
+            *(self.stored.rows, self.quarantine.rows, self.purged),
+        ):
+            known.update(dict.fromkeys(source for source in sorted(rows) if rows[source]))
+        known.update(dict.fromkeys(self.sent))
+        return list(known)
+
+    def name(self, source: str) -> str:
+        """Return what people call a source."""
+        if known := self.manifests.get(source) or self.sent.get(source):
+            return known.name
+        return self.files.names.get(source, source)

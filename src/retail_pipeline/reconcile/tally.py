@@ -1,0 +1,244 @@
+"""The row ledger's books: what one place holds, by source, day and kind, in rows and in money.
+
+Each of the three places (file, Kafka, MongoDB) is read once, in any order, and entered into a book
+of its own. A tally keeps rows, units and exact money, and a mark: the sum of the rows' hashes, so
+that two changes which make up for each other are seen too. Money is in millionths of a pound, the
+finest that the contract allows, as a whole number.
+
+The hashes are squared before they are added: a tuple's hash is so nearly linear in its last fields
+that a penny more here and a penny less there would often add up to the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
+
+from retail_pipeline.domain.rejection import Rejection, Stage
+from retail_pipeline.domain.transaction import Kind, Transaction, kind_of, split_row_id
+from retail_pipeline.reconcile.rowset import Rows
+
+DAY_MS = 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_MILLION = 1_000_000
+_KINDS = {kind: kind.value for kind in Kind}
+# How the rows of a bucket stand to the others: as they are, or once rejected and sent anew.
+PLAIN, REPLAYED = 0, 1
+# Added to the above: Kafka no longer holds the row, or never did.
+NOT_IN_KAFKA = 2
+
+
+class Line(NamedTuple):
+    """All that one stored row says, in a form that is the same in each place.
+
+    ``moment`` is milliseconds since 1970, ``price`` and ``total`` millionths of a pound.
+    """
+
+    source: str
+    row: int
+    invoice: str
+    stock: str
+    description: str | None
+    quantity: int
+    moment: int
+    price: int | Decimal
+    customer: str | None
+    country: str | None
+    total: int | Decimal
+    kind: str
+
+    @property
+    def day(self) -> int:
+        """Days since 1970."""
+        return self.moment // DAY_MS
+
+
+class Stray(NamedTuple):
+    """A document whose id is not that of the row it says it is; ``line`` is None if unreadable."""
+
+    id: str
+    line: Line | None
+
+
+class Held(NamedTuple):
+    """A rejected row, in the dead-letter topic or in quarantine, under the row that it stands for.
+
+    ``id`` is its own identity: it differs from the row's where a record claims to be that row.
+    ``comparable`` says whether ``raw`` is the file's own text.
+    """
+
+    id: str
+    source: str
+    row: int
+    raw: str
+    comparable: bool
+
+    @classmethod
+    def of(cls, rejection: Rejection) -> Held:
+        """Return a rejected row of the dead-letter topic."""
+        return cls.standing_for(
+            rejection.id, rejection.claims, rejection.raw, rejection.stage, rejection.truncated
+        )
+
+    @classmethod
+    def standing_for(
+        cls, identity: str, claims: str | None, raw: str, stage: str | None, truncated: bool
+    ) -> Held:
+        """Return the rejected row for the row that it claims to be, or else is."""
+        source, row = row_of(claims or identity)
+        return cls(identity, source, row, raw, stage == Stage.PRODUCER and not truncated)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over rows; two are equal when they were made of the same rows."""
+
+    rows: int = 0
+    units: int = 0
+    micros: int | Decimal = 0
+    mark: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.rows + other.rows,
+            self.units + other.units,
+            self.micros + other.micros,
+            self.mark + other.mark,
+        )
+
+    @property
+    def pounds(self) -> Decimal:
+        """The money, exact."""
+        return pounds(self.micros)
+
+
+# (source, day, kind, how it stands to the others)
+Bucket = tuple[str, int, str, int]
+
+
+@dataclass
+class Book:
+    """What one place holds: its rows, sums by bucket and by partition, and what came again."""
+
+    rows: Rows = field(default_factory=Rows)
+    buckets: dict[Bucket, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    partitions: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    repeated: Counter[str] = field(default_factory=Counter)
+
+    def enter(
+        self,
+        lines: Iterable[Line],
+        rejected: Rows,
+        kafka: Rows | None = None,
+        partition_of: Callable[[str], int] | None = None,
+    ) -> None:
+        """Enter rows; one that is there already counts as repeated, and no more.
+
+        ``rejected`` are rows that were in quarantine at some time; ``kafka``, where it is given,
+        are those that the transactions topic holds. ``partition_of`` tells an invoice's partition.
+        """
+        buckets, last = self.buckets, None
+        for line in lines:
+            source, row = line[0], line[1]
+            if source != last:
+                last, mine, bad = source, self.rows[source], rejected.get(source)
+                there = None if kafka is None else kafka.of(source)
+            if not mine.add(row):
+                self.repeated[source] += 1
+                continue
+            standing = REPLAYED if bad is not None and row in bad else PLAIN
+            if there is not None and row not in there:
+                standing += NOT_IN_KAFKA
+            tally = buckets[source, line[6] // DAY_MS, line[11], standing]
+            tally.rows += 1
+            tally.units += line[5]
+            tally.micros += line[10]
+            # To hash() -1 and -2 are the same.
+            mark = hash(line) + line[5] + int(line[10])
+            tally.mark += mark * mark
+            if partition_of is not None and standing < NOT_IN_KAFKA:
+                tally = self.partitions[partition_of(line[2])]
+                tally.rows += 1
+                tally.micros += line[10]
+
+    def sums(self, standings: Iterable[int]) -> dict[tuple[str, int, str], Tally]:
+        """Return the tallies by source, day and kind, over rows that stand so."""
+        wanted, found = set(standings), dict[tuple[str, int, str], Tally]()
+        for (source, day, kind, standing), tally in self.buckets.items():
+            if standing in wanted and tally.rows:
+                key = (source, day, kind)
+                found[key] = found[key] + tally if key in found else tally
+        return found
+
+
+def as_line(transaction: Transaction) -> Line:
+    """Return what a record of Kafka says, worked out from its own fields."""
+    quantity = transaction.Quantity
+    price = price_of(transaction.UnitPrice)
+    total = quantity * price
+    return Line(
+        transaction.source,
+        transaction.row,
+        transaction.InvoiceNo,
+        transaction.StockCode,
+        transaction.Description,
+        quantity,
+        milliseconds(transaction.InvoiceDate),
+        price,
+        transaction.CustomerID,
+        transaction.Country,
+        total,
+        _KINDS[kind_of(transaction.InvoiceNo, total, quantity)],
+    )
+
+
+@lru_cache(maxsize=16_384)
+def price_of(text: str) -> int | Decimal:
+    """Return the price that a record of Kafka names, in millionths of a pound."""
+    return micros(Decimal(text))
+
+
+@lru_cache(maxsize=16_384)
+def micros(amount: Decimal) -> int | Decimal:
+    """Return pounds as millionths: a whole number, unless there are decimals that can't be."""
+    if not amount.is_finite():
+        return 0
+    scaled = amount * _MILLION
+    return int(scaled) if scaled == scaled.to_integral_value() else scaled
+
+
+def pounds(amount: int | Decimal) -> Decimal:
+    """Return millionths as pounds, without needless zeros."""
+    whole = Decimal(amount).scaleb(-6)
+    text = f"{whole:f}"
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def mark_of(value: Hashable) -> int:
+    """Return what a value adds to a mark."""
+    mark = hash(value)
+    return mark * mark
+
+
+def row_of(identity: str) -> tuple[str, int]:
+    """Return the row that an identity is of; one that no row can have is a source of its own."""
+    try:
+        return split_row_id(identity)
+    except ValueError:
+        return identity, 0
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a moment as MongoDB counts it: whole milliseconds since 1970."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def date_of(day: int) -> date:
+    """Return the date that is ``day`` days after 1 January 1970."""
+    return date(1970, 1, 1) + timedelta(days=day)
