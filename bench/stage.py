@@ -17,7 +17,8 @@ from retail_devstack.stack import Stack
 from retail_devstack.users import root_uri
 from retail_pipeline.adapters.kafka.topics import ensure_topics
 from retail_pipeline.adapters.mongo.client import Document, connect
-from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS, ensure_schema
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.domain.collections import DIRTY_BUCKETS
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from bench.pages import PAGES, chromium, dashboard, drawn, first_view, new_conte
 from bench.run import OURS, Phase, end_to_end, produce_and_drain
 from bench.stage import Place, place, servers
 from bench.viewers import watching
-from retail_pipeline.adapters.mongo.schema import TRANSACTIONS
 from retail_pipeline.adapters.sources.csv import inspect_csv
+from retail_pipeline.domain.collections import TRANSACTIONS
 
 
 @dataclass(frozen=True)

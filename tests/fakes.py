@@ -14,7 +14,9 @@ from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.flows.ports import Batch, RawRow, Refusal, SourceFacts
+from retail_pipeline.domain.wire import Refusal
+from retail_pipeline.flows.ports import Batch
+from retail_pipeline.flows.source import RawRow, SourceFacts
 
 FIELDS = ("536365", "85123A", "LANTERN", "6", "2010-12-01 08:26:00", "2.55", "17850", "EIRE")
 

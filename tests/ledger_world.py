@@ -10,30 +10,30 @@ from typing import Any
 
 import msgspec
 
+from retail_pipeline.domain.collections import (
+    DUPLICATES_ROLLUP,
+    ORDERS_ROLLUP,
+    PRODUCTS_ROLLUP,
+    ROLLUPS,
+)
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.offsets import Position
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
-    Position,
     Reconciliation,
     SourceAccount,
     Verdict,
 )
 from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction, row_id
-from retail_pipeline.flows.ports import Message
-from retail_pipeline.flows.process import Topics
+from retail_pipeline.domain.wire import Message
 from retail_pipeline.reconcile.counts import QuickLook
 from retail_pipeline.reconcile.expected_returns import Returned, Stored, returned_of
-from retail_pipeline.reconcile.expected_rollups import (
-    DUPLICATES,
-    ORDERS,
-    PRODUCTS,
-    ROLLUPS,
-    RollupBook,
-)
+from retail_pipeline.reconcile.expected_rollups import RollupBook
 from retail_pipeline.reconcile.full import FullLook
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.tally import DAY_MS, Held, Line, Stray, as_line
@@ -208,17 +208,19 @@ class World:
             hour = each.moment % DAY_MS // 3_600_000
             fee, guest, who = each.stock in FEES, each.customer is None, each[8:10]
             made_of[each.day] += 1
-            by_entry[ORDERS, each.day, (each.invoice, hour, *who, fee, each.kind), ()].append(each)
+            by_entry[
+                ORDERS_ROLLUP, each.day, (each.invoice, hour, *who, fee, each.kind), ()
+            ].append(each)
             key = (each.stock, each.country, guest, each.kind)
-            by_entry[PRODUCTS, each.day, key, ()].append(each)
+            by_entry[PRODUCTS_ROLLUP, each.day, key, ()].append(each)
             key = (each.invoice, each.stock, hour, *who, each.kind)
-            by_entry[DUPLICATES, each.day, key, each[2:10]].append(each)
+            by_entry[DUPLICATES_ROLLUP, each.day, key, each[2:10]].append(each)
         for (rollup, day, key, _), lines in by_entry.items():
             counted, more = lines, None
-            if rollup == PRODUCTS:
+            if rollup == PRODUCTS_ROLLUP:
                 names = [each.description for each in lines if each.description is not None]
                 more = len({each.invoice for each in lines}), max(names, default=None)
-            if rollup == DUPLICATES:
+            if rollup == DUPLICATES_ROLLUP:
                 counted = lines[1:]
             units, money = sum(each.quantity for each in counted), sum(
                 each.total for each in counted

@@ -5,7 +5,7 @@
     │   ├── SettingsError   an environment variable
     │   └── SourceError     an input file, by its name
     │       └── UnreadableError   the system doesn't let it be read now
-    ├── RowError            one row breaks the record contract: it goes to quarantine
+    ├── RowError            one row breaks the contract and goes to quarantine (domain.rejection)
     ├── TransientError      a server is away or busy: worth another try
     ├── PermanentError      no retry will help: stop, exit status 1
     │   └── AccessError     the user's name, password or rights
@@ -19,10 +19,7 @@ from __future__ import annotations
 import errno
 import os
 import shlex
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from retail_pipeline.domain.rejection import Reason
+from typing import Any
 
 
 class RetailError(Exception):
@@ -46,18 +43,6 @@ class UnreadableError(SourceError):
 
     What is watched is tried again; a command ends as with any other file that can't be used.
     """
-
-
-class RowError(RetailError):
-    """One row breaks the record contract.
-
-    ``reason`` is the code under which it is counted; ``detail`` says what was found.
-    """
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class TransientError(RetailError):

@@ -15,10 +15,16 @@ from pymongo.database import Database
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
-from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS, TRANSACTIONS, ensure_schema
+from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import as_documents, mark_of
-from retail_pipeline.reconcile.expected_returns import RETURNS
-from retail_pipeline.reconcile.expected_rollups import DUPLICATES, ORDERS, PRODUCTS
+from retail_pipeline.domain.collections import (
+    DIRTY_BUCKETS,
+    DUPLICATES_ROLLUP,
+    ORDERS_ROLLUP,
+    PRODUCTS_ROLLUP,
+    RETURNS,
+    TRANSACTIONS,
+)
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.big_day import ROWS, store_too_large
@@ -56,7 +62,11 @@ def failure_of(database: Documents, attempts: int = 1) -> dict[str, Any]:
 
 def summarised(database: Documents, day: datetime) -> set[str]:
     """Return the parts of a day's summaries that are there."""
-    rollups = {name for name in (ORDERS, PRODUCTS, DUPLICATES) if database[name].find_one(day)}
+    rollups = {
+        name
+        for name in (ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP)
+        if database[name].find_one(day)
+    }
     return rollups | (
         {RETURNS} if database[RETURNS].find_one({"InvoiceDate": {"$gte": day}}) else set()
     )
@@ -111,8 +121,8 @@ def test_a_row_that_breaks_the_contract_keeps_nothing_else_from_being_made(
 ) -> None:
     database, summaries = shop_of
     summarise(summaries)
-    assert summarised(database, OTHER) >= {ORDERS, PRODUCTS, DUPLICATES}
-    assert summarised(database, DAY) == {ORDERS, PRODUCTS, DUPLICATES, RETURNS}
+    assert summarised(database, OTHER) >= {ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP}
+    assert summarised(database, DAY) == {ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP, RETURNS}
     assert database[RETURNS].distinct("StockCode") == ["22000", "22001"]
     [failed] = summaries.failed()
     assert (failed.day, list(failed.reasons), failed.attempts) == (DAY.date(), [RETURNS], 1)
@@ -157,10 +167,10 @@ def test_a_mark_that_no_processor_wrote_stops_no_day(
     database, summaries = shop_of
     database.dirty_buckets.delete_many({})
     database.dirty_buckets.insert_many([{"_id": "yesterday"}, {"_id": OTHER}])
-    database[ORDERS].insert_one({"_id": "no day", "lines": 1})
+    database[ORDERS_ROLLUP].insert_one({"_id": "no day", "lines": 1})
     assert summaries.mark_outdated() == 0
     summarise(summaries)
-    assert summarised(database, OTHER) >= {ORDERS, PRODUCTS, DUPLICATES}
+    assert summarised(database, OTHER) >= {ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP}
     assert database.dirty_buckets.distinct("_id") == ["yesterday"]
 
 
@@ -173,13 +183,13 @@ def test_missing_rights_on_one_collection_cost_that_part_alone(
             "resource": {"db": database.name, "collection": name},
             "actions": ["find", "insert", "update", "remove"],
         }
-        for name in (TRANSACTIONS, DIRTY_BUCKETS, ORDERS, DUPLICATES, RETURNS)
+        for name in (TRANSACTIONS, DIRTY_BUCKETS, ORDERS_ROLLUP, DUPLICATES_ROLLUP, RETURNS)
     ]
     database.command("updateRole", "retail_writer", privileges=all_but_products)
     summarise(summaries)
-    assert summarised(database, OTHER) == {ORDERS, DUPLICATES, RETURNS}
+    assert summarised(database, OTHER) == {ORDERS_ROLLUP, DUPLICATES_ROLLUP, RETURNS}
     [other, _] = summaries.failed()
-    assert list(other.reasons) == [PRODUCTS] and "lacks the rights" in other.why
+    assert list(other.reasons) == [PRODUCTS_ROLLUP] and "lacks the rights" in other.why
 
 
 def test_a_day_that_is_too_large_is_named_everywhere_and_stops_nothing_else(
@@ -195,9 +205,9 @@ def test_a_day_that_is_too_large_is_named_everywhere_and_stops_nothing_else(
         assert time.monotonic() < until and processor.poll() is None
         time.sleep(0.1)
     assert processor.poll() is None
-    assert summarised(database, OTHER) >= {ORDERS, PRODUCTS, DUPLICATES}
+    assert summarised(database, OTHER) >= {ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP}
     # The parts of the day that can be made are made.
-    assert summarised(database, DAY) == {DUPLICATES, RETURNS}
+    assert summarised(database, DAY) == {DUPLICATES_ROLLUP, RETURNS}
 
     processor.terminate()
     assert processor.wait(LONGEST_S) == 0
@@ -213,8 +223,8 @@ def test_a_day_that_is_too_large_is_named_everywhere_and_stops_nothing_else(
         assert status == 1 and not found["pending_days"]
         named = [(each["what"], each["place"], each["day"]) for each in found["differences"]]
         assert [each for each in named if each[0] in ("not_summarised", "rollup")] == [
-            ("not_summarised", ORDERS, "2011-12-09"),
-            ("not_summarised", PRODUCTS, "2011-12-09"),
+            ("not_summarised", ORDERS_ROLLUP, "2011-12-09"),
+            ("not_summarised", PRODUCTS_ROLLUP, "2011-12-09"),
         ]
         assert TOO_LARGE in output and "restart the processor" in output
 
@@ -228,4 +238,4 @@ def test_a_day_that_is_too_large_is_named_everywhere_and_stops_nothing_else(
     database.transactions.delete_many({"row": {"$gt": 5_000}, "source": "f" * 16})
     pipeline.drain()
     assert database.dirty_buckets.count_documents({}) == 0
-    assert summarised(database, DAY) >= {ORDERS, PRODUCTS, DUPLICATES}
+    assert summarised(database, DAY) >= {ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP}

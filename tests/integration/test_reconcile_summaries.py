@@ -19,7 +19,7 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.adapters.reconcile.mongo import MongoRecords
 from retail_pipeline.domain.reconciliation import Difference, Reconciliation, Sum, Verdict
-from retail_pipeline.flows.process import Topics
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.reconcile.counts import QuickLook
 from retail_pipeline.reconcile.full import FullLook
 from tests import shop

@@ -10,10 +10,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.schema import ORDERS_ROLLUP, PRODUCTS_ROLLUP, ensure_schema
+from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.server import PAGE
+from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.report import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings

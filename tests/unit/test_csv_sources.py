@@ -13,9 +13,9 @@ from retail_pipeline.adapters.sources.csv_rows import LONGEST_LINE
 from retail_pipeline.adapters.sources.file_state import text_name
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
-from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.errors import RowError, SourceError
+from retail_pipeline.errors import SourceError
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 ROW = "536365,85123A,WHITE HANGING HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n"

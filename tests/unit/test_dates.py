@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.domain.dates import DateOrder, OrderEvidence, parse_date
-from retail_pipeline.domain.rejection import Reason
-from retail_pipeline.errors import RowError
+from retail_pipeline.domain.rejection import Reason, RowError
 
 MONTH_FIRST, DAY_FIRST = DateOrder.MONTH_FIRST, DateOrder.DAY_FIRST
 

@@ -8,9 +8,10 @@ from threading import Event
 import pytest
 
 from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
-from retail_pipeline.flows.process import DeadLetters, Processor, Topics
+from retail_pipeline.flows.process import DeadLetters, Processor
 from retail_pipeline.flows.retry import retrying
 from tests.fakes import rejection, transaction
 from tests.unit.test_process_flow import DLQ, MANIFESTS, TX, World

@@ -11,7 +11,7 @@ from retail_pipeline.adapters.reconcile.file import SourceFile
 from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
-from retail_pipeline.errors import RowError
+from retail_pipeline.domain.rejection import RowError
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.tally import Line, as_line
 from retail_pipeline.sample.writer import write_sample

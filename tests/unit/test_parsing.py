@@ -22,9 +22,8 @@ from retail_pipeline.domain.parsing import (
     parse_text,
     shown,
 )
-from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.errors import RowError
 
 SOURCE = "0123456789abcdef"
 GOOD = ["536365", "85123A", "WHITE HOLDER", "6", "2010-12-01 08:26:00", "2.55", "17850", "EIRE"]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.errors import PermanentError, TransientError
-from retail_pipeline.flows.process import DeadLetters, Processor, Topics, touched_days
+from retail_pipeline.flows.process import DeadLetters, Processor, touched_days
 from retail_pipeline.flows.retry import retrying
 from tests.fakes import (
     FakeConsumer,

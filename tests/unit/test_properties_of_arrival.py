@@ -16,10 +16,9 @@ from retail_pipeline.cli.reconcile_report import show
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
-from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.rejection import Rejection, RowError
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.errors import RowError
-from retail_pipeline.flows.ports import RawRow
+from retail_pipeline.flows.source import RawRow
 from tests.fakes import FIELDS, FakeSource, manifest, rejection
 from tests.ledger_world import SOURCE, World
 

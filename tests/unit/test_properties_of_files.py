@@ -21,8 +21,8 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
-from retail_pipeline.flows.ports import RawRow
 from retail_pipeline.flows.produce import Production
+from retail_pipeline.flows.source import RawRow
 from retail_pipeline.flows.throttle import Pace
 from tests.fakes import FakeCheckpoints, FakePublisher
 

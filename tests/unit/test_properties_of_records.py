@@ -15,8 +15,15 @@ from hypothesis import strategies as st
 from retail_pipeline.adapters.mongo.store import as_documents
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, decode, refused, replays
-from retail_pipeline.flows.ports import Refusal
+from retail_pipeline.domain.wire import (
+    MANIFEST,
+    REJECTION,
+    TRANSACTION,
+    Refusal,
+    decode,
+    refused,
+    replays,
+)
 from tests.fakes import FakeMessage
 from tests.records import headers, identities, transactions, values
 

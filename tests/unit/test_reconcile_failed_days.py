@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from retail_pipeline.domain.collections import ROLLUPS
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.reconciliation import Verdict
-from retail_pipeline.reconcile.expected_rollups import ROLLUPS
 from retail_pipeline.reconcile.tally import as_line, date_of
 from tests.fakes import transaction
 from tests.ledger_world import World, rows

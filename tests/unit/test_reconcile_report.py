@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from retail_pipeline.cli.app import app
 from retail_pipeline.cli.reconcile_report import show
+from retail_pipeline.domain.offsets import Position
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
     PartitionAccount,
-    Position,
     Reconciliation,
     SourceAccount,
     Sum,

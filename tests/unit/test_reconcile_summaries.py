@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.reconciliation import Difference, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.reconcile.expected_returns import PartSaid, Returned
-from retail_pipeline.reconcile.expected_rollups import DUPLICATES, PRODUCTS, RollupBook
+from retail_pipeline.reconcile.expected_rollups import RollupBook
 from retail_pipeline.reconcile.tally import DAY_MS, Line, as_line, milliseconds
 from tests.fakes import transaction
 from tests.ledger_world import SOURCE, World, rows
@@ -141,7 +142,7 @@ def test_a_line_that_is_summarised_as_a_duplicate_too_often_is_seen() -> None:
     line = world.documents[second]
     world.summarised = {**world.documents, second: line._replace(description="OTHER")}
     places = {each.place for each in world.full().differences}
-    assert places == {DUPLICATES, PRODUCTS, "returns"}
+    assert places == {DUPLICATES_ROLLUP, PRODUCTS_ROLLUP, "returns"}
     assert {each.day for each in world.full().differences} == {"2011-01-03", "2011-01-07"}
 
 
@@ -150,11 +151,11 @@ def test_a_day_without_duplicates_has_a_document_all_the_same() -> None:
         def rollups(self, book: RollupBook) -> None:
             super().rollups(book)
             for day in {line.day for line in self.documents.values()}:
-                del book.documents[DUPLICATES, day]
+                del book.documents[DUPLICATES_ROLLUP, day]
 
     world = Forgetful.of(rows(5))
     lost = the_difference(world)
-    assert (lost.place, lost.kind) == (DUPLICATES, None)
+    assert (lost.place, lost.kind) == (DUPLICATES_ROLLUP, None)
     assert lost.expected and lost.found
     assert (lost.expected.rows, lost.found.rows) == (5, 0)
 
@@ -166,7 +167,7 @@ def test_duplicates_are_found_across_pieces_and_under_other_ids_but_not_across_d
     book = RollupBook()
     book.summarise([line(2), line(3, Quantity=-1), line(4, Quantity=-2)])
     book.summarise([line(5), line(6, InvoiceDate=CANCELLED), line(7)])
-    found = {key: tally for key, tally in book.tallies.items() if key[0] == DUPLICATES}
+    found = {key: tally for key, tally in book.tallies.items() if key[0] == DUPLICATES_ROLLUP}
     [(key, tally)] = found.items()
-    assert key == (DUPLICATES, day_of(SOLD), "sale")
+    assert key == (DUPLICATES_ROLLUP, day_of(SOLD), "sale")
     assert (tally.rows, tally.units, tally.micros) == (2, 12, 12 * 2_550_000)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.rejection import Reason, Rejection, RowError
 from retail_pipeline.domain.transaction import row_id
-from retail_pipeline.errors import RowError
 
 REJECTION = Rejection(
     source="0123456789abcdef",

@@ -12,10 +12,10 @@ from retail_pipeline.adapters.sources.reparse import reread
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows import replay as flow
-from retail_pipeline.flows.process import Topics
 from retail_pipeline.flows.reparse import Broken, Mender
 from retail_pipeline.flows.replay import Replay, Report
 from retail_pipeline.flows.retry import retrying

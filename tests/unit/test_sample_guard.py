@@ -13,7 +13,7 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.flows.ports import Refusal
+from retail_pipeline.domain.wire import Refusal
 from retail_pipeline.flows.sample_guard import SampleGuard
 from tests.fakes import FakeStore, manifest, rejection, transaction
 

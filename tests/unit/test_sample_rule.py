@@ -18,7 +18,7 @@ from retail_pipeline.domain.sample_source import (
     is_sample,
 )
 from retail_pipeline.errors import SourceError, UsageError
-from retail_pipeline.flows.ports import SourceFacts
+from retail_pipeline.flows.source import SourceFacts
 from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
 from tests.fakes import FakeSource

@@ -19,9 +19,9 @@ from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
-from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Kind, Transaction, kind_of, total_amount
-from retail_pipeline.errors import RowError, UsageError
+from retail_pipeline.errors import UsageError
 from retail_pipeline.sample.catalogue import UK, opening_hours, pounds, quoted
 from retail_pipeline.sample.generator import sample_lines
 from retail_pipeline.sample.invalid_rows import DIRT_KINDS, break_line

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tenacity import Retrying, stop_after_attempt
 
 from retail_pipeline.domain.rejection import Reason, Rejection
-from retail_pipeline.flows.process import DeadLetters, Processor, Topics
+from retail_pipeline.domain.topics import Topics
+from retail_pipeline.flows.process import DeadLetters, Processor
 from tests.fakes import FakeConsumer, FakePublisher, FakeStore
 
 RECORD = (

@@ -20,7 +20,7 @@ from retail_pipeline.cli.common import start
 from retail_pipeline.cli.dlq_edits import Edits
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, Selection
-from retail_pipeline.flows.process import Topics
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.flows.reparse import Broken, Mender
 from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
 from retail_pipeline.flows.retry import retrying

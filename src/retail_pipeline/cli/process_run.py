@@ -24,10 +24,11 @@ from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.adapters.reconcile.mongo import MongoRecords
 from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
 from retail_pipeline.domain.heartbeat import Pulse
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.heartbeat import PulseTimer
-from retail_pipeline.flows.process import DeadLetters, Processor, Topics
+from retail_pipeline.flows.process import DeadLetters, Processor
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.rollup_worker import Summariser
 from retail_pipeline.flows.sample_guard import SampleGuard

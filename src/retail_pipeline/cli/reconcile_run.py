@@ -23,8 +23,8 @@ from retail_pipeline.cli.reconcile_report import show
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.errors import RetailError
-from retail_pipeline.flows.process import Topics
 from retail_pipeline.reconcile.counts import QuickLook
 from retail_pipeline.reconcile.full import FullLook
 from retail_pipeline.reconcile.ports import File

@@ -18,8 +18,8 @@ from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.domain.sample_source import is_sample, only_sample, other_data
 from retail_pipeline.domain.wire import MANIFEST, decode
 from retail_pipeline.errors import SourceError, UsageError
-from retail_pipeline.flows.ports import Source
 from retail_pipeline.flows.retry import retrying
+from retail_pipeline.flows.source import Source
 from retail_pipeline.settings import Settings
 
 log = logging.getLogger("producer")

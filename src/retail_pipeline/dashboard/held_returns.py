@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
-from retail_pipeline.adapters.mongo.schema import RETURNS
 from retail_pipeline.analytics.return_tables import returns_table
 from retail_pipeline.analytics.tables import Register, safe
+from retail_pipeline.domain.collections import RETURNS
 
 _AT_ONCE = 5_000
 # A write may show itself this long after the moment that it bears, when MongoDB is busy.

@@ -21,7 +21,6 @@ import pandas as pd
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
-from retail_pipeline.adapters.mongo.schema import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.analytics.tables import (
     Columns,
@@ -34,6 +33,7 @@ from retail_pipeline.analytics.tables import (
     safe,
 )
 from retail_pipeline.dashboard.held_returns import HeldReturns
+from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.report import Status
 from retail_pipeline.errors import AccessError, FiguresError, RetailError, TransientError

@@ -6,8 +6,7 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from retail_pipeline.domain.rejection import Reason
-from retail_pipeline.errors import RowError
+from retail_pipeline.domain.rejection import Reason, RowError
 
 _TIME = (
     r"(?:[ T]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6})[0-9]*)?)?"

@@ -7,14 +7,18 @@ from datetime import date, datetime
 
 import msgspec
 
-from retail_pipeline.reconcile.expected_returns import RETURNS
-from retail_pipeline.reconcile.expected_rollups import DUPLICATES, ORDERS, PRODUCTS
+from retail_pipeline.domain.collections import (
+    DUPLICATES_ROLLUP,
+    ORDERS_ROLLUP,
+    PRODUCTS_ROLLUP,
+    RETURNS,
+)
 
 # What each part of a day's summaries is called.
 PARTS = {
-    ORDERS: "orders",
-    PRODUCTS: "products",
-    DUPLICATES: "duplicate lines",
+    ORDERS_ROLLUP: "orders",
+    PRODUCTS_ROLLUP: "products",
+    DUPLICATES_ROLLUP: "duplicate lines",
     RETURNS: "returns",
 }
 WHAT_TO_DO = (

@@ -14,9 +14,8 @@ from functools import lru_cache
 
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, parse_date
-from retail_pipeline.domain.rejection import Reason
+from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.errors import RowError
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,2})?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)

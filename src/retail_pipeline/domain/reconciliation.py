@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from retail_pipeline.domain.offsets import Position
+
 
 class Verdict(StrEnum):
     """Whether the places agree.
@@ -75,26 +77,6 @@ class SourceAccount(msgspec.Struct, frozen=True, kw_only=True):
     repeated: int = 0
     on_their_way: int = 0
     file: bool = False
-
-
-class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """One partition: offsets of its first record, after its last one, and of the next to store."""
-
-    topic: str
-    partition: int
-    first: int
-    end: int
-    committed: int
-
-    @property
-    def left(self) -> int:
-        """Records that no processor has stored yet."""
-        return max(0, self.end - max(self.first, self.committed))
-
-    @property
-    def lost(self) -> int:
-        """Records that were deleted before any processor stored them."""
-        return max(0, min(self.first, self.end) - self.committed)
 
 
 class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.transaction import row_id, within_reckoning
+from retail_pipeline.errors import RetailError
 
 # Identities are looked up by the batch: thousands of endless ones would be too much for MongoDB.
 LONGEST_SOURCE = CONTRACT.limit("source", "maxLength")
@@ -35,6 +36,18 @@ class Reason(StrEnum):
     BROKEN_CONTRACT = "broken_contract"
     UNKNOWN_VERSION = "unknown_version"
     REFUSED_BY_STORE = "refused_by_store"
+
+
+class RowError(RetailError):
+    """One row breaks the record contract.
+
+    ``reason`` is the code under which it is counted; ``detail`` says what was found.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
 
 
 class Stage(StrEnum):

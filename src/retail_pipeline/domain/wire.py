@@ -6,9 +6,10 @@ missing optional ones have their defaults, and an unknown ``schema_version`` goe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 
@@ -16,7 +17,6 @@ from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import LAST_ROW, LONGEST_SOURCE, Reason, Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, row_id, split_row_id
-from retail_pipeline.flows.ports import Message, Refusal
 
 # JSON may write a character as six: this much still fits into a record.
 _LONGEST_RAW = 128 * 1024
@@ -32,6 +32,29 @@ Record = TypeVar("Record", Transaction, Rejection, Manifest)
 TRANSACTION = msgspec.json.Decoder(Transaction)
 REJECTION = msgspec.json.Decoder(Rejection)
 MANIFEST = msgspec.json.Decoder(Manifest)
+
+
+class Message(Protocol):
+    """One record as the broker gave it; kafka-python's ConsumerRecord is one."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A transaction that MongoDB's validator refused, and its words."""
+
+    transaction: Transaction
+    detail: str
 
 
 class _Place(msgspec.Struct):

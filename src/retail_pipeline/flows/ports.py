@@ -8,29 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
-from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined, Selection
-from retail_pipeline.domain.rejection import Reason, Rejection
+from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
-
-
-class Message(Protocol):
-    """One record as the broker gave it; kafka-python's ConsumerRecord is one."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+from retail_pipeline.domain.wire import Message, Refusal
 
 
 @dataclass
@@ -107,14 +90,6 @@ class Publisher(Protocol):
 
     def close(self) -> None:
         """Give up what is not acknowledged, and the connections."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A transaction that MongoDB's validator refused, and its words."""
-
-    transaction: Transaction
-    detail: str
 
 
 class Store(Protocol):
@@ -220,56 +195,3 @@ class Quarantine(Protocol):
 
         Those that turn out to be stored just leave quarantine.
         """
-
-
-class RawRow(msgspec.Struct, frozen=True, gc=False):
-    """One row of a file before it is parsed; ``problem`` is (reason, detail) if it can't be.
-
-    ``encoding`` is set where ``raw`` was decoded otherwise than the rest of the file.
-    """
-
-    number: int
-    fields: Sequence[str]
-    raw: str
-    problem: tuple[Reason, str] | None = None
-    truncated: bool = False
-    encoding: str | None = None
-
-
-class Source(Protocol):
-    """A file (or a sheet of one) that was inspected and found to hold transactions."""
-
-    @property
-    def facts(self) -> SourceFacts:
-        """What the inspection found."""
-
-    def rows(self) -> Iterator[RawRow]:
-        """Yield every row, in order."""
-
-
-@dataclass(frozen=True)
-class SourceFacts:
-    """What is known of a source before its rows are read.
-
-    Attributes:
-        source: identity, 16 hexadecimal digits of its content's SHA-256.
-        name: the file's name, and the sheet's in a workbook with several.
-        format: csv or xlsx.
-        bytes: size of the uncompressed content.
-        lines: about how many rows there are, for a progress bar; None if unknown.
-        columns: where the eight dataset fields stand in a row; width is a row's field count.
-        date_order_known: whether the dates themselves, or the user, settled their order.
-        delimiter: what stands between two fields of a row's raw text.
-    """
-
-    source: str
-    name: str
-    format: str
-    encoding: str
-    date_order: DateOrder
-    bytes: int
-    lines: int | None
-    columns: tuple[int, ...]
-    width: int
-    date_order_known: bool = True
-    delimiter: str = ","

@@ -17,6 +17,7 @@ from tenacity import Retrying
 
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.rejection import Rejection
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, decode, refused, replays
 from retail_pipeline.errors import RetailError
@@ -24,15 +25,6 @@ from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher, Store
 
 _BATCHES_IN_HAND = 2
-
-
-@dataclass(frozen=True)
-class Topics:
-    """The names of the three topics."""
-
-    transactions: str
-    dead_letters: str
-    manifests: str
 
 
 class DeadLetters:

@@ -19,10 +19,10 @@ import msgspec
 from retail_pipeline.domain.checkpoint import Checkpoint
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.parsing import RowParser
-from retail_pipeline.domain.rejection import Rejection, Stage
+from retail_pipeline.domain.rejection import Rejection, RowError, Stage
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.errors import RowError
-from retail_pipeline.flows.ports import Barrier, Publisher, RawRow, Source, SourceFacts
+from retail_pipeline.flows.ports import Barrier, Publisher
+from retail_pipeline.flows.source import RawRow, Source, SourceFacts
 from retail_pipeline.flows.throttle import Pace
 
 CHUNK_ROWS = 2_500

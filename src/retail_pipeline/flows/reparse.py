@@ -17,12 +17,11 @@ from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.quarantined import Quarantined
-from retail_pipeline.domain.rejection import Reason, Rejection, Stage
+from retail_pipeline.domain.rejection import Reason, Rejection, RowError, Stage
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction, split_row_id
 from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, UNDECODABLE, reason_of
-from retail_pipeline.errors import RowError
-from retail_pipeline.flows.ports import RawRow
-from retail_pipeline.flows.process import Topics
+from retail_pipeline.flows.source import RawRow
 
 # (row number, bytes, encoding, manifest of its file) -> the row, as the source would yield it.
 Reread = Callable[[int, bytes, str, Manifest], RawRow]

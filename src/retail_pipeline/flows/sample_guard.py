@@ -18,7 +18,8 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.flows.ports import Refusal, SampleStore, Store
+from retail_pipeline.domain.wire import Refusal
+from retail_pipeline.flows.ports import SampleStore, Store
 
 log = logging.getLogger(__name__)
 Record = TypeVar("Record", Transaction, Rejection, Manifest)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from retail_pipeline.domain.collections import RETURNS
 from retail_pipeline.domain.failed_days import WHAT_TO_DO
-from retail_pipeline.reconcile.expected_returns import RETURNS
 from retail_pipeline.reconcile.state import KAFKA
 
 DETAIL = {

@@ -11,19 +11,19 @@ import msgspec
 
 from retail_pipeline.domain.failed_days import throughout
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.offsets import Position
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
     PartitionAccount,
-    Position,
     Reconciliation,
     SourceAccount,
     Sum,
     verdict_of,
 )
 from retail_pipeline.domain.sample_source import is_sample
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import MANIFEST, decode
-from retail_pipeline.flows.process import Topics
 from retail_pipeline.reconcile import advice
 from retail_pipeline.reconcile.differences import lost_manifest
 from retail_pipeline.reconcile.ports import Log, Records

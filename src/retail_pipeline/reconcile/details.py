@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import TRANSACTION, decode
-from retail_pipeline.flows.process import Topics
 from retail_pipeline.reconcile.compare import Gap, GapRows, said_otherwise
 from retail_pipeline.reconcile.expected_returns import Returned, returned_of
 from retail_pipeline.reconcile.ports import File, Log, Records

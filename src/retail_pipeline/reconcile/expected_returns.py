@@ -24,7 +24,6 @@ from retail_pipeline.domain.returns import (
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.reconcile.tally import Line, Tally, mark_of, pounds
 
-RETURNS = "returns"
 _EPOCH = datetime(1970, 1, 1)
 _MONEY = {"amount", "UnitPrice"}
 

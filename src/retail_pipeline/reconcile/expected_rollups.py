@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 
+from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.reconcile.tally import DAY_MS, Line, Tally, mark_of
 
-ORDERS, PRODUCTS = "rollup_orders_daily", "rollup_products_daily"
-DUPLICATES = "rollup_duplicates_daily"
-ROLLUPS = (ORDERS, PRODUCTS, DUPLICATES)
 _HOUR_MS = 3_600_000
 # Large and odd: a change of units can't make up for one of money, or of invoices.
 _UNITS, _MICROS, _INVOICES = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
@@ -93,8 +91,8 @@ class RollupBook:
             product = _mark(line[3], line[9], line[8] is None, kind)
             gained = seen.gained(product, line[2], line[4])
             for rollup, mark in (
-                (ORDERS, order * weight),
-                (PRODUCTS, product * (weight + gained)),
+                (ORDERS_ROLLUP, order * weight),
+                (PRODUCTS_ROLLUP, product * (weight + gained)),
             ):
                 tally = tallies[rollup, day, kind]
                 tally.rows += 1
@@ -103,7 +101,7 @@ class RollupBook:
                 tally.mark += mark
             if seen.again(line):
                 key = line[2], line[3], hour, line[8], line[9], kind
-                self.enter(DUPLICATES, day, key, (1, units, micros))
+                self.enter(DUPLICATES_ROLLUP, day, key, (1, units, micros))
         for day in sorted(self._days)[:-1]:
             del self._days[day]
 

@@ -18,12 +18,12 @@ import msgspec
 
 from retail_pipeline.domain.failed_days import throughout
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.reconciliation import Position, Reconciliation
+from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.reconciliation import Reconciliation
 from retail_pipeline.domain.sample_source import is_sample
+from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, decode
-from retail_pipeline.flows.ports import Message
-from retail_pipeline.flows.process import Topics
+from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, Message, decode
 from retail_pipeline.reconcile.details import Drill
 from retail_pipeline.reconcile.evaluate import judge
 from retail_pipeline.reconcile.expected_returns import returned_of

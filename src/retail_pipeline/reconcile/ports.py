@@ -7,8 +7,8 @@ from typing import Protocol
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.reconciliation import Position
-from retail_pipeline.flows.ports import Message
+from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.wire import Message
 from retail_pipeline.reconcile.expected_returns import Returned, Stored
 from retail_pipeline.reconcile.expected_rollups import RollupBook
 from retail_pipeline.reconcile.rowset import RowSet

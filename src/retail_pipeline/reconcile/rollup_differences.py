@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, ROLLUPS
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.reconcile import advice
 from retail_pipeline.reconcile.differences import as_sum
-from retail_pipeline.reconcile.expected_returns import RETURNS
-from retail_pipeline.reconcile.expected_rollups import ORDERS, ROLLUPS
 from retail_pipeline.reconcile.state import SHOWN, Evidence
 from retail_pipeline.reconcile.tally import Tally, date_of
 
@@ -79,7 +78,7 @@ def _of_documents(
     """
     stored: Counter[int] = Counter()
     for (rollup, day, _), tally in evidence.expected_rollups.tallies.items():
-        if rollup == ORDERS:
+        if rollup == ORDERS_ROLLUP:
             stored[day] += tally.rows
     documents = evidence.rollups.documents
     right = {(rollup, day): rows for day, rows in stored.items() for rollup in ROLLUPS}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.domain.offsets import Position
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.reconcile.expected_returns import ReturnBook

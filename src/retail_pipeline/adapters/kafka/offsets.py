@@ -8,7 +8,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
 from kafka.protocol.consumer import OffsetSpec
 
-from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.domain.offsets import Position
 
 
 def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> list[Position]:

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.heartbeats import summaries_error
-from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS
+from retail_pipeline.domain.collections import DIRTY_BUCKETS
 from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
 
 _FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 10_000, 3_600_000

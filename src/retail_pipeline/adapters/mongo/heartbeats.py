@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.schema import PROCESSORS
+from retail_pipeline.domain.collections import PROCESSORS
 from retail_pipeline.domain.heartbeat import ALIVE_SECONDS, Heard, Pulse
 
 _SECONDS = 5.0

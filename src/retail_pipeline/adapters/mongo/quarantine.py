@@ -13,8 +13,8 @@ from pymongo import ASCENDING, MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.insert import insert_new
-from retail_pipeline.adapters.mongo.schema import MANIFESTS, PURGED, QUARANTINE, TRANSACTIONS
 from retail_pipeline.adapters.mongo.store import standing_for
+from retail_pipeline.domain.collections import MANIFESTS, PURGED, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.errors import PermanentError

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.schema import RECONCILIATIONS
+from retail_pipeline.domain.collections import RECONCILIATIONS
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 
 # Longer than any quick look; a processor that was killed meanwhile holds nobody up for longer.

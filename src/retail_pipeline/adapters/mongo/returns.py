@@ -20,7 +20,8 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE
-from retail_pipeline.adapters.mongo.schema import LAYOUT, LINE, ORDERS_ROLLUP, RETURNS, TRANSACTIONS
+from retail_pipeline.adapters.mongo.schema import LAYOUT, LINE
+from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.returns import (
     Part,

@@ -7,13 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.schema import (
-    DUPLICATES_ROLLUP,
-    LAYOUT,
-    LINE,
-    ORDERS_ROLLUP,
-    PRODUCTS_ROLLUP,
-)
+from retail_pipeline.adapters.mongo.schema import LAYOUT, LINE
+from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.fees import FEES
 
 Pipeline = list[Document]

@@ -6,7 +6,7 @@ is still the same, so that no row that came in meanwhile is forgotten. Transacti
 added, hence the rollup with more lines is the newer one, whoever writes last.
 
 A part of a day that can't be made stops neither the day's other parts nor other days: the day stays
-marked, with the reason, and is tried again later (see ``mongo_failed_days``).
+marked, with the reason, and is tried again later (see ``failed_days``).
 
 The sample is the exception: other data replaces it. A rebuild that begins after that leaves its
 rows out, whether they are removed already or not, and says so in the document (``without_sample``).
@@ -41,14 +41,9 @@ from retail_pipeline.adapters.mongo.failed_days import (
 from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
 from retail_pipeline.adapters.mongo.sample import OF_SAMPLE, WITHOUT_SAMPLE, is_replaced
-from retail_pipeline.adapters.mongo.schema import (
-    DIRTY_BUCKETS,
-    LAYOUT,
-    ORDERS_ROLLUP,
-    RETURNS,
-    TRANSACTIONS,
-)
+from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.adapters.mongo.store import mark_of
+from retail_pipeline.domain.collections import DIRTY_BUCKETS, ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.failed_days import PARTS, FailedDay
 from retail_pipeline.errors import RetailError, TransientError
 

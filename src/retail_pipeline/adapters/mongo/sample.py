@@ -2,7 +2,7 @@
 
 A document of the collection ``sample`` says that other data has replaced it. It is written before
 anything is removed, and for good. Whatever was summarised without knowing of it is older than what
-was summarised after (see ``mongo_rollups``).
+was summarised after (see ``rollups``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.schema import (
+from retail_pipeline.adapters.mongo.store import mark_of
+from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
     ORDERS_ROLLUP,
@@ -25,7 +26,6 @@ from retail_pipeline.adapters.mongo.schema import (
     SAMPLE,
     TRANSACTIONS,
 )
-from retail_pipeline.adapters.mongo.store import mark_of
 from retail_pipeline.domain.rejection import Stage
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 

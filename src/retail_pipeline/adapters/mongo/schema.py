@@ -7,20 +7,21 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
 from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.domain.collections import (
+    DIRTY_BUCKETS,
+    DUPLICATES_ROLLUP,
+    MANIFESTS,
+    ORDERS_ROLLUP,
+    PROCESSORS,
+    PRODUCTS_ROLLUP,
+    PURGED,
+    QUARANTINE,
+    RECONCILIATIONS,
+    RETURNS,
+    SAMPLE,
+    TRANSACTIONS,
+)
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
-from retail_pipeline.reconcile.expected_returns import RETURNS as RETURNS
-from retail_pipeline.reconcile.expected_rollups import DUPLICATES, ORDERS, PRODUCTS
-
-TRANSACTIONS = "transactions"
-QUARANTINE = "quarantine"
-PURGED = "purged"
-MANIFESTS = "manifests"
-DIRTY_BUCKETS = "dirty_buckets"
-RECONCILIATIONS = "reconciliations"
-PROCESSORS = "processors"
-# Says that other data has replaced the sample; see mongo_sample.
-SAMPLE = "sample"
-ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP = ORDERS, PRODUCTS, DUPLICATES
 
 # Of the summaries' form: a day that an older release summarised is summarised again.
 LAYOUT = 3

@@ -14,7 +14,7 @@ from pymongo import MongoClient, UpdateOne
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.insert import insert_new
-from retail_pipeline.adapters.mongo.schema import (
+from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
     PURGED,
@@ -24,8 +24,8 @@ from retail_pipeline.adapters.mongo.schema import (
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
+from retail_pipeline.domain.wire import Refusal
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.flows.ports import Refusal
 
 
 class MongoStore:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import YEARS, DateOrder
-from retail_pipeline.flows.ports import RawRow, Source
+from retail_pipeline.flows.source import RawRow, Source
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.tally import Line, micros
 

@@ -13,9 +13,9 @@ from kafka import KafkaConsumer, TopicPartition
 from retail_pipeline.adapters.kafka.errors import translated
 from retail_pipeline.adapters.kafka.offsets import positions
 from retail_pipeline.adapters.kafka.topics import admin_client, partition_of
-from retail_pipeline.domain.reconciliation import Position
+from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.wire import Message
 from retail_pipeline.errors import PermanentError, TransientError
-from retail_pipeline.flows.ports import Message
 from retail_pipeline.settings import Settings
 
 _STALLED_S = 20.0

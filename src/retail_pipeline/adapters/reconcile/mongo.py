@@ -14,13 +14,6 @@ from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.failed_days import PENDING, failed_days
 from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE, is_replaced
-from retail_pipeline.adapters.mongo.schema import (
-    DIRTY_BUCKETS,
-    MANIFESTS,
-    PURGED,
-    QUARANTINE,
-    TRANSACTIONS,
-)
 from retail_pipeline.adapters.reconcile.mongo_lines import (
     FIELDS,
     UNREADABLE,
@@ -30,12 +23,20 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
     within,
 )
 from retail_pipeline.adapters.reconcile.mongo_rollups import enter_rollups, returned, traded
+from retail_pipeline.domain.collections import (
+    DIRTY_BUCKETS,
+    MANIFESTS,
+    PURGED,
+    QUARANTINE,
+    ROLLUPS,
+    TRANSACTIONS,
+)
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.reconcile.expected_returns import Returned, Stored
-from retail_pipeline.reconcile.expected_rollups import ROLLUPS, RollupBook
+from retail_pipeline.reconcile.expected_rollups import RollupBook
 from retail_pipeline.reconcile.tally import Held, Line, Stray, row_of
 
 STATES = (TRANSACTIONS, QUARANTINE, PURGED)

@@ -20,7 +20,6 @@ from bson import Decimal128
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.returns import CANCELLED, TRADED
 from retail_pipeline.adapters.mongo.rollup_pipelines import NAMES
-from retail_pipeline.adapters.mongo.schema import PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.adapters.reconcile.mongo_lines import (
     FIELDS,
     UNREADABLE,
@@ -31,6 +30,7 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
     micros_of,
     within,
 )
+from retail_pipeline.domain.collections import PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.reconcile.expected_returns import PartSaid, Returned, Stored
 from retail_pipeline.reconcile.expected_rollups import RollupBook
 from retail_pipeline.reconcile.tally import micros

@@ -19,7 +19,7 @@ from retail_pipeline.adapters.sources.file_state import FileState, text_name, wh
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, OrderEvidence
 from retail_pipeline.errors import SourceError, UnreadableError
-from retail_pipeline.flows.ports import RawRow, SourceFacts
+from retail_pipeline.flows.source import RawRow, SourceFacts
 
 _DELIMITERS = ",;\t|"
 _DATE = DATASET_FIELDS.index("InvoiceDate")

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from retail_pipeline.domain.rejection import Reason
-from retail_pipeline.flows.ports import RawRow
+from retail_pipeline.flows.source import RawRow
 
 LONGEST_LINE = 65_536  # bytes; a retail line has about 90
 _MOST_LINES_PER_ROW = 50

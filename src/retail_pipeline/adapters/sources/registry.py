@@ -17,7 +17,7 @@ from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.adapters.sources.file_state import why
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.errors import SourceError, UnreadableError
-from retail_pipeline.flows.ports import Source
+from retail_pipeline.flows.source import Source
 from retail_pipeline.settings import expand_user
 
 SUPPORTED = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xlsx")

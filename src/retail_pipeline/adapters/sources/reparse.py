@@ -11,7 +11,7 @@ import msgspec
 from retail_pipeline.adapters.sources.csv_rows import Dialect, LineReader, read_rows, split_line
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Reason
-from retail_pipeline.flows.ports import RawRow
+from retail_pipeline.flows.source import RawRow
 
 
 def reread(number: int, raw: bytes, encoding: str, manifest: Manifest) -> RawRow:

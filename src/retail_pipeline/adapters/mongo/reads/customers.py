@@ -11,7 +11,8 @@ from pymongo import ASCENDING, MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import LINE_FIELDS, exact, matching, within
-from retail_pipeline.adapters.mongo.schema import LINE, TRANSACTIONS
+from retail_pipeline.adapters.mongo.schema import LINE
+from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Kind
 

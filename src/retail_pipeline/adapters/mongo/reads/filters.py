@@ -20,7 +20,7 @@ from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.failed_days import failed_days
 from retail_pipeline.adapters.mongo.heartbeats import summaries_error
 from retail_pipeline.adapters.mongo.sample import is_shown
-from retail_pipeline.adapters.mongo.schema import DIRTY_BUCKETS, QUARANTINE, TRANSACTIONS
+from retail_pipeline.domain.collections import DIRTY_BUCKETS, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.report import Customers, Selection, Status
 from retail_pipeline.domain.transaction import Kind

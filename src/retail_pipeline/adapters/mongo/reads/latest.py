@@ -8,7 +8,7 @@ from pymongo import DESCENDING, MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import LINE_FIELDS, exact, matching
-from retail_pipeline.adapters.mongo.schema import TRANSACTIONS
+from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.report import Selection
 
 _SECONDS = 5.0

@@ -18,7 +18,8 @@ from pymongo import MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching, within
-from retail_pipeline.adapters.mongo.schema import LINE, TRANSACTIONS
+from retail_pipeline.adapters.mongo.schema import LINE
+from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices

@@ -17,7 +17,7 @@ from pymongo import DESCENDING, MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching
-from retail_pipeline.adapters.mongo.schema import MANIFESTS, QUARANTINE, TRANSACTIONS
+from retail_pipeline.domain.collections import MANIFESTS, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.report import Selection

@@ -18,13 +18,8 @@ from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.micros import in_micros, whole
 from retail_pipeline.adapters.mongo.reads.return_parts import RETURN_FIELDS, parts_of
 from retail_pipeline.adapters.mongo.rollup_pipelines import KEYS, NAMES
-from retail_pipeline.adapters.mongo.schema import (
-    LAYOUT,
-    ORDERS_ROLLUP,
-    PRODUCTS_ROLLUP,
-    RETURNS,
-    TRANSACTIONS,
-)
+from retail_pipeline.adapters.mongo.schema import LAYOUT
+from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
 
 # A look at a server that is away ends after the first; the driver goes on trying until then.
 _LOOK_SECONDS, _READ_SECONDS = 3.0, 60.0

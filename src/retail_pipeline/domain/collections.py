@@ -1,0 +1,18 @@
+"""The collections of the database, each named here and nowhere else."""
+
+from __future__ import annotations
+
+TRANSACTIONS = "transactions"
+QUARANTINE = "quarantine"
+PURGED = "purged"
+MANIFESTS = "manifests"
+DIRTY_BUCKETS = "dirty_buckets"
+RECONCILIATIONS = "reconciliations"
+PROCESSORS = "processors"
+# Says that other data has replaced the sample.
+SAMPLE = "sample"
+ORDERS_ROLLUP = "rollup_orders_daily"
+PRODUCTS_ROLLUP = "rollup_products_daily"
+DUPLICATES_ROLLUP = "rollup_duplicates_daily"
+ROLLUPS = (ORDERS_ROLLUP, PRODUCTS_ROLLUP, DUPLICATES_ROLLUP)
+RETURNS = "returns"
