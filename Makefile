@@ -57,11 +57,12 @@ test: .venv/.dev ## Every test, on real ZooKeeper, Kafka and mongod; coverage of
 test-browser: .venv/.dev ## The dashboard in a real browser (chromium must be installed)
 	$(BIN)/python -m pytest tests/browser
 
-lint: .venv/.dev ## black, isort, flake8, mypy --strict, shellcheck
+lint: .venv/.dev ## black, isort, flake8, mypy --strict, import-linter, shellcheck
 	$(BIN)/black --check --quiet src tests bench chaos scripts
 	$(BIN)/isort --check --quiet src tests bench chaos scripts
 	$(BIN)/flake8 src tests bench chaos scripts
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	git ls-files -z '*.sh' .ci/run | xargs -0 -r $(BIN)/shellcheck
 
 format: .venv/.dev ## Format the code
@@ -87,4 +88,4 @@ chaos-recovery: .venv/.local ## Seconds from a killed part's return to the next 
 	$(BIN)/python -m chaos.recovery $(ARGS)
 
 clean: ## Remove the environment and what tools leave behind (not the local stack's data)
-	rm -rf .venv .mypy_cache .pytest_cache .coverage* htmlcov build dist src/*.egg-info
+	rm -rf .venv .mypy_cache .import_linter_cache .pytest_cache .coverage* htmlcov build dist src/*.egg-info

@@ -8,6 +8,7 @@ else could tell ``retail local status`` how it went. A killed process leaves no 
 
 from __future__ import annotations
 
+import runpy
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,12 +16,10 @@ from pathlib import Path
 
 def run(exit_file: Path, arguments: list[str]) -> int:
     """Run ``retail ARGUMENTS``, write its exit status to ``exit_file``, and return it."""
-    from retail_pipeline.cli.app import main
-
     sys.argv = ["retail", *arguments]
     status = 1
     try:
-        main()
+        runpy.run_module("retail_pipeline", run_name="__main__")
         status = 0
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)

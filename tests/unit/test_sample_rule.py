@@ -11,14 +11,10 @@ from pytest_mock import MockerFixture
 from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.cli import sample_rule
 from retail_pipeline.cli.sample_rule import SampleRule
-from retail_pipeline.domain.sample_source import (
-    SAMPLE_ROWS,
-    SAMPLE_SEED,
-    SAMPLE_SOURCE,
-    is_sample,
-)
+from retail_pipeline.domain.sample_source import SAMPLE_SOURCE, is_sample
 from retail_pipeline.errors import SourceError, UsageError
 from retail_pipeline.flows.source import SourceFacts
+from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
 from tests.fakes import FakeSource

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 
 import typer
 
-from retail_devstack import cli as local
 from retail_pipeline import __version__
 from retail_pipeline.cli import (
     dashboard,
@@ -57,7 +57,8 @@ def _retail(
 for module in (produce, process, reconcile, dashboard, setup, sample, health):
     module.register(app)
 app.add_typer(dlq.app, name="dlq")
-app.add_typer(local.app, name="local")
+for extra in entry_points(group="retail_pipeline.commands"):
+    app.add_typer(extra.load(), name=extra.name)
 
 
 def main() -> None:

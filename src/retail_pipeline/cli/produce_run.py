@@ -18,12 +18,12 @@ from retail_pipeline.cli.folder_watch import FolderWatch
 from retail_pipeline.cli.progress import Progress
 from retail_pipeline.cli.sample_rule import SampleRule, sent_sources
 from retail_pipeline.domain.checkpoint import Checkpoint
-from retail_pipeline.domain.sample_source import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.errors import RetailError, SourceError, TransientError
 from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.retry import Patience, retrying
 from retail_pipeline.flows.source import RawRow, Source, SourceFacts
 from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
 

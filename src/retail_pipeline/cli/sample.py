@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from retail_pipeline.sample.generator import (
     DEFAULT_DAYS,
     DEFAULT_DIRT,
-    DEFAULT_ROWS,
-    DEFAULT_SEED,
     DEFAULT_START,
+    SAMPLE_ROWS,
+    SAMPLE_SEED,
     sample_lines,
 )
 from retail_pipeline.sample.writer import write_file, write_lines
@@ -33,10 +33,10 @@ def register(app: typer.Typer) -> None:
 def sample(
     rows: Annotated[
         int, typer.Option("--rows", "-n", min=0, help="Data rows, the broken ones included.")
-    ] = DEFAULT_ROWS,
+    ] = SAMPLE_ROWS,
     seed: Annotated[
         int, typer.Option(min=0, help="Another seed gives other data; the same, the same bytes.")
-    ] = DEFAULT_SEED,
+    ] = SAMPLE_SEED,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from retail_pipeline.sample.generator import DEFAULT_ROWS, DEFAULT_SEED
-
-SAMPLE_ROWS, SAMPLE_SEED = DEFAULT_ROWS, DEFAULT_SEED
 # What its content's hash gives, as for every file. Each pass of --loop adds a number to it.
 SAMPLE_SOURCE = "668498c27b738488"
 

@@ -24,8 +24,8 @@ from retail_pipeline.sample.catalogue import (
 )
 from retail_pipeline.sample.invalid_rows import break_line
 
-DEFAULT_ROWS = 50_000
-DEFAULT_SEED = 7
+SAMPLE_ROWS = 50_000
+SAMPLE_SEED = 7
 DEFAULT_DIRT = 0.001
 DEFAULT_START = date(2010, 12, 1)
 DEFAULT_DAYS = 374
