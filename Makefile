@@ -26,7 +26,7 @@ ifneq ($(wildcard .venv/.local),)
 $(shell $(BIN)/python -I scripts/check_venv.py >/dev/null 2>&1 || rm -f .venv/.local .venv/.dev)
 endif
 
-.PHONY: help demo test test-browser lint format docs bench bench-pages bench-viewers chaos chaos-recovery clean
+.PHONY: help demo test test-browser lint format lock docs bench bench-pages bench-viewers chaos chaos-recovery clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,11 @@ lint: .venv/.dev ## black, isort, flake8, mypy --strict, import-linter, shellche
 format: .venv/.dev ## Format the code
 	$(BIN)/isort --quiet src tests bench chaos scripts
 	$(BIN)/black --quiet src tests bench chaos scripts
+
+lock: .venv/.dev ## Pin every dependency, from requirements*.in (ARGS=--upgrade: the newest versions)
+	for part in requirements requirements-local requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --no-annotate --python-version 3.11 $(ARGS) $$part.in -o $$part.txt; \
+	done
 
 docs: .venv/.local ## Write what in docs/ follows from the code: commands, the contract's table
 	$(BIN)/python scripts/make_docs.py

@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def pinned(name: str) -> set[str]:
-    """The distributions that a requirements file pins itself."""
+    """The distributions that a requirements file pins."""
     lines = (ROOT / name).read_text().splitlines()
     return {re.split(r"[=\[ ]", line)[0].lower() for line in lines if re.match(r"[a-z]", line)}
 
 
 def left_out() -> list[str]:
     """The modules of what is only installed outside the image."""
-    extra = pinned("requirements-local.txt") | pinned("requirements-dev.txt")
+    extra = pinned("requirements-dev.txt") - pinned("requirements.txt")
     return sorted(
         module
         for module, distributions in packages_distributions().items()
