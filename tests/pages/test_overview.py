@@ -226,6 +226,22 @@ def test_choices_of_a_link_that_are_left_out_are_counted(
     assert "more of the link" not in said(open_page(sold, country="France"))
 
 
+def test_filters_that_a_link_gets_wrong_are_named_before_unknown_keys(
+    open_page: OpenPage, sold: Settings
+) -> None:
+    unknown = {f"key{number}": "x" for number in range(9)}
+    page = open_page(sold, **unknown, who="nobody", guests="maybe", from_="2011-02-30")
+    assert cards(page) == expected(Selection(shop.FIRST, shop.LAST))
+    for part in ("who “nobody”", "guests “maybe”", r"from “2011\-02\-30”", "and 7 more"):
+        assert part in said(page)
+
+
+def test_dates_alone_in_a_link_are_applied(open_page: OpenPage, sold: Settings) -> None:
+    first, last = date(2011, 2, 10), date(2011, 3, 20)
+    page = open_page(sold, from_=f"{first}", to=f"{last}")
+    assert cards(page) == expected(Selection(first, last))
+
+
 def test_rows_not_yet_summarised_are_announced(
     open_page: OpenPage, fresh: Settings, stack: RunningStack
 ) -> None:

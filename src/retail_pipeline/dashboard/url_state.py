@@ -153,7 +153,7 @@ def load() -> None:
 def _read(asked: Mapping[str, list[str]]) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Return the value of each parameter, and what was asked for that is not possible, by key."""
     chosen = {key: each.default for key, each in _PARAMETERS.items()}
-    rejected = {key: texts for key, texts in asked.items() if key not in _PARAMETERS}
+    rejected: dict[str, list[str]] = {}
     for key, parameter in _PARAMETERS.items():
         if texts := [each for each in asked.get(key, ()) if each]:
             chosen[key], left = parameter.read(texts)
@@ -165,6 +165,8 @@ def _read(asked: Mapping[str, list[str]]) -> tuple[dict[str, Any], dict[str, lis
                 chosen[other] = value
             elif chosen[other] != value:
                 chosen[key], rejected[key] = parameter.default, asked[key]
+    # Last, as they change no figure.
+    rejected |= {key: texts for key, texts in asked.items() if key not in _PARAMETERS}
     return chosen, rejected
 
 
