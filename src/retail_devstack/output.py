@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 from rich.console import Console
 
@@ -27,6 +28,12 @@ class _Console(Console):
 
     def on_broken_pipe(self) -> None:
         """Drop what can't be written."""
+
+
+@cache
+def _console() -> _Console:
+    """Return the one console of a command: a line that it prints goes above its progress."""
+    return _Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def open_standard_streams() -> None:
@@ -44,11 +51,10 @@ def open_standard_streams() -> None:
 def speaker() -> Say:
     """Return a function that writes a line to standard error, if that can be written to."""
     atexit.register(_drop_unwritten)
-    console = _Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(text: str) -> None:
         with suppress(OSError):
-            console.print(text, markup=False)
+            _console().print(text, markup=False)
 
     return say
 
@@ -81,7 +87,7 @@ def _try(say: Say, text: str) -> None:
 @contextmanager
 def progress() -> Iterator[Say]:
     """Show a text that changes: in place on a terminal, as an occasional line elsewhere."""
-    console = _Console(stderr=True)
+    console = _console()
     if not console.is_terminal:
         yield _occasional_lines()
         return
