@@ -24,7 +24,7 @@ from retail_devstack.processes import stop
 from retail_devstack.signals import Interrupted, deferred, interruptible, uninterruptible
 from retail_devstack.state import load_state
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 UP = ("up", "--no-dashboard", "--no-stream")
 
 

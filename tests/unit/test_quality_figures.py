@@ -90,12 +90,13 @@ def test_the_quarantine_is_added_up_by_reason_the_most_frequent_first() -> None:
         Held("too_long", "producer", "a.csv", 5, THEN),
         *(Held("not_a_number", "processor", f"{name}.csv", 1, THEN) for name in "bcde"),
     ]
-    rows = by_reason(held)
+    rows = by_reason(held, 3)
     assert list(rows["Reason"]) == ["not_a_number", "too_long"]
     assert list(rows["Rows"]) == [7, 5]
     assert list(rows["Share"]) == [7 / 12, 5 / 12]
     assert list(rows["Refused by"]) == ["processor, producer", "producer"]
     assert list(rows["Files"]) == ["a.csv, b.csv, c.csv and 2 more", "a.csv"]
+    assert list(by_reason(held)["Files"]) == ["a.csv, b.csv, c.csv, d.csv, e.csv", "a.csv"]
     assert len(by_reason([])) == 0
 
 

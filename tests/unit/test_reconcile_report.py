@@ -101,4 +101,5 @@ def test_a_fault_of_its_own_is_no_difference(mocker: MockerFixture) -> None:
         "retail_pipeline.cli.reconcile_run.ReconcileRun.run", side_effect=KeyError("lines")
     )
     result = CliRunner().invoke(app, ["reconcile"])
-    assert result.exit_code == 2 and "KeyError: 'lines'" in result.stderr
+    assert result.exit_code == 2 and "unexpected KeyError" in result.stderr
+    assert "'lines' (a fault of the program" in result.stderr
