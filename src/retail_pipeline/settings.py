@@ -88,7 +88,7 @@ class Settings(BaseSettings):
         description="Where this runs; staging and production refuse the development passwords.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="How much is logged."
+        "INFO", description="How much is logged; DEBUG shows the client libraries' log too."
     )
     state_dir: UserPath = Field(
         Path(".retail/state"), description="Folder of the producer's checkpoints."

@@ -23,6 +23,7 @@ from retail_pipeline.domain.collections import (
     ORDERS_ROLLUP,
     PRODUCTS_ROLLUP,
     RETURNS,
+    SAMPLE,
     TRANSACTIONS,
 )
 from retail_pipeline.settings import Settings
@@ -183,7 +184,14 @@ def test_missing_rights_on_one_collection_cost_that_part_alone(
             "resource": {"db": database.name, "collection": name},
             "actions": ["find", "insert", "update", "remove"],
         }
-        for name in (TRANSACTIONS, DIRTY_BUCKETS, ORDERS_ROLLUP, DUPLICATES_ROLLUP, RETURNS)
+        for name in (
+            TRANSACTIONS,
+            DIRTY_BUCKETS,
+            SAMPLE,
+            ORDERS_ROLLUP,
+            DUPLICATES_ROLLUP,
+            RETURNS,
+        )
     ]
     database.command("updateRole", "retail_writer", privileges=all_but_products)
     summarise(summaries)

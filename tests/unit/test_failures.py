@@ -151,3 +151,19 @@ def test_a_file_of_another_user_is_named_with_the_command_that_mends_it(
     error = PermissionError(errno.EACCES, "Permission denied", str(folder / "lock"))
     text = f"{folder}: Permission denied: {advice.format(folder=folder)}"
     assert os_words(error, folder) == text
+
+
+@pytest.mark.parametrize(("level", "shown"), [(None, False), ("INFO", False), ("DEBUG", True)])
+def test_the_client_libraries_log_at_debug_level_only(level: str | None, shown: bool) -> None:
+    command = (
+        "from retail_pipeline.cli import app, common\n"
+        "@app.app.command()\n"
+        "def fail():\n"
+        f"    {level!r} and common.configure_logging({level!r})\n"
+        "    __import__('logging').getLogger('kafka.net').error('a socket went away')\n"
+        "app.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command, "fail"], capture_output=True, text=True, check=True
+    )
+    assert ("a socket went away" in done.stderr) is shown

@@ -9,6 +9,7 @@ import typer
 
 from retail_pipeline import __version__
 from retail_pipeline.cli import (
+    common,
     dashboard,
     dlq,
     failures,
@@ -64,6 +65,7 @@ for extra in entry_points(group="retail_pipeline.commands"):
 def main() -> None:
     """Run the command line; whatever fails ends with one line, and no traceback unless asked."""
     open_files.raise_limit()
+    common.show_client_logs(False)
     failures.prepare()
     try:
         try:

@@ -41,7 +41,10 @@ def collect_garbage_rarely() -> None:
 
 
 def configure_logging(level: str) -> None:
-    """Log to standard error, in UTC; the client libraries only from warnings on."""
+    """Log to standard error, in UTC; lines of the client libraries only at the level DEBUG.
+
+    What fails in a client library is raised as an error, and is reported once from there.
+    """
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         level=level,
@@ -50,5 +53,10 @@ def configure_logging(level: str) -> None:
         datefmt="%Y-%m-%dT%H:%M:%S",
         force=True,
     )
+    show_client_logs(level == "DEBUG")
+
+
+def show_client_logs(shown: bool) -> None:
+    """Show what the client libraries log, from warnings on, or nothing of it."""
     for library in ("kafka", "pymongo"):
-        logging.getLogger(library).setLevel(max(logging.ERROR, logging.getLevelName(level)))
+        logging.getLogger(library).setLevel(logging.WARNING if shown else logging.CRITICAL)
