@@ -5,17 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from kafka import KafkaProducer
 from kafka.admin import MemberToRemove
 
 from retail_pipeline.adapters.kafka.topics import admin_client
 from retail_pipeline.settings import Settings
+from tests.paths import ROOT
 from tests.pipeline import LONGEST_S, Pipeline
 from tests.truth import Truth
-
-ROOT = Path(__file__).parents[2]
 
 
 def crash(pipeline: Pipeline, service: str, moment: str, step: str, *files: str) -> None:

@@ -21,7 +21,8 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.cli.process_run import ProcessorRun
 from retail_pipeline.settings import Settings
-from tests.integration.test_crash_points import ROOT, poison
+from tests.integration.test_crash_points import poison
+from tests.paths import ROOT
 from tests.pipeline import LONGEST_S, Pipeline
 from tests.truth import Truth
 

@@ -14,8 +14,9 @@ from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
 from tests.pages.seen import Seen, recorded
+from tests.paths import ROOT
 
-SCRIPT = Path(__file__).parents[2] / "src" / "dashboard.py"
+SCRIPT = ROOT / "src" / "dashboard.py"
 NOBODY = "mongodb://127.0.0.1:9"
 
 OpenPage = Callable[..., AppTest]

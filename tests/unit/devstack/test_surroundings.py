@@ -14,7 +14,7 @@ from retail_devstack.mongod import Mongod
 from retail_devstack.servers import Kafka, MongoServer, Server, ZooKeeper
 from retail_devstack.surroundings import service_env
 from tests.hostile import HOSTILE
-from tests.unit.test_local_packages import script
+from tests.unit.devstack.test_packages import script
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from retail_devstack.home import LocalSettings
 from retail_pipeline.settings import Settings
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 ENV_EXAMPLE = (ROOT / ".env.example").read_text().splitlines()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 COMPOSE_LINES = [line for line in COMPOSE.splitlines() if not line.lstrip().startswith("#")]

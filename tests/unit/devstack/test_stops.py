@@ -23,6 +23,7 @@ from retail_devstack.home import Home
 from retail_devstack.processes import stop
 from retail_devstack.signals import Interrupted, deferred, interruptible, uninterruptible
 from retail_devstack.state import load_state
+from tests.paths import ROOT
 
 PATIENCE_S = 180.0
 UP = ("up", "--no-dashboard", "--no-stream")
@@ -37,7 +38,7 @@ class Local:
             **os.environ,
             "RETAIL_HOME": str(self.home.root),
             "RETAIL_CACHE": str(folder),
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(ROOT),
         }
         self.commands: list[subprocess.Popen[bytes]] = []
         self.log = folder / "output"

@@ -22,7 +22,7 @@ from tests.fakes import (
     rejection,
     transaction,
 )
-from tests.unit.test_process_flow import DLQ, MANIFESTS, STEPS, TX, World
+from tests.unit.flows.test_process import DLQ, MANIFESTS, STEPS, TX, World
 
 errors = st.sampled_from([PermanentError("killed"), TransientError("away")])
 numbers = st.integers(1, 30)

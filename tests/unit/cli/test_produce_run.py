@@ -20,7 +20,7 @@ from retail_pipeline.flows.throttle import Pace
 from retail_pipeline.settings import Settings
 from tests.fakes import FakePublisher
 from tests.pipeline import HEADER, ROW
-from tests.unit.test_damaged_workbooks import late
+from tests.unit.adapters.sources.test_damaged_workbooks import late
 
 HOUR = 3600.0
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from retail_pipeline.adapters.sources.xlsx import inspect_xlsx
 from retail_pipeline.errors import SourceError
-from tests.unit.test_xlsx_sources import CANCELLATION, SALE, UCI, workbook
+from tests.unit.adapters.sources.test_xlsx import CANCELLATION, SALE, UCI, workbook
 
 SHEET = "xl/worksheets/sheet1.xml"
 STYLES = "xl/styles.xml"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).parents[2] / "src"
+from tests.paths import ROOT
+
+SRC = ROOT / "src"
 PACKAGES = [SRC / "retail_pipeline", SRC / "retail_devstack"]
 MODULES = sorted(module for package in PACKAGES for module in package.rglob("*.py"))
 

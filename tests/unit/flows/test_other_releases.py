@@ -9,7 +9,7 @@ import pytest
 
 from retail_pipeline.domain.rejection import Reason
 from tests.fakes import manifest, rejection, transaction
-from tests.unit.test_process_flow import DLQ, MANIFESTS, TX, World
+from tests.unit.flows.test_process import DLQ, MANIFESTS, TX, World
 
 
 @pytest.fixture

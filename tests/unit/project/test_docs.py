@@ -16,8 +16,8 @@ import pytest
 import typer
 
 from retail_pipeline.cli.app import app
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md")])
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")

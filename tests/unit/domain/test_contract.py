@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,8 +19,9 @@ from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import Reason
 from retail_pipeline.domain.transaction import Kind, Transaction
+from tests.paths import ROOT
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "record-contract.md").read_text("utf-8")
+DOCUMENT = (ROOT / "docs" / "record-contract.md").read_text("utf-8")
 PROPERTIES: dict[str, dict[str, Any]] = CONTRACT.schema["properties"]
 ENRICHED: dict[str, dict[str, Any]] = CONTRACT.schema["enriched"]
 STRUCT = msgspec.json.schema(Transaction)["$defs"]["Transaction"]

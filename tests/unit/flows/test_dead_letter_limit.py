@@ -14,7 +14,7 @@ from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import DeadLetters, Processor
 from retail_pipeline.flows.retry import retrying
 from tests.fakes import rejection, transaction
-from tests.unit.test_process_flow import DLQ, MANIFESTS, TX, World
+from tests.unit.flows.test_process import DLQ, MANIFESTS, TX, World
 
 
 class Clock:

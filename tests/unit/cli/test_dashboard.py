@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 from retail_pipeline.cli.app import app
 from retail_pipeline.cli.dashboard import options
 from retail_pipeline.dashboard.server import PAGE
-
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
 
 
 @pytest.fixture(autouse=True)

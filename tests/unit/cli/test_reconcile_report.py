@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -24,6 +23,7 @@ from retail_pipeline.domain.reconciliation import (
     Verdict,
 )
 from tests.ledger_world import reconciliation
+from tests.paths import ROOT
 
 
 def printed(result: Reconciliation) -> str:
@@ -36,7 +36,7 @@ def printed(result: Reconciliation) -> str:
     "struct", [Reconciliation, SourceAccount, PartitionAccount, Position, Difference, Sum]
 )
 def test_every_field_of_the_json_is_documented(struct: type[msgspec.Struct]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "reconciliation.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reconciliation.md").read_text("utf-8")
     for field in struct.__struct_fields__:
         assert f"`{field}`" in page, field
 

@@ -8,7 +8,7 @@ import pytest
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.errors import PermanentError
 from tests.fakes import rejection, transaction
-from tests.unit.test_process_flow import TX, World
+from tests.unit.flows.test_process import TX, World
 
 PLACE = "tx-0:000000000"
 

@@ -17,8 +17,9 @@ from pytest_mock import MockerFixture
 
 from retail_pipeline.cli import app
 from retail_pipeline.errors import UsageError, os_words
+from tests.paths import ROOT
 
-SRC = Path(__file__).parents[2] / "src"
+SRC = ROOT / "src"
 # A command in a process of its own.
 COMMAND = """
 from retail_pipeline.cli import app as command

@@ -18,7 +18,7 @@ from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
 from tests.pipeline import HEADER, ROW
-from tests.unit.test_produce_run import World
+from tests.unit.cli.test_produce_run import World
 
 CSV = HEADER + ROW * 2
 
