@@ -7,10 +7,10 @@ from typing import Any
 
 import psutil
 
-from chaos.proxy import Weather
+from chaos.environment import Environment
+from chaos.proxy import NetworkConditions
 from chaos.schedule import Fault
 from chaos.workers import Worker
-from chaos.world import World
 
 _WRITES = ["insert", "update", "delete", "findAndModify"]
 _REFUSALS: dict[str, dict[str, Any]] = {
@@ -18,7 +18,7 @@ _REFUSALS: dict[str, dict[str, Any]] = {
     "not journaled": {"writeConcernError": {"code": 64, "errmsg": "waiting for it timed out"}},
     "not in charge": {"errorCode": 10107},
 }
-_SLOW = Weather(delay=0.05, bytes_per_s=300_000)
+_SLOW = NetworkConditions(delay=0.05, bytes_per_s=300_000)
 # Nothing that a server writes lies within its files' first bytes.
 _QUOTA_BYTES = 4096
 
@@ -26,8 +26,8 @@ _QUOTA_BYTES = 4096
 class Faults:
     """Does faults to the servers, the lines and the workers of one run."""
 
-    def __init__(self, world: World, workers: Mapping[str, Worker]) -> None:
-        self._world = world
+    def __init__(self, environment: Environment, workers: Mapping[str, Worker]) -> None:
+        self._world = environment
         self._workers = workers
         self._limits: dict[str, tuple[int, int]] = {}
 
@@ -87,7 +87,7 @@ class Faults:
         self._world.proxies[fault.target.removeprefix("link-")].slow(_SLOW)
 
     def _end_cut(self, fault: Fault) -> None:
-        self._world.proxies[fault.target.removeprefix("link-")].mend()
+        self._world.proxies[fault.target.removeprefix("link-")].restore()
 
     _end_slow = _end_cut
 

@@ -14,7 +14,7 @@ _CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Weather:
+class NetworkConditions:
     """What happens to each chunk that passes: seconds of delay, and at most so many bytes/s."""
 
     delay: float = 0.0
@@ -25,7 +25,7 @@ class Weather:
         return self.delay + (size / self.bytes_per_s if self.bytes_per_s else 0.0)
 
 
-CLEAR = Weather()
+CLEAR = NetworkConditions()
 
 
 class Proxy:
@@ -64,13 +64,13 @@ class Proxy:
         """Let nothing through, and nobody know; the connections break when it is mended."""
         self._do(self._silence)
 
-    def slow(self, weather: Weather) -> None:
-        """Let everything through as ``weather`` has it."""
-        self._do(lambda: setattr(self, "_weather", weather))
+    def slow(self, conditions: NetworkConditions) -> None:
+        """Let everything through as ``conditions`` has it."""
+        self._do(lambda: setattr(self, "_weather", conditions))
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Pass everything on again."""
-        self._do(self._mend)
+        self._do(self._restore)
 
     def _do(self, change: Callable[[], None]) -> None:
         done = threading.Event()
@@ -91,7 +91,7 @@ class Proxy:
         assert self._passable
         self._passable.clear()
 
-    def _mend(self) -> None:
+    def _restore(self) -> None:
         assert self._passable
         self._weather = CLEAR
         if not self._passable.is_set():

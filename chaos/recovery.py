@@ -12,14 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chaos.environment import Environment, Place, environment
 from chaos.schedule import BROKER, MONGOD, PRODUCER
 from chaos.workers import Worker
-from chaos.world import Place, World, world
 from retail_pipeline.sample.writer import write_sample
 
 PROCESSOR = "processor"
 _LONGEST_S = 120.0
-_SECONDS_BETWEEN_LOOKS = 0.02
+_SECONDS_BETWEEN_CHECKS = 0.02
 # So long it stays away: all that was in hand is stored, or waits for the next try.
 _AWAY_S = 3.0
 
@@ -41,7 +41,7 @@ def main(
     """
     folder = Path(tempfile.mkdtemp(prefix="retail-recovery-"))
     try:
-        with world(folder) as servers:
+        with environment(folder) as servers:
             seconds = measure(servers, folder, times, rate)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -53,7 +53,7 @@ def main(
     Console(width=100).print(table)
 
 
-def measure(servers: World, folder: Path, times: int, rate: int) -> dict[str, list[float]]:
+def measure(servers: Environment, folder: Path, times: int, rate: int) -> dict[str, list[float]]:
     """Kill each part ``times`` times while rows flow; return the seconds of each recovery."""
     data = folder / "sample.csv"
     write_sample(data, 50_000, 7)
@@ -77,7 +77,7 @@ def measure(servers: World, folder: Path, times: int, rate: int) -> dict[str, li
     return found
 
 
-def _recovery(place: Place, servers: World, processor: Worker, part: str) -> float:
+def _recovery(place: Place, servers: Environment, processor: Worker, part: str) -> float:
     """Kill ``part``, bring it back, and return the seconds from then to the next stored row."""
     if part == PROCESSOR:
         processor.kill()
@@ -101,7 +101,7 @@ def _await_growth(place: Place) -> None:
     while stored() <= before:
         if time.monotonic() > until:
             raise RuntimeError(f"no row was stored within {_LONGEST_S:.0f} s")
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        time.sleep(_SECONDS_BETWEEN_CHECKS)
 
 
 if __name__ == "__main__":

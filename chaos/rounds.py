@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from chaos.compare import differing
+from chaos.environment import Environment, Place
+from chaos.fault_run import FaultRun
 from chaos.schedule import Fault
-from chaos.storm import Storm
 from chaos.workers import Say
-from chaos.world import Place, World
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.kafka.topics import topic_id
 from retail_pipeline.domain.reconciliation import Reconciliation
@@ -35,7 +35,7 @@ class Undisturbed:
     rows: int
 
 
-def undisturbed(servers: World, data: Path, folder: Path) -> Undisturbed:
+def undisturbed(servers: Environment, data: Path, folder: Path) -> Undisturbed:
     """Stream ``data`` with no fault at all.
 
     Raises:
@@ -53,7 +53,7 @@ def undisturbed(servers: World, data: Path, folder: Path) -> Undisturbed:
 
 
 def disturbed(
-    servers: World, calm: Undisturbed, schedule: list[Fault], seconds: float, say: Say
+    servers: Environment, calm: Undisturbed, schedule: list[Fault], seconds: float, say: Say
 ) -> list[str]:
     """Stream the same file under the faults of ``schedule``; return all that is wrong then.
 
@@ -68,7 +68,7 @@ def disturbed(
         return 1.0 if checkpoint.complete else min(checkpoint.rows_read / calm.rows, 0.999)
 
     wrong: list[str] = []
-    storm = Storm(servers, place, calm.data, calm.rows, calm.rows / seconds, share, say)
+    storm = FaultRun(servers, place, calm.data, calm.rows, calm.rows / seconds, share, say)
     storm.run(schedule, lambda: wrong.extend(_reconciled(place, calm.data, say)))
     say(f"{len(storm.on_time)} of {len(schedule)} faults hit while rows were on their way")
     differences = differing(calm.place.database, place.database)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import typer
 
+from chaos.environment import Environment, environment
 from chaos.rounds import Undisturbed, disturbed, undisturbed
 from chaos.schedule import KINDS, Fault, plan
-from chaos.world import World, world
 from retail_devstack.signals import Interrupted, interruptible
 from retail_pipeline.errors import RetailError
 from retail_pipeline.sample.writer import write_sample
@@ -30,7 +30,7 @@ def _parsed(faults: str) -> list[str]:
     return [kind for kind in KINDS if kind in kinds]
 
 
-class Diary:
+class EventLog:
     """Prints what happens, with the seconds since the round began."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ def main(
     failed: list[int] = []
     keep = True
     try:
-        with interruptible(), world(folder) as servers:
+        with interruptible(), environment(folder) as servers:
             calm = undisturbed(servers, data or _sample(folder, rows), folder)
             typer.echo(f"undisturbed: {calm.rows:,} rows; logs in {folder}")
             for number in range(seed, seed + rounds):
@@ -103,19 +103,19 @@ def main(
 
 
 def _round(
-    servers: World, calm: Undisturbed, seed: int, schedule: list[Fault], seconds: float
+    servers: Environment, calm: Undisturbed, seed: int, schedule: list[Fault], seconds: float
 ) -> bool:
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     typer.echo(f"\nseed {seed}: {len(schedule)} faults; load {load}")
     for fault in schedule:
         typer.echo(f"    {fault}")
-    diary = Diary()
-    wrong = disturbed(servers, calm, schedule, seconds, diary)
+    log = EventLog()
+    wrong = disturbed(servers, calm, schedule, seconds, log)
     if wrong:
         servers.renew()
     for line in wrong:
-        diary(f"WRONG: {line}")
-    diary(f"seed {seed}: {'FAILED' if wrong else 'identical'}")
+        log(f"WRONG: {line}")
+    log(f"seed {seed}: {'FAILED' if wrong else 'identical'}")
     return not wrong
 
 

@@ -21,7 +21,7 @@ _GRACE_S = 30
 # So long after its start a worker may die of SIGTERM: its handler is set up once its modules are
 # imported, under load and after the longest pause. Later, such a death means that there is none.
 _STARTING_S = 15
-_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_CHECKS = 0.2
 
 
 class Worker:
@@ -130,7 +130,7 @@ class Worker:
         self._watch.join(10)
 
     def _supervise(self) -> None:
-        while not self._closing.wait(_SECONDS_BETWEEN_LOOKS):
+        while not self._closing.wait(_SECONDS_BETWEEN_CHECKS):
             with self._turn:
                 if self._down.is_set() or self.running or self.done or self._process is None:
                     continue

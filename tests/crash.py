@@ -30,7 +30,7 @@ from retail_pipeline.cli.process_run import ProcessorRun
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.flows import produce
 from retail_pipeline.flows.process import DeadLetters
-from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.flows.throttle import Throttle
 
 # Each step, and the method that does it.
 STEPS: dict[str, tuple[type, str]] = {
@@ -91,7 +91,7 @@ def main(service: str, moment: str, step: str, *files: str) -> None:
     else:
         # Small files have several chunks, too, and a checkpoint after each.
         produce.CHUNK_ROWS, produce._SECONDS_BETWEEN_SAVES = 3, 0
-        ProducerRun(settings, stop, Reading(), Pace(stop)).files(
+        ProducerRun(settings, stop, Reading(), Throttle(stop)).files(
             [str(Path(file)) for file in files], loop=False
         )
 

@@ -295,6 +295,6 @@ class FakeStore:
             if kept is None or (item.rows_read, item.complete) >= (kept.rows_read, kept.complete):
                 self.manifests[item.source] = item
 
-    def mark(self, days: Iterable[datetime]) -> None:
+    def mark_dirty(self, days: Iterable[datetime]) -> None:
         self.faults.meet("mark")
         self.marked.extend(days)

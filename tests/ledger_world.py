@@ -19,7 +19,7 @@ from retail_pipeline.domain.collections import (
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
@@ -31,12 +31,12 @@ from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.domain.wire import Message
-from retail_pipeline.reconcile.counts import QuickLook
+from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.expected_returns import Returned, Stored, returned_of
-from retail_pipeline.reconcile.expected_rollups import RollupBook
-from retail_pipeline.reconcile.full import FullLook
+from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import DAY_MS, Held, Line, Stray, as_line
+from retail_pipeline.reconcile.tally import DAY_MS, Line, MisfiledDocument, QuarantinedRow, as_line
 from tests.fakes import FakeMessage, manifest, rejection, transaction
 
 TOPICS = Topics("t", "t.dlq", "t.manifests")
@@ -129,20 +129,20 @@ class World:
     def full(self, *, with_file: bool = True) -> Reconciliation:
         """Look at everything."""
         files = [self.file] if with_file else []
-        return FullLook(self, self, files, TOPICS).run()
+        return FullReconciliation(self, self, files, TOPICS).run()
 
     def quick(self) -> Reconciliation:
         """Look at the counts."""
-        return QuickLook(self, self, TOPICS).run()
+        return CountCheck(self, self, TOPICS).run()
 
     # What the ports promise.
 
-    def positions(self) -> list[Position]:
+    def positions(self) -> list[PartitionOffsets]:
         places = {(TOPICS.transactions, 0), (TOPICS.transactions, 1)}
         places |= {(TOPICS.dead_letters, 0), (TOPICS.manifests, 0)}
         ends = Counter((each.topic, each.partition) for each in self.log)
         return [
-            Position(
+            PartitionOffsets(
                 topic=topic,
                 partition=partition,
                 first=self.first.get((topic, partition), 0),
@@ -152,7 +152,9 @@ class World:
             for topic, partition in sorted(places)
         ]
 
-    def records(self, spans: Iterable[Position]) -> Iterator[tuple[Position, Sequence[Message]]]:
+    def records(
+        self, spans: Iterable[PartitionOffsets]
+    ) -> Iterator[tuple[PartitionOffsets, Sequence[Message]]]:
         for span in spans:
             place = span.topic, span.partition
             found = [
@@ -178,29 +180,31 @@ class World:
     def failed_days(self) -> list[FailedDay]:
         return list(self.failed)
 
-    def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
+    def lines(
+        self, days: Iterable[int] | None = None
+    ) -> Iterator[tuple[list[Line], list[MisfiledDocument]]]:
         wanted = None if days is None else set(days)
-        lines, strays = [], []
+        lines, misfiled = [], []
         for identity, line in sorted(self.documents.items(), key=lambda each: each[1].day):
             if wanted is not None and line.moment // DAY_MS not in wanted:
                 continue
             if identity == row_id(line.source, line.row):
                 lines.append(line)
             else:
-                strays.append(Stray(identity, line))
-        yield lines, strays
+                misfiled.append(MisfiledDocument(identity, line))
+        yield lines, misfiled
         while self.meanwhile and days is None:
             self.send(self.meanwhile.pop())
 
-    def quarantined(self) -> Iterator[Held]:
-        yield from map(Held.of, self.quarantine.values())
+    def quarantined(self) -> Iterator[QuarantinedRow]:
+        yield from map(QuarantinedRow.of, self.quarantine.values())
 
     def purged(self) -> Iterator[tuple[str, int]]:
         for each in self.tombstones:
             source, _, row = each.rpartition(":")
             yield source, int(row)
 
-    def rollups(self, book: RollupBook) -> None:
+    def rollups(self, book: ExpectedRollups) -> None:
         """Enter what is summarised, grouped as MongoDB groups it."""
         by_entry: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
         made_of: Counter[int] = Counter()
@@ -226,10 +230,10 @@ class World:
                 each.total for each in counted
             )
             if counted:
-                book.enter(rollup, day, key, (len(counted), units, money), more)
+                book.add(rollup, day, key, (len(counted), units, money), more)
         for rollup in ROLLUPS:
             for day, count in made_of.items():
-                book.enter_document(rollup, day, count)
+                book.add_document(rollup, day, count)
 
     def lines_summarised(self) -> dict[str, Line]:
         return self.documents if self.summarised is None else self.summarised

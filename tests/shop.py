@@ -152,7 +152,7 @@ def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transac
         ensure_schema(client[settings.mongo_database])
         store = MongoStore(client, settings.mongo_database)
         assert store.insert(found) == []
-        store.mark({floor(each.InvoiceDate, "day") for each in found})
+        store.mark_dirty({floor(each.InvoiceDate, "day") for each in found})
         summaries = MongoSummaries(client, settings.mongo_database)
         while summaries.pending():
             # A day is summarised once no row came in for a second.

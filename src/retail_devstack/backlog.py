@@ -22,22 +22,22 @@ class Backlog:
     """One look at the two servers; ``problem`` says what can't be summarised, and what to do."""
 
     sent: int
-    left: int
+    lag: int
     dirty: int
     problem: str | None = None
 
     @property
     def empty(self) -> bool:
         """Whether all that was sent is stored and summarised."""
-        return self.left == 0 and self.dirty == 0 and self.problem is None
+        return self.lag == 0 and self.dirty == 0 and self.problem is None
 
     @property
     def stuck(self) -> bool:
         """Whether all is stored, and waiting for its summaries is in vain."""
-        return self.left == 0 and self.dirty == 0 and self.problem is not None
+        return self.lag == 0 and self.dirty == 0 and self.problem is not None
 
     def __str__(self) -> str:
-        text = f"{self.sent:,} records sent, {self.sent - self.left:,} taken in"
+        text = f"{self.sent:,} records sent, {self.sent - self.lag:,} taken in"
         text += f", {self.dirty:,} summaries to rebuild" if self.dirty else ""
         return text + (f"; {self.problem}" if self.problem else "")
 
@@ -81,7 +81,7 @@ class Gauge:
         except PyMongoError as error:
             raise TransientError(f"MongoDB: {error}") from error
         sent = sum(position.end - position.first for position in found)
-        return Backlog(sent, sum(position.left for position in found), dirty, problem)
+        return Backlog(sent, sum(position.lag for position in found), dirty, problem)
 
     def _drop_admin(self) -> None:
         if self._admin is not None:

@@ -18,7 +18,7 @@ from retail_devstack.environment import as_exports, stack_env
 from retail_devstack.foreground import Follower
 from retail_devstack.home import Home
 from retail_devstack.output import Say, open_standard_streams, progress, speaker
-from retail_devstack.session import Outcome, Wishes, bring_down, run
+from retail_devstack.session import Outcome, UpOptions, bring_down, run
 from retail_devstack.signals import Interrupted, interruptible, uninterruptible
 from retail_devstack.stack import SERVERS, Stack
 from retail_devstack.status import as_table, parts
@@ -63,10 +63,10 @@ def up(
     stack = _stack()
     _warn_of_little_memory(stack.say)
     check_disk(stack.home.root, stack.say)
-    wishes = Wishes(data, stream, dashboard, detach, yes)
+    options = UpOptions(data, stream, dashboard, detach, yes)
     with interruptible(), progress() as show:
         try:
-            status, farewell = run(stack, wishes, lambda found: _stay(stack, wishes, found, show))
+            status, farewell = run(stack, options, lambda found: _stay(stack, options, found, show))
         except Interrupted:
             status, farewell = 130, "Stopped before it was up."
     if farewell:
@@ -166,12 +166,12 @@ def _stack() -> Stack:
     return Stack(Home.from_environment(), speaker())
 
 
-def _stay(stack: Stack, wishes: Wishes, outcome: Outcome, show: Say) -> tuple[int, str]:
+def _stay(stack: Stack, options: UpOptions, outcome: Outcome, show: Say) -> tuple[int, str]:
     """Follow the work until Ctrl-C or its end; return the exit status and what to say at last."""
     follower = Follower(stack, stack.say, show, outcome.streams)
     try:
         _say_what_next(stack, outcome)
-        if wishes.detach:
+        if options.detach:
             return 0, ""
         follower.follow(until_stored=outcome.was_running)
         if stack.state.processes:

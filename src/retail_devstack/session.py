@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Wishes:
+class UpOptions:
     """What ``retail local up`` was asked for."""
 
     data: Sequence[str] = ()
@@ -49,7 +49,7 @@ class Outcome:
     streams: bool
 
 
-def run(stack: Stack, wishes: Wishes, stay: Callable[[Outcome], T]) -> T:
+def run(stack: Stack, options: UpOptions, stay: Callable[[Outcome], T]) -> T:
     """Start whatever of the pipeline is not running, then ``stay``, and return what that returns.
 
     Whatever ends it, what it started is stopped: at the end of ``stay``, or at once if the start
@@ -61,7 +61,7 @@ def run(stack: Stack, wishes: Wishes, stay: Callable[[Outcome], T]) -> T:
         UsageError: the data isn't there, or would replace the sample and nobody said yes, or the
             producer still has other data to send.
     """
-    data = services.absolute(wishes.data, stack.say)
+    data = services.absolute(options.data, stack.say)
     stack.home.create()
     owned: list[str] = []
     try:
@@ -76,13 +76,13 @@ def run(stack: Stack, wishes: Wishes, stay: Callable[[Outcome], T]) -> T:
                     f"The stack in {stack.home.root} is running already; it is used as it is."
                 )
             try:
-                outcome = _start(stack, wishes, data, was_running)
+                outcome = _start(stack, options, data, was_running)
             except BaseException:
                 with uninterruptible():
                     stack.shut_down(owned)
                 owned.clear()
                 raise
-            if was_running or wishes.detach:
+            if was_running or options.detach:
                 owned.clear()
         return stay(outcome)
     finally:
@@ -132,7 +132,7 @@ def _end(holder: Process | None) -> None:
         processes.stop(holder, _PATIENCE, family=False)
 
 
-def _start(stack: Stack, wishes: Wishes, data: list[str], was_running: bool) -> Outcome:
+def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool) -> Outcome:
     before = known_env(stack)
     stack.start_servers()
     stack.state.names = current_names()
@@ -144,32 +144,32 @@ def _start(stack: Stack, wishes: Wishes, data: list[str], was_running: bool) -> 
     if env != before:
         # They hold the addresses with which they were started.
         stack.stop(["producer", "processor", "dashboard"])
-    streams = wishes.stream and not was_running and stack.alive("producer")
-    chosen, yes = _data_to_stream(stack, wishes, data, was_running)
+    streams = options.stream and not was_running and stack.alive("producer")
+    chosen, yes = _data_to_stream(stack, options, data, was_running)
     if not stack.alive("processor"):
         services.start_processor(stack)
     shown = stack.alive("dashboard")
-    if wishes.dashboard and not shown:
+    if options.dashboard and not shown:
         services.start_dashboard(stack)
     if chosen:
         services.start_producer(stack, chosen, yes=yes)
-    url = services.await_dashboard(stack) if wishes.dashboard or shown else None
+    url = services.await_dashboard(stack) if options.dashboard or shown else None
     return Outcome(was_running, url, streams or bool(chosen))
 
 
 def _data_to_stream(
-    stack: Stack, wishes: Wishes, data: list[str], was_running: bool
+    stack: Stack, options: UpOptions, data: list[str], was_running: bool
 ) -> tuple[list[str], bool]:
     """Return what to start a producer with, if with anything, and whether it replaces the sample.
 
     That is the data named, else what was streamed before and may be unfinished, else the sample.
     """
-    if not wishes.stream or (not data and (was_running or stack.alive("producer"))):
+    if not options.stream or (not data and (was_running or stack.alive("producer"))):
         return [], False
     chosen = data or _data_of_last_time(stack)
     if not chosen or chosen == [str(stack.home.sample)] or not holds_sample(stack):
-        return chosen, wishes.yes
-    confirm_replacement(", ".join(chosen), wishes.yes)
+        return chosen, options.yes
+    confirm_replacement(", ".join(chosen), options.yes)
     return chosen, True
 
 

@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document, connect
-from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.store import MongoStore
-from retail_pipeline.domain.heartbeat import Progress, Pulse
+from retail_pipeline.domain.heartbeat import ProcessorHeartbeat, Progress
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.browser.conftest import SOON_MS
@@ -32,13 +32,13 @@ def root(stack: RunningStack) -> Iterator[MongoClient[Document]]:
 
 def say(client: MongoClient[Document], settings: Settings, waiting: int) -> None:
     """Have a processor say that so many records wait."""
-    pulse = Pulse(
+    heartbeat = ProcessorHeartbeat(
         name="retail-processor-a-1",
         started_at=datetime.now(UTC),
         partitions=1,
         progress=(Progress(0, 0, waiting),),
     )
-    MongoProcessors(client, settings.mongo_database).keep(pulse, 0.0)
+    MongoHeartbeats(client, settings.mongo_database).keep(heartbeat, 0.0)
 
 
 def scrolled(page: Page) -> int:

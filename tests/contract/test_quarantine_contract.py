@@ -13,7 +13,7 @@ from retail_pipeline.adapters.mongo import quarantine as mongo_quarantine
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 from retail_pipeline.adapters.mongo.schema import ensure_schema
-from retail_pipeline.adapters.mongo.store import MongoStore, standing_for
+from retail_pipeline.adapters.mongo.store import MongoStore, rows_filter
 from retail_pipeline.domain.quarantined import Selection
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.flows.ports import Quarantine
@@ -138,8 +138,8 @@ def test_a_manifest_is_found_by_its_source(subject: Subject) -> None:
         ("quarantine", {"stage": "processor", "quarantined_at": {"$gte": datetime.now(UTC)}},
          "by_stage"),
         ("quarantine", {"replaying": "run"}, "by_replay"),
-        ("quarantine", standing_for(["a:000000001"]), "by_claims"),
-        ("purged", standing_for(["a:000000001"]), "by_claims"),
+        ("quarantine", rows_filter(["a:000000001"]), "by_claims"),
+        ("purged", rows_filter(["a:000000001"]), "by_claims"),
     ],
 )  # fmt: skip
 def test_what_is_asked_of_each_batch_walks_an_index(

@@ -93,7 +93,7 @@ def test_nothing_to_store_is_no_error(subject: Subject) -> None:
     subject.store.quarantine([])
     subject.store.release([])
     subject.store.record([])
-    subject.store.mark([])
+    subject.store.mark_dirty([])
     assert subject.transactions() == {} and subject.days() == set()
 
 
@@ -158,8 +158,8 @@ def test_a_manifest_that_says_less_changes_nothing(subject: Subject) -> None:
 
 
 def test_a_day_is_marked_once_however_often(subject: Subject) -> None:
-    subject.store.mark({DAY})
-    subject.store.mark({DAY})
+    subject.store.mark_dirty({DAY})
+    subject.store.mark_dirty({DAY})
     assert subject.days() == {DAY}
 
 
@@ -207,7 +207,7 @@ def test_a_marked_day_is_rebuilt_from_what_is_stored_and_its_mark_cleared(
     store.insert(
         [transaction(2), transaction(3, Quantity=1), guest, msgspec.structs.replace(guest, row=5)]
     )
-    store.mark({DAY})
+    store.mark_dirty({DAY})
     while summaries.pending():
         summaries.rebuild_next()
     [orders] = database.rollup_orders_daily.find()
@@ -253,12 +253,12 @@ def test_a_day_marked_again_during_its_rebuild_stays_marked(
     database, store, settings = mongo
     summaries = MongoSummaries(database.client, settings.mongo_database)
     store.insert([transaction(2)])
-    store.mark({DAY})
+    store.mark_dirty({DAY})
     release = summaries._release
 
     def late_row(mark: dict[str, Any]) -> None:
         store.insert([transaction(3)])
-        store.mark({DAY})
+        store.mark_dirty({DAY})
         release(mark)
 
     monkeypatch.setattr(summaries, "_release", late_row)
@@ -279,7 +279,7 @@ def test_a_rebuild_that_saw_less_never_replaces_one_that_saw_more(
     summaries = MongoSummaries(database.client, settings.mongo_database)
     store.insert([transaction(2)])
     database.rollup_orders_daily.insert_one({"_id": DAY, "lines": 2, "entries": []})
-    store.mark({DAY})
+    store.mark_dirty({DAY})
     while summaries.pending():
         summaries.rebuild_next()
     assert database.rollup_orders_daily.find_one()["lines"] == 2

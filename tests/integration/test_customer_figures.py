@@ -68,7 +68,7 @@ def day(number: int) -> date | None:
 @every_selection
 def test_customers_and_guests_equal_pandas(store: Store, selection: Selection) -> None:
     rows, lines = orders(store, selection), shop.selected(TABLE, selection)
-    texts = store.snapshot().register.customers.texts
+    texts = store.snapshot().dictionaries.customers.texts
     found = {
         texts[place]: Customer(
             sums.money(each["net"]),
@@ -89,7 +89,7 @@ def test_customers_and_guests_equal_pandas(store: Store, selection: Selection) -
 @every_selection
 def test_segments_equal_pandas(store: Store, selection: Selection) -> None:
     table = customers.by_customer(orders(store, selection))
-    texts = store.snapshot().register.customers.texts
+    texts = store.snapshot().dictionaries.customers.texts
     found = {
         texts[place]: (each["R"], each["F"], each["M"], rfm.NAMES[each["segment"]])
         for place, each in rfm.segmented(table, day_number(selection.last)).to_dict("index").items()
@@ -167,10 +167,10 @@ def test_the_lines_of_an_invoice_equal_pandas(
 ) -> None:
     snapshot = store.snapshot()
     rows = orders(store, selection)
-    mine = rows[rows["customer"] == snapshot.register.customers[ONE]]
+    mine = rows[rows["customer"] == snapshot.dictionaries.customers[ONE]]
     lines = shop.selected(TABLE, selection)
     for invoice in ITS_INVOICES[:8]:
-        of_it = mine[mine["invoice"] == snapshot.register.invoices[invoice]]
+        of_it = mine[mine["invoice"] == snapshot.dictionaries.invoices[invoice]]
         hours = [
             sums.EPOCH + timedelta(hours=int(each))
             for each in np.unique(sums.starts(of_it, "hour"))

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.heartbeats import KEPT_SAMPLES, MongoProcessors
+from retail_pipeline.adapters.mongo.heartbeats import KEPT_SAMPLES, MongoHeartbeats
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.analytics import live
-from retail_pipeline.domain.heartbeat import Heard, Progress, Pulse
+from retail_pipeline.domain.heartbeat import HeartbeatRecord, ProcessorHeartbeat, Progress
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
@@ -19,18 +19,20 @@ from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
 ROWS = 120
 
 
-def listen(pipeline: Pipeline, until: Callable[[list[Heard]], bool]) -> list[Heard]:
+def listen(
+    pipeline: Pipeline, until: Callable[[list[HeartbeatRecord]], bool]
+) -> list[HeartbeatRecord]:
     """Return what the processors said, as soon as ``until`` holds of it."""
     with connect(pipeline.settings.mongo("reader"), name="tests") as client:
-        processors = MongoProcessors(client, pipeline.settings.mongo_database)
+        processors = MongoHeartbeats(client, pipeline.settings.mongo_database)
         end = time.monotonic() + LONGEST_S
-        while not until(heard := processors.heard()):
+        while not until(heard := processors.latest()):
             assert time.monotonic() < end, heard
             time.sleep(0.2)
         return heard
 
 
-def settled(heard: list[Heard]) -> bool:
+def settled(heard: list[HeartbeatRecord]) -> bool:
     parts = live.partitions(heard)
     return len(parts) == 3 and all(each.lag == 0 for each in parts)
 
@@ -70,21 +72,27 @@ def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
 ) -> None:
     with connect(fresh.mongo("setup"), name="tests") as client:
         ensure_schema(client[fresh.mongo_database])
-    pulse = Pulse(name="p$1.a", started_at=datetime.now(UTC), progress=(Progress(0),))
+    heartbeat = ProcessorHeartbeat(
+        name="p$1.a", started_at=datetime.now(UTC), progress=(Progress(0),)
+    )
     with connect(fresh.mongo("writer"), name="tests") as client:
-        processors = MongoProcessors(client, fresh.mongo_database)
+        processors = MongoHeartbeats(client, fresh.mongo_database)
         for _ in range(KEPT_SAMPLES + 3):
-            processors.keep(pulse, 0.5)
-        [heard] = processors.heard()
+            processors.keep(heartbeat, 0.5)
+        [heard] = processors.latest()
         assert len(heard.history) == KEPT_SAMPLES
-        assert (heard.name, heard.progress, heard.quiet_s) == (pulse.name, pulse.progress, 0.5)
+        assert (heard.name, heard.progress, heard.quiet_s) == (
+            heartbeat.name,
+            heartbeat.progress,
+            0.5,
+        )
         indexes = client[fresh.mongo_database].processors.index_information()
         assert indexes["by_age"]["expireAfterSeconds"] == 86_400
 
 
 def test_a_pulse_that_cannot_be_read_is_left_out(stack: RunningStack, fresh: Settings) -> None:
     with connect(stack.root_uri, name="tests") as client:
-        processors = MongoProcessors(client, fresh.mongo_database)
-        processors.keep(Pulse(name="p1", started_at=datetime.now(UTC)), 0.0)
+        processors = MongoHeartbeats(client, fresh.mongo_database)
+        processors.keep(ProcessorHeartbeat(name="p1", started_at=datetime.now(UTC)), 0.0)
         client[fresh.mongo_database].processors.insert_one({"_id": "odd", "at": datetime.now(UTC)})
-        assert [each.name for each in processors.heard()] == ["p1"]
+        assert [each.name for each in processors.latest()] == ["p1"]

@@ -99,7 +99,7 @@ def test_the_ranking_equals_pandas(
     snapshot: Snapshot, table: pd.DataFrame, selection: Selection
 ) -> None:
     rows = shop.selected(table, selection)
-    found = products.ranking(snapshot.product_rows(selection), snapshot.register)
+    found = products.ranking(snapshot.product_rows(selection), snapshot.dictionaries)
     assert found["code"].tolist() == sorted(
         set(rows["StockCode"]),
         key=lambda code: (-sum(rows["amount"][rows["StockCode"] == code]), code),
@@ -144,7 +144,7 @@ def test_prices_equal_pandas(
 def elsewhere(snapshot: Snapshot, selection: Selection) -> Elsewhere:
     """Return what finds the invoices with lines at other moments, as the dashboard does."""
     every = replace(selection, products=(), duplicates=True)
-    return partial(products.incomplete, snapshot.order_rows(every), snapshot.register)
+    return partial(products.incomplete, snapshot.order_rows(every), snapshot.dictionaries)
 
 
 def nowhere(_: object) -> dict[str, list[datetime]]:

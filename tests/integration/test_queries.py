@@ -98,7 +98,7 @@ def test_countries_equal_pandas_best_first(
         country: shop.figures(rows[[each == country for each in rows["Country"]]])
         for country in set(rows["Country"])
     }
-    found = sums.by_country(orders(store, selection), store.snapshot().register)
+    found = sums.by_country(orders(store, selection), store.snapshot().dictionaries)
     assert dict(found) == expected
     assert [each.net for _, each in found] == sorted(
         (each.net for each in expected.values()), reverse=True
@@ -125,7 +125,7 @@ def test_products_add_up_to_what_pandas_says(
     found = snapshot.product_rows(selection)
     net = found.groupby("product")["micros"].sum()
     by_code = {
-        snapshot.register.products.texts[code]: sums.money(each) for code, each in net.items()
+        snapshot.dictionaries.products.texts[code]: sums.money(each) for code, each in net.items()
     }
     assert by_code == {code: sum(group["amount"]) for code, group in rows.groupby("StockCode")}
 
@@ -147,7 +147,7 @@ def test_a_selection_without_rows_gives_zeros_and_empty_lists(
     rows = orders(store, selection)
     assert sums.figures(rows) == Figures()
     assert sums.timeline(rows, "day") == []
-    assert sums.by_country(rows, store.snapshot().register) == []
+    assert sums.by_country(rows, store.snapshot().dictionaries) == []
     assert sums.by_weekday_and_hour(rows) == {}
     assert len(store.snapshot().product_rows(selection)) == 0
 

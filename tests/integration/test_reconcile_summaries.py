@@ -20,8 +20,8 @@ from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.adapters.reconcile.mongo import MongoRecords
 from retail_pipeline.domain.reconciliation import Difference, Reconciliation, Sum, Verdict
 from retail_pipeline.domain.topics import Topics
-from retail_pipeline.reconcile.counts import QuickLook
-from retail_pipeline.reconcile.full import FullLook
+from retail_pipeline.reconcile.counts import CountCheck
+from retail_pipeline.reconcile.full import FullReconciliation
 from tests import shop
 from tests.conftest import RunningStack
 from tests.pipeline import Pipeline
@@ -46,13 +46,15 @@ class Shop:
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
             records = MongoRecords(client, settings.mongo_database)
-            return FullLook(KafkaLog(settings), records, [], Topics(*settings.topics)).run()
+            return FullReconciliation(
+                KafkaLog(settings), records, [], Topics(*settings.topics)
+            ).run()
 
     def quick_look(self) -> Reconciliation:
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
             records = MongoRecords(client, settings.mongo_database)
-            return QuickLook(KafkaLog(settings), records, Topics(*settings.topics)).run()
+            return CountCheck(KafkaLog(settings), records, Topics(*settings.topics)).run()
 
 
 @pytest.fixture(scope="module")

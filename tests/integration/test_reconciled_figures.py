@@ -120,7 +120,7 @@ def test_what_came_through_kafka_adds_up_to_what_pandas_reads_in_the_files(
 ) -> None:
     lines = shop.selected(table, selection)
     assert told.figures(selection) == shop.figures(lines)
-    by_country = sums.by_country(told.orders(selection), told.store.snapshot().register)
+    by_country = sums.by_country(told.orders(selection), told.store.snapshot().dictionaries)
     assert {country: each.net for country, each in by_country} == {
         country: sum(lines["amount"][[each == country for each in lines["Country"]]], NONE)
         for country in set(lines["Country"])

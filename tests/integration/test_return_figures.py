@@ -87,7 +87,7 @@ def test_what_came_back_and_what_of_it_is_matched(snapshot: Snapshot, selection:
 
 @every_selection
 def test_the_reasons_why_some_is_not_matched(snapshot: Snapshot, selection: Selection) -> None:
-    found = return_sums.by_reason(snapshot.return_rows(selection), snapshot.register)
+    found = return_sums.by_reason(snapshot.return_rows(selection), snapshot.dictionaries)
     expected = {
         str(reason)
         or None: (
@@ -136,10 +136,10 @@ def test_return_rates(snapshot: Snapshot, selection: Selection, by: str, field: 
         snapshot.product_rows(selection),
         snapshot.return_rows(selection),
         snapshot.undone_rows(selection),
-        snapshot.register,
+        snapshot.dictionaries,
         by,
     )
-    register = snapshot.register
+    register = snapshot.dictionaries
     texts = register.products.texts if by == "product" else register.countries.texts
     columns = zip(found[by], found["sold"], found["returned"], found["undone"], strict=True)
     figures = {texts[key]: list(each) for key, *each in columns}
@@ -158,7 +158,7 @@ def test_the_biggest_returns_come_first(snapshot: Snapshot, selection: Selection
     assert [money(-micros) for micros in found["micros"]] == sorted(values, reverse=True)[:20]
     places = {f"{row.source}:{row.row:09d}": place for place, row in TABLE.iterrows()}
     for _, line in found.iterrows():
-        own = rows[rows["line"] == places[str(snapshot.register.lines.texts[line["line"]])]]
+        own = rows[rows["line"] == places[str(snapshot.dictionaries.lines.texts[line["line"]])]]
         undoes = own[own["sale"] >= 0]
         assert line["units"] == own["units"].sum()
         assert (line["matched"], line["sales"]) == (undoes["units"].sum(), len(undoes))
@@ -176,7 +176,7 @@ def test_adjustments_by_code(snapshot: Snapshot, selection: Selection) -> None:
     kept = lines[fees | (lines["kind"] == "adjustment")]
     codes = kept["StockCode"].where(fees, adjustments.WRITE_OFFS)
     found = adjustments.by_code(
-        adjustments.adjustments(snapshot.product_rows(selection), snapshot.register)
+        adjustments.adjustments(snapshot.product_rows(selection), snapshot.dictionaries)
     )
     expected = {code: group for code, group in kept.groupby(codes)}
     assert set(found["code"]) == set(expected)
@@ -198,7 +198,7 @@ def test_adjustments_over_time(snapshot: Snapshot, code: str | None) -> None:
     kept = lines[fees | (lines["kind"] == "adjustment")]
     kept = kept if code is None else kept[codes[kept.index] == code]
     months = {day: sum(each["amount"], NONE) for day, each in kept.groupby(kept["day"].map(month))}
-    rows = adjustments.adjustments(snapshot.product_rows(selection), snapshot.register)
+    rows = adjustments.adjustments(snapshot.product_rows(selection), snapshot.dictionaries)
     found = adjustments.timeline(rows, "month", code)
     starts = [datetime(1970, 1, 1) + timedelta(hours=int(each)) for each in found["start"]]
     assert dict(zip((each.month for each in starts), found["net"], strict=True)) == months

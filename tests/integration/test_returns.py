@@ -21,9 +21,9 @@ from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
-from retail_pipeline.analytics.tables import Register
-from retail_pipeline.dashboard import held_returns
-from retail_pipeline.dashboard.held_returns import HeldReturns
+from retail_pipeline.analytics.tables import Dictionaries
+from retail_pipeline.dashboard import returns_cache
+from retail_pipeline.dashboard.returns_cache import ReturnsCache
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
@@ -79,7 +79,7 @@ def expected(*, duplicates: bool) -> set[tuple[object, ...]]:
 def take_in(database: Data, rows: Sequence[Transaction]) -> None:
     store = MongoStore(database.client, database.name)
     assert store.insert(rows) == []
-    store.mark({floor(each.InvoiceDate, "day") for each in rows})
+    store.mark_dirty({floor(each.InvoiceDate, "day") for each in rows})
 
 
 def summarise(summaries: MongoSummaries) -> None:
@@ -225,8 +225,8 @@ def test_what_customers_cancelled_is_read_from_an_index_alone(
     assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
-def held(client: MongoClient[Any], database: Data) -> HeldReturns:
-    return HeldReturns(MongoEntries(client, database.name), Register())
+def held(client: MongoClient[Any], database: Data) -> ReturnsCache:
+    return ReturnsCache(MongoEntries(client, database.name), Dictionaries())
 
 
 def test_the_dashboard_reads_again_what_was_matched_anew_alone(
@@ -270,7 +270,7 @@ def test_what_is_gone_is_forgotten_at_the_next_whole_look(
     returns.refresh()
     assert len(returns.table)
     empty["returns"].delete_many({})
-    monkeypatch.setattr(held_returns, "_SECONDS_BETWEEN_WHOLE_LOOKS", 0.0)
+    monkeypatch.setattr(returns_cache, "_SECONDS_BETWEEN_FULL_READS", 0.0)
     assert returns.refresh() and len(returns.table) == 0
 
 

@@ -71,7 +71,7 @@ def guarded(database: Data) -> SampleGuard:
 
 def take_in(store: SampleGuard | MongoStore, rows: Sequence[Transaction]) -> None:
     assert store.insert(rows) == []
-    store.mark({floor(row.InvoiceDate, "day") for row in rows})
+    store.mark_dirty({floor(row.InvoiceDate, "day") for row in rows})
 
 
 def summarise(database: Data) -> None:

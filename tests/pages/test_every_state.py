@@ -9,13 +9,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore, as_documents
 from retail_pipeline.dashboard import data
 from retail_pipeline.dashboard.server import PAGE
-from retail_pipeline.domain.heartbeat import Pulse
+from retail_pipeline.domain.heartbeat import ProcessorHeartbeat
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 from retail_pipeline.settings import Settings
 from tests import shop
@@ -60,7 +60,7 @@ def half(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
             for row in (3, 4)
         ]
         assert store.insert(more) == []
-        store.mark([datetime(2011, 2, day, tzinfo=UTC) for day in (3, 4)])
+        store.mark_dirty([datetime(2011, 2, day, tzinfo=UTC) for day in (3, 4)])
     yield settings
     stack.forget(settings)
 
@@ -73,7 +73,7 @@ def arrived(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> It
         ensure_schema(client[settings.mongo_database])
         store = MongoStore(client, settings.mongo_database)
         assert store.insert([shop.transaction(2), shop.transaction(3)]) == []
-        store.mark([datetime(2011, 2, 1, tzinfo=UTC)])
+        store.mark_dirty([datetime(2011, 2, 1, tzinfo=UTC)])
     yield settings
     stack.forget(settings)
 
@@ -89,7 +89,7 @@ def failing(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> It
         documents = as_documents([shop.transaction(2), back], datetime.now(UTC))
         documents[0]["UnitPrice"] = 2.55
         database.transactions.insert_many(documents, bypass_document_validation=True)
-        MongoStore(client, settings.mongo_database).mark([datetime(2011, 2, 1, tzinfo=UTC)])
+        MongoStore(client, settings.mongo_database).mark_dirty([datetime(2011, 2, 1, tzinfo=UTC)])
         summaries = MongoSummaries(client, settings.mongo_database)
         while summaries.pending():
             summaries.rebuild_next()
@@ -175,11 +175,13 @@ def test_where_no_day_can_be_summarised_the_pages_say_why(
     stack: RunningStack, open_page: OpenPage, arrived: Settings, path: str
 ) -> None:
     with connect(stack.root_uri, name="tests") as client:
-        processors = MongoProcessors(client, arrived.mongo_database)
-        pulse = Pulse(name="p", started_at=datetime.now(UTC), summaries_error="no rights")
-        processors.keep(pulse, 0.0)
+        processors = MongoHeartbeats(client, arrived.mongo_database)
+        heartbeat = ProcessorHeartbeat(
+            name="p", started_at=datetime.now(UTC), summaries_error="no rights"
+        )
+        processors.keep(heartbeat, 0.0)
         page = open_page(arrived, script=PAGE, at=path)
-        processors.keep(pulse, 0.0, stopped=True)
+        processors.keep(heartbeat, 0.0, stopped=True)
     assert is_of(path, page)
     [error] = [each.value for each in page.error]
     assert error.startswith("**No day can be summarised:** no rights")

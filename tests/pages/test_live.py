@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
-from retail_pipeline.domain.heartbeat import Progress, Pulse
+from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
+from retail_pipeline.domain.heartbeat import ProcessorHeartbeat, Progress
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
@@ -31,14 +31,16 @@ def say(stack: RunningStack, sold: Settings) -> Iterator[Say]:
 
         def keep(name: str, ago_s: float = 0, quiet_s: float = 0, **fields: Any) -> None:
             started = datetime.now(UTC) - timedelta(minutes=5)
-            pulse = Pulse(name=f"retail-processor-{name}", started_at=started, **fields)
-            MongoProcessors(client, sold.mongo_database).keep(
-                pulse, quiet_s, stopped=name == "stopped"
+            heartbeat = ProcessorHeartbeat(
+                name=f"retail-processor-{name}", started_at=started, **fields
+            )
+            MongoHeartbeats(client, sold.mongo_database).keep(
+                heartbeat, quiet_s, stopped=name == "stopped"
             )
             then = datetime.now(UTC) - timedelta(seconds=ago_s)
             collection.update_one(
-                {"_id": pulse.name},
-                {"$set": {"at": then, "history": [{"at": then, "stored": pulse.stored}]}},
+                {"_id": heartbeat.name},
+                {"$set": {"at": then, "history": [{"at": then, "stored": heartbeat.stored}]}},
             )
 
         yield keep

@@ -251,7 +251,7 @@ def test_rows_not_yet_summarised_are_announced(
         store.insert([shop.transaction(2)])
         assert "The first 1 row arrived" in said(open_page(fresh))
         shop.load(stack, fresh, [shop.transaction(2)])
-        store.mark([datetime(2011, 2, day, tzinfo=UTC) for day in (1, 2)])
+        store.mark_dirty([datetime(2011, 2, day, tzinfo=UTC) for day in (1, 2)])
         page = open_page(fresh)
     assert "2 days being summarised" in said(page)
     assert cards(page)["Orders"] == "1"

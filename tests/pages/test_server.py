@@ -94,7 +94,7 @@ def test_the_summaries_are_read_before_the_first_viewer_comes(
     use: Callable[[str, str], None], sold: Settings
 ) -> None:
     use(sold.mongo("reader"), sold.mongo_database)
-    server.look_ahead()
+    server.preload()
     ready = datetime.now(UTC)
     assert data.snapshot().at <= ready
 
@@ -103,7 +103,7 @@ def test_with_mongodb_away_the_server_starts_nevertheless(
     use: Callable[[str, str], None],
 ) -> None:
     use(NOBODY, "retail_db")
-    server.look_ahead()
+    server.preload()
     with pytest.raises(TransientError):
         data.snapshot()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.sums import pounds, starts
-from retail_pipeline.analytics.tables import ADJUSTMENT, KINDS, Register
+from retail_pipeline.analytics.tables import ADJUSTMENT, KINDS, Dictionaries
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Unit
 
@@ -20,11 +20,11 @@ NAMES = {**FEES, WRITE_OFFS: "Write-offs and corrections of products"}
 _CODES = (*FEES, WRITE_OFFS)
 
 
-def adjustments(products: pd.DataFrame, register: Register) -> pd.DataFrame:
+def adjustments(products: pd.DataFrame, dictionaries: Dictionaries) -> pd.DataFrame:
     """Return the rows that are adjustments, with the ``code`` (its place in NAMES) of each."""
-    places = np.full(len(register.products), -1, np.int8)
+    places = np.full(len(dictionaries.products), -1, np.int8)
     for place, code in enumerate(FEES):
-        places[register.products.known([code])] = place
+        places[dictionaries.products.known([code])] = place
     codes = places[products["product"].to_numpy()]
     write_off = (codes < 0) & (products["kind"] == ADJUSTMENT).to_numpy()
     kept = write_off | (codes >= 0)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.sums import EPOCH, distinct, starts, sums_by
-from retail_pipeline.analytics.tables import GUEST, SALE, Array, Register
+from retail_pipeline.analytics.tables import GUEST, SALE, Array, Dictionaries
 from retail_pipeline.domain.periods import Unit
 
 # The day of those who have none.
@@ -39,10 +39,10 @@ def by_customer(rows: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def ranked(customers: pd.DataFrame, register: Register) -> pd.DataFrame:
+def ranked(customers: pd.DataFrame, dictionaries: Dictionaries) -> pd.DataFrame:
     """Return the customers, the highest net sales first and equal ones by number, which is a new
     column, ``number``."""
-    texts = register.customers.texts
+    texts = dictionaries.customers.texts
     named = customers.assign(number=[texts[place] for place in customers.index])
     return named.sort_values(["net", "number"], ascending=[False, True], kind="stable")
 
@@ -92,7 +92,7 @@ def new_and_returning(
     ]
 
 
-def by_invoice(rows: pd.DataFrame, register: Register) -> pd.DataFrame:
+def by_invoice(rows: pd.DataFrame, dictionaries: Dictionaries) -> pd.DataFrame:
     """Return a row for each invoice, the newest first and of one hour the highest number.
 
     The columns are those of ``sums_by``; ``number``, that of the invoice; and ``start`` and
@@ -102,7 +102,7 @@ def by_invoice(rows: pd.DataFrame, register: Register) -> pd.DataFrame:
     hours: Array = starts(rows, "hour")
     when = pd.Series(hours).groupby(rows["invoice"].to_numpy()).agg(start="min", end="max")
     table["start"], table["end"] = when["start"], when["end"]
-    texts = register.invoices.texts
+    texts = dictionaries.invoices.texts
     table["number"] = [str(texts[place]) for place in table.index]
     return table.sort_values(["start", "end", "number"], ascending=False)
 

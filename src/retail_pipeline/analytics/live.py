@@ -11,7 +11,7 @@ import pandas as pd
 
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.domain.heartbeat import ALIVE_SECONDS as ALIVE_SECONDS
-from retail_pipeline.domain.heartbeat import Heard, Progress
+from retail_pipeline.domain.heartbeat import HeartbeatRecord, Progress
 
 # A cycle takes at most seconds while no server keeps it waiting.
 BUSY_SECONDS = 15.0
@@ -21,12 +21,12 @@ MINUTES = 10
 _SAID_AFTER_SECONDS = 4
 
 
-def alive(heard: Heard) -> bool:
+def alive(heard: HeartbeatRecord) -> bool:
     """Return whether the processor works: it said so lately, and not that it stopped."""
     return not heard.stopped and heard.age_s < ALIVE_SECONDS
 
 
-def waiting(heard: Heard) -> bool:
+def waiting(heard: HeartbeatRecord) -> bool:
     """Return whether it is alive and gets nowhere: it waits for a server that is away."""
     return alive(heard) and heard.quiet_s > BUSY_SECONDS
 
@@ -49,17 +49,17 @@ class Partition:
         return self.last.lag if self.owner and self.last else None
 
     @property
-    def lag_before(self) -> int | None:
+    def last_known_lag(self) -> int | None:
         """Records that waited when it was known last; more may have come since."""
         return self.last.lag if self.last else None
 
 
-def partitions(processors: Sequence[Heard]) -> list[Partition]:
+def partitions(processors: Sequence[HeartbeatRecord]) -> list[Partition]:
     """Return every partition of the topic, those that nobody has included.
 
     Of two who say that a partition is theirs, as for a moment while it moves, the newer counts.
     """
-    last: dict[int, tuple[Heard, Progress]] = {}
+    last: dict[int, tuple[HeartbeatRecord, Progress]] = {}
     # Those alive before all others, and of them the one that spoke last.
     for heard in sorted(processors, key=lambda each: (not alive(each), each.age_s)):
         for progress in heard.progress:
@@ -81,12 +81,12 @@ def lag(parts: Sequence[Partition]) -> tuple[int, int]:
 
     What was known of a partition that nobody has counts: at least that much waits there.
     """
-    known = sum(each.lag_before or 0 for each in parts)
+    known = sum(each.last_known_lag or 0 for each in parts)
     return known, sum(each.lag is None for each in parts)
 
 
 def throughput(
-    processors: Sequence[Heard], *, minutes: int = MINUTES, step: int = STEP_SECONDS
+    processors: Sequence[HeartbeatRecord], *, minutes: int = MINUTES, step: int = STEP_SECONDS
 ) -> pd.DataFrame:
     """Return rows stored per second over the last minutes, by all processors together.
 
@@ -103,7 +103,7 @@ def throughput(
     return pd.DataFrame({"start": pd.to_datetime(edges[:-1], unit="s", utc=True), "rate": rates})
 
 
-def rate_now(processors: Sequence[Heard], seconds: float = 10.0) -> float:
+def rate_now(processors: Sequence[HeartbeatRecord], seconds: float = 10.0) -> float:
     """Return rows stored per second over the last ``seconds`` that were spoken of."""
     until = _said_until(processors)
     if until is None:
@@ -112,7 +112,7 @@ def rate_now(processors: Sequence[Heard], seconds: float = 10.0) -> float:
     return float(now - before) / seconds
 
 
-def stored_lately(processors: Sequence[Heard], minutes: int = MINUTES) -> int:
+def stored_lately(processors: Sequence[HeartbeatRecord], minutes: int = MINUTES) -> int:
     """Return rows stored in the last minutes."""
     until = _said_until(processors)
     if until is None:
@@ -121,7 +121,7 @@ def stored_lately(processors: Sequence[Heard], minutes: int = MINUTES) -> int:
     return round(float(now - before))
 
 
-def _said_until(processors: Sequence[Heard]) -> float | None:
+def _said_until(processors: Sequence[HeartbeatRecord]) -> float | None:
     """Return up to when it is known what was stored, in seconds since 1970."""
     if not processors:
         return None
@@ -130,7 +130,7 @@ def _said_until(processors: Sequence[Heard]) -> float | None:
     return now.timestamp() - _SAID_AFTER_SECONDS
 
 
-def _stored(processors: Sequence[Heard], moments: Array) -> Array:
+def _stored(processors: Sequence[HeartbeatRecord], moments: Array) -> Array:
     """Return how many rows had been stored by each moment, all processors together.
 
     Before its first sample a processor had stored nothing that is known of. One that was started

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.sums import EPOCH, starts
-from retail_pipeline.analytics.tables import CANCELLATION, SALE, Array, Register
+from retail_pipeline.analytics.tables import CANCELLATION, SALE, Array, Dictionaries
 from retail_pipeline.domain.products import Basket
 
-MARK = Fraction(80, 100)
+THRESHOLD = Fraction(80, 100)
 
 
-def ranking(rows: pd.DataFrame, register: Register) -> pd.DataFrame:
+def ranking(rows: pd.DataFrame, dictionaries: Dictionaries) -> pd.DataFrame:
     """Return a row for each product with a counted line, the highest net sales first.
 
     Columns: ``code``; ``net``, ``gross`` and ``cancelled`` (negative) in micros; ``units`` sold;
@@ -43,7 +43,7 @@ def ranking(rows: pd.DataFrame, register: Register) -> pd.DataFrame:
         }
     )
     table = sums.groupby(rows["product"].to_numpy()).sum()
-    table.insert(0, "code", [register.products.texts[number] for number in table.index])
+    table.insert(0, "code", [dictionaries.products.texts[number] for number in table.index])
     return table.sort_values(["net", "code"], ascending=[False, True], ignore_index=True)
 
 
@@ -90,7 +90,9 @@ def pareto(ranked: pd.DataFrame) -> Pareto:
     # Python's whole numbers: nothing runs over, and the mark is met exactly.
     running = np.cumsum(earned["net"].to_numpy(object))
     total = int(running[-1]) if len(running) else 0
-    reached = [sum_ * MARK.denominator >= total * MARK.numerator for sum_ in running.tolist()]
+    reached = [
+        sum_ * THRESHOLD.denominator >= total * THRESHOLD.numerator for sum_ in running.tolist()
+    ]
     curve = earned.assign(
         products=np.arange(1, len(earned) + 1) / max(len(earned), 1),
         share=(running / total).astype(float) if total else np.empty(0),
@@ -115,14 +117,14 @@ def thinned(curve: pd.DataFrame, keep: int, most: int) -> pd.DataFrame:
 
 
 def incomplete(
-    rows: pd.DataFrame, register: Register, found: Mapping[str, int]
+    rows: pd.DataFrame, dictionaries: Dictionaries, found: Mapping[str, int]
 ) -> dict[str, list[datetime]]:
     """Return the invoices that have more sale lines among rows of orders than were ``found`` of
     them, each with the hours of its lines."""
     sales = rows[(rows["kind"] == SALE).to_numpy()]
     lines = sales.groupby("invoice")["lines"].sum()
-    texts = register.invoices.texts
-    there = lines[lines.index.isin(register.invoices.known(found))]
+    texts = dictionaries.invoices.texts
+    there = lines[lines.index.isin(dictionaries.invoices.known(found))]
     counts = zip(there.index.tolist(), there.tolist(), strict=True)
     short = there[[count > found[str(texts[place])] for place, count in counts]]
     mine = sales[sales["invoice"].isin(short.index).to_numpy()]

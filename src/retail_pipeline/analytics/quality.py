@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from retail_pipeline.analytics.tables import GUEST, Register, day_of
+from retail_pipeline.analytics.tables import GUEST, Dictionaries, day_of
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation, SourceAccount
 
 
@@ -54,11 +54,11 @@ def _kinds(account: SourceAccount, full: SourceAccount | None) -> dict[str, int]
     return dict(full.kinds) if full is not None and same else {}
 
 
-def lacking(orders: pd.DataFrame, register: Register) -> tuple[int, int, int]:
+def lacking(orders: pd.DataFrame, dictionaries: Dictionaries) -> tuple[int, int, int]:
     """Return how many lines there are, how many without a customer, and without a country."""
     lines = orders["lines"].to_numpy()
     guests = orders["customer"].to_numpy() == GUEST
-    nowhere = np.isin(orders["country"], register.countries.known([None]))
+    nowhere = np.isin(orders["country"], dictionaries.countries.known([None]))
     return int(lines.sum()), int(lines[guests].sum()), int(lines[nowhere].sum())
 
 

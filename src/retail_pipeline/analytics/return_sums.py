@@ -14,7 +14,7 @@ import pandas as pd
 
 from retail_pipeline.analytics.return_tables import MATCHED
 from retail_pipeline.analytics.sums import distinct, money, pounds, starts
-from retail_pipeline.analytics.tables import SALE, Array, Register
+from retail_pipeline.analytics.tables import SALE, Array, Dictionaries
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Unit
 
@@ -56,7 +56,7 @@ def returned(rows: pd.DataFrame) -> Returned:
     )
 
 
-def by_reason(rows: pd.DataFrame, register: Register) -> pd.DataFrame:
+def by_reason(rows: pd.DataFrame, dictionaries: Dictionaries) -> pd.DataFrame:
     """Return a row for each reason for undoing no sale, and for none: the most units first.
 
     Columns: reason (None for what is matched), lines, units, value. A cancellation that is matched
@@ -64,7 +64,7 @@ def by_reason(rows: pd.DataFrame, register: Register) -> pd.DataFrame:
     """
     reasons = rows["reason"].to_numpy()
     table = _sums(rows, reasons)
-    table.insert(0, "reason", [register.reasons.texts[number] for number in table.index])
+    table.insert(0, "reason", [dictionaries.reasons.texts[number] for number in table.index])
     table["reason"] = table["reason"].astype(object).where(table.index != MATCHED, None)
     return table.sort_values("units", ascending=False, kind="stable").reset_index(drop=True)
 
@@ -90,7 +90,7 @@ def timeline(rows: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     )
 
 
-def days_held(rows: pd.DataFrame) -> Array:
+def days_to_return(rows: pd.DataFrame) -> Array:
     """Return the whole days, of 24 hours, between the sale and the return of matched parts."""
     return np.asarray((rows["returned"] - rows["sold"]) // _MINUTES_A_DAY)
 
@@ -101,7 +101,7 @@ def held(rows: pd.DataFrame) -> pd.DataFrame:
     Columns: first, last (days; the last bar has none, -1), lines, units, value.
     """
     matched = rows[rows["reason"] == MATCHED]
-    bars = np.searchsorted(HELD_FROM, days_held(matched), side="right") - 1
+    bars = np.searchsorted(HELD_FROM, days_to_return(matched), side="right") - 1
     found = _sums(matched, bars)
     bars_of_all = range(len(HELD_FROM))
     found = found.reindex(bars_of_all).assign(
@@ -117,31 +117,35 @@ def held(rows: pd.DataFrame) -> pd.DataFrame:
 def median_days(rows: pd.DataFrame) -> float | None:
     """Return the median of the whole days between sale and return, of matched parts."""
     matched = rows[rows["reason"] == MATCHED]
-    return float(np.median(days_held(matched))) if len(matched) else None
+    return float(np.median(days_to_return(matched))) if len(matched) else None
 
 
-def units_sold(products: pd.DataFrame, register: Register) -> Array:
+def units_sold(products: pd.DataFrame, dictionaries: Dictionaries) -> Array:
     """Return the units of goods that each row of the products' table sells.
 
     Without exact duplicates a row may take units away.
     """
-    return np.where(_sales_of_goods(products, register), products["units"], 0)
+    return np.where(_sales_of_goods(products, dictionaries), products["units"], 0)
 
 
-def lines_sold(products: pd.DataFrame, register: Register) -> int:
+def lines_sold(products: pd.DataFrame, dictionaries: Dictionaries) -> int:
     """Return how many lines sell goods."""
-    return int(products["lines"][_sales_of_goods(products, register)].sum())
+    return int(products["lines"][_sales_of_goods(products, dictionaries)].sum())
 
 
-def _sales_of_goods(products: pd.DataFrame, register: Register) -> Array:
-    fees = np.zeros(len(register.products), bool)
-    fees[register.products.known(FEES)] = True
+def _sales_of_goods(products: pd.DataFrame, dictionaries: Dictionaries) -> Array:
+    fees = np.zeros(len(dictionaries.products), bool)
+    fees[dictionaries.products.known(FEES)] = True
     sale = (products["kind"] == SALE).to_numpy()
     return np.asarray(sale & ~fees[products["product"].to_numpy()])
 
 
 def rates(
-    products: pd.DataFrame, returns: pd.DataFrame, undone: pd.DataFrame, register: Register, by: str
+    products: pd.DataFrame,
+    returns: pd.DataFrame,
+    undone: pd.DataFrame,
+    dictionaries: Dictionaries,
+    by: str,
 ) -> pd.DataFrame:
     """Return a row for each product or country (``by``) with goods sold or come back.
 
@@ -150,7 +154,7 @@ def rates(
     (undone / sold) and plain_rate (returned / sold), NaN where nothing is sold; value, of what came
     back, in pounds. Fee codes are left out.
     """
-    sold = np.bincount(products[by].to_numpy(), weights=units_sold(products, register))
+    sold = np.bincount(products[by].to_numpy(), weights=units_sold(products, dictionaries))
     table = pd.DataFrame(
         {
             # Whole numbers below 2**53 add up exactly as floats.

@@ -15,18 +15,18 @@ from retail_pipeline.analytics.tables import (
     CANCELLATION,
     Array,
     Columns,
-    Register,
+    Dictionaries,
     micros,
     safe,
 )
-from retail_pipeline.domain.returns import Stands
+from retail_pipeline.domain.returns import RowOrigin
 
 # The number of "no reason": the units undo a sale.
 MATCHED = 0
 _MS_A_DAY, _MS_A_MINUTE = 86_400_000, 60_000
 
 
-def returns_table(pieces: Sequence[Columns], register: Register) -> pd.DataFrame:
+def returns_table(pieces: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
     """Return a row for each part.
 
     Columns: line (a cancellation's number), day, returned (in minutes since 1970), invoice,
@@ -35,22 +35,22 @@ def returns_table(pieces: Sequence[Columns], register: Register) -> pd.DataFrame
     sold_invoice, sold_country, sold_micros (what the units were sold for).
     """
     columns: dict[str, Callable[[Columns], Array]] = {
-        "line": lambda each: register.lines.of(each["line"]),
+        "line": lambda each: dictionaries.lines.of(each["line"]),
         "day": lambda each: _since(each["returned"], _MS_A_DAY),
         "returned": lambda each: _since(each["returned"], _MS_A_MINUTE),
-        "invoice": lambda each: register.invoices.of(each["InvoiceNo"]),
-        "product": lambda each: register.products.of(each["StockCode"]),
-        "customer": lambda each: register.customers.of(each["CustomerID"]),
-        "country": lambda each: register.countries.of(each["Country"]),
+        "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
+        "product": lambda each: dictionaries.products.of(each["StockCode"]),
+        "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
+        "country": lambda each: dictionaries.countries.of(each["Country"]),
         "kind": lambda each: np.full(len(each["line"]), CANCELLATION, np.int8),
         "stands": lambda each: np.array(each["stands"], np.int8),
-        "reason": lambda each: register.reasons.of(each["reason"]).astype(np.int8),
+        "reason": lambda each: dictionaries.reasons.of(each["reason"]).astype(np.int8),
         "units": lambda each: np.array(each["units"], np.int64),
         "micros": lambda each: micros(each["micros"]),
         "sold_day": lambda each: _since(each["sold"], _MS_A_DAY),
         "sold": lambda each: _since(each["sold"], _MS_A_MINUTE),
-        "sold_invoice": lambda each: register.invoices.of(each["sold_invoice"]),
-        "sold_country": lambda each: register.countries.of(each["sold_country"]),
+        "sold_invoice": lambda each: dictionaries.invoices.of(each["sold_invoice"]),
+        "sold_country": lambda each: dictionaries.countries.of(each["sold_country"]),
         "sold_micros": lambda each: micros([value or 0 for value in each["sold_micros"]]),
     }
     given = pieces or [dict.fromkeys(_FIELDS, ())]
@@ -90,6 +90,6 @@ def by_sale(table: pd.DataFrame) -> pd.DataFrame:
 
 def standing(table: pd.DataFrame, duplicates: bool) -> Array:
     """Return which rows stand, with or without exact duplicate lines."""
-    other = Stands.WITHOUT_DUPLICATES if duplicates else Stands.WITH_DUPLICATES
+    other = RowOrigin.WITHOUT_DUPLICATES if duplicates else RowOrigin.WITH_DUPLICATES
     found: Array = (table["stands"] != other).to_numpy()
     return found

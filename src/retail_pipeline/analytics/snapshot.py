@@ -16,7 +16,7 @@ from retail_pipeline.analytics.tables import (
     GUEST,
     KINDS,
     Array,
-    Register,
+    Dictionaries,
     day_number,
     day_of,
 )
@@ -39,12 +39,12 @@ class Snapshot:
     orders: pd.DataFrame
     products: pd.DataFrame
     duplicates: pd.DataFrame
-    register: Register
+    dictionaries: Dictionaries
     status: Status
     at: datetime
     version: int
     names: dict[str, str] = field(default_factory=dict)
-    returns: pd.DataFrame = field(default_factory=lambda: returns_table([], Register()))
+    returns: pd.DataFrame = field(default_factory=lambda: returns_table([], Dictionaries()))
     since: date | None = None
 
     @property
@@ -57,14 +57,14 @@ class Snapshot:
     def countries(self) -> tuple[str | None, ...]:
         """The countries there are, in the alphabet's order, and then None if some have none."""
         numbers = np.unique(self.orders["country"])
-        found = [self.register.countries.texts[number] for number in numbers]
+        found = [self.dictionaries.countries.texts[number] for number in numbers]
         return tuple(sorted(found, key=lambda name: (name is None, name)))
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """The products there are, by code: code and name, or the code alone where it has none."""
         numbers = np.unique(self.products["product"])
-        codes = sorted(str(self.register.products.texts[number]) for number in numbers)
+        codes = sorted(str(self.dictionaries.products.texts[number]) for number in numbers)
         names = self.names
         return {
             code: f"{code}{NAMED}{names[code].strip()}" if code in names else code for code in codes
@@ -93,18 +93,18 @@ class Snapshot:
         no products. Without duplicates, rows that take them away come with the others.
         """
         table = self.orders if of_products is None else of_products
-        found = table[_kept(table, self.register, self.held(selection))]
+        found = table[_kept(table, self.dictionaries, self.held(selection))]
         return self._less_duplicates(found, selection)
 
     def product_rows(self, selection: Selection) -> pd.DataFrame:
         """Return the rows of the products that count."""
         table = self.products
-        found = table[_kept(table, self.register, selection)]
+        found = table[_kept(table, self.dictionaries, selection)]
         return self._less_duplicates(found, selection)
 
     def duplicate_rows(self, selection: Selection) -> pd.DataFrame:
         """Return what exact duplicates are too much among those that count, its sums below 0."""
-        return self.duplicates[_kept(self.duplicates, self.register, selection)]
+        return self.duplicates[_kept(self.duplicates, self.dictionaries, selection)]
 
     def return_rows(self, selection: Selection) -> pd.DataFrame:
         """Return the parts of the cancellations of goods that count."""
@@ -118,25 +118,25 @@ class Snapshot:
         return self._standing(by_sale(self.returns), selection)
 
     def _standing(self, table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-        kept = _kept(table, self.register, self.held(selection))
+        kept = _kept(table, self.dictionaries, self.held(selection))
         return table[kept & standing(table, selection.duplicates)]
 
     def _less_duplicates(self, found: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         if selection.duplicates:
             return found
         taken = self.duplicate_rows(selection)
-        more = taken.assign(fee=_fees(taken, self.register), invoices=0)
+        more = taken.assign(fee=_fees(taken, self.dictionaries), invoices=0)
         return pd.concat([found, more[list(found.columns)]], ignore_index=True)
 
 
-def _kept(table: pd.DataFrame, register: Register, selection: Selection) -> Array:
+def _kept(table: pd.DataFrame, dictionaries: Dictionaries, selection: Selection) -> Array:
     """Return which rows count."""
     days = table["day"].to_numpy()
     kept = (days >= day_number(selection.first)) & (days <= day_number(selection.last))
     if selection.countries:
-        kept &= np.isin(table["country"], register.countries.known(selection.countries))
+        kept &= np.isin(table["country"], dictionaries.countries.known(selection.countries))
     if selection.products and "product" in table:
-        kept &= np.isin(table["product"], register.products.known(selection.products))
+        kept &= np.isin(table["product"], dictionaries.products.known(selection.products))
     if selection.kinds:
         kept &= np.isin(table["kind"], [KINDS.index(kind) for kind in selection.kinds])
     if selection.customers is not Customers.EVERYONE:
@@ -146,7 +146,7 @@ def _kept(table: pd.DataFrame, register: Register, selection: Selection) -> Arra
     if not selection.cancellations:
         kept &= (table["kind"] != CANCELLATION).to_numpy()
     if not selection.adjustments:
-        kept &= (table["kind"] != ADJUSTMENT).to_numpy() & ~_fees(table, register)
+        kept &= (table["kind"] != ADJUSTMENT).to_numpy() & ~_fees(table, dictionaries)
     return kept
 
 
@@ -155,8 +155,8 @@ def _guests(table: pd.DataFrame) -> Array:
     return guests
 
 
-def _fees(table: pd.DataFrame, register: Register) -> Array:
+def _fees(table: pd.DataFrame, dictionaries: Dictionaries) -> Array:
     """Return which rows are of fee codes."""
     if "fee" in table:
         return table["fee"].to_numpy(bool)
-    return np.isin(table["product"], register.products.known(FEES))
+    return np.isin(table["product"], dictionaries.products.known(FEES))

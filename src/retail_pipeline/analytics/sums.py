@@ -15,7 +15,7 @@ from retail_pipeline.analytics.tables import (
     GUEST,
     SALE,
     Array,
-    Register,
+    Dictionaries,
     day_number,
     day_of,
 )
@@ -111,7 +111,7 @@ def in_each(found: Sequence[tuple[datetime, Figures]], period: Period, unit: Uni
 def moved(rows: pd.DataFrame, shift: Shift) -> pd.DataFrame:
     """Return rows as if each were of the later day that its own is compared with."""
     days, places = np.unique(rows["day"].to_numpy(), return_inverse=True)
-    later = [day_number(shift.forth(day_of(day))) for day in days]
+    later = [day_number(shift.forward(day_of(day))) for day in days]
     return rows.assign(day=np.asarray(later, days.dtype)[places])
 
 
@@ -140,10 +140,10 @@ def starts(rows: pd.DataFrame, unit: Unit) -> Array:
     return np.asarray(days * 24)
 
 
-def by_country(rows: pd.DataFrame, register: Register) -> list[tuple[str | None, Figures]]:
+def by_country(rows: pd.DataFrame, dictionaries: Dictionaries) -> list[tuple[str | None, Figures]]:
     """Return the sums of each country, the highest net sales first."""
     found = figures_by(rows, rows["country"].to_numpy())
-    named = [(register.countries.texts[number], each) for number, each in found.items()]
+    named = [(dictionaries.countries.texts[number], each) for number, each in found.items()]
     return sorted(named, key=lambda pair: (-pair[1].net, pair[0] is None, pair[0]))
 
 

@@ -34,7 +34,7 @@ Array = npt.NDArray[Any]
 Columns = Mapping[str, Any]
 
 
-class Numbers(dict[str | None, int]):
+class Dictionary(dict[str | None, int]):
     """Numbers that stand for texts, given out in the order in which the texts come, and kept.
 
     Safe to use from many threads.
@@ -64,18 +64,18 @@ class Numbers(dict[str | None, int]):
 
 
 @dataclass
-class Register:
+class Dictionaries:
     """What the numbers in the tables stand for."""
 
-    invoices: Numbers = field(default_factory=Numbers)
-    customers: Numbers = field(default_factory=lambda: Numbers(None))
-    countries: Numbers = field(default_factory=Numbers)
-    products: Numbers = field(default_factory=Numbers)
-    kinds: Numbers = field(default_factory=lambda: Numbers(*(kind.value for kind in KINDS)))
+    invoices: Dictionary = field(default_factory=Dictionary)
+    customers: Dictionary = field(default_factory=lambda: Dictionary(None))
+    countries: Dictionary = field(default_factory=Dictionary)
+    products: Dictionary = field(default_factory=Dictionary)
+    kinds: Dictionary = field(default_factory=lambda: Dictionary(*(kind.value for kind in KINDS)))
     # Why units undo no sale; those that do undo one have none.
-    reasons: Numbers = field(default_factory=lambda: Numbers(None, *Reason))
+    reasons: Dictionary = field(default_factory=lambda: Dictionary(None, *Reason))
     # Of cancellations, by the identity of their row.
-    lines: Numbers = field(default_factory=Numbers)
+    lines: Dictionary = field(default_factory=Dictionary)
 
 
 def day_number(day: date) -> int:
@@ -88,7 +88,7 @@ def day_of(number: int) -> date:
     return date.fromordinal(_EPOCH.toordinal() + int(number))
 
 
-def orders_table(days: Sequence[Columns], register: Register) -> pd.DataFrame:
+def orders_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
     """Return a row for each order: an invoice's lines of one hour, customer, country and kind.
 
     Columns: day, hour, invoice, customer, country, fee, kind, lines, units, micros.
@@ -97,16 +97,16 @@ def orders_table(days: Sequence[Columns], register: Register) -> pd.DataFrame:
         days,
         {
             "hour": lambda each: np.array(each["hour"], np.int8),
-            "invoice": lambda each: register.invoices.of(each["InvoiceNo"]),
-            "customer": lambda each: register.customers.of(each["CustomerID"]),
-            "country": lambda each: register.countries.of(each["Country"]),
+            "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
+            "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
+            "country": lambda each: dictionaries.countries.of(each["Country"]),
             "fee": lambda each: np.array(each["fee"], bool),
-            "kind": lambda each: register.kinds.of(each["kind"]).astype(np.int8),
+            "kind": lambda each: dictionaries.kinds.of(each["kind"]).astype(np.int8),
         },
     )
 
 
-def products_table(days: Sequence[Columns], register: Register) -> pd.DataFrame:
+def products_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
     """Return a row for each product, day, country and kind, guests' apart.
 
     Columns: day, product, country, guest, kind, invoices, lines, units, micros.
@@ -114,16 +114,16 @@ def products_table(days: Sequence[Columns], register: Register) -> pd.DataFrame:
     return _table(
         days,
         {
-            "product": lambda each: register.products.of(each["StockCode"]),
-            "country": lambda each: register.countries.of(each["Country"]),
+            "product": lambda each: dictionaries.products.of(each["StockCode"]),
+            "country": lambda each: dictionaries.countries.of(each["Country"]),
             "guest": lambda each: np.array(each["guest"], bool),
-            "kind": lambda each: register.kinds.of(each["kind"]).astype(np.int8),
+            "kind": lambda each: dictionaries.kinds.of(each["kind"]).astype(np.int8),
             "invoices": lambda each: np.array(each["invoices"], np.int32),
         },
     )
 
 
-def duplicates_table(days: Sequence[Columns], register: Register) -> pd.DataFrame:
+def duplicates_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
     """Return what is too much by exact duplicates, with the opposite sign: added, it takes it away.
 
     Columns: those of the orders and of the products, but for invoices.
@@ -132,11 +132,11 @@ def duplicates_table(days: Sequence[Columns], register: Register) -> pd.DataFram
         days,
         {
             "hour": lambda each: np.array(each["hour"], np.int8),
-            "invoice": lambda each: register.invoices.of(each["InvoiceNo"]),
-            "product": lambda each: register.products.of(each["StockCode"]),
-            "customer": lambda each: register.customers.of(each["CustomerID"]),
-            "country": lambda each: register.countries.of(each["Country"]),
-            "kind": lambda each: register.kinds.of(each["kind"]).astype(np.int8),
+            "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
+            "product": lambda each: dictionaries.products.of(each["StockCode"]),
+            "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
+            "country": lambda each: dictionaries.countries.of(each["Country"]),
+            "kind": lambda each: dictionaries.kinds.of(each["kind"]).astype(np.int8),
         },
     )
     for name in ("lines", "units", "micros"):

@@ -21,7 +21,7 @@ from retail_pipeline.cli.dlq_edits import Edits
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.domain.topics import Topics
-from retail_pipeline.flows.reparse import Broken, Mender
+from retail_pipeline.flows.reparse import QuarantineReparser, StillInvalid
 from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.settings import Role, Settings, load_settings
@@ -100,7 +100,7 @@ class ReplayRun:
 
             replay = Replay(
                 quarantine,
-                Mender(quarantine.manifest, reread, Topics(*settings.topics)),
+                QuarantineReparser(quarantine.manifest, reread, Topics(*settings.topics)),
                 None if self.dry_run else lambda: KafkaPublisher(settings, "retail-dlq"),
                 retrying(self._stop, _PATIENCE_S),
                 self._stop,
@@ -118,7 +118,7 @@ class ReplayRun:
                 yield row, texts[row.id]
 
     def _note(self, row: Quarantined, verdict: Verdict) -> None:
-        if isinstance(verdict, Broken):
+        if isinstance(verdict, StillInvalid):
             words = f"still broken, stays: {verdict.reason}: {verdict.detail}"
         elif isinstance(verdict, Skipped):
             words = f"skipped, stays: {verdict.detail}"
@@ -126,7 +126,7 @@ class ReplayRun:
             words = "would be replayed"
         if self.dry_run:
             typer.echo(f"{row.id}: {words}")
-        elif isinstance(verdict, Broken | Skipped) and len(self._broken) < _NAMED:
+        elif isinstance(verdict, StillInvalid | Skipped) and len(self._broken) < _NAMED:
             self._broken.append(f"{row.id}: {words}")
 
     def _await(self, quarantine: MongoQuarantine, replay: Replay) -> int:

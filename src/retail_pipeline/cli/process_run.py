@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
 from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.sample import MongoSample
@@ -23,16 +23,16 @@ from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.adapters.reconcile.mongo import MongoRecords
 from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
-from retail_pipeline.domain.heartbeat import Pulse
+from retail_pipeline.domain.heartbeat import ProcessorHeartbeat
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
-from retail_pipeline.flows.heartbeat import PulseTimer
+from retail_pipeline.flows.heartbeat import HeartbeatTimer
 from retail_pipeline.flows.process import DeadLetters, Processor
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.rollup_worker import Summariser
 from retail_pipeline.flows.sample_guard import SampleGuard
-from retail_pipeline.reconcile.counts import QuickLook
+from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.scheduler import Reconciler
 from retail_pipeline.settings import Settings
 
@@ -59,9 +59,9 @@ class ProcessorRun:
         self._summaries = MongoSummaries(self._client, settings.mongo_database)
         self._said_at = self._busy_at = time.monotonic()
         self._said_rows = 0
-        self._first = Pulse(name=self._name, started_at=datetime.now(UTC))
-        pulses = MongoProcessors(self._client, settings.mongo_database)
-        self._pulse = PulseTimer(pulses, self._first, self.stop)
+        self._first = ProcessorHeartbeat(name=self._name, started_at=datetime.now(UTC))
+        heartbeats = MongoHeartbeats(self._client, settings.mongo_database)
+        self._heartbeat = HeartbeatTimer(heartbeats, self._first, self.stop)
         self._noted_at = 0.0
         self._behind = Event()
         self._summariser = Summariser(self._summaries, self._retry, self.stop, self._behind)
@@ -82,7 +82,7 @@ class ProcessorRun:
         processor = self._processor(consumer, store)
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
         self._summariser.start()
-        self._pulse.start()
+        self._heartbeat.start()
         reconciler = self._reconciler()
         if settings.reconcile_every_s:
             reconciler.start()
@@ -98,7 +98,7 @@ class ProcessorRun:
         finally:
             self.stop.set()
             self._summariser.join(timeout=5)
-            self._pulse.join(timeout=2)
+            self._heartbeat.join(timeout=2)
             if reconciler.is_alive():
                 reconciler.join(timeout=2)
             processor.close()
@@ -131,7 +131,7 @@ class ProcessorRun:
     def _reconciler(self) -> Reconciler:
         settings, database = self.settings, self.settings.mongo_database
         records, topics = MongoRecords(self._client, database), Topics(*settings.topics)
-        look = QuickLook(KafkaLog(settings), records, topics, by=self._name)
+        look = CountCheck(KafkaLog(settings), records, topics, by=self._name)
         results = MongoReconciliations(self._client, database)
         return Reconciler(look.run, results, settings.reconcile_every_s, self.stop)
 
@@ -172,7 +172,7 @@ class ProcessorRun:
         else:
             self._behind.clear()
         failure = self._summariser.failure
-        self._pulse.note(
+        self._heartbeat.note(
             replace(
                 self._first,
                 stored=processor.counts.stored,

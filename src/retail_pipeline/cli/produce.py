@@ -70,7 +70,7 @@ def produce(
     from retail_pipeline.adapters.sources.registry import Reading
     from retail_pipeline.cli.common import start
     from retail_pipeline.cli.produce_run import ProducerRun
-    from retail_pipeline.flows.throttle import Pace
+    from retail_pipeline.flows.throttle import Throttle
     from retail_pipeline.settings import expand_user
 
     if not files and not watch:
@@ -84,7 +84,7 @@ def produce(
         settings,
         stop,
         Reading(encoding, date_order),
-        Pace(stop, rate, speed),
+        Throttle(stop, rate, speed),
         again=again,
         yes=yes or sample_if_empty,
         give_up_after_s=give_up_after,

@@ -20,9 +20,9 @@ from retail_pipeline.cli.sample_rule import SampleRule, sent_sources
 from retail_pipeline.domain.checkpoint import Checkpoint
 from retail_pipeline.errors import RetailError, SourceError, TransientError
 from retail_pipeline.flows.produce import Production
-from retail_pipeline.flows.retry import Patience, retrying
+from retail_pipeline.flows.retry import StopAfterStalled, retrying
 from retail_pipeline.flows.source import RawRow, Source, SourceFacts
-from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.flows.throttle import Throttle
 from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
@@ -82,7 +82,7 @@ class ProducerRun:
     settings: Settings
     stop: Event
     reading: Reading
-    pace: Pace
+    throttle: Throttle
     again: bool = False
     yes: bool = False
     give_up_after_s: float = 300.0
@@ -209,7 +209,10 @@ class ProducerRun:
                 *(facts.name, f"{before.rows_read:,}"),
             )
             return
-        patience, furthest = Patience(self.give_up_after_s, self.clock), before.row
+        stop_after_stalled, furthest = (
+            StopAfterStalled(self.give_up_after_s, self.clock),
+            before.row,
+        )
         with Progress(facts.name, facts.lines) as progress:
 
             def tell(checkpoint: Checkpoint) -> None:
@@ -217,24 +220,26 @@ class ProducerRun:
                 # Rows that only come once more, after a failure, are no progress.
                 if checkpoint.row > furthest:
                     furthest = checkpoint.row
-                    patience.renew()
+                    stop_after_stalled.renew()
                 progress.show(checkpoint)
                 self._beat()
 
             try:
-                after = retrying(self.stop, patience=patience)(self._attempt, source, tell)
+                after = retrying(self.stop, stop_after_stalled=stop_after_stalled)(
+                    self._attempt, source, tell
+                )
             except TransientError:
                 if not self.stop.is_set():
                     raise
                 after = checkpoints.load(facts.source)
         self.totals.add(before, after)
 
-    def _attempt(self, source: Source, tell: Progress.Tell) -> Checkpoint:
+    def _attempt(self, source: Source, tell: Progress.ReportProgress) -> Checkpoint:
         try:
             if self._publisher is None:
                 self._publisher = KafkaPublisher(self.settings, "retail-producer")
             production = Production(
-                *(source, self._publisher, self._checkpoints, self.pace, self.stop, tell),
+                *(source, self._publisher, self._checkpoints, self.throttle, self.stop, tell),
                 again=self.again,
             )
             return production.run()

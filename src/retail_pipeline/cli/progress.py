@@ -28,7 +28,7 @@ def on_terminal(*columns: ProgressColumn, transient: bool = False, shown: bool =
 class Progress:
     """Shows the acknowledged rows of one source, of about ``total`` if that is known."""
 
-    Tell = Callable[[Checkpoint], None]
+    ReportProgress = Callable[[Checkpoint], None]
 
     def __init__(self, name: str, total: int | None) -> None:
         self._name = name

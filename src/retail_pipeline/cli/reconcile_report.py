@@ -90,7 +90,7 @@ def _show_topics(result: Reconciliation, console: Console) -> None:
         position = account.position
         sums = topics.setdefault(position.topic, [0, 0])
         sums[0] += position.end - position.first
-        sums[1] += position.left
+        sums[1] += position.lag
     for topic, (records, left) in topics.items():
         text = f"{topic}: {records:,} records, {left:,} not stored yet"
         console.print(text, markup=False, highlight=False)

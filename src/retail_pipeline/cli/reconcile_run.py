@@ -25,13 +25,13 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.errors import RetailError
-from retail_pipeline.reconcile.counts import QuickLook
-from retail_pipeline.reconcile.full import FullLook
+from retail_pipeline.reconcile.counts import CountCheck
+from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.settings import load_settings
 
 log = logging.getLogger("reconcile")
-_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_CHECKS = 0.5
 
 
 @dataclass
@@ -59,11 +59,11 @@ class ReconcileRun:
         self._wait(kafka, records)
         topics = Topics(*settings.topics)
         if self.quick:
-            result = QuickLook(kafka, records, topics).run()
+            result = CountCheck(kafka, records, topics).run()
         else:
             files = _files(paths, records.manifests())
-            with Looking() as looking:
-                result = FullLook(kafka, records, files, topics, looking.tell).run()
+            with ReadProgress() as looking:
+                result = FullReconciliation(kafka, records, files, topics, looking.tell).run()
         self._print(result)
         _keep(MongoReconciliations(client, settings.mongo_database), result)
         client.close()
@@ -73,10 +73,10 @@ class ReconcileRun:
         """Return once nothing is on its way, or the time is over."""
         until = time.monotonic() + self.wait_s
         while time.monotonic() < until:
-            lag = sum(position.left for position in kafka.positions())
+            lag = sum(position.lag for position in kafka.positions())
             if not lag and not records.pending_days():
                 return
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_CHECKS)
 
     def _print(self, result: Reconciliation) -> None:
         if self.as_json:
@@ -85,7 +85,7 @@ class ReconcileRun:
             show(result, Console())
 
 
-class Looking:
+class ReadProgress:
     """A bar for each place that is being read, on a terminal."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Looking:
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Looking:
+    def __enter__(self) -> ReadProgress:
         self._bar.start()
         return self
 

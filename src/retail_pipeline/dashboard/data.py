@@ -13,19 +13,19 @@ import streamlit as st
 from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document, connect
-from retail_pipeline.adapters.mongo.heartbeats import MongoProcessors
+from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.latest import MongoLive
 from retail_pipeline.adapters.mongo.reads.products import MongoProducts
-from retail_pipeline.adapters.mongo.reads.quality import Freshness, Held, MongoQuality
+from retail_pipeline.adapters.mongo.reads.quality import Freshness, MongoQuality, QuarantineGroup
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.analytics.products import incomplete, ranking
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.process import settings
 from retail_pipeline.dashboard.snapshot_cache import Store
-from retail_pipeline.domain.heartbeat import Heard
+from retail_pipeline.domain.heartbeat import HeartbeatRecord
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
@@ -46,7 +46,7 @@ _BYTES_AN_ENTRY = 50
 _MOST_PRODUCT_TABLES = 4
 # Of more orders with a product than these, the latest tell what is bought along with it: reading
 # the lines of 2,200 orders takes about a second.
-ORDERS_LOOKED_AT = 5_000
+ORDERS_COMPARED = 5_000
 
 
 def _kept(
@@ -119,9 +119,9 @@ def live() -> MongoLive:
 
 
 @_kept(_LIVE_SECONDS, 20)
-def processors(uri: str, database: str) -> list[Heard]:
+def processors(uri: str, database: str) -> list[HeartbeatRecord]:
     """Return what each processor said of itself last."""
-    return MongoProcessors(_client(uri), database).heard()
+    return MongoHeartbeats(_client(uri), database).latest()
 
 
 @_kept(_LIVE_SECONDS, 20)
@@ -143,7 +143,7 @@ def sources(uri: str, database: str) -> list[Freshness]:
 
 
 @_kept(_QUALITY_SECONDS, 20)
-def quarantine(uri: str, database: str) -> list[Held]:
+def quarantine(uri: str, database: str) -> list[QuarantineGroup]:
     """Return what is in quarantine, counted."""
     return MongoQuality(_client(uri), database).quarantine()
 
@@ -174,7 +174,7 @@ def ranked_products(of: Snapshot, selection: Selection) -> pd.DataFrame:
 def _ranked_products(
     uri: str, database: str, selection: Selection, version: int, _of: Snapshot
 ) -> pd.DataFrame:
-    return ranking(_of.product_rows(selection), _of.register)
+    return ranking(_of.product_rows(selection), _of.dictionaries)
 
 
 @_kept(_KEPT_SECONDS, 50, st.cache_resource)
@@ -195,9 +195,9 @@ def _bought_with(
     uri: str, database: str, code: str, selection: Selection, version: int, _of: Snapshot
 ) -> Basket:
     rows = _of.order_rows(replace(selection, products=(), duplicates=True))
-    elsewhere = partial(incomplete, rows, _of.register)
+    elsewhere = partial(incomplete, rows, _of.dictionaries)
     reads = MongoProducts(_client(uri), database)
-    return reads.bought_with(code, selection, ORDERS_LOOKED_AT, elsewhere)
+    return reads.bought_with(code, selection, ORDERS_COMPARED, elsewhere)
 
 
 def customers() -> MongoCustomers:
@@ -224,7 +224,7 @@ def lines_of_invoice(
 
 def products_of_customer(selection: Selection, customer: str, snapshot: Snapshot) -> list[Document]:
     """Return what a customer's lines of each product add up to, as of the snapshot."""
-    codes = [code for code in snapshot.register.products.texts if code is not None]
+    codes = [code for code in snapshot.dictionaries.products.texts if code is not None]
     return _products_of_customer(selection, customer, codes, snapshot.version)
 
 

@@ -27,11 +27,11 @@ _ROOM = 32
 
 @asynccontextmanager
 async def _warmed(_app: st.App) -> AsyncIterator[None]:
-    Thread(target=look_ahead, name="warm-up", daemon=True).start()
+    Thread(target=preload, name="warm-up", daemon=True).start()
     yield
 
 
-def look_ahead() -> None:
+def preload() -> None:
     """Import the pages and read what is summarised, for the first viewer to find."""
     # Takes a second itself, and what it keeps is kept by Streamlit, which has to be up for that.
     from retail_pipeline.dashboard.app import warm_up

@@ -61,7 +61,7 @@ def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool =
     st.html(_STYLE)
     url_state.load()
     st.title(title)
-    choice, effects = filters.bar(_look_ahead())
+    choice, effects = filters.bar(_preload())
     # While nothing can be shown the page keeps trying, also with live refresh off.
     refreshing = choice.live or st.session_state.get(_RETRYING, False)
     st.fragment(_refreshed, run_every=every if refreshing else None)(body, choice, bare)
@@ -69,7 +69,7 @@ def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool =
         st.fragment(_effects, run_every=_EFFECTS_SECONDS if choice.live else None)(choice)
 
 
-def _look_ahead() -> Period | None:
+def _preload() -> Period | None:
     """Return the data's days, and let the filter bar know the options, if MongoDB is there."""
     try:
         snapshot = data.snapshot()

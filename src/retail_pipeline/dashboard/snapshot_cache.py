@@ -24,7 +24,7 @@ from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.analytics.tables import (
     Columns,
-    Register,
+    Dictionaries,
     day_number,
     day_of,
     duplicates_table,
@@ -32,7 +32,7 @@ from retail_pipeline.analytics.tables import (
     products_table,
     safe,
 )
-from retail_pipeline.dashboard.held_returns import HeldReturns
+from retail_pipeline.dashboard.returns_cache import ReturnsCache
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.report import Status
@@ -43,13 +43,13 @@ log = logging.getLogger(__name__)
 # Younger than this, what is held is given at once; older than the second, it is waited for.
 _FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
 # While rows pour in, each look has many days to read: it rests so many times as long as that took.
-_REST = 10
+REST_FACTOR = 10
 # Texts take far more room on their way than as numbers.
 _DAYS_AT_ONCE = 60
 _SALE = "sale"
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 
-Make = Callable[[Sequence[Columns], Register], pd.DataFrame]
+Make = Callable[[Sequence[Columns], Dictionaries], pd.DataFrame]
 _MAKERS: dict[str, Make] = {
     ORDERS_ROLLUP: orders_table,
     PRODUCTS_ROLLUP: products_table,
@@ -80,9 +80,11 @@ class Store:
         self._most = most_entries
         self._since = _EVER
         self._reports = reports
-        self._register = Register()
-        self._rollups = {name: _Rollup(make([], self._register)) for name, make in _MAKERS.items()}
-        self._returns = HeldReturns(entries, self._register)
+        self._dictionaries = Dictionaries()
+        self._rollups = {
+            name: _Rollup(make([], self._dictionaries)) for name, make in _MAKERS.items()
+        }
+        self._returns = ReturnsCache(entries, self._dictionaries)
         self._names: dict[str, tuple[datetime, str]] = {}
         self._lock = Lock()
         self._snapshot: Snapshot | None = None
@@ -101,14 +103,14 @@ class Store:
             RetailError: the last look failed; the next one is under way.
         """
         age = time.monotonic() - self._tried_at
-        fresh = max(_FRESH_SECONDS, _REST * self._took)
+        fresh = max(_FRESH_SECONDS, REST_FACTOR * self._took)
         stale = max(_STALE_SECONDS, 2 * fresh)
         if age > stale:
             with self._lock:
                 if time.monotonic() - self._tried_at > stale:
                     self._look()
         elif age > fresh and self._lock.acquire(blocking=False):
-            Thread(target=self._look_behind, name="refresh", daemon=True).start()
+            Thread(target=self._refresh_in_background, name="refresh", daemon=True).start()
         if self._failure is not None:
             raise self._failure
         if self._snapshot is None:
@@ -117,9 +119,9 @@ class Store:
 
     def orders_of_products(self, codes: Sequence[str]) -> pd.DataFrame:
         """Return the orders' table of these products alone."""
-        return safe(orders_table(self._entries.orders_of_products(codes), self._register))
+        return safe(orders_table(self._entries.orders_of_products(codes), self._dictionaries))
 
-    def _look_behind(self) -> None:
+    def _refresh_in_background(self) -> None:
         try:
             self._look()
         finally:
@@ -154,7 +156,7 @@ class Store:
             orders=self._rollups[ORDERS_ROLLUP].table,
             products=self._rollups[PRODUCTS_ROLLUP].table,
             duplicates=self._rollups[DUPLICATES_ROLLUP].table,
-            register=self._register,
+            dictionaries=self._dictionaries,
             status=status,
             at=datetime.now(UTC),
             version=self._version,
@@ -228,7 +230,7 @@ class Store:
             documents = list(self._entries.days(name, days))
             if name == PRODUCTS_ROLLUP:
                 self._note_names(documents)
-            table = _MAKERS[name](documents, self._register)
+            table = _MAKERS[name](documents, self._dictionaries)
             return [table], {each["day"] for each in documents}, {}
         except (TransientError, AccessError):
             raise

@@ -24,7 +24,7 @@ class DateOrder(StrEnum):
     DAY_FIRST = "day-first"
 
 
-class OrderEvidence:
+class DateOrderDetector:
     """Counts, over a whole file, the dates that can be read in one order only."""
 
     def __init__(self) -> None:

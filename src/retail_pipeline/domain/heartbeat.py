@@ -29,7 +29,7 @@ class Progress(msgspec.Struct, frozen=True):
         return max(0, self.end - self.committed)
 
 
-class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+class ProcessorHeartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """What one processor says of itself every few seconds.
 
     ``stored`` and ``quarantined`` are rows since ``started_at``, those included that were there
@@ -53,7 +53,7 @@ class Sample(msgspec.Struct, frozen=True):
     stored: int
 
 
-class Heard(Pulse, frozen=True, kw_only=True):
+class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
     """The last pulse of a processor, as MongoDB has it; times and ages are by MongoDB's clock.
 
     ``age_s`` is how long ago it came, ``quiet_s`` how long the processor's cycle had not ended by

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from retail_pipeline.domain.contract import DATASET_FIELDS
-from retail_pipeline.domain.transaction import within_reckoning
+from retail_pipeline.domain.transaction import within_years
 
 # What JSON, BSON and every reader of the topic hold exactly.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
@@ -39,7 +39,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     width: Count = 0
 
     def __post_init__(self) -> None:
-        within_reckoning("started_at and updated_at", self.started_at, self.updated_at)
+        within_years("started_at and updated_at", self.started_at, self.updated_at)
 
     def says_more(self, other: Manifest | None) -> bool:
         """Whether it came after ``other`` of the same source; of equal ones, neither did."""

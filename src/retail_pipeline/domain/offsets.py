@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Position(msgspec.Struct, frozen=True, kw_only=True):
+class PartitionOffsets(msgspec.Struct, frozen=True, kw_only=True):
     """One partition: offsets of its first record, after its last one, and of the next to store."""
 
     topic: str
@@ -15,7 +15,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     committed: int
 
     @property
-    def left(self) -> int:
+    def lag(self) -> int:
         """Records that no processor has stored yet."""
         return max(0, self.end - max(self.first, self.committed))
 

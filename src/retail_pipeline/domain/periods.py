@@ -39,7 +39,7 @@ class Shift:
         """Return the earlier day that ``day`` is compared with."""
         return _years_on(day, -self.years) - timedelta(days=self.days)
 
-    def forth(self, day: date) -> date:
+    def forward(self, day: date) -> date:
         """Return the later day that ``day`` is compared with."""
         return _years_on(day + timedelta(days=self.days), self.years)
 
@@ -97,7 +97,7 @@ class Period:
         """
         part = self.part(start, unit)
         earlier = part.before(shift)
-        none = part.days == 1 and shift.forth(earlier.first) != part.first
+        none = part.days == 1 and shift.forward(earlier.first) != part.first
         return None if none else earlier
 
     def cut(self, other: Period) -> Period:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 
 
 class Verdict(StrEnum):
@@ -82,7 +82,7 @@ class SourceAccount(msgspec.Struct, frozen=True, kw_only=True):
 class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
     """One partition's rows: those in Kafka, and those of the same orders in MongoDB."""
 
-    position: Position
+    position: PartitionOffsets
     records: int = 0
     in_kafka: Sum | None = None
     in_mongodb: Sum | None = None

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from retail_pipeline.domain.contract import CONTRACT
-from retail_pipeline.domain.transaction import row_id, within_reckoning
+from retail_pipeline.domain.transaction import row_id, within_years
 from retail_pipeline.errors import RetailError
 
 # Identities are looked up by the batch: thousands of endless ones would be too much for MongoDB.
@@ -79,7 +79,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     claims: Annotated[str, msgspec.Meta(max_length=LONGEST_SOURCE + 20)] | None = None
 
     def __post_init__(self) -> None:
-        within_reckoning("rejected_at", self.rejected_at)
+        within_years("rejected_at", self.rejected_at)
 
     @property
     def id(self) -> str:

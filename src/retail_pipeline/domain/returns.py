@@ -28,7 +28,7 @@ class Reason(StrEnum):
     NOT_NEGATIVE = "not a negative quantity"
 
 
-class Stands(IntEnum):
+class RowOrigin(IntEnum):
     """When a part of a cancellation stands, where exact duplicate lines may be left out."""
 
     ALWAYS = 0

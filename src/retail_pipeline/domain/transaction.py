@@ -58,7 +58,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
     )
 
     def __post_init__(self) -> None:
-        within_reckoning("InvoiceDate and ingested_at", self.InvoiceDate, self.ingested_at)
+        within_years("InvoiceDate and ingested_at", self.InvoiceDate, self.ingested_at)
 
     @property
     def id(self) -> str:
@@ -66,7 +66,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
         return row_id(self.source, self.row)
 
 
-def within_reckoning(names: str, *moments: datetime) -> None:
+def within_years(names: str, *moments: datetime) -> None:
     """Refuse dates at the end of time, which another writer may have put into Kafka.
 
     They can't be turned into UTC, or into BSON.

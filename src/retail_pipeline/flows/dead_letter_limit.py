@@ -67,9 +67,9 @@ class DeadLetterLimit:
             second.records += records
             second.reasons.update(rejection.reason.value for rejection in rejections)
             if rejections:
-                self._judge(already + len(rejections))
+                self._evaluate(already + len(rejections))
 
-    def _judge(self, quarantined: int) -> None:
+    def _evaluate(self, quarantined: int) -> None:
         seen = sum(second.records for second in self._seconds)
         reasons: Counter[str] = Counter()
         for second in self._seconds:

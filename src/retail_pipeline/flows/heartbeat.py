@@ -7,16 +7,16 @@ import time
 from threading import Event, Thread
 from typing import Protocol
 
-from retail_pipeline.domain.heartbeat import Pulse
+from retail_pipeline.domain.heartbeat import ProcessorHeartbeat
 
 log = logging.getLogger(__name__)
-SECONDS_BETWEEN_PULSES = 2.0
+SECONDS_BETWEEN_HEARTBEATS = 2.0
 
 
-class Pulses(Protocol):
+class Heartbeats(Protocol):
     """Where signs of life are kept."""
 
-    def keep(self, pulse: Pulse, quiet_s: float, *, stopped: bool = False) -> None:
+    def keep(self, heartbeat: ProcessorHeartbeat, quiet_s: float, *, stopped: bool = False) -> None:
         """Replace the last one of the same processor.
 
         Raises:
@@ -24,25 +24,29 @@ class Pulses(Protocol):
         """
 
 
-class PulseTimer(Thread):
+class HeartbeatTimer(Thread):
     """Says every two seconds what was noted last, until ``stop`` is set; then that it is over.
 
     No failure of it stops anything: the pulse's age tells.
     """
 
     def __init__(
-        self, pulses: Pulses, first: Pulse, stop: Event, every_s: float = SECONDS_BETWEEN_PULSES
+        self,
+        heartbeats: Heartbeats,
+        first: ProcessorHeartbeat,
+        stop: Event,
+        every_s: float = SECONDS_BETWEEN_HEARTBEATS,
     ) -> None:
         super().__init__(name="pulse", daemon=True)
-        self._pulses = pulses
+        self._heartbeats = heartbeats
         self._stop_asked = stop
         self._every_s = every_s
         self._noted = first, time.monotonic()
         self._failing = False
 
-    def note(self, pulse: Pulse) -> None:
+    def note(self, heartbeat: ProcessorHeartbeat) -> None:
         """Have this said from now on; the processor's own thread comes by after its cycles."""
-        self._noted = pulse, time.monotonic()
+        self._noted = heartbeat, time.monotonic()
 
     def run(self) -> None:
         """Say it at once, and again and again."""
@@ -52,9 +56,9 @@ class PulseTimer(Thread):
         self._say(stopped=True)
 
     def _say(self, *, stopped: bool = False) -> None:
-        pulse, noted_at = self._noted
+        heartbeat, noted_at = self._noted
         try:
-            self._pulses.keep(pulse, time.monotonic() - noted_at, stopped=stopped)
+            self._heartbeats.keep(heartbeat, time.monotonic() - noted_at, stopped=stopped)
             self._failing = False
         except Exception as error:
             # Said once, not every two seconds.

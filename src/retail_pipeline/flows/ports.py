@@ -113,7 +113,7 @@ class Store(Protocol):
     def record(self, manifests: Iterable[Manifest]) -> None:
         """Store manifests; one that says less than what is stored changes nothing."""
 
-    def mark(self, days: Iterable[datetime]) -> None:
+    def mark_dirty(self, days: Iterable[datetime]) -> None:
         """Note durably that the summaries of ``days`` (their first moments) are out of date."""
 
 

@@ -137,7 +137,7 @@ class Processor:
             self.retry(self.store.release, list(replayed))
         self._divert(rejections, len(messages))
         quarantined = self._quarantine(batch)
-        self.retry(self.store.mark, touched_days(transactions))
+        self.retry(self.store.mark_dirty, touched_days(transactions))
         stored = len(transactions) - len(refusals)
         return Counts(stored, quarantined, batches=1)
 

@@ -23,7 +23,7 @@ from retail_pipeline.domain.rejection import Rejection, RowError, Stage
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.flows.ports import Barrier, Publisher
 from retail_pipeline.flows.source import RawRow, Source, SourceFacts
-from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.flows.throttle import Throttle
 
 CHUNK_ROWS = 2_500
 CHUNKS_IN_FLIGHT = 4
@@ -47,7 +47,7 @@ class Production:
     source: Source
     publisher: Publisher
     checkpoints: Checkpoints
-    pace: Pace
+    throttle: Throttle
     stop: Event
     progress: Callable[[Checkpoint], None] = lambda checkpoint: None
     # Rows that were rejected the last time may be in quarantine: they are replayed.
@@ -94,7 +94,7 @@ class Production:
         facts = self._facts
         parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
         number, read, rejected, chunk = start.row, start.rows_read, start.rows_rejected, 0
-        limited, began = self.pace.limited, self.clock()
+        limited, began = self.throttle.limited, self.clock()
         for row in self.source.rows():
             if row.number <= start.row:
                 continue
@@ -103,7 +103,7 @@ class Production:
             chunk += 1
             item = self._parse(parser, row)
             if limited:
-                self.pace.wait(item.InvoiceDate if isinstance(item, Transaction) else None)
+                self.throttle.wait(item.InvoiceDate if isinstance(item, Transaction) else None)
             if isinstance(item, Transaction):
                 self.publisher.send(item, item.id if self.again else None)
             else:

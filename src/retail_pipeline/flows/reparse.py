@@ -28,17 +28,17 @@ Reread = Callable[[int, bytes, str, Manifest], RawRow]
 
 
 @dataclass(frozen=True)
-class Broken:
+class StillInvalid:
     """Why a row can't be sent again."""
 
     reason: str
     detail: str
 
 
-Mended = Transaction | Manifest
+Reparsed = Transaction | Manifest
 
 
-class Mender:
+class QuarantineReparser:
     """Reads rows in quarantine again.
 
     Args:
@@ -55,29 +55,33 @@ class Mender:
         self._topics = topics
         self._parser = lru_cache(maxsize=64)(_parser)
 
-    def mend(self, row: Quarantined, edited: str | None = None) -> Mended | Broken:
+    def reparse(self, row: Quarantined, edited: str | None = None) -> Reparsed | StillInvalid:
         """Return what to send for ``row``; ``edited`` stands for its raw text, if it is given."""
         if edited is None and row.truncated:
-            return Broken(row.reason, "only the start of its text was kept: edit it to replay it")
+            return StillInvalid(
+                row.reason, "only the start of its text was kept: edit it to replay it"
+            )
         try:
             value = row.raw.encode(row.encoding) if edited is None else edited.encode()
         except (UnicodeEncodeError, LookupError) as error:
-            return Broken(row.reason, f"its text can't be turned into bytes: {error}")
+            return StillInvalid(row.reason, f"its text can't be turned into bytes: {error}")
         if row.stage == Stage.PRODUCER:
             return self._read_row(row, value, None if edited is None else "utf-8")
         try:
             if row.name == self._topics.manifests:
                 return MANIFEST.decode(value)
             if row.name == self._topics.dead_letters:
-                return self.mend(_as_quarantined(row, REJECTION.decode(value)))
+                return self.reparse(_as_quarantined(row, REJECTION.decode(value)))
             return _as_record(row, value)
         except UNDECODABLE as error:
-            return Broken(reason_of(value, error).value, str(error))
+            return StillInvalid(reason_of(value, error).value, str(error))
 
-    def _read_row(self, row: Quarantined, value: bytes, encoding: str | None) -> Mended | Broken:
+    def _read_row(
+        self, row: Quarantined, value: bytes, encoding: str | None
+    ) -> Reparsed | StillInvalid:
         manifest = self._manifest(row.source)
         if manifest is None or not _tells_how_to_read(manifest):
-            return Broken(
+            return StillInvalid(
                 row.reason,
                 "no manifest says how to read its file's rows: `retail produce FILE --again` does",
             )
@@ -85,12 +89,12 @@ class Mender:
             parser = self._parser(manifest)
             raw = self._reread(row.row, value, encoding or manifest.encoding, manifest)
             if raw.problem:
-                return Broken(raw.problem[0].value, raw.problem[1])
+                return StillInvalid(raw.problem[0].value, raw.problem[1])
             return parser.parse(row.row, raw.fields)
         except RowError as error:
-            return Broken(error.reason.value, error.detail)
+            return StillInvalid(error.reason.value, error.detail)
         except (ValueError, LookupError) as error:  # of a manifest that another writer made
-            return Broken(row.reason, f"its file's manifest can't be used: {error}")
+            return StillInvalid(row.reason, f"its file's manifest can't be used: {error}")
 
 
 def _parser(manifest: Manifest) -> RowParser:
@@ -116,10 +120,10 @@ def _as_quarantined(row: Quarantined, inner: Rejection) -> Quarantined:
     )
 
 
-def _as_record(row: Quarantined, value: bytes) -> Mended | Broken:
+def _as_record(row: Quarantined, value: bytes) -> Reparsed | StillInvalid:
     """Return the transaction in ``value`` under the identity of ``row``, whatever it says."""
     record = msgspec.json.decode(value)
     if not isinstance(record, dict):
-        return Broken(Reason.BROKEN_CONTRACT.value, "it is no JSON object")
+        return StillInvalid(Reason.BROKEN_CONTRACT.value, "it is no JSON object")
     source, number = split_row_id(row.row_id)
     return TRANSACTION.decode(msgspec.json.encode({**record, "source": source, "row": number}))

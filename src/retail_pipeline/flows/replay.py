@@ -18,7 +18,7 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ports import Publisher, Quarantine
-from retail_pipeline.flows.reparse import Broken, Mended, Mender
+from retail_pipeline.flows.reparse import QuarantineReparser, Reparsed, StillInvalid
 
 CHUNK_ROWS = 500
 # A row, and its text if that was edited.
@@ -32,7 +32,7 @@ class Skipped:
     detail: str
 
 
-Verdict = Mended | Broken | Skipped
+Verdict = Reparsed | StillInvalid | Skipped
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Report:
 
     def add(self, verdict: Verdict) -> None:
         """Count one row."""
-        if isinstance(verdict, Broken):
+        if isinstance(verdict, StillInvalid):
             self.broken[verdict.reason] += 1
         elif isinstance(verdict, Skipped):
             self.skipped += 1
@@ -70,7 +70,7 @@ class Replay:
     """
 
     quarantine: Quarantine
-    mender: Mender
+    reparser: QuarantineReparser
     connect: Callable[[], Publisher] | None
     retry: Retrying
     stop: Event
@@ -92,7 +92,7 @@ class Replay:
         chunk: list[tuple[Quarantined, Verdict]] = []
         try:
             for row, edited in rows:
-                chunk.append((row, self._judge(row, edited)))
+                chunk.append((row, self._evaluate(row, edited)))
                 if len(chunk) == CHUNK_ROWS:
                     self._finish(chunk, report)
                     chunk = []
@@ -103,10 +103,10 @@ class Replay:
             self._close()
         return report
 
-    def _judge(self, row: Quarantined, edited: str | None) -> Verdict:
+    def _evaluate(self, row: Quarantined, edited: str | None) -> Verdict:
         if self.most is not None and row.replays >= self.most:
             return Skipped(f"replayed {row.replays} times already: --force tries again")
-        return self.mender.mend(row, None if edited == row.raw else edited)
+        return self.reparser.reparse(row, None if edited == row.raw else edited)
 
     def _finish(self, chunk: list[tuple[Quarantined, Verdict]], report: Report) -> None:
         """Send what can be sent of a chunk, and count it only when Kafka holds it."""
@@ -118,7 +118,7 @@ class Replay:
             self.tell(row, verdict)
 
     def _send(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
-        mended = [item for item in chunk if not isinstance(item[1], Broken | Skipped)]
+        mended = [item for item in chunk if not isinstance(item[1], StillInvalid | Skipped)]
         if not mended or not self.connect:
             return
         try:
@@ -126,7 +126,7 @@ class Replay:
             for row, verdict in mended:
                 if isinstance(verdict, Manifest):
                     self._publisher.report(verdict)
-                elif not isinstance(verdict, Broken | Skipped):
+                elif not isinstance(verdict, StillInvalid | Skipped):
                     self._publisher.send(verdict, replay_of=row.id)
             self._publisher.barrier().wait()
         except RetailError:
@@ -135,8 +135,8 @@ class Replay:
 
     def _note(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
         manifests = [row.id for row, verdict in chunk if isinstance(verdict, Manifest)]
-        broken = [row.id for row, verdict in chunk if isinstance(verdict, Broken)]
-        others = Manifest | Broken | Skipped
+        broken = [row.id for row, verdict in chunk if isinstance(verdict, StillInvalid)]
+        others = Manifest | StillInvalid | Skipped
         sent = [row.id for row, verdict in chunk if not isinstance(verdict, others)]
         self.retry(self.quarantine.count_replays, sent, self.run_id)
         self.retry(self.quarantine.count_replays, broken)

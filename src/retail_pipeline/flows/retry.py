@@ -1,4 +1,4 @@
-"""Another try for what may mend itself: capped exponential back-off with jitter, in the log."""
+"""Retries of transient errors: capped exponential back-off with jitter, each logged."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 10
 
 
-class Patience(stop_base):
-    """Lasts ``seconds`` from the first of failures in a row; whatever got on begins it anew.
+class StopAfterStalled(stop_base):
+    """Stops ``seconds`` after the first of failures in a row; progress resets it.
 
-    It is for one call that may take hours, such as a source's whole way into Kafka: a failure at
-    its end must not find the patience spent by what went well before.
+    It is for one call that may take hours, such as sending a whole source to Kafka: the time that
+    went well does not count.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,11 +38,11 @@ class Patience(stop_base):
         self._failing_since: float | None = None
 
     def renew(self) -> None:
-        """Forget the failures so far: something got on since."""
+        """Forget the failures so far: there was progress since."""
         self._failing_since = None
 
     def __call__(self, state: RetryCallState) -> bool:
-        """Tell, after another failure, whether it is over."""
+        """Return, after another failure, whether to stop."""
         now = self._clock()
         if self._failing_since is None:
             self._failing_since = now
@@ -50,18 +50,18 @@ class Patience(stop_base):
 
 
 def retrying(
-    stop: Event, give_up_after_s: float | None = None, *, patience: stop_base = stop_never
+    stop: Event, give_up_after_s: float | None = None, *, stop_after_stalled: stop_base = stop_never
 ) -> Retrying:
     """Return a retrier of transient errors that ends when ``stop`` is set.
 
-    ``give_up_after_s`` seconds after its first try, or when ``patience`` is over, it raises the
-    last error; never, without either.
+    It raises the last error ``give_up_after_s`` seconds after its first try, or when
+    ``stop_after_stalled`` says so; never, without either.
     """
     limit = stop_never if give_up_after_s is None else stop_after_delay(give_up_after_s)
     return Retrying(
         retry=retry_if_exception_type(TransientError),
         wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT_S),
-        stop=stop_when_event_set(stop) | limit | patience,
+        stop=stop_when_event_set(stop) | limit | stop_after_stalled,
         sleep=sleep_using_event(stop),
         before_sleep=_say,
         reraise=True,

@@ -18,12 +18,12 @@ from retail_pipeline.flows.ports import Summaries
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-_SECONDS_BETWEEN_LOOKS = 0.25
+_SECONDS_BETWEEN_CHECKS = 0.25
 # Most of a rebuild is MongoDB's work: another one is asked for meanwhile.
 _AT_ONCE = 2
 # While rows wait in Kafka, so many times as long as each rebuild took is theirs alone: a rebuild
 # takes more out of MongoDB than storing the day's rows did.
-_REST = 4
+REST_FACTOR = 4
 
 
 class Summariser(Thread):
@@ -99,6 +99,6 @@ class Summariser(Thread):
         while not self._stop_asked.is_set():
             began = self._clock()
             if not self._attempt(self._summaries.rebuild_next):
-                self._stop_asked.wait(_SECONDS_BETWEEN_LOOKS)
+                self._stop_asked.wait(_SECONDS_BETWEEN_CHECKS)
             elif self._behind.is_set():
-                self._stop_asked.wait(_REST * (self._clock() - began))
+                self._stop_asked.wait(REST_FACTOR * (self._clock() - began))

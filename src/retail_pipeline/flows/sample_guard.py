@@ -95,9 +95,9 @@ class SampleGuard:
         """Pass on to the store."""
         return self._store.rejected_since(moment)
 
-    def mark(self, days: Iterable[datetime]) -> None:
+    def mark_dirty(self, days: Iterable[datetime]) -> None:
         """Pass on to the store; days of rows that were left out are summarised again, too."""
-        self._store.mark(days)
+        self._store.mark_dirty(days)
 
     def _take(self, sources: Collection[str], rows: Collection[str]) -> bool:
         """Replace the sample if need be; return whether ``sources`` has the sample among them.

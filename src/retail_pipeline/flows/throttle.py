@@ -10,7 +10,7 @@ from threading import Event
 
 
 @dataclass
-class Pace:
+class Throttle:
     """Blocks until a row is due.
 
     Args:

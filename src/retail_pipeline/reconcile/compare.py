@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from retail_pipeline.reconcile.state import FILE, KAFKA, MONGODB, Evidence
+from retail_pipeline.reconcile.state import FILE, KAFKA, MONGODB, ReconciliationState
 from retail_pipeline.reconcile.tally import NOT_IN_KAFKA, PLAIN, REPLAYED, Line, Tally, pounds
 
 _WORDS = {
@@ -24,7 +24,7 @@ _NOTHING = Tally()
 
 
 @dataclass(frozen=True)
-class Gap:
+class BucketDifference:
     """``place`` has a bucket's rows otherwise than ``against``, which is taken to be right."""
 
     place: str
@@ -37,7 +37,7 @@ class Gap:
 
 
 @dataclass
-class GapRows:
+class BucketRows:
     """The rows that make a gap; ``changed`` says for each row what is otherwise."""
 
     missing: list[int] = field(default_factory=list)
@@ -45,52 +45,54 @@ class GapRows:
     changed: dict[int, str] = field(default_factory=dict)
 
 
-DrillDown = Callable[[Sequence[Gap]], list[GapRows]]
+ReadDetails = Callable[[Sequence[BucketDifference]], list[BucketRows]]
 
 
-def find_gaps(evidence: Evidence, unsent: set[str]) -> list[Gap]:
+def find_bucket_differences(state: ReconciliationState, unsent: set[str]) -> list[BucketDifference]:
     """Return every bucket in which a place differs, leaving out what is on its way.
 
     ``unsent`` are the sources of which not every row of the file was sent yet.
     """
-    stored, kafka, files = evidence.stored, evidence.kafka, evidence.files
-    with_file = files.rows.keys() - unsent - evidence.moving_undated
-    gaps: list[Gap] = []
+    stored, kafka, files = state.stored, state.kafka, state.files
+    with_file = files.rows.keys() - unsent - state.moving_undated
+    buckets: list[BucketDifference] = []
     every = (PLAIN, PLAIN + NOT_IN_KAFKA)
     for place, book, standings in ((MONGODB, stored, every), (KAFKA, kafka, (PLAIN,))):
-        if place == MONGODB or evidence.kafka_is_whole:
+        if place == MONGODB or state.kafka_is_whole:
             found, expected = book.sums(standings), files.sums((PLAIN,))
-            gaps += [
-                gap
-                for gap in _compared(evidence, place, FILE, expected, found)
-                if gap.source in with_file
+            buckets += [
+                bucket
+                for bucket in _compared(state, place, FILE, expected, found)
+                if bucket.source in with_file
             ]
-    told = {(gap.source, gap.day, gap.kind) for gap in gaps}
+    told = {(bucket.source, bucket.day, bucket.kind) for bucket in buckets}
     for standing in (PLAIN, REPLAYED):
         found, expected = stored.sums((standing,)), kafka.sums((standing,))
-        gaps += [
-            gap
-            for gap in _compared(evidence, MONGODB, KAFKA, expected, found)
-            if (gap.source, gap.day, gap.kind) not in told
+        buckets += [
+            bucket
+            for bucket in _compared(state, MONGODB, KAFKA, expected, found)
+            if (bucket.source, bucket.day, bucket.kind) not in told
         ]
-    return sorted(gaps, key=lambda gap: (gap.day, gap.source, gap.kind, gap.place))
+    return sorted(
+        buckets, key=lambda bucket: (bucket.day, bucket.source, bucket.kind, bucket.place)
+    )
 
 
 def _compared(
-    evidence: Evidence,
+    state: ReconciliationState,
     place: str,
     against: str,
     expected: dict[tuple[str, int, str], Tally],
     found: dict[tuple[str, int, str], Tally],
-) -> Iterator[Gap]:
+) -> Iterator[BucketDifference]:
     for key in expected.keys() | found.keys():
         source, day, kind = key
         right, real = expected.get(key, _NOTHING), found.get(key, _NOTHING)
-        if right != real and (source, day) not in evidence.moving_days:
-            yield Gap(place, against, source, day, kind, right, real)
+        if right != real and (source, day) not in state.moving_days:
+            yield BucketDifference(place, against, source, day, kind, right, real)
 
 
-def said_otherwise(expected: Line, found: Line) -> str:
+def changed_fields(expected: Line, found: Line) -> str:
     """Return which fields differ, and how: TotalAmount is 15.301, 15.3 is right."""
     parts = []
     for name, word in _WORDS.items():

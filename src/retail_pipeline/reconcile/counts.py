@@ -11,7 +11,7 @@ import msgspec
 
 from retail_pipeline.domain.failed_days import throughout
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
@@ -25,14 +25,14 @@ from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import MANIFEST, decode
 from retail_pipeline.reconcile import advice
-from retail_pipeline.reconcile.differences import lost_manifest
+from retail_pipeline.reconcile.differences import missing_manifest
 from retail_pipeline.reconcile.ports import Log, Records
 from retail_pipeline.reconcile.rollup_differences import of_failed_days
 from retail_pipeline.reconcile.state import MONGODB
 
 
 @dataclass
-class QuickLook:
+class CountCheck:
     """One quick reconciliation, by counters and small reads; ``by`` says who looks."""
 
     log: Log
@@ -66,7 +66,7 @@ class QuickLook:
         # Only what changed nothing in the meantime can be held against anybody.
         later = self.log.positions()
         came = sum(each.end for each in later) - sum(each.end for each in positions)
-        lag = sum(position.left for position in positions) + came
+        lag = sum(position.lag for position in positions) + came
         pending |= self.records.pending_days()
         failed, others = throughout(failed, self.records.failed_days())
         pending |= others
@@ -90,7 +90,9 @@ class QuickLook:
             by=self.by,
         )
 
-    def _lost(self, stored: dict[str, Manifest], positions: list[Position]) -> dict[str, Manifest]:
+    def _lost(
+        self, stored: dict[str, Manifest], positions: list[PartitionOffsets]
+    ) -> dict[str, Manifest]:
         """Return the manifests that were committed in Kafka, and that MongoDB has not, or older."""
         lost: dict[str, Manifest] = {}
         spans = [
@@ -163,7 +165,7 @@ def _of_sources(
                 more=abs(missing),
             )
         elif each.source in lost:
-            yield lost_manifest(each.source, each.name)
+            yield missing_manifest(each.source, each.name)
 
 
 def _of_rollups(rollups: dict[str, int], stored: int) -> Iterator[Difference]:

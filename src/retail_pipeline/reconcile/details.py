@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import TRANSACTION, decode
-from retail_pipeline.reconcile.compare import Gap, GapRows, said_otherwise
+from retail_pipeline.reconcile.compare import BucketDifference, BucketRows, changed_fields
 from retail_pipeline.reconcile.expected_returns import Returned, returned_of
 from retail_pipeline.reconcile.ports import File, Log, Records
 from retail_pipeline.reconcile.rollup_differences import ReturnRows
-from retail_pipeline.reconcile.state import FILE, KAFKA, Evidence
-from retail_pipeline.reconcile.tally import Book, Line, as_line
+from retail_pipeline.reconcile.state import FILE, KAFKA, ReconciliationState
+from retail_pipeline.reconcile.tally import Line, LineTally, as_line
 
 # Of more days than these the sums are told, but not each row.
 _MOST_DAYS = 10
@@ -21,28 +21,28 @@ Found = dict[tuple[str, int], Line]
 
 
 @dataclass
-class Drill:
+class DetailReader:
     """Reads the rows of a few days again, from the places that differ."""
 
     log: Log
     records: Records
     files: Sequence[File]
     topics: Topics
-    evidence: Evidence
+    state: ReconciliationState
 
-    def rows(self, gaps: Sequence[Gap]) -> list[GapRows]:
+    def rows(self, buckets: Sequence[BucketDifference]) -> list[BucketRows]:
         """Return the rows behind each gap; those of the first few days only."""
-        days = sorted({gap.day for gap in gaps})[:_MOST_DAYS]
-        wanted = {(gap.source, gap.day) for gap in gaps if gap.day in days}
-        places = {place for gap in gaps for place in (gap.place, gap.against)}
+        days = sorted({bucket.day for bucket in buckets})[:_MOST_DAYS]
+        wanted = {(bucket.source, bucket.day) for bucket in buckets if bucket.day in days}
+        places = {place for bucket in buckets for place in (bucket.place, bucket.against)}
         found = {place: self._collect(place, wanted) for place in places}
         return [
             (
-                self._behind(gap, found[gap.against], found[gap.place])
-                if (gap.source, gap.day) in wanted
-                else GapRows()
+                self._behind(bucket, found[bucket.against], found[bucket.place])
+                if (bucket.source, bucket.day) in wanted
+                else BucketRows()
             )
-            for gap in gaps
+            for bucket in buckets
         ]
 
     def returns(self, days: Sequence[int]) -> dict[int, ReturnRows]:
@@ -75,36 +75,36 @@ class Drill:
     def _lines(self, place: str, days: set[int]) -> Iterator[list[Line]]:
         if place == FILE:
             for file in self.files:
-                rejected = self.evidence.dead.comparable.of(file.source)
+                rejected = self.state.dead.comparable.of(file.source)
                 yield from (lines for lines, _ in file.lines(rejected))
         elif place == KAFKA:
-            spans = self.evidence.positions
+            spans = self.state.positions
             topic = self.topics.transactions
             for _, messages in self.log.records(span for span in spans if span.topic == topic):
                 yield list(map(as_line, decode(messages, TRANSACTION)[0]))
         else:
             yield from (lines for lines, _ in self.records.lines(days))
 
-    def _book(self, place: str) -> Book:
-        books = {FILE: self.evidence.files, KAFKA: self.evidence.kafka}
-        return books.get(place, self.evidence.stored)
+    def _book(self, place: str) -> LineTally:
+        books = {FILE: self.state.files, KAFKA: self.state.kafka}
+        return books.get(place, self.state.stored)
 
-    def _behind(self, gap: Gap, right: Found, real: Found) -> GapRows:
+    def _behind(self, bucket: BucketDifference, right: Found, real: Found) -> BucketRows:
         """Compare one bucket row by row; a row that moved to another bucket is a changed one."""
-        rows = GapRows()
-        there, known = self._book(gap.place).rows, self._book(gap.against).rows
+        rows = BucketRows()
+        there, known = self._book(bucket.place).rows, self._book(bucket.against).rows
         for (source, row), line in right.items():
-            if (source, line.day, line.kind) != (gap.source, gap.day, gap.kind):
+            if (source, line.day, line.kind) != (bucket.source, bucket.day, bucket.kind):
                 continue
             other = real.get((source, row))
             if other is not None and other != line:
-                rows.changed[row] = said_otherwise(line, other)
+                rows.changed[row] = changed_fields(line, other)
             elif other is None and not there.has(source, row):
                 rows.missing.append(row)
             elif other is None:
                 rows.changed[row] = "its InvoiceDate is of another day"
         for (source, row), line in real.items():
-            if (source, line.day, line.kind) == (gap.source, gap.day, gap.kind):
+            if (source, line.day, line.kind) == (bucket.source, bucket.day, bucket.kind):
                 if not known.has(source, row):
                     rows.unknown.append(row)
         return rows

@@ -9,13 +9,13 @@ from itertools import islice
 from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.reconcile import advice
-from retail_pipeline.reconcile.compare import Gap, GapRows
+from retail_pipeline.reconcile.compare import BucketDifference, BucketRows
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.state import KAFKA, MONGODB, SHOWN, Evidence
+from retail_pipeline.reconcile.state import KAFKA, MONGODB, SHOWN, ReconciliationState
 from retail_pipeline.reconcile.tally import Tally, date_of
 
 # A look takes a while: what it found wrong is looked at once more, unless it is too much.
-_LOOKED_AT_AGAIN = 1_000
+_RECHECKED_AT_MOST = 1_000
 States = Callable[[Sequence[str]], dict[str, set[str]]]
 
 
@@ -35,19 +35,19 @@ class SourceRows:
     on_their_way: RowSet
 
 
-def rows_of(evidence: Evidence, source: str) -> SourceRows:
+def rows_of(state: ReconciliationState, source: str) -> SourceRows:
     """Sort one source's rows by what is wrong with them."""
-    file, moving = evidence.files.rows.of(source), evidence.moving.of(source)
-    settled = evidence.kafka.rows.of(source) | evidence.dead.rows.of(source)
+    file, moving = state.files.rows.of(source), state.moving.of(source)
+    settled = state.kafka.rows.of(source) | state.dead.rows.of(source)
     in_kafka = settled | moving
-    stored, purged = evidence.stored.rows.of(source), evidence.purged.of(source)
-    held, own = evidence.quarantine.rows.of(source), evidence.quarantine.own.of(source)
+    stored, purged = state.stored.rows.of(source), state.purged.of(source)
+    held, own = state.quarantine.rows.of(source), state.quarantine.own.of(source)
     accounted = stored | held | purged
-    manifest = evidence.manifests.get(source)
+    manifest = state.manifests.get(source)
     unsent = RowSet()
     if manifest is None or not manifest.complete:
         unsent = file - in_kafka - accounted
-    whole, none = evidence.kafka_is_whole, RowSet()
+    whole, none = state.kafka_is_whole, RowSet()
     expected = file | settled
     return SourceRows(
         source=source,
@@ -64,18 +64,18 @@ def rows_of(evidence: Evidence, source: str) -> SourceRows:
 
 
 def of_rows(
-    evidence: Evidence,
+    state: ReconciliationState,
     rows: SourceRows,
     named: dict[tuple[str, str], set[int]],
     states: States,
 ) -> Iterator[Difference]:
     """Yield what is wrong with whole rows of one source, as far as no gap has named it."""
-    source, name = rows.source, evidence.name(rows.source)
+    source, name = rows.source, state.name(rows.source)
     in_mongodb = named.get((MONGODB, source), set())
     missing = _again(rows.missing, source, states, lambda found: not found)
     unknown = _again(rows.unknown, source, states, bool)
     twice = _again(rows.twice, source, states, lambda found: len(found) > 1)
-    told = bool(missing or unknown or evidence.strays)
+    told = bool(missing or unknown or state.misfiled)
     for what, place, ids, told_before in (
         ("missing", MONGODB, missing, in_mongodb),
         ("unknown", MONGODB, unknown, in_mongodb),
@@ -97,13 +97,13 @@ def of_rows(
                 ids=first,
                 more=count - len(first),
             )
-    yield from _of_texts(evidence, rows)
-    yield from _of_count(evidence, rows, told)
+    yield from _of_texts(state, rows)
+    yield from _of_count(state, rows, told)
 
 
 def _again(rows: RowSet, source: str, states: States, holds: Callable[[set[str]], bool]) -> RowSet:
     """Return the rows of which it still holds; all of them where they are too many to look at."""
-    if not rows or len(rows) > _LOOKED_AT_AGAIN:
+    if not rows or len(rows) > _RECHECKED_AT_MOST:
         return rows
     by_id = {row_id(source, row): row for row in rows}
     still = RowSet()
@@ -113,31 +113,31 @@ def _again(rows: RowSet, source: str, states: States, holds: Callable[[set[str]]
     return still
 
 
-def _of_texts(evidence: Evidence, rows: SourceRows) -> Iterator[Difference]:
+def _of_texts(state: ReconciliationState, rows: SourceRows) -> Iterator[Difference]:
     """Yield a difference where rejected rows do not read the same in each place."""
     source = rows.source
-    dead, held = evidence.dead, evidence.quarantine
+    dead, held = state.dead, state.quarantine
     both_known = not (held.comparable.of(source) - dead.comparable.of(source))
-    if both_known and held.marks[source] != evidence.dead_marks[source]:
-        yield _text_difference(evidence, source, MONGODB, "the dead-letter topic")
-    broken = evidence.files.broken.of(source)
+    if both_known and held.checksums[source] != state.dead_letter_checksums[source]:
+        yield _text_difference(state, source, MONGODB, "the dead-letter topic")
+    broken = state.files.broken.of(source)
     if broken and not (dead.comparable.of(source) - broken):
-        if dead.marks[source] != evidence.files.marks[source]:
-            yield _text_difference(evidence, source, KAFKA, "the file")
+        if dead.checksums[source] != state.files.checksums[source]:
+            yield _text_difference(state, source, KAFKA, "the file")
 
 
-def _text_difference(evidence: Evidence, source: str, place: str, other: str) -> Difference:
+def _text_difference(state: ReconciliationState, source: str, place: str, other: str) -> Difference:
     return Difference(
         what="changed",
         place=place,
         source=source,
-        name=evidence.name(source),
+        name=state.name(source),
         detail=f"rejected rows in {place} do not read as in {other}",
-        advice=advice.of("changed", place, evidence.name(source)),
+        advice=advice.of("changed", place, state.name(source)),
     )
 
 
-def lost_manifest(source: str, name: str) -> Difference:
+def missing_manifest(source: str, name: str) -> Difference:
     """Return the difference that MongoDB lacks what Kafka says of a source."""
     return Difference(
         what="count",
@@ -149,19 +149,19 @@ def lost_manifest(source: str, name: str) -> Difference:
     )
 
 
-def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Difference]:
+def _of_count(state: ReconciliationState, rows: SourceRows, told: bool) -> Iterator[Difference]:
     """Yield a difference where the producer read another number of rows than there are."""
-    manifest, source = evidence.manifests.get(rows.source), rows.source
-    name = evidence.name(source)
-    sent = evidence.sent.get(source)
-    if sent and sent.says_more(manifest) and not evidence.lag:
-        yield lost_manifest(source, name)
+    manifest, source = state.manifests.get(rows.source), rows.source
+    name = state.name(source)
+    sent = state.sent.get(source)
+    if sent and sent.says_more(manifest) and not state.lag:
+        yield missing_manifest(source, name)
     if manifest is None or not manifest.complete or told:
         return
     places = [(MONGODB, rows.accounted | rows.on_their_way)]
-    if evidence.kafka_is_whole:
-        in_kafka = evidence.kafka.rows.of(source) | evidence.dead.rows.of(source)
-        places.append((KAFKA, in_kafka | evidence.moving.of(source)))
+    if state.kafka_is_whole:
+        in_kafka = state.kafka.rows.of(source) | state.dead.rows.of(source)
+        places.append((KAFKA, in_kafka | state.moving.of(source)))
     for place, found in places:
         if len(found) != manifest.rows_read:
             yield Difference(
@@ -177,42 +177,44 @@ def _of_count(evidence: Evidence, rows: SourceRows, told: bool) -> Iterator[Diff
             )
 
 
-def of_gap(evidence: Evidence, gap: Gap, rows: GapRows) -> Iterator[Difference]:
+def of_bucket(
+    state: ReconciliationState, bucket: BucketDifference, rows: BucketRows
+) -> Iterator[Difference]:
     """Yield a difference for each way in which a bucket's rows differ; one if none is known."""
-    name = evidence.name(gap.source)
+    name = state.name(bucket.source)
     ways = {"missing": rows.missing, "unknown": rows.unknown, "changed": list(rows.changed)}
     known = [(what, found) for what, found in ways.items() if found]
     for what, found in known or [("changed", [])]:
-        ids = [row_id(gap.source, row) for row in found]
-        detail = advice.DETAIL[what].format(place=gap.place)
+        ids = [row_id(bucket.source, row) for row in found]
+        detail = advice.DETAIL[what].format(place=bucket.place)
         if what == "changed" and found:
             detail = rows.changed[found[0]]
         yield Difference(
             what=what,
-            place=gap.place,
-            source=gap.source,
+            place=bucket.place,
+            source=bucket.source,
             name=name,
-            day=date_of(gap.day).isoformat(),
-            kind=gap.kind,
-            detail=f"{detail} ({gap.against} compared)",
-            advice=advice.of(what, gap.place, name),
-            expected=as_sum(gap.expected),
-            found=as_sum(gap.found),
+            day=date_of(bucket.day).isoformat(),
+            kind=bucket.kind,
+            detail=f"{detail} ({bucket.against} compared)",
+            advice=advice.of(what, bucket.place, name),
+            expected=as_sum(bucket.expected),
+            found=as_sum(bucket.found),
             ids=tuple(ids[:SHOWN]),
             more=len(ids) - len(ids[:SHOWN]),
         )
 
 
-def of_strays(evidence: Evidence) -> Iterator[Difference]:
+def of_misfiled(state: ReconciliationState) -> Iterator[Difference]:
     """Yield one difference for all documents under an id that is not their row's."""
-    if evidence.strays:
+    if state.misfiled:
         yield Difference(
             what="doubled",
             place=MONGODB,
             detail=advice.DETAIL["doubled"],
             advice=advice.of("doubled", MONGODB, ""),
-            ids=tuple(evidence.strays),
-            more=evidence.stray_count - len(evidence.strays),
+            ids=tuple(state.misfiled),
+            more=state.misfiled_count - len(state.misfiled),
         )
 
 

@@ -15,114 +15,120 @@ from retail_pipeline.domain.reconciliation import (
     verdict_of,
 )
 from retail_pipeline.reconcile import advice
-from retail_pipeline.reconcile.compare import DrillDown, find_gaps
+from retail_pipeline.reconcile.compare import ReadDetails, find_bucket_differences
 from retail_pipeline.reconcile.differences import (
     SourceRows,
     States,
     as_sum,
-    of_gap,
+    of_bucket,
+    of_misfiled,
     of_rows,
-    of_strays,
     rows_of,
 )
 from retail_pipeline.reconcile.rollup_differences import (
-    ReturnDrill,
+    ReadReturnDetails,
     of_failed_days,
     of_returns,
     of_rollups,
 )
-from retail_pipeline.reconcile.state import Evidence
+from retail_pipeline.reconcile.state import ReconciliationState
 from retail_pipeline.reconcile.tally import Tally, pounds
 
 
-def judge(
-    evidence: Evidence, drill: DrillDown, drill_returns: ReturnDrill, states: States
+def evaluate(
+    state: ReconciliationState,
+    read_details: ReadDetails,
+    read_return_details: ReadReturnDetails,
+    states: States,
 ) -> Reconciliation:
     """Return the result; ``states`` tells where ids are now.
 
-    ``drill`` finds the rows behind a gap, ``drill_returns`` the documents behind a day's returns.
+    ``read_details`` finds the rows behind a difference, ``read_return_details`` the documents
+    behind a day's returns.
     ``at`` and ``seconds`` are left to the caller.
     """
-    sources = [rows_of(evidence, source) for source in evidence.sources]
+    sources = [rows_of(state, source) for source in state.sources]
     unsent = {each.source for each in sources if each.unsent}
-    gaps = find_gaps(evidence, unsent)
+    buckets = find_bucket_differences(state, unsent)
     differences: list[Difference] = []
     named: dict[tuple[str, str], set[int]] = {}
-    for gap, rows in zip(gaps, drill(gaps) if gaps else (), strict=True):
-        differences += of_gap(evidence, gap, rows)
-        named.setdefault((gap.place, gap.source), set()).update(rows.missing, rows.unknown)
+    for bucket, rows in zip(buckets, read_details(buckets) if buckets else (), strict=True):
+        differences += of_bucket(state, bucket, rows)
+        named.setdefault((bucket.place, bucket.source), set()).update(rows.missing, rows.unknown)
     for each in sources:
-        differences += of_rows(evidence, each, named, states)
-    differences += of_strays(evidence)
-    differences += of_failed_days(evidence.failed_days)
-    differences += of_rollups(evidence)
-    differences += of_returns(evidence, drill_returns)
-    notes = [*_notes(evidence, sources)]
-    settled = not (evidence.lag or evidence.pending_days or notes)
-    totals = _totals(evidence)
+        differences += of_rows(state, each, named, states)
+    differences += of_misfiled(state)
+    differences += of_failed_days(state.failed_days)
+    differences += of_rollups(state)
+    differences += of_returns(state, read_return_details)
+    notes = [*_notes(state, sources)]
+    settled = not (state.lag or state.pending_days or notes)
+    totals = _totals(state)
     return Reconciliation(
         mode=Mode.FULL,
         verdict=verdict_of(differences, settled),
         at=datetime.now(UTC),
         seconds=0.0,
-        lag=evidence.lag,
-        pending_days=len(evidence.pending_days),
-        sources=[_account(evidence, each, totals[each.source]) for each in sources],
-        partitions=_partitions(evidence),
+        lag=state.lag,
+        pending_days=len(state.pending_days),
+        sources=[_account(state, each, totals[each.source]) for each in sources],
+        partitions=_partitions(state),
         differences=differences,
         difference_count=len(differences),
-        notes=notes + _remarks(evidence),
+        notes=notes + _remarks(state),
     )
 
 
-def _notes(evidence: Evidence, sources: Iterable[SourceRows]) -> Iterator[str]:
+def _notes(state: ReconciliationState, sources: Iterable[SourceRows]) -> Iterator[str]:
     """Yield why nothing can be final yet."""
     for each in sources:
-        manifest, name = evidence.manifests.get(each.source), evidence.name(each.source)
+        manifest, name = state.manifests.get(each.source), state.name(each.source)
         if each.unsent:
             yield f"{name}: {len(each.unsent):,} rows were not sent yet: `retail produce {name}`"
         elif manifest is not None and not manifest.complete:
             yield advice.INCOMPLETE.format(name=name, rows=manifest.rows_read)
 
 
-def _remarks(evidence: Evidence) -> list[str]:
+def _remarks(state: ReconciliationState) -> list[str]:
     """Return what has to be known to read the result, and is no fault."""
     remarks = []
-    lost = sum(position.lost for position in evidence.positions)
+    lost = sum(position.lost for position in state.positions)
     if lost:
         remarks.append(f"{lost:,} records were deleted from Kafka before they were stored")
-    if not evidence.kafka_is_whole:
+    if not state.kafka_is_whole:
         remarks.append("Kafka no longer holds the oldest records: it is compared as far as it goes")
-    if evidence.sample_records:
+    if state.sample_records:
         remarks.append(
-            f"other data has replaced the made-up sample: {evidence.sample_records:,} records of it"
+            f"other data has replaced the made-up sample: {state.sample_records:,} records of it"
             " in Kafka are left out"
         )
-    if evidence.misplaced:
+    if state.misplaced:
         remarks.append(
-            f"{evidence.misplaced:,} orders lie in another partition than the producer chooses:"
+            f"{state.misplaced:,} orders lie in another partition than the producer chooses:"
             " partitions are not compared with MongoDB"
         )
     return remarks
 
 
-def _totals(evidence: Evidence) -> dict[str, dict[str, Tally]]:
+def _totals(state: ReconciliationState) -> dict[str, dict[str, Tally]]:
     """Return the sums over the stored rows by source and kind."""
     totals: dict[str, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
-    for (source, _, kind, _), tally in evidence.stored.buckets.items():
+    for (source, _, kind, _), tally in state.stored.buckets.items():
         totals[source][kind] += tally
     return totals
 
 
-def _account(evidence: Evidence, rows: SourceRows, kinds: dict[str, Tally]) -> SourceAccount:
-    source, manifest = rows.source, evidence.manifests.get(rows.source)
-    stored = evidence.stored.rows.of(source)
-    held, own = evidence.quarantine.rows.of(source), evidence.quarantine.own.of(source)
-    purged = evidence.purged.of(source)
+def _account(
+    state: ReconciliationState, rows: SourceRows, kinds: dict[str, Tally]
+) -> SourceAccount:
+    source, manifest = rows.source, state.manifests.get(rows.source)
+    stored = state.stored.rows.of(source)
+    held, own = state.quarantine.rows.of(source), state.quarantine.own.of(source)
+    purged = state.purged.of(source)
     read = manifest.rows_read if manifest else None
     return SourceAccount(
         source=source,
-        name=evidence.name(source),
+        name=state.name(source),
         read=read,
         complete=bool(manifest and manifest.complete),
         stored=len(stored),
@@ -131,25 +137,25 @@ def _account(evidence: Evidence, rows: SourceRows, kinds: dict[str, Tally]) -> S
         purged=len(purged),
         kinds={kind: tally.rows for kind, tally in sorted(kinds.items())},
         pounds=str(pounds(sum(tally.micros for tally in kinds.values()))),
-        replayed=len(stored & evidence.dead.rows.of(source)),
-        repeated=evidence.kafka.repeated[source],
+        replayed=len(stored & state.dead.rows.of(source)),
+        repeated=state.kafka.repeated[source],
         on_their_way=len(rows.on_their_way),
-        file=bool(evidence.files.rows.of(source)),
+        file=bool(state.files.rows.of(source)),
     )
 
 
-def _partitions(evidence: Evidence) -> list[PartitionAccount]:
-    comparable = not (evidence.misplaced or evidence.moving)
+def _partitions(state: ReconciliationState) -> list[PartitionAccount]:
+    comparable = not (state.misplaced or state.moving)
     accounts = []
-    for position in evidence.positions:
-        number, main = position.partition, position.topic == evidence.main_topic
+    for position in state.positions:
+        number, main = position.partition, position.topic == state.main_topic
         accounts.append(
             PartitionAccount(
                 position=position,
-                records=evidence.records[position.topic, number],
-                in_kafka=as_sum(evidence.kafka.partitions.get(number, Tally())) if main else None,
+                records=state.records[position.topic, number],
+                in_kafka=as_sum(state.kafka.partitions.get(number, Tally())) if main else None,
                 in_mongodb=(
-                    as_sum(evidence.stored.partitions.get(number, Tally()))
+                    as_sum(state.stored.partitions.get(number, Tally()))
                     if main and comparable
                     else None
                 ),

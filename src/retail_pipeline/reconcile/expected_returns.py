@@ -22,7 +22,7 @@ from retail_pipeline.domain.returns import (
     without_duplicates,
 )
 from retail_pipeline.domain.transaction import Kind
-from retail_pipeline.reconcile.tally import Line, Tally, mark_of, pounds
+from retail_pipeline.reconcile.tally import Line, Tally, checksum_of, pounds
 
 _EPOCH = datetime(1970, 1, 1)
 _MONEY = {"amount", "UnitPrice"}
@@ -82,12 +82,12 @@ class Returned(NamedTuple):
 
 
 @dataclass
-class ReturnBook:
+class ExpectedReturns:
     """Sums over documents by the day of their cancellation; rows are documents."""
 
     days: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
 
-    def enter(self, documents: Iterable[Returned]) -> None:
+    def add(self, documents: Iterable[Returned]) -> None:
         """Enter what documents say."""
         for document in documents:
             units, amount = document.units, document.amount
@@ -96,7 +96,7 @@ class ReturnBook:
             tally.units += units if isinstance(units, int) else 0
             tally.micros += amount if isinstance(amount, int | Decimal) else 0
             # As a text: to hash() -1 and -2 are the same, and some types have no hash at all.
-            tally.mark += mark_of(repr(document))
+            tally.checksum += checksum_of(repr(document))
 
 
 def returned_of(stored: Sequence[Stored]) -> Iterator[Returned]:

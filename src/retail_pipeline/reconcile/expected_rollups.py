@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.reconcile.tally import DAY_MS, Line, Tally, mark_of
+from retail_pipeline.reconcile.tally import DAY_MS, Line, Tally, checksum_of
 
 _HOUR_MS = 3_600_000
 # Large and odd: a change of units can't make up for one of money, or of invoices.
@@ -25,8 +25,8 @@ _UNITS, _MICROS, _INVOICES = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19
 
 
 @lru_cache(maxsize=65_536)
-def _mark(*key: Hashable) -> int:
-    return mark_of(key)
+def _checksum(*key: Hashable) -> int:
+    return checksum_of(key)
 
 
 def _weight(rows: int, units: int, micros: int | Decimal) -> int:
@@ -68,7 +68,7 @@ class _Seen:
 
 
 @dataclass
-class RollupBook:
+class ExpectedRollups:
     """Sums by rollup, day and kind; and of how many rows each day's document says it was made."""
 
     tallies: dict[tuple[str, int, str], Tally] = field(default_factory=lambda: defaultdict(Tally))
@@ -87,8 +87,8 @@ class RollupBook:
             if day != today:
                 today, seen = day, self._days[day]
             hour = moment % DAY_MS // _HOUR_MS
-            order = _mark(line[2], hour, line[8], line[9], line[3] in FEES, kind)
-            product = _mark(line[3], line[9], line[8] is None, kind)
+            order = _checksum(line[2], hour, line[8], line[9], line[3] in FEES, kind)
+            product = _checksum(line[3], line[9], line[8] is None, kind)
             gained = seen.gained(product, line[2], line[4])
             for rollup, mark in (
                 (ORDERS_ROLLUP, order * weight),
@@ -98,19 +98,19 @@ class RollupBook:
                 tally.rows += 1
                 tally.units += units
                 tally.micros += micros
-                tally.mark += mark
+                tally.checksum += mark
             if seen.again(line):
                 key = line[2], line[3], hour, line[8], line[9], kind
-                self.enter(DUPLICATES_ROLLUP, day, key, (1, units, micros))
+                self.add(DUPLICATES_ROLLUP, day, key, (1, units, micros))
         for day in sorted(self._days)[:-1]:
             del self._days[day]
 
-    def enter_document(self, rollup: str, day: int, rows: object) -> None:
+    def add_document(self, rollup: str, day: int, rows: object) -> None:
         """Enter of how many rows a day's document says that it was made."""
         said = rows if isinstance(rows, int) else 0
         self.documents[rollup, day] = self.documents.get((rollup, day), 0) + said
 
-    def enter(
+    def add(
         self,
         rollup: str,
         day: int,
@@ -127,9 +127,9 @@ class RollupBook:
         if more is not None:
             weight += (more[0] or 0) * _INVOICES + hash(more[1])
         # First of all: an entry that can't be hashed shall leave no trace.
-        mark = _mark(*key) * weight
+        mark = _checksum(*key) * weight
         tally = self.tallies[rollup, day, str(key[-1])]
         tally.rows += rows
         tally.units += units
         tally.micros += micros
-        tally.mark += mark
+        tally.checksum += mark

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.wire import Message
 from retail_pipeline.reconcile.expected_returns import Returned, Stored
-from retail_pipeline.reconcile.expected_rollups import RollupBook
+from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import Held, Line, Stray
+from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow
 
 
 class Log(Protocol):
@@ -22,10 +22,12 @@ class Log(Protocol):
     refuses.
     """
 
-    def positions(self) -> list[Position]:
+    def positions(self) -> list[PartitionOffsets]:
         """Return where each partition of the three topics stands."""
 
-    def records(self, spans: Iterable[Position]) -> Iterator[tuple[Position, Sequence[Message]]]:
+    def records(
+        self, spans: Iterable[PartitionOffsets]
+    ) -> Iterator[tuple[PartitionOffsets, Sequence[Message]]]:
         """Yield the records of each span, from its first one up to its end, in pieces."""
 
     def home(self, invoice: str) -> int:
@@ -47,20 +49,22 @@ class Records(Protocol):
     def failed_days(self) -> list[FailedDay]:
         """Return the days that can't be summarised."""
 
-    def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
+    def lines(
+        self, days: Iterable[int] | None = None
+    ) -> Iterator[tuple[list[Line], list[MisfiledDocument]]]:
         """Yield the stored rows, in pieces, apart from documents that stand under another id.
 
         No row comes in a later piece than one of a later day. ``days`` limits them to those days.
         """
 
-    def quarantined(self) -> Iterator[Held]:
+    def quarantined(self) -> Iterator[QuarantinedRow]:
         """Yield the rows in quarantine."""
 
     def purged(self) -> Iterator[tuple[str, int]]:
         """Yield source and row of what was purged from quarantine."""
 
-    def rollups(self, book: RollupBook) -> None:
-        """Enter what the three rollups say into ``book``."""
+    def rollups(self, expected: ExpectedRollups) -> None:
+        """Enter what the three rollups say into ``expected``."""
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
         """Yield all rows that the match of a cancellation of goods may depend on.

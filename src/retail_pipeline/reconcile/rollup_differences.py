@@ -12,7 +12,7 @@ from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.reconcile import advice
 from retail_pipeline.reconcile.differences import as_sum
-from retail_pipeline.reconcile.state import SHOWN, Evidence
+from retail_pipeline.reconcile.state import SHOWN, ReconciliationState
 from retail_pipeline.reconcile.tally import Tally, date_of
 
 
@@ -25,7 +25,7 @@ class ReturnRows:
     changed: dict[str, str] = field(default_factory=dict)
 
 
-ReturnDrill = Callable[[Sequence[int]], dict[int, ReturnRows]]
+ReadReturnDetails = Callable[[Sequence[int]], dict[int, ReturnRows]]
 
 
 def of_failed_days(failed: Iterable[FailedDay]) -> Iterator[Difference]:
@@ -48,10 +48,10 @@ def _attempts(failed: FailedDay) -> str:
     return f"{failed.attempts:,} attempt{'' if failed.attempts == 1 else 's'}"
 
 
-def of_rollups(evidence: Evidence) -> Iterator[Difference]:
+def of_rollups(state: ReconciliationState) -> Iterator[Difference]:
     """Yield each day and kind of which a rollup says something else than the stored rows."""
-    right, real = evidence.expected_rollups.tallies, evidence.rollups.tallies
-    unsettled = {rollup: evidence.unsettled_days(rollup) for rollup in ROLLUPS}
+    right, real = state.expected_rollups.tallies, state.rollups.tallies
+    unsettled = {rollup: state.unsettled_days(rollup) for rollup in ROLLUPS}
     told = set[tuple[str, int]]()
     for rollup, day, kind in sorted(right.keys() | real.keys()):
         key = (rollup, day, kind)
@@ -66,21 +66,21 @@ def of_rollups(evidence: Evidence) -> Iterator[Difference]:
         )
         what = "rollup_entries" if same else "rollup"
         yield _of_rollup(rollup, day, what, as_sum(expected), as_sum(found), kind)
-    yield from _of_documents(evidence, told, unsettled)
+    yield from _of_documents(state, told, unsettled)
 
 
 def _of_documents(
-    evidence: Evidence, told: set[tuple[str, int]], unsettled: dict[str, set[int]]
+    state: ReconciliationState, told: set[tuple[str, int]], unsettled: dict[str, set[int]]
 ) -> Iterator[Difference]:
     """Yield each day's document that is missing, or was made of other rows than are stored.
 
     Its entries need not show it: most days have no duplicates. ``told`` are named already.
     """
     stored: Counter[int] = Counter()
-    for (rollup, day, _), tally in evidence.expected_rollups.tallies.items():
+    for (rollup, day, _), tally in state.expected_rollups.tallies.items():
         if rollup == ORDERS_ROLLUP:
             stored[day] += tally.rows
-    documents = evidence.rollups.documents
+    documents = state.rollups.documents
     right = {(rollup, day): rows for day, rows in stored.items() for rollup in ROLLUPS}
     for rollup, day in sorted(right.keys() | documents.keys()):
         expected, found = right.get((rollup, day), 0), documents.get((rollup, day), 0)
@@ -104,20 +104,20 @@ def _of_rollup(
     )
 
 
-def of_returns(evidence: Evidence, drill: ReturnDrill) -> Iterator[Difference]:
+def of_returns(state: ReconciliationState, read_details: ReadReturnDetails) -> Iterator[Difference]:
     """Yield a difference for each day and way in which returns are not as stored rows make them.
 
     Rows of a day may change how cancellations of later days are matched: from the first day on
     that is not settled, none is judged. What was found is looked at once more before it is told.
     """
-    right, real = evidence.expected_returns.days, evidence.returns.days
-    first = min(evidence.unsettled_days(RETURNS), default=None)
+    right, real = state.expected_returns.days, state.returns.days
+    first = min(state.unsettled_days(RETURNS), default=None)
     differing = [
         day
         for day in sorted(right.keys() | real.keys())
         if right.get(day) != real.get(day) and (first is None or day < first)
     ]
-    named = drill(differing) if differing else {}
+    named = read_details(differing) if differing else {}
     for day in differing:
         rows = named.get(day)
         ways: dict[str, list[str]] = {"changed": []}

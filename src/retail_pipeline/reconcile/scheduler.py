@@ -12,7 +12,7 @@ from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 10.0
 # A look may take one part in so many of the time: a large database is looked at less often.
-_DURATIONS_BETWEEN_LOOKS = 20
+_DURATIONS_BETWEEN_RUNS = 20
 
 
 class Results(Protocol):
@@ -48,13 +48,13 @@ class Reconciler(Thread):
             # Whatever it is: rows are stored all the same, and the age of the result tells.
             try:
                 if self._results.claim():
-                    self._look_once()
+                    self._reconcile_once()
             except Exception as error:
                 log.warning("could not reconcile: %s", error)
 
-    def _look_once(self) -> None:
+    def _reconcile_once(self) -> None:
         result = self._look()
-        pause = max(self._every_s, result.seconds * _DURATIONS_BETWEEN_LOOKS)
+        pause = max(self._every_s, result.seconds * _DURATIONS_BETWEEN_RUNS)
         self._results.keep(result, pause)
         # Said once, not every minute.
         if result.verdict is Verdict.DIFFER and self._verdict is not Verdict.DIFFER:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import row_id
-from retail_pipeline.reconcile.expected_returns import ReturnBook
-from retail_pipeline.reconcile.expected_rollups import RollupBook
+from retail_pipeline.reconcile.expected_returns import ExpectedReturns
+from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.rowset import Rows
-from retail_pipeline.reconcile.tally import Book, Held, mark_of
+from retail_pipeline.reconcile.tally import LineTally, QuarantinedRow, checksum_of
 
 MONGODB, KAFKA, FILE = "MongoDB", "Kafka", "file"
 # Of many ids the first ones are named, and the others counted.
@@ -22,7 +22,7 @@ SHOWN = 20
 
 
 @dataclass
-class HeldBook:
+class QuarantineTally:
     """Rejected rows of one place, and a mark over the texts of those that are the file's own.
 
     ``own`` are those under the row's own identity, not under that of a record that claims it.
@@ -31,10 +31,10 @@ class HeldBook:
     rows: Rows = field(default_factory=Rows)
     own: Rows = field(default_factory=Rows)
     comparable: Rows = field(default_factory=Rows)
-    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    checksums: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     records: int = 0
 
-    def enter(self, held: Held) -> bool:
+    def add(self, held: QuarantinedRow) -> bool:
         """Enter a rejected row; return whether it is new."""
         self.records += 1
         if held.id == row_id(held.source, held.row):
@@ -42,17 +42,17 @@ class HeldBook:
         if not self.rows[held.source].add(held.row):
             return False
         if held.comparable and self.comparable[held.source].add(held.row):
-            self.marks[held.source] += mark_of((held.row, held.raw))
+            self.checksums[held.source] += checksum_of((held.row, held.raw))
         return True
 
 
 @dataclass
-class FileBook(Book):
+class FileTally(LineTally):
     """A file's rows; of those that are rejected or broken, the mark over their texts."""
 
     names: dict[str, str] = field(default_factory=dict)
     broken: Rows = field(default_factory=Rows)
-    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    checksums: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def good(self, source: str, row: int) -> bool:
         """Whether a file shows the row, and it was entered as a good one."""
@@ -60,43 +60,43 @@ class FileBook(Book):
 
 
 @dataclass
-class Evidence:
+class ReconciliationState:
     """What each place holds, and what is in between.
 
     ``manifests`` are MongoDB's, ``sent`` Kafka's. ``rejected`` rows were in quarantine at some
     time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable,
-    ``quarantine`` and ``purged`` are MongoDB's; ``dead_marks`` cover the texts of what stands in
-    both. ``moving`` rows came after what was stored when the look began, ``moving_days`` are the
-    (source, day) that they belong to; ``moving_undated`` are the sources of rejected ones that
-    their file shows as good rows. ``strays`` are ids of documents under another id.
+    ``quarantine`` and ``purged`` are MongoDB's; ``dead_letter_checksums`` cover the texts of what
+    is in both. ``moving`` rows came after what was stored when the look began, ``moving_days`` are
+    the (source, day) that they belong to; ``moving_undated`` are the sources of rejected ones that
+    their file shows as good rows. ``misfiled`` are ids of documents under another id.
     ``failed_days`` can't be summarised; ``pending_days`` will be.
     ``sample_replaced``: nothing of the sample is to be stored, so that what files and Kafka hold of
     it is left out; ``sample_records`` counts Kafka's.
     """
 
-    positions: list[Position]
+    positions: list[PartitionOffsets]
     main_topic: str
     manifests: dict[str, Manifest] = field(default_factory=dict)
     sent: dict[str, Manifest] = field(default_factory=dict)
-    files: FileBook = field(default_factory=FileBook)
-    kafka: Book = field(default_factory=Book)
-    stored: Book = field(default_factory=Book)
-    dead: HeldBook = field(default_factory=HeldBook)
-    dead_marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    quarantine: HeldBook = field(default_factory=HeldBook)
+    files: FileTally = field(default_factory=FileTally)
+    kafka: LineTally = field(default_factory=LineTally)
+    stored: LineTally = field(default_factory=LineTally)
+    dead: QuarantineTally = field(default_factory=QuarantineTally)
+    dead_letter_checksums: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    quarantine: QuarantineTally = field(default_factory=QuarantineTally)
     purged: Rows = field(default_factory=Rows)
     rejected: Rows = field(default_factory=Rows)
     moving: Rows = field(default_factory=Rows)
     moving_days: set[tuple[str, int]] = field(default_factory=set)
     moving_undated: set[str] = field(default_factory=set)
-    strays: list[str] = field(default_factory=list)
-    stray_count: int = 0
+    misfiled: list[str] = field(default_factory=list)
+    misfiled_count: int = 0
     pending_days: set[int] = field(default_factory=set)
     failed_days: list[FailedDay] = field(default_factory=list)
-    expected_rollups: RollupBook = field(default_factory=RollupBook)
-    rollups: RollupBook = field(default_factory=RollupBook)
-    expected_returns: ReturnBook = field(default_factory=ReturnBook)
-    returns: ReturnBook = field(default_factory=ReturnBook)
+    expected_rollups: ExpectedRollups = field(default_factory=ExpectedRollups)
+    rollups: ExpectedRollups = field(default_factory=ExpectedRollups)
+    expected_returns: ExpectedReturns = field(default_factory=ExpectedReturns)
+    returns: ExpectedReturns = field(default_factory=ExpectedReturns)
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     misplaced: int = 0
     sample_replaced: bool = False
@@ -115,7 +115,7 @@ class Evidence:
     @property
     def lag(self) -> int:
         """Records that were not stored when the look began, or came since."""
-        return self.came_meanwhile + sum(position.left for position in self.positions)
+        return self.came_meanwhile + sum(position.lag for position in self.positions)
 
     def unsettled_days(self, part: str) -> set[int]:
         """Return the days whose rollup or returns, as ``part`` says, may lack rows."""
@@ -126,10 +126,10 @@ class Evidence:
         """Tell whether ``source`` is the sample, and other data has replaced it."""
         return self.sample_replaced and is_sample(source)
 
-    def note_strays(self, ids: Sequence[str]) -> None:
+    def note_misfiled(self, ids: Sequence[str]) -> None:
         """Count documents under another id, and keep the first ids."""
-        self.stray_count += len(ids)
-        self.strays += ids[: SHOWN - len(self.strays)]
+        self.misfiled_count += len(ids)
+        self.misfiled += ids[: SHOWN - len(self.misfiled)]
 
     @property
     def sources(self) -> list[str]:

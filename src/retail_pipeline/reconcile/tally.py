@@ -59,14 +59,14 @@ class Line(NamedTuple):
         return self.moment // DAY_MS
 
 
-class Stray(NamedTuple):
+class MisfiledDocument(NamedTuple):
     """A document whose id is not that of the row it says it is; ``line`` is None if unreadable."""
 
     id: str
     line: Line | None
 
 
-class Held(NamedTuple):
+class QuarantinedRow(NamedTuple):
     """A rejected row, in the dead-letter topic or in quarantine, under the row that it stands for.
 
     ``id`` is its own identity: it differs from the row's where a record claims to be that row.
@@ -80,16 +80,16 @@ class Held(NamedTuple):
     comparable: bool
 
     @classmethod
-    def of(cls, rejection: Rejection) -> Held:
+    def of(cls, rejection: Rejection) -> QuarantinedRow:
         """Return a rejected row of the dead-letter topic."""
-        return cls.standing_for(
+        return cls.for_row(
             rejection.id, rejection.claims, rejection.raw, rejection.stage, rejection.truncated
         )
 
     @classmethod
-    def standing_for(
+    def for_row(
         cls, identity: str, claims: str | None, raw: str, stage: str | None, truncated: bool
-    ) -> Held:
+    ) -> QuarantinedRow:
         """Return the rejected row for the row that it claims to be, or else is."""
         source, row = row_of(claims or identity)
         return cls(identity, source, row, raw, stage == Stage.PRODUCER and not truncated)
@@ -102,14 +102,14 @@ class Tally:
     rows: int = 0
     units: int = 0
     micros: int | Decimal = 0
-    mark: int = 0
+    checksum: int = 0
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.rows + other.rows,
             self.units + other.units,
             self.micros + other.micros,
-            self.mark + other.mark,
+            self.checksum + other.checksum,
         )
 
     @property
@@ -123,7 +123,7 @@ Bucket = tuple[str, int, str, int]
 
 
 @dataclass
-class Book:
+class LineTally:
     """What one place holds: its rows, sums by bucket and by partition, and what came again."""
 
     rows: Rows = field(default_factory=Rows)
@@ -131,7 +131,7 @@ class Book:
     partitions: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
     repeated: Counter[str] = field(default_factory=Counter)
 
-    def enter(
+    def add(
         self,
         lines: Iterable[Line],
         rejected: Rows,
@@ -160,8 +160,8 @@ class Book:
             tally.units += line[5]
             tally.micros += line[10]
             # To hash() -1 and -2 are the same.
-            mark = hash(line) + line[5] + int(line[10])
-            tally.mark += mark * mark
+            checksum = hash(line) + line[5] + int(line[10])
+            tally.checksum += checksum * checksum
             if partition_of is not None and standing < NOT_IN_KAFKA:
                 tally = self.partitions[partition_of(line[2])]
                 tally.rows += 1
@@ -220,10 +220,10 @@ def pounds(amount: int | Decimal) -> Decimal:
     return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
-def mark_of(value: Hashable) -> int:
+def checksum_of(value: Hashable) -> int:
     """Return what a value adds to a mark."""
-    mark = hash(value)
-    return mark * mark
+    checksum = hash(value)
+    return checksum * checksum
 
 
 def row_of(identity: str) -> tuple[str, int]:

@@ -160,7 +160,7 @@ def test_bought_together_is_pandas(of_years: Pages, selection: Selection) -> Non
     sales = lines[lines["kind"] == "sale"]
     own = sales[sales["StockCode"] == CODE]
     numbers = set(own["InvoiceNo"])
-    assert len(numbers) <= data.ORDERS_LOOKED_AT
+    assert len(numbers) <= data.ORDERS_COMPARED
     along = sales[sales["InvoiceNo"].isin(numbers)]
     along = along[~along["StockCode"].isin([CODE, *FEES])]
     together = along.groupby("StockCode")["InvoiceNo"].nunique().to_dict()

@@ -117,7 +117,7 @@ def test_adjustments_over_time_are_pandas_by_code_and_for_all(
     of_shop: Pages, selection: Selection, unit: Unit
 ) -> None:
     view = of_shop.view(selection)
-    rows = adjustments.adjustments(view.products, view.snapshot.register)
+    rows = adjustments.adjustments(view.products, view.snapshot.dictionaries)
     every = other(shop.selected(TABLE, selection))
     for code in CODES:
         lines = every if code is None else every[every["code"] == code]

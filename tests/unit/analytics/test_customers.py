@@ -14,7 +14,7 @@ from retail_pipeline.analytics.tables import (
     CANCELLATION,
     GUEST,
     SALE,
-    Register,
+    Dictionaries,
     day_number,
 )
 
@@ -81,7 +81,7 @@ def test_guests_and_customers_are_all_there_is() -> None:
 
 
 def test_the_highest_net_sales_come_first_and_equal_ones_by_number() -> None:
-    register = Register()
+    register = Dictionaries()
     register.customers.of(["9", "7", "8"])
     table = pd.DataFrame({"net": [5, 5, 6]}, index=[1, 2, 3])
     assert customers.ranked(table, register)["number"].tolist() == ["8", "7", "9"]
@@ -93,7 +93,7 @@ def test_the_country_is_that_of_the_newest_row() -> None:
 
 
 def test_invoices_are_the_newest_first() -> None:
-    register = Register()
+    register = Dictionaries()
     register.invoices.of([str(number) for number in range(10)])
     found = customers.by_invoice(ROWS[ROWS["customer"] == ANN], register)
     assert found.index.tolist() == [3, 4, 1], "an invoice of two days is as new as its last"

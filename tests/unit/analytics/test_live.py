@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from retail_pipeline.analytics import live
 from retail_pipeline.dashboard.operations import texts
-from retail_pipeline.domain.heartbeat import Heard, Progress, Sample
+from retail_pipeline.domain.heartbeat import HeartbeatRecord, Progress, Sample
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def heard(name: str = "p1", **changes: Any) -> Heard:
+def heard(name: str = "p1", **changes: Any) -> HeartbeatRecord:
     """Return the pulse of a processor that reads two of two partitions, of just now."""
-    one = Heard(
+    one = HeartbeatRecord(
         name=name,
         started_at=NOW - timedelta(hours=1),
         partitions=2,
@@ -40,7 +40,7 @@ def samples(*stored: int, every_s: float = 2.0) -> tuple[Sample, ...]:
     )
 
 
-def gone(name: str = "p1", **changes: Any) -> Heard:
+def gone(name: str = "p1", **changes: Any) -> HeartbeatRecord:
     return heard(name, at=NOW - timedelta(seconds=30), age_s=30.0, **changes)
 
 
@@ -59,7 +59,7 @@ def test_the_lag_of_a_partition_that_nobody_has_is_unknown_not_zero() -> None:
     parts = live.partitions([gone()])
     assert [each.owner for each in parts] == [None, None]
     assert [each.lag for each in parts] == [None, None]
-    assert [(each.lag, each.lag_before) for each in parts] == [(None, 10), (None, 0)]
+    assert [(each.lag, each.last_known_lag) for each in parts] == [(None, 10), (None, 0)]
     assert texts.lag(parts) == "≥ 10"
     assert texts.as_of(parts[0]) == "30 seconds ago"
 
@@ -67,7 +67,11 @@ def test_the_lag_of_a_partition_that_nobody_has_is_unknown_not_zero() -> None:
 def test_a_partition_that_nobody_ever_spoke_of_is_unknown() -> None:
     parts = live.partitions([heard(partitions=3, progress=(Progress(0, 1, 1),))])
     assert [each.lag for each in parts] == [0, None, None]
-    assert [(each.lag, each.lag_before) for each in parts] == [(0, 0), (None, None), (None, None)]
+    assert [(each.lag, each.last_known_lag) for each in parts] == [
+        (0, 0),
+        (None, None),
+        (None, None),
+    ]
     assert texts.lag(parts) == "≥ 0"
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.analytics import products
-from retail_pipeline.analytics.tables import ADJUSTMENT, CANCELLATION, SALE, Register
+from retail_pipeline.analytics.tables import ADJUSTMENT, CANCELLATION, SALE, Dictionaries
 from retail_pipeline.domain.products import Basket
 
 ROWS = [
@@ -26,7 +26,7 @@ ROWS = [
 ]
 
 
-def rows_of(register: Register) -> pd.DataFrame:
+def rows_of(register: Dictionaries) -> pd.DataFrame:
     columns = ("product", "kind", "invoices", "lines", "units", "pounds")
     table = pd.DataFrame(ROWS, columns=list(columns))
     table["product"] = register.products.of(table["product"].tolist())
@@ -44,7 +44,7 @@ def ranked(nets: list[int]) -> pd.DataFrame:
 
 
 def test_each_product_has_its_sums_the_highest_net_sales_first() -> None:
-    register = Register()
+    register = Dictionaries()
     found = products.ranking(rows_of(register), register)
     pound = 1_000_000
     assert found.to_dict("list") == {
@@ -60,14 +60,14 @@ def test_each_product_has_its_sums_the_highest_net_sales_first() -> None:
 
 
 def test_no_rows_rank_nothing() -> None:
-    register = Register()
+    register = Dictionaries()
     found = products.ranking(rows_of(register)[:0], register)
     assert len(found) == 0
     assert products.pareto(found).earning == 0
 
 
 def test_money_beyond_64_bits_is_ranked_and_summed_exactly() -> None:
-    register = Register()
+    register = Dictionaries()
     huge = 2**63 - 1
     rows = rows_of(register)[:2].assign(micros=pd.Series([huge, huge], dtype=object))
     found = products.ranking(rows, register)
@@ -76,7 +76,7 @@ def test_money_beyond_64_bits_is_ranked_and_summed_exactly() -> None:
 
 
 def test_units_back_are_those_of_cancellations_alone() -> None:
-    assert products.units_back(rows_of(Register())) == 7
+    assert products.units_back(rows_of(Dictionaries())) == 7
 
 
 @pytest.mark.parametrize(

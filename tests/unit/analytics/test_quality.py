@@ -8,9 +8,9 @@ import msgspec
 import pandas as pd
 import pytest
 
-from retail_pipeline.adapters.mongo.reads.quality import Held
+from retail_pipeline.adapters.mongo.reads.quality import QuarantineGroup
 from retail_pipeline.analytics import quality
-from retail_pipeline.analytics.tables import Register, duplicates_table
+from retail_pipeline.analytics.tables import Dictionaries, duplicates_table
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.operations.quarantine import by_reason
 from retail_pipeline.domain.reconciliation import Mode
@@ -56,7 +56,7 @@ def test_what_is_read_and_in_no_state_is_missing() -> None:
 
 
 def test_lines_without_a_customer_or_a_country_are_counted() -> None:
-    register = Register()
+    register = Dictionaries()
     customers = register.customers.of([None, "17850", None])
     countries = register.countries.of(["France", None, None])
     orders = pd.DataFrame({"customer": customers, "country": countries, "lines": [5, 7, 11]})
@@ -76,19 +76,19 @@ def test_duplicates_are_counted_by_day() -> None:
         }
         for day, lines in ((3, 4), (1, 2))
     ]
-    found = quality.by_day(duplicates_table(days, Register()))
+    found = quality.by_day(duplicates_table(days, Dictionaries()))
     assert {day.isoformat(): lines for day, lines in found.items()} == {
         "2011-01-01": 3,
         "2011-01-03": 5,
     }
-    assert quality.by_day(duplicates_table([], Register())) == {}
+    assert quality.by_day(duplicates_table([], Dictionaries())) == {}
 
 
 def test_the_quarantine_is_added_up_by_reason_the_most_frequent_first() -> None:
     held = [
-        Held("not_a_number", "producer", "a.csv", 3, THEN),
-        Held("too_long", "producer", "a.csv", 5, THEN),
-        *(Held("not_a_number", "processor", f"{name}.csv", 1, THEN) for name in "bcde"),
+        QuarantineGroup("not_a_number", "producer", "a.csv", 3, THEN),
+        QuarantineGroup("too_long", "producer", "a.csv", 5, THEN),
+        *(QuarantineGroup("not_a_number", "processor", f"{name}.csv", 1, THEN) for name in "bcde"),
     ]
     rows = by_reason(held, 3)
     assert list(rows["Reason"]) == ["not_a_number", "too_long"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chaos.proxy import Proxy, Weather
+from chaos.proxy import NetworkConditions, Proxy
 from retail_devstack.ports import HOST, pick
 
 LONGEST_S = 20
@@ -78,7 +78,7 @@ def test_a_cut_breaks_old_and_new_connections_until_it_is_mended(line: tuple[Pro
         assert breaks(old)
     with dial(port) as new:
         assert breaks(new, b"hello")
-    proxy.mend()
+    proxy.restore()
     with dial(port) as new:
         assert ask(new, b"hello") == b"hello"
 
@@ -94,7 +94,7 @@ def test_silence_lets_nothing_through_and_ends_with_a_broken_connection(
         with pytest.raises(TimeoutError):
             ask(old, b"anybody?")
         old.settimeout(LONGEST_S)
-        proxy.mend()
+        proxy.restore()
         assert breaks(old)
     with dial(port) as new:
         assert ask(new, b"hello") == b"hello"
@@ -102,7 +102,7 @@ def test_silence_lets_nothing_through_and_ends_with_a_broken_connection(
 
 def test_a_slow_line_delays_each_way(line: tuple[Proxy, int]) -> None:
     proxy, port = line
-    proxy.slow(Weather(delay=0.2))
+    proxy.slow(NetworkConditions(delay=0.2))
     with dial(port) as connection:
         began = time.monotonic()
         assert ask(connection, b"hello") == b"hello"

@@ -11,11 +11,11 @@ from unittest.mock import create_autospec
 import pytest
 
 from chaos import workers
+from chaos.environment import Environment
 from chaos.faults import Faults
 from chaos.rounds import too_few
 from chaos.schedule import PRODUCER, Fault
 from chaos.workers import Worker
-from chaos.world import World
 
 DEAF = "print('up', flush=True); import time; time.sleep(60)"
 POLITE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); " + DEAF
@@ -71,7 +71,7 @@ def test_a_fault_hits_a_worker_that_runs_and_misses_one_that_has_ended(
     start: Start, kind: str
 ) -> None:
     worker = start(POLITE)
-    faults = Faults(create_autospec(World), {PRODUCER: worker})
+    faults = Faults(create_autospec(Environment), {PRODUCER: worker})
     fault = Fault(0.5, kind, PRODUCER, 0.0)
     assert faults.do(fault)
     worker.kill()

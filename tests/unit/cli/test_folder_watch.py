@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.adapters.sources.registry import Reading, inspect, look_at
+from retail_pipeline.adapters.sources.registry import Reading, entry_at, inspect
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
@@ -214,5 +214,5 @@ def test_what_can_not_even_be_looked_at_is_named(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "stat", refuse)
-    refused = str(look_at(tmp_path / "a.csv"))
+    refused = str(entry_at(tmp_path / "a.csv"))
     assert "a.csv: it can't be read: Permission denied (chmod a+rX gives the right)" in refused

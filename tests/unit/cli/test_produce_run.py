@@ -16,7 +16,7 @@ from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows import produce, retry
-from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.flows.throttle import Throttle
 from retail_pipeline.settings import Settings
 from tests.fakes import FakePublisher
 from tests.pipeline import HEADER, ROW
@@ -44,8 +44,8 @@ class World:
 
     def run(self, again: bool = False) -> ProducerRun:
         settings = Settings(state_dir=self.folder / "state")
-        pace = Pace(self.stop)
-        return ProducerRun(settings, self.stop, Reading(), pace, again, clock=lambda: self.now)
+        throttle = Throttle(self.stop)
+        return ProducerRun(settings, self.stop, Reading(), throttle, again, clock=lambda: self.now)
 
     def file(self, rows: int) -> str:
         path = self.folder / "retail.csv"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from retail_pipeline.cli.app import app
 from retail_pipeline.cli.reconcile_report import show
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
@@ -33,7 +33,7 @@ def printed(result: Reconciliation) -> str:
 
 
 @pytest.mark.parametrize(
-    "struct", [Reconciliation, SourceAccount, PartitionAccount, Position, Difference, Sum]
+    "struct", [Reconciliation, SourceAccount, PartitionAccount, PartitionOffsets, Difference, Sum]
 )
 def test_every_field_of_the_json_is_documented(struct: type[msgspec.Struct]) -> None:
     page = (ROOT / "docs" / "reconciliation.md").read_text("utf-8")
@@ -82,7 +82,7 @@ def test_each_difference_is_named_with_what_to_do() -> None:
         ],
         partitions=[
             PartitionAccount(
-                position=Position(topic="t", partition=0, first=5, end=1_005, committed=905)
+                position=PartitionOffsets(topic="t", partition=0, first=5, end=1_005, committed=905)
             )
         ],
     )

@@ -13,7 +13,7 @@ import pytest
 
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import FIELDS, MongoEntries
-from retail_pipeline.analytics.tables import Numbers, day_number
+from retail_pipeline.analytics.tables import Dictionary, day_number
 from retail_pipeline.dashboard import snapshot_cache as module
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.snapshot_cache import Store
@@ -95,7 +95,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have each caller wait for a look of its own."""
     monkeypatch.setattr(module, "_FRESH_SECONDS", -1.0)
     monkeypatch.setattr(module, "_STALE_SECONDS", -1.0)
-    monkeypatch.setattr(module, "_REST", 0)
+    monkeypatch.setattr(module, "REST_FACTOR", 0)
 
 
 def store_of(summaries: Summaries, most: int = 1_000) -> Store:
@@ -159,7 +159,7 @@ def test_a_look_behind_the_callers_back_tells_what_nobody_expected(
     summaries: Summaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_FRESH_SECONDS", -1.0)
-    monkeypatch.setattr(module, "_REST", 0)
+    monkeypatch.setattr(module, "REST_FACTOR", 0)
     summaries.make(0)
     store = store_of(summaries)
     store.snapshot()
@@ -214,7 +214,7 @@ class Slow(list[str | None]):
 
 
 def test_no_two_texts_ever_get_the_same_number() -> None:
-    numbers = Numbers()
+    numbers = Dictionary()
     numbers.texts = Slow()
     texts: list[str | None] = [f"text {number}" for number in range(20)]
     with ThreadPoolExecutor(4) as threads:

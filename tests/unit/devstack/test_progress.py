@@ -71,7 +71,7 @@ def test_what_is_left_is_what_was_sent_and_not_committed(
     mongo = mocker.patch.object(backlog, "connect").return_value
     mongo.__getitem__.return_value.__getitem__.return_value.count_documents.return_value = 3
     with Gauge(Settings()) as gauge:
-        assert gauge.read() == Backlog(sent=110, left=left, dirty=3)
+        assert gauge.read() == Backlog(sent=110, lag=left, dirty=3)
 
 
 def test_a_server_that_is_away_is_named_and_asked_again(mocker: MockerFixture) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_pipeline.domain.dates import DateOrder, OrderEvidence, parse_date
+from retail_pipeline.domain.dates import DateOrder, DateOrderDetector, parse_date
 from retail_pipeline.domain.rejection import Reason, RowError
 
 MONTH_FIRST, DAY_FIRST = DateOrder.MONTH_FIRST, DateOrder.DAY_FIRST
@@ -108,7 +108,7 @@ def test_what_is_no_date_is_refused_in_one_short_line(text: str) -> None:
 
 
 def test_days_above_twelve_show_the_order() -> None:
-    evidence = OrderEvidence()
+    evidence = DateOrderDetector()
     for text in ("1/2/2011 9:00", " 25/12/2010 8:26 ", "2011-02-03", "nonsense", "30/30/2011"):
         evidence.add(text)
     assert (evidence.day_first, evidence.month_first, evidence.numeric) == (1, 0, 3)
@@ -116,19 +116,19 @@ def test_days_above_twelve_show_the_order() -> None:
 
 
 def test_dates_that_fit_both_orders_leave_it_open_and_month_first_is_taken() -> None:
-    evidence = OrderEvidence()
+    evidence = DateOrderDetector()
     evidence.add("1/2/2011")
     assert not evidence.decisive and evidence.order is MONTH_FIRST
 
 
 def test_a_file_of_iso_dates_needs_no_order() -> None:
-    evidence = OrderEvidence()
+    evidence = DateOrderDetector()
     evidence.add("2011-02-03")
     assert evidence.decisive and evidence.order is MONTH_FIRST
 
 
 def test_one_broken_date_does_not_outvote_the_rest() -> None:
-    evidence = OrderEvidence()
+    evidence = DateOrderDetector()
     for text in ("12/13/2010", "12/14/2010", "31/1/2011"):
         evidence.add(text)
     assert evidence.decisive and evidence.order is MONTH_FIRST
@@ -143,7 +143,7 @@ def test_any_text_is_a_date_or_a_reason(text: str) -> None:
             assert error.reason is Reason.IMPOSSIBLE_DATE
         else:
             assert parse_date(found.isoformat(), order) == found
-    OrderEvidence().add(text)
+    DateOrderDetector().add(text)
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 12, 31)))

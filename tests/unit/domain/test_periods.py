@@ -105,7 +105,7 @@ def test_earlier_periods_are_as_long_or_the_same_dates() -> None:
 def test_a_day_and_the_one_it_is_compared_with_lead_to_each_other(shift: Shift) -> None:
     for number in range(730):
         day = date(2012, 3, 1) + timedelta(days=number)
-        assert shift.forth(shift.back(day)) == day
+        assert shift.forward(shift.back(day)) == day
 
 
 def test_no_day_stands_beside_a_29_february_of_a_year_without_one() -> None:

@@ -14,7 +14,7 @@ from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows import produce
 from retail_pipeline.flows.produce import CHUNKS_IN_FLIGHT, Production
-from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.flows.throttle import Throttle
 from tests.fakes import FakeCheckpoints, FakePublisher, FakeSource
 
 SOURCE = "abcdef0123456789"
@@ -28,7 +28,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def production(
     source: FakeSource, publisher: FakePublisher, checkpoints: FakeCheckpoints, stop: Event
 ) -> Production:
-    return Production(source, publisher, checkpoints, Pace(stop), stop)
+    return Production(source, publisher, checkpoints, Throttle(stop), stop)
 
 
 def run(source: FakeSource, publisher: FakePublisher, checkpoints: FakeCheckpoints) -> Checkpoint:
@@ -106,7 +106,7 @@ def test_a_failure_at_any_acknowledgement_loses_no_row_at_the_next_run(failing: 
     stop = Event()
     with pytest.raises(TransientError):
         Production(
-            source, first, checkpoints, Pace(stop), stop, clock=lambda: float(next(clock))
+            source, first, checkpoints, Throttle(stop), stop, clock=lambda: float(next(clock))
         ).run()
     second = FakePublisher()
     end = run(source, second, checkpoints)
@@ -124,7 +124,7 @@ def test_a_checkpoint_never_runs_ahead_of_the_acknowledgements() -> None:
 
     stop, clock = Event(), iter(range(0, 10_000, 10))
     Production(
-        FakeSource.of(20), publisher, Watching(), Pace(stop), stop, clock=lambda: next(clock)
+        FakeSource.of(20), publisher, Watching(), Throttle(stop), stop, clock=lambda: next(clock)
     ).run()
 
 
@@ -158,7 +158,7 @@ def test_progress_is_told_of_acknowledged_rows_only() -> None:
         FakeSource.of(7),
         publisher,
         FakeCheckpoints(),
-        Pace(stop),
+        Throttle(stop),
         stop,
         progress=lambda checkpoint: told.append(checkpoint.rows_read),
     ).run()
@@ -182,10 +182,10 @@ class Clock:
 def test_a_rate_spreads_rows_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, stop = Clock(), Event()
     monkeypatch.setattr(stop, "wait", clock.wait)
-    pace = Pace(stop, rate=4, clock=clock)
+    throttle = Throttle(stop, rate=4, clock=clock)
     moments = []
     for _ in range(5):
-        pace.wait(None)
+        throttle.wait(None)
         moments.append(clock.now - 100)
     assert moments == [0, 0.25, 0.5, 0.75, 1.0]
 
@@ -193,14 +193,14 @@ def test_a_rate_spreads_rows_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_speed_replays_the_gaps_between_events(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, stop = Clock(), Event()
     monkeypatch.setattr(stop, "wait", clock.wait)
-    pace = Pace(stop, speed=3600, clock=clock)
+    throttle = Throttle(stop, speed=3600, clock=clock)
     moments = []
     for hour in (8, 8, 9, 8, 11):
-        pace.wait(datetime(2010, 12, 1, hour, tzinfo=UTC))
+        throttle.wait(datetime(2010, 12, 1, hour, tzinfo=UTC))
         moments.append(clock.now - 100)
     assert moments == [0, 0, 1, 1, 3]
 
 
 def test_without_a_limit_nothing_waits() -> None:
-    assert not Pace(Event()).limited
-    assert Pace(Event(), rate=1).limited and Pace(Event(), speed=1).limited
+    assert not Throttle(Event()).limited
+    assert Throttle(Event(), rate=1).limited and Throttle(Event(), speed=1).limited

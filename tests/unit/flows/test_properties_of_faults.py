@@ -13,7 +13,7 @@ from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows import produce
 from retail_pipeline.flows.produce import Production
-from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.flows.throttle import Throttle
 from tests.fakes import (
     FakeCheckpoints,
     FakePublisher,
@@ -114,7 +114,7 @@ def test_a_producer_that_fails_anywhere_any_number_of_times_sends_every_row(
         for _ in range(len(planned) + 1):
             stop = Event()
             try:
-                end = Production(source, publisher, checkpoints, Pace(stop), stop).run()
+                end = Production(source, publisher, checkpoints, Throttle(stop), stop).run()
                 break
             except (PermanentError, TransientError):
                 # A new process has a new publisher: what was queued is lost with the old one.

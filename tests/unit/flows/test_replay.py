@@ -16,7 +16,7 @@ from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows import replay as flow
-from retail_pipeline.flows.reparse import Broken, Mender
+from retail_pipeline.flows.reparse import QuarantineReparser, StillInvalid
 from retail_pipeline.flows.replay import Replay, Report
 from retail_pipeline.flows.retry import retrying
 from tests.fake_quarantine import FakeQuarantine, quarantined
@@ -34,14 +34,14 @@ class World:
         self.quarantine.manifests[SOURCE] = manifest(**KNOWN)
         self.publisher = FakePublisher()
         self.stop = Event()
-        self.mender = Mender(self.quarantine.manifest, reread, TOPICS)
+        self.reparser = QuarantineReparser(self.quarantine.manifest, reread, TOPICS)
 
     def replay(
         self, edits: dict[str, str] | None = None, most: int | None = 3, dry: bool = False
     ) -> Report:
         replay = Replay(
             self.quarantine,
-            self.mender,
+            self.reparser,
             None if dry else lambda: self.publisher,
             retrying(self.stop, give_up_after_s=0),
             self.stop,
@@ -50,8 +50,8 @@ class World:
         rows = list(self.quarantine.rows.values())
         return replay.run((row, (edits or {}).get(row.id)) for row in rows)
 
-    def mend(self, row: Quarantined, edited: str | None = None) -> Any:
-        return self.mender.mend(row, edited)
+    def reparse(self, row: Quarantined, edited: str | None = None) -> Any:
+        return self.reparser.reparse(row, edited)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_broker_that_is_away_is_tried_again(world: World) -> None:
     world.quarantine.put(row(3, raw=GOOD))
     world.publisher.faults.plan("send", TransientError("away"))
     retry = retrying(Event()).copy(wait=lambda state: 0)
-    Replay(world.quarantine, world.mender, lambda: world.publisher, retry, world.stop, 3).run(
+    Replay(world.quarantine, world.reparser, lambda: world.publisher, retry, world.stop, 3).run(
         [(row(3, raw=GOOD), None)]
     )
     assert len(world.publisher.of(Transaction)) == 1
@@ -146,8 +146,8 @@ def test_a_stop_ends_it_in_good_order(world: World, monkeypatch: pytest.MonkeyPa
 def test_what_is_still_broken_says_why(
     world: World, item: Quarantined, edited: str | None, words: str
 ) -> None:
-    verdict = world.mend(item, edited)
-    assert isinstance(verdict, Broken) and words in verdict.detail
+    verdict = world.reparse(item, edited)
+    assert isinstance(verdict, StillInvalid) and words in verdict.detail
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_a_manifest_of_an_older_or_another_writer_is_no_help(
     world: World, changes: dict[str, Any]
 ) -> None:
     world.quarantine.manifests[SOURCE] = manifest(**{**KNOWN, **changes})
-    assert isinstance(world.mend(row(raw=GOOD)), Broken)
+    assert isinstance(world.reparse(row(raw=GOOD)), StillInvalid)
 
 
 def test_an_edit_mends_what_was_cut_off(world: World) -> None:
-    assert isinstance(world.mend(row(truncated=True), GOOD), Transaction)
+    assert isinstance(world.reparse(row(truncated=True), GOOD), Transaction)
 
 
 def test_a_row_is_read_with_its_files_delimiter_columns_dates_and_encoding(world: World) -> None:
@@ -174,34 +174,34 @@ def test_a_row_is_read_with_its_files_delimiter_columns_dates_and_encoding(world
         encoding="cp1252",
     )
     raw = "x;536365;85123A;CAFÉ\u0080;6;2/12/2010 8:26;2.55;17850;EIRE"
-    mended = world.mend(row(raw=raw, encoding="latin-1"))
+    mended = world.reparse(row(raw=raw, encoding="latin-1"))
     assert (mended.Description, mended.InvoiceDate.day) == ("CAFÉ€", 2)
 
 
 def test_a_row_of_a_workbook_is_read_as_it_was_written_down(world: World) -> None:
     world.quarantine.manifests[SOURCE] = manifest(**KNOWN, format="xlsx")
-    mended = world.mend(row(), GOOD.replace("LANTERN", '"A ""RED""\nLANTERN"'))
+    mended = world.reparse(row(), GOOD.replace("LANTERN", '"A ""RED""\nLANTERN"'))
     assert mended.Description == 'A "RED"\nLANTERN'
-    assert isinstance(world.mend(row(), GOOD.replace("LANTERN", '"LANTERN')), Broken)
+    assert isinstance(world.reparse(row(), GOOD.replace("LANTERN", '"LANTERN')), StillInvalid)
 
 
 def test_a_record_is_stored_as_the_row_that_it_claims_to_be_whatever_an_edit_says(
     world: World,
 ) -> None:
     item = record(transaction(3, source="other"), claims=transaction(3).id)
-    assert world.mend(item).id == transaction(3).id
+    assert world.reparse(item).id == transaction(3).id
 
 
 def test_a_record_that_claims_no_row_is_stored_under_its_place(world: World) -> None:
-    assert world.mend(record(transaction(3))).id == "tx-0:000000007"
+    assert world.reparse(record(transaction(3))).id == "tx-0:000000007"
 
 
 def test_a_dead_letter_that_nobody_could_read_gives_its_row_back(world: World) -> None:
     letter = msgspec.to_builtins(rejection(5, raw=GOOD))
     item = record(letter, source="tx.dlq-0", name="tx.dlq", claims=rejection(5).id)
-    assert world.mend(item).id == rejection(5).id
+    assert world.reparse(item).id == rejection(5).id
     newer = record({**letter, "reason": "bad_mood"}, source="tx.dlq-0", name="tx.dlq")
-    assert world.mend(newer).reason == Reason.BROKEN_CONTRACT
+    assert world.reparse(newer).reason == Reason.BROKEN_CONTRACT
 
 
 def test_a_manifest_goes_to_its_topic_and_leaves_quarantine(world: World) -> None:

@@ -11,7 +11,7 @@ from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, PRODUCTS_ROLLU
 from retail_pipeline.domain.reconciliation import Difference, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.reconcile.expected_returns import PartSaid, Returned
-from retail_pipeline.reconcile.expected_rollups import RollupBook
+from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.tally import DAY_MS, Line, as_line, milliseconds
 from tests.fakes import transaction
 from tests.ledger_world import SOURCE, World, rows
@@ -148,7 +148,7 @@ def test_a_line_that_is_summarised_as_a_duplicate_too_often_is_seen() -> None:
 
 def test_a_day_without_duplicates_has_a_document_all_the_same() -> None:
     class Forgetful(World):
-        def rollups(self, book: RollupBook) -> None:
+        def rollups(self, book: ExpectedRollups) -> None:
             super().rollups(book)
             for day in {line.day for line in self.documents.values()}:
                 del book.documents[DUPLICATES_ROLLUP, day]
@@ -164,7 +164,7 @@ def test_duplicates_are_found_across_pieces_and_under_other_ids_but_not_across_d
     def line(row: int, **changes: object) -> Line:
         return as_line(transaction(row, **{"InvoiceDate": SOLD, **changes}))
 
-    book = RollupBook()
+    book = ExpectedRollups()
     book.summarise([line(2), line(3, Quantity=-1), line(4, Quantity=-2)])
     book.summarise([line(5), line(6, InvoiceDate=CANCELLED), line(7)])
     found = {key: tally for key, tally in book.tallies.items() if key[0] == DUPLICATES_ROLLUP}

@@ -21,7 +21,7 @@ from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
-_TOPICS_LOOKED_AT_MS = 5_000
+_TOPICS_CHECKED_MS = 5_000
 log = logging.getLogger(__name__)
 _MOVED_AWAY = (
     CommitFailedError,
@@ -73,7 +73,7 @@ class GroupConsumer:
                 reconnect_backoff_max_ms=1_000,
                 allow_auto_create_topics=False,
                 # How soon a topic that was made anew shows.
-                metadata_max_age_ms=_TOPICS_LOOKED_AT_MS,
+                metadata_max_age_ms=_TOPICS_CHECKED_MS,
             )
             self._consumer.subscribe(settings.topics, listener=self._share)
         self._identities: dict[str, object] = {}
@@ -88,11 +88,11 @@ class GroupConsumer:
 
     def poll(self) -> Batch:
         """Return the next batch, or an empty one after half a second without records."""
-        self._commit_owed()
+        self._commit_pending()
         share = self._share.times
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
-            anew = self._topics_made_anew()
+            anew = self._topics_recreated()
         if anew or share != self._share.times:
             self._stored.clear()
         batch = Batch(identities=dict(self._identities), share=share)
@@ -156,7 +156,7 @@ class GroupConsumer:
                 pass
         return Progress(place.partition, stored, end)
 
-    def _commit_owed(self) -> None:
+    def _commit_pending(self) -> None:
         """Commit what could not be committed while the partitions were shared out anew."""
         if self._owed.next_offsets and self.settled:
             owed, self._owed = self._owed, Batch()
@@ -174,7 +174,7 @@ class GroupConsumer:
             if offset.offset > (self._consumer.committed(place, timeout_ms=30_000) or 0)
         }
 
-    def _topics_made_anew(self) -> set[str]:
+    def _topics_recreated(self) -> set[str]:
         """Go to the start of each topic that was deleted and made anew; return their names.
 
         Its offsets begin anew, too: Kafka would go on where the old topic was left, and pass over

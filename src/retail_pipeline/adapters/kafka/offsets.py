@@ -8,10 +8,10 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
 from kafka.protocol.consumer import OffsetSpec
 
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 
 
-def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> list[Position]:
+def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> list[PartitionOffsets]:
     """Return where each partition of ``topics`` stands; a topic that is not there has none.
 
     Raises:
@@ -27,7 +27,7 @@ def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> lis
     first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
     end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
     return [
-        Position(
+        PartitionOffsets(
             topic=place.topic,
             partition=place.partition,
             first=first[place].offset,

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.domain.collections import PROCESSORS
-from retail_pipeline.domain.heartbeat import ALIVE_SECONDS, Heard, Pulse
+from retail_pipeline.domain.heartbeat import ALIVE_SECONDS, HeartbeatRecord, ProcessorHeartbeat
 
 _SECONDS = 5.0
 # Ten minutes of a pulse every two seconds.
@@ -21,17 +21,17 @@ KEPT_SAMPLES = 300
 _MOST_PROCESSORS = 50
 
 
-class MongoProcessors:
+class MongoHeartbeats:
     """Keeps and finds pulses; raises TransientError or PermanentError as every adapter does."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
         self._processors = client[database][PROCESSORS]
 
-    def keep(self, pulse: Pulse, quiet_s: float, *, stopped: bool = False) -> None:
+    def keep(self, heartbeat: ProcessorHeartbeat, quiet_s: float, *, stopped: bool = False) -> None:
         """Replace the processor's last pulse, and add what it had stored to its history."""
-        fields = msgspec.to_builtins(pulse, builtin_types=(type(pulse.started_at),))
-        sample = {"at": "$$NOW", "stored": pulse.stored}
+        fields = msgspec.to_builtins(heartbeat, builtin_types=(type(heartbeat.started_at),))
+        sample = {"at": "$$NOW", "stored": heartbeat.stored}
         history = {"$concatArrays": [{"$ifNull": ["$history", []]}, [sample]]}
         change: Document = {
             **{name: {"$literal": value} for name, value in fields.items()},
@@ -41,9 +41,9 @@ class MongoProcessors:
             "history": {"$slice": [history, -KEPT_SAMPLES]},
         }
         with translated(self._client), pymongo.timeout(_SECONDS):
-            self._processors.update_one({"_id": pulse.name}, [{"$set": change}], upsert=True)
+            self._processors.update_one({"_id": heartbeat.name}, [{"$set": change}], upsert=True)
 
-    def heard(self) -> list[Heard]:
+    def latest(self) -> list[HeartbeatRecord]:
         """Return the last pulse of each processor, the newest first.
 
         One that another release wrote, and that this one can't read, is left out.
@@ -56,7 +56,7 @@ class MongoProcessors:
         ]
         with translated(self._client), pymongo.timeout(_SECONDS):
             found = list(self._processors.aggregate(pipeline))
-        return [heard for each in found if (heard := _heard(each)) is not None]
+        return [heard for each in found if (heard := _record(each)) is not None]
 
 
 def summaries_error(database: Database[Document]) -> str | None:
@@ -70,8 +70,8 @@ def summaries_error(database: Database[Document]) -> str | None:
     return next((str(each["summaries_error"]) for each in found), None)
 
 
-def _heard(document: Document) -> Heard | None:
+def _record(document: Document) -> HeartbeatRecord | None:
     try:
-        return msgspec.convert(document, Heard)
+        return msgspec.convert(document, HeartbeatRecord)
     except msgspec.ValidationError:
         return None

@@ -13,7 +13,7 @@ from pymongo import ASCENDING, MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.insert import insert_new
-from retail_pipeline.adapters.mongo.store import standing_for
+from retail_pipeline.adapters.mongo.store import rows_filter
 from retail_pipeline.domain.collections import MANIFESTS, PURGED, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined, Selection
@@ -96,7 +96,7 @@ class MongoQuarantine:
             # A replay on its way may have stored a row meanwhile: then it is not purged.
             ids = [row.row_id for row in rows]
             stored = self._database[TRANSACTIONS].distinct("_id", {"_id": {"$in": ids}})
-            self._database[PURGED].delete_many(standing_for(stored))
+            self._database[PURGED].delete_many(rows_filter(stored))
         self.forget([row.id for row in rows])
         return sum(row.row_id not in set(stored) for row in rows)
 
@@ -105,7 +105,7 @@ def as_filter(selection: Selection) -> Document:
     """Return the MongoDB filter of the rows that are meant."""
     parts: list[Document] = []
     if selection.ids:
-        parts.append(standing_for(selection.ids))
+        parts.append(rows_filter(selection.ids))
     if selection.reasons:
         parts.append({"reason": {"$in": [reason.value for reason in selection.reasons]}})
     if selection.source:

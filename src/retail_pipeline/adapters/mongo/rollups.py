@@ -42,7 +42,7 @@ from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
 from retail_pipeline.adapters.mongo.sample import OF_SAMPLE, WITHOUT_SAMPLE, is_replaced
 from retail_pipeline.adapters.mongo.schema import LAYOUT
-from retail_pipeline.adapters.mongo.store import mark_of
+from retail_pipeline.adapters.mongo.store import dirty_mark
 from retail_pipeline.domain.collections import DIRTY_BUCKETS, ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.failed_days import PARTS, FailedDay
 from retail_pipeline.errors import RetailError, TransientError
@@ -82,7 +82,8 @@ class MongoSummaries:
             )
             other = {**DAYS, "layout": {"$ne": LAYOUT}}
             marks = [
-                mark_of(day["_id"]) for day in self._database[ORDERS_ROLLUP].find(other, {"_id": 1})
+                dirty_mark(day["_id"])
+                for day in self._database[ORDERS_ROLLUP].find(other, {"_id": 1})
             ]
             if marks:
                 self._database[DIRTY_BUCKETS].bulk_write(marks, ordered=False)

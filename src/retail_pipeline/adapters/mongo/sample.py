@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.store import mark_of
+from retail_pipeline.adapters.mongo.store import dirty_mark
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -85,7 +85,7 @@ class MongoSample:
         if not self.stored():
             return 0
         with translated(self._client):
-            marks = [mark_of(day) for day in sorted(self._days())]
+            marks = [dirty_mark(day) for day in sorted(self._days())]
             if marks:
                 self._database[DIRTY_BUCKETS].bulk_write(marks, ordered=False)
             removed = {name: self._remove(name, OF_SAMPLE) for name in _HOLDERS}

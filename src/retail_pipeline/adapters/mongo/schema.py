@@ -33,7 +33,7 @@ _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
 # The dashboard asks again and again which days were summarised anew.
 _REBUILT = IndexModel([("rebuilt_at", ASCENDING), ("_id", ASCENDING)], name="by_rebuild")
 # Pulses come every two seconds; what is a day old is of no use to anybody.
-_SECONDS_A_PULSE_IS_KEPT = 86_400
+_SECONDS_A_HEARTBEAT_IS_KEPT = 86_400
 # Each index with the query that needs it; a test has explain() show that it is used.
 INDEXES: dict[str, list[IndexModel]] = {
     TRANSACTIONS: [
@@ -82,7 +82,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     PROCESSORS: [
         # MongoDB deletes old ones itself; the dashboard reads the newest.
         IndexModel(
-            [("at", DESCENDING)], name="by_age", expireAfterSeconds=_SECONDS_A_PULSE_IS_KEPT
+            [("at", DESCENDING)], name="by_age", expireAfterSeconds=_SECONDS_A_HEARTBEAT_IS_KEPT
         ),
     ],
     ORDERS_ROLLUP: [_REBUILT],

@@ -55,14 +55,14 @@ class MongoStore:
         with translated(self._client):
             transactions, purged = self._database[TRANSACTIONS], self._database[PURGED]
             settled = transactions.distinct("_id", {"_id": {"$in": rows}})
-            for tombstone in purged.find(standing_for(rows), {"claims": True}):
+            for tombstone in purged.find(rows_filter(rows), {"claims": True}):
                 settled.append(tombstone.get("claims", tombstone["_id"]))
             if settled:
-                self._database[QUARANTINE].delete_many(standing_for(settled))
+                self._database[QUARANTINE].delete_many(rows_filter(settled))
 
     def release(self, rows: Iterable[str]) -> None:
         """Delete what stands for rows in quarantine, and their tombstones: they are stored."""
-        wanted = standing_for(list(rows))
+        wanted = rows_filter(list(rows))
         with translated(self._client):
             self._database[QUARANTINE].delete_many(wanted)
             self._database[PURGED].delete_many(wanted)
@@ -80,15 +80,15 @@ class MongoStore:
             with translated(self._client):
                 self._database[MANIFESTS].bulk_write(updates, ordered=True)
 
-    def mark(self, days: Iterable[datetime]) -> None:
+    def mark_dirty(self, days: Iterable[datetime]) -> None:
         """Give each day a new token, by the server's clock, so that a rebuild under way shows."""
-        updates = [mark_of(day) for day in days]
+        updates = [dirty_mark(day) for day in days]
         if updates:
             with translated(self._client):
                 self._database[DIRTY_BUCKETS].bulk_write(updates, ordered=False)
 
 
-def standing_for(rows: Sequence[str]) -> Document:
+def rows_filter(rows: Sequence[str]) -> Document:
     """Return the filter of the documents that are these rows, or say that they are."""
     return {"$or": [{"_id": {"$in": rows}}, {"claims": {"$in": rows}}]}
 
@@ -173,7 +173,7 @@ def _manifest_update(manifest: Manifest) -> UpdateOne:
     return UpdateOne({"_id": manifest.source}, [{"$replaceWith": kept}], upsert=True)
 
 
-def mark_of(day: datetime) -> UpdateOne:
+def dirty_mark(day: datetime) -> UpdateOne:
     """Return the write that marks a day, with a new token, by the server's clock."""
     change = {
         "token": ObjectId(),

@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from retail_pipeline.adapters.kafka.errors import translated
 from retail_pipeline.adapters.kafka.offsets import positions
 from retail_pipeline.adapters.kafka.topics import admin_client, partition_of
-from retail_pipeline.domain.offsets import Position
+from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.wire import Message
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
@@ -30,7 +30,7 @@ class KafkaLog:
         self._servers = settings.kafka_bootstrap_servers
         self._partitions = settings.kafka_partitions
 
-    def positions(self) -> list[Position]:
+    def positions(self) -> list[PartitionOffsets]:
         """Return where each partition of the three topics stands."""
         settings = self._settings
         with admin_client(settings) as admin:
@@ -44,7 +44,9 @@ class KafkaLog:
         self._partitions = partitions[settings.kafka_topic]
         return found
 
-    def records(self, spans: Iterable[Position]) -> Iterator[tuple[Position, Sequence[Message]]]:
+    def records(
+        self, spans: Iterable[PartitionOffsets]
+    ) -> Iterator[tuple[PartitionOffsets, Sequence[Message]]]:
         """Yield the records of each span, in pieces of one partition."""
         wanted = {
             TopicPartition(span.topic, span.partition): span
@@ -65,8 +67,8 @@ class KafkaLog:
         return _home(invoice, self._partitions)
 
     def _read(
-        self, consumer: Any, wanted: dict[TopicPartition, Position]
-    ) -> Iterator[tuple[Position, Sequence[Message]]]:
+        self, consumer: Any, wanted: dict[TopicPartition, PartitionOffsets]
+    ) -> Iterator[tuple[PartitionOffsets, Sequence[Message]]]:
         consumer.assign(list(wanted))
         for place, span in wanted.items():
             consumer.seek(place, span.first)

@@ -22,7 +22,7 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
     line_of,
     within,
 )
-from retail_pipeline.adapters.reconcile.mongo_rollups import enter_rollups, returned, traded
+from retail_pipeline.adapters.reconcile.mongo_rollups import add_rollups, returned, traded
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -36,8 +36,8 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.reconcile.expected_returns import Returned, Stored
-from retail_pipeline.reconcile.expected_rollups import RollupBook
-from retail_pipeline.reconcile.tally import Held, Line, Stray, row_of
+from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow, row_of
 
 STATES = (TRANSACTIONS, QUARANTINE, PURGED)
 _PIECE = 5_000
@@ -86,34 +86,36 @@ class MongoRecords:
         with translated(self._client):
             return failed_days(self._aware)
 
-    def lines(self, days: Iterable[int] | None = None) -> Iterator[tuple[list[Line], list[Stray]]]:
+    def lines(
+        self, days: Iterable[int] | None = None
+    ) -> Iterator[tuple[list[Line], list[MisfiledDocument]]]:
         """Yield the stored rows, day by day: rollups are made of whole days."""
         condition: dict[str, Any] = {}
         if days is not None:
             condition = {"$or": [{"InvoiceDate": within(day)} for day in sorted(days)]}
         lines: list[Line] = []
-        strays: list[Stray] = []
+        misfiled: list[MisfiledDocument] = []
         moment = Moment()
         for document in self._find(TRANSACTIONS, condition, FIELDS, sort=[("InvoiceDate", 1)]):
             try:
                 line = line_of(document, moment)
             except UNREADABLE:
-                strays.append(Stray(str(document["_id"]), None))
+                misfiled.append(MisfiledDocument(str(document["_id"]), None))
                 continue
             if document["_id"] != row_id(line.source, line.row):
-                strays.append(Stray(str(document["_id"]), line))
+                misfiled.append(MisfiledDocument(str(document["_id"]), line))
                 continue
             lines.append(line)
             if len(lines) == _PIECE:
-                yield lines, strays
-                lines, strays = [], []
-        yield lines, strays
+                yield lines, misfiled
+                lines, misfiled = [], []
+        yield lines, misfiled
 
-    def quarantined(self) -> Iterator[Held]:
+    def quarantined(self) -> Iterator[QuarantinedRow]:
         """Yield the rows in quarantine, each for the row that it stands for."""
         fields = dict.fromkeys(("raw", "stage", "truncated", "claims"), 1)
         for each in self._find(QUARANTINE, {}, fields):
-            yield Held.standing_for(
+            yield QuarantinedRow.for_row(
                 str(each["_id"]),
                 str(each.get("claims") or ""),
                 each.get("raw", ""),
@@ -126,9 +128,9 @@ class MongoRecords:
         for each in self._find(PURGED, {}, {"claims": 1}):
             yield row_of(str(each.get("claims") or each["_id"]))
 
-    def rollups(self, book: RollupBook) -> None:
+    def rollups(self, expected: ExpectedRollups) -> None:
         """Enter every entry of every day."""
-        enter_rollups(self._find, book)
+        add_rollups(self._find, expected)
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
         """Yield all that a cancellation's match may depend on, a customer and product at a time."""

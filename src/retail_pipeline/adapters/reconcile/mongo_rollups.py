@@ -32,7 +32,7 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
 )
 from retail_pipeline.domain.collections import PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.reconcile.expected_returns import PartSaid, Returned, Stored
-from retail_pipeline.reconcile.expected_rollups import RollupBook
+from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.tally import micros
 
 # Collection, condition, fields, options.
@@ -61,16 +61,16 @@ _OF_SALE = ("_id", "InvoiceNo", "InvoiceDate", "UnitPrice", "Country")
 _NOT_COMPARED: Document = {"rebuilt_at": 0, "layout": 0, "without_sample": 0}
 
 
-def enter_rollups(find: Find, book: RollupBook) -> None:
+def add_rollups(find: Find, expected: ExpectedRollups) -> None:
     """Enter every entry of every day's document."""
     for rollup in NAMES:
         for document in find(rollup, {}, _ENTRIES):
             day = _day_of(document["_id"])
-            book.enter_document(rollup, day, document.get("lines"))
-            _enter(book, rollup, day, document.get("entries") or ())
+            expected.add_document(rollup, day, document.get("lines"))
+            _add(expected, rollup, day, document.get("entries") or ())
 
 
-def _enter(book: RollupBook, rollup: str, day: int, entries: Iterable[Document]) -> None:
+def _add(expected: ExpectedRollups, rollup: str, day: int, entries: Iterable[Document]) -> None:
     names, products = NAMES[rollup], rollup == PRODUCTS_ROLLUP
     for entry in entries:
         key, more = tuple([entry.get(name) for name in names]), None
@@ -78,9 +78,9 @@ def _enter(book: RollupBook, rollup: str, day: int, entries: Iterable[Document])
             more = entry.get("invoices"), entry.get("Description")
         try:
             figures = entry["lines"], entry["units"], micros_of(entry["amount"])
-            book.enter(rollup, day, key, figures, more)
+            expected.add(rollup, day, key, figures, more)
         except UNREADABLE:
-            book.enter(rollup, day, _UNREADABLE_ENTRY, (1, 0, 0))
+            expected.add(rollup, day, _UNREADABLE_ENTRY, (1, 0, 0))
 
 
 def traded(find: Find, days: Collection[int] | None) -> Iterator[list[Stored]]:

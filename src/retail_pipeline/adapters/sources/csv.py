@@ -17,7 +17,7 @@ from retail_pipeline.adapters.sources.columns import Columns, find_columns
 from retail_pipeline.adapters.sources.csv_rows import Dialect, LineReader, read_rows, split_line
 from retail_pipeline.adapters.sources.file_state import FileState, text_name, why
 from retail_pipeline.domain.contract import DATASET_FIELDS
-from retail_pipeline.domain.dates import DateOrder, OrderEvidence
+from retail_pipeline.domain.dates import DateOrder, DateOrderDetector
 from retail_pipeline.errors import SourceError, UnreadableError
 from retail_pipeline.flows.source import RawRow, SourceFacts
 
@@ -34,7 +34,7 @@ _NOT_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
 class _Findings:
     """What one pass over the file adds up."""
 
-    evidence: OrderEvidence = field(default_factory=OrderEvidence)
+    evidence: DateOrderDetector = field(default_factory=DateOrderDetector)
     utf8_lines: int = 0
     other_lines: int = 0
     high_bytes: set[int] = field(default_factory=set)

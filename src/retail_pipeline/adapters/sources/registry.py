@@ -87,13 +87,13 @@ def _expand(path: Path) -> list[Entry]:
             list(list_entries(path)),
             f"the folder has no file that ends in {', '.join(SUPPORTED)}",
         )
-    elif entry := look_at(path):
+    elif entry := entry_at(path):
         if entry.problem:
             raise SourceError(str(entry))
         return [entry]
     else:
         matches = map(Path, sorted(glob.glob(str(path), recursive=True)))
-        found = (look_at(match) for match in matches if not is_silent(match.name))
+        found = (entry_at(match) for match in matches if not is_silent(match.name))
         entries, nothing = [entry for entry in found if entry], "no such file or folder"
     if all(entry.problem for entry in entries):
         raise SourceError(f"{path}: {_others(entries) if entries else nothing}")
@@ -126,7 +126,7 @@ def list_entries(folder: Path) -> Iterator[Entry]:
     except OSError as error:
         raise UnreadableError(f"{folder}: it can't be listed: {why(error)}") from error
     for name in names:
-        if entry := look_at(folder / name):
+        if entry := entry_at(folder / name):
             yield entry
 
 
@@ -141,7 +141,7 @@ def is_silent(name: str) -> bool:
     )
 
 
-def look_at(path: Path) -> Entry | None:
+def entry_at(path: Path) -> Entry | None:
     """Return what is under ``path``, or None if nothing is there (any more)."""
     try:
         status = path.stat()

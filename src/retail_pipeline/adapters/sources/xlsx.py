@@ -22,13 +22,13 @@ from retail_pipeline.adapters.sources.columns import Columns, find_columns
 from retail_pipeline.adapters.sources.csv_rows import LONGEST_LINE
 from retail_pipeline.adapters.sources.file_state import FileState, text_name, why
 from retail_pipeline.domain.contract import DATASET_FIELDS
-from retail_pipeline.domain.dates import DateOrder, OrderEvidence
+from retail_pipeline.domain.dates import DateOrder, DateOrderDetector
 from retail_pipeline.errors import SourceError, UnreadableError
 from retail_pipeline.flows.source import RawRow, SourceFacts
 
 _DATE = DATASET_FIELDS.index("InvoiceDate")
 # Dates are cells of their own type in a workbook; text ones show at once.
-_ROWS_LOOKED_AT = 2_000
+_ROWS_SAMPLED = 2_000
 # As many as a sheet can have: a damaged row number must not become endless empty rows.
 _MOST_ROWS = 1 << 20
 
@@ -81,7 +81,7 @@ def inspect_xlsx(path: Path, order: DateOrder | None = None) -> list[XlsxSource]
             except SourceError as problem:
                 problems.append(problem)
                 continue
-            evidence = _evidence(islice(rows, _ROWS_LOOKED_AT), columns.positions[_DATE])
+            evidence = _evidence(islice(rows, _ROWS_SAMPLED), columns.positions[_DATE])
             name = text_name(path) + (f"#{sheet.title}" if len(book.worksheets) > 1 else "")
             identity = hashlib.sha256(f"{content}#{sheet.title}".encode()).hexdigest()[:16]
             facts = _facts(identity, name, path, columns, order, evidence, lines)
@@ -97,7 +97,7 @@ def _facts(
     path: Path,
     columns: Columns,
     order: DateOrder | None,
-    evidence: OrderEvidence,
+    evidence: DateOrderDetector,
     rows: int | None,
 ) -> SourceFacts:
     return SourceFacts(
@@ -114,8 +114,8 @@ def _facts(
     )
 
 
-def _evidence(rows: Iterator[Sequence[Any]], position: int) -> OrderEvidence:
-    evidence = OrderEvidence()
+def _evidence(rows: Iterator[Sequence[Any]], position: int) -> DateOrderDetector:
+    evidence = DateOrderDetector()
     for values in rows:
         if len(values) > position and isinstance(values[position], str):
             evidence.add(values[position])

@@ -92,7 +92,7 @@ def _hour(number: int) -> datetime:
 
 def _lines(own: OneCustomer, invoice: str) -> None:
     snapshot = own.snapshot
-    mine = own.orders[(own.orders["invoice"] == snapshot.register.invoices[invoice]).to_numpy()]
+    mine = own.orders[(own.orders["invoice"] == snapshot.dictionaries.invoices[invoice]).to_numpy()]
     hours = tuple(_hour(each) for each in np.unique(sums.starts(mine, "hour")))
     asked = own.selection, own.number, invoice, hours
     found = data.lines_of_invoice(*asked, MOST_LINES, snapshot.version)

@@ -37,7 +37,7 @@ def show(view: View, place: int, number: str) -> None:
         return
     _cards(view, own)
     _trend(own)
-    invoices = customers.by_invoice(own.orders, own.snapshot.register)
+    invoices = customers.by_invoice(own.orders, own.snapshot.dictionaries)
     _products(own)
     customer_invoices.draw(own, invoices)
 
@@ -163,7 +163,7 @@ def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:
         return table
     taken = own.snapshot.duplicate_rows(own.selection)
     taken = taken[(taken["customer"] == own.place).to_numpy()]
-    texts = own.snapshot.register.products.texts
+    texts = own.snapshot.dictionaries.products.texts
     codes = [texts[place] for place in taken["product"]]
     units = np.where(taken["kind"] == SALE, taken["units"], 0)
     less = pd.DataFrame({"units": units, "micros": taken["micros"].to_numpy()}).groupby(codes).sum()

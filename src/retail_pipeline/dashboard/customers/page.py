@@ -69,7 +69,7 @@ def _lookup() -> str:
 
 def _place(view: View, text: str) -> int | None:
     """Return what stands for the customer with this number; None where there is none."""
-    found = view.snapshot.register.customers.known([text])
+    found = view.snapshot.dictionaries.customers.known([text])
     return found[0] if found and (view.snapshot.orders["customer"] == found[0]).any() else None
 
 
@@ -160,7 +160,7 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     )
     if wanted in rfm.NAMES:
         table = table[table["segment"] == wanted]
-    ranked = customers.ranked(table, view.snapshot.register)
+    ranked = customers.ranked(table, view.snapshot.dictionaries)
     shown = ranked.head(TOP)
     title = "Top customers" if wanted == EVERY_SEGMENT else f"Top customers: {wanted}"
     meaning = (
@@ -194,7 +194,7 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
 
 
 def _top_rows(view: View, shown: pd.DataFrame) -> pd.DataFrame:
-    texts = view.snapshot.register.countries.texts
+    texts = view.snapshot.dictionaries.countries.texts
     rows = view.orders[view.orders["customer"].isin(shown.index)]
     country = customers.countries(rows).reindex(shown.index)
     net, gross = ([sums.money(each) for each in shown[name]] for name in ("net", "gross"))

@@ -18,7 +18,7 @@ from retail_pipeline.dashboard.operations import charts as pipeline_charts
 from retail_pipeline.dashboard.operations import texts
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.heartbeat import Heard
+from retail_pipeline.domain.heartbeat import HeartbeatRecord
 from retail_pipeline.domain.periods import WHOLE
 from retail_pipeline.domain.report import Selection
 
@@ -65,7 +65,7 @@ def body(view: View) -> None:
     _newest(view)
 
 
-def _warnings(processors: Sequence[Heard], parts: Sequence[live.Partition]) -> None:
+def _warnings(processors: Sequence[HeartbeatRecord], parts: Sequence[live.Partition]) -> None:
     if not any(map(live.alive, processors)):
         st.warning(
             "**No processor is alive:** what comes in waits in Kafka, and is stored once one runs."
@@ -95,7 +95,9 @@ def _warnings(processors: Sequence[Heard], parts: Sequence[live.Partition]) -> N
         )
 
 
-def _cards(view: View, processors: Sequence[Heard], parts: Sequence[live.Partition]) -> None:
+def _cards(
+    view: View, processors: Sequence[HeartbeatRecord], parts: Sequence[live.Partition]
+) -> None:
     delays = data.delays(DELAYS_OF)
     status = view.snapshot.status
     stored_at = status.last_stored_at
@@ -114,7 +116,7 @@ def _cards(view: View, processors: Sequence[Heard], parts: Sequence[live.Partiti
             panel.card(view, label, value, meaning=_HELP[label], filtered=False)
 
 
-def _speed(view: View, processors: Sequence[Heard]) -> None:
+def _speed(view: View, processors: Sequence[HeartbeatRecord]) -> None:
     rates = live.throughput(processors)
     rows = pd.DataFrame(
         {
@@ -147,7 +149,7 @@ def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
             "Stored up to": _counts(each.last.committed if each.last else None for each in parts),
             "End": _counts(each.last.end if each.last else None for each in parts),
             "As of": [texts.as_of(each) for each in parts],
-            "Last known": _counts(each.lag_before for each in parts),
+            "Last known": _counts(each.last_known_lag for each in parts),
         }
     )
     panel.table(
@@ -170,7 +172,7 @@ def _counts(values: Iterable[int | None]) -> ExtensionArray:
     return pd.array(list(values), "Int64")
 
 
-def _processors(view: View, processors: Sequence[Heard]) -> None:
+def _processors(view: View, processors: Sequence[HeartbeatRecord]) -> None:
     rows = pd.DataFrame(
         {
             "Processor": [texts.short(each.name) for each in processors],

@@ -214,7 +214,7 @@ def _moment(moment: datetime | None) -> str | None:
 
 def _lacking(view: View) -> None:
     selection = replace(view.selection, duplicates=True)
-    lines, guests, nowhere = quality.lacking(view.orders_of(selection), view.snapshot.register)
+    lines, guests, nowhere = quality.lacking(view.orders_of(selection), view.snapshot.dictionaries)
     again = -int(view.snapshot.duplicate_rows(selection)["lines"].sum())
     nameless = data.undescribed(selection, view.snapshot.version)
     found = {

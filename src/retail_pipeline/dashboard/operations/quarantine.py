@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.adapters.mongo.reads.quality import Held, MongoQuality
+from retail_pipeline.adapters.mongo.reads.quality import MongoQuality, QuarantineGroup
 from retail_pipeline.dashboard import data, format, panel, url_state
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
@@ -46,7 +46,7 @@ def draw(view: View) -> None:
     _samples(view, reason, total)
 
 
-def by_reason(held: Sequence[Held], files: int | None = None) -> pd.DataFrame:
+def by_reason(held: Sequence[QuarantineGroup], files: int | None = None) -> pd.DataFrame:
     """Return a row for each reason: rows, their share, stages, files, and when the last came.
 
     At most so many ``files`` are named, and the others counted; None names them all.
@@ -72,7 +72,7 @@ def by_reason(held: Sequence[Held], files: int | None = None) -> pd.DataFrame:
     )
 
 
-def _named(group: Sequence[Held], most: int | None) -> str:
+def _named(group: Sequence[QuarantineGroup], most: int | None) -> str:
     names = list(dict.fromkeys(each.name for each in group))
     more = len(names[most:]) if most is not None else 0
     return ", ".join(names[:most]) + (f" and {more} more" if more else "")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from retail_pipeline.analytics import live
 from retail_pipeline.dashboard import format
-from retail_pipeline.domain.heartbeat import Heard
+from retail_pipeline.domain.heartbeat import HeartbeatRecord
 
 
 def short(name: str) -> str:
@@ -15,7 +15,7 @@ def short(name: str) -> str:
     return name.removeprefix("retail-processor-")
 
 
-def state(heard: Heard) -> str:
+def state(heard: HeartbeatRecord) -> str:
     """Return what a processor does, with a sign that needs no colour."""
     if live.waiting(heard):
         return "◐ waits for a server"
@@ -24,7 +24,7 @@ def state(heard: Heard) -> str:
     return f"{'■ stopped' if heard.stopped else '✕ gone'} {_ago(heard.age_s)}"
 
 
-def own(heard: Heard) -> str:
+def own(heard: HeartbeatRecord) -> str:
     """Return the partitions that a processor reads."""
     if not live.alive(heard):
         return format.NOTHING

@@ -51,7 +51,7 @@ def body(view: View) -> None:
     _cards(view)
     _over_time(view)
     left, right = st.columns(2, gap="large")
-    countries = sums.by_country(view.orders, view.snapshot.register)
+    countries = sums.by_country(view.orders, view.snapshot.dictionaries)
     frame, rows = charts.countries_frame(countries), _country_rows(countries)
     with left:
         _hours(view)

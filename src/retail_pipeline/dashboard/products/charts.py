@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from retail_pipeline.analytics.products import MARK, Pareto, thinned
+from retail_pipeline.analytics.products import THRESHOLD, Pareto, thinned
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.charts import BLUE, FRAME, GREY, VERMILION, Spec, facts, over
 from retail_pipeline.domain.periods import Period, Unit
@@ -62,7 +62,7 @@ def pareto(ink: str) -> Spec:
     return {
         "layer": [
             {"mark": curve, "encoding": place},
-            {"mark": dashed, "encoding": {"y": {"datum": float(MARK)}}},
+            {"mark": dashed, "encoding": {"y": {"datum": float(THRESHOLD)}}},
             {**at_mark, "mark": dashed, "encoding": {"x": x}},
             {"mark": target, "encoding": {**place, "tooltip": told}},
             {**at_mark, "mark": dot, "encoding": {**place, "tooltip": told}},

@@ -148,7 +148,7 @@ def _prices(view: View, code: str) -> None:
 
 
 def _countries(view: View, code: str) -> None:
-    found = sums.by_country(view.orders, view.snapshot.register)
+    found = sums.by_country(view.orders, view.snapshot.dictionaries)
     rows = pd.DataFrame(
         {
             "Country": [format.country(name) for name, _ in found],

@@ -75,7 +75,7 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     return _drawn({**CLICKED, "transform": [stacked], "encoding": encoding})
 
 
-def held_frame(found: pd.DataFrame) -> pd.DataFrame:
+def days_to_return_frame(found: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each bar of :func:`retail_pipeline.analytics.return_sums.held`."""
     shares = {name: found[name] / max(1, found[name].sum()) for name in ("lines", "units")}
     return pd.DataFrame(

@@ -41,7 +41,7 @@ _MEANING = {
 def body(view: View) -> None:
     """Draw the page."""
     found = return_sums.returned(view.returns)
-    rows = adjustments.adjustments(view.products, view.snapshot.register)
+    rows = adjustments.adjustments(view.products, view.snapshot.dictionaries)
     _cards(view, found, rows)
     st.caption(_equation(view, found))
     if found.lines:
@@ -58,7 +58,9 @@ def body(view: View) -> None:
 def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
     # Of sales alone nobody can say what came back: no rate, rather than one of nought.
     known = view.selection.has_cancellations
-    sold = int(return_sums.units_sold(view.products, view.snapshot.register).sum()) if known else 0
+    sold = (
+        int(return_sums.units_sold(view.products, view.snapshot.dictionaries).sum()) if known else 0
+    )
     days = return_sums.median_days(view.returns)
     values = {
         "Units returned": format.count(found.units),

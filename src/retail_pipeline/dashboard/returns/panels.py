@@ -54,7 +54,7 @@ def matched(view: View) -> Scope:
 
 def sold(view: View) -> Scope:
     """Return the scope of a rate of what is sold: the sales, and what came back of them since."""
-    sales = return_sums.lines_sold(view.products, view.snapshot.register)
+    sales = return_sums.lines_sold(view.products, view.snapshot.dictionaries)
     cancellations = format.counted(int(view.returns["line"].nunique()), "cancellation line")
     since = format.counted(int(view.undone["line"].nunique()), "cancellation line")
     return Scope(
@@ -102,7 +102,7 @@ def _over_time(view: View) -> None:
 
 def _held(view: View) -> None:
     found = return_sums.held(view.returns)
-    frame = return_charts.held_frame(found)
+    frame = return_charts.days_to_return_frame(found)
     rows = pd.DataFrame(
         {
             "Days": frame["Days"],
@@ -134,7 +134,7 @@ def _counted() -> str:
 
 
 def _reasons(view: View) -> None:
-    found = return_sums.by_reason(view.returns, view.snapshot.register)
+    found = return_sums.by_reason(view.returns, view.snapshot.dictionaries)
     units = int(found["units"].sum())
     rows = pd.DataFrame(
         {
@@ -166,7 +166,9 @@ _RATES = (
 
 
 def _rates(view: View, by: str) -> pd.DataFrame:
-    found = return_sums.rates(view.products, view.returns, view.undone, view.snapshot.register, by)
+    found = return_sums.rates(
+        view.products, view.returns, view.undone, view.snapshot.dictionaries, by
+    )
     found = found[(found["returned"] != 0) | (found["undone"] != 0)]
     return found.sort_values(["value", "returned"], ascending=False, kind="stable")
 
@@ -183,7 +185,7 @@ def _columns(found: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _by_product(view: View, scope: Scope) -> None:
-    found, texts = _rates(view, "product"), view.snapshot.register.products.texts
+    found, texts = _rates(view, "product"), view.snapshot.dictionaries.products.texts
     codes = [str(texts[number]) for number in found["product"]]
     names = [view.snapshot.name(code) for code in codes]
     rows = pd.DataFrame({"Code": codes, "Product": names, **_columns(found.reset_index(drop=True))})
@@ -199,7 +201,7 @@ def _by_product(view: View, scope: Scope) -> None:
 
 
 def _by_country(view: View, scope: Scope) -> None:
-    found, texts = _rates(view, "country"), view.snapshot.register.countries.texts
+    found, texts = _rates(view, "country"), view.snapshot.dictionaries.countries.texts
     names = [format.country(texts[number]) for number in found["country"]]
     rows = pd.DataFrame({"Country": names, **_columns(found.reset_index(drop=True))})
     meaning = _RATES.format(things="countries")
@@ -243,11 +245,11 @@ def biggest(view: View) -> None:
 def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
     """Return the ``most`` cancellation lines of the highest value, or all of them."""
     found = return_sums.biggest(view.returns, most)
-    register = view.snapshot.register
-    codes = [str(register.products.texts[number]) for number in found["product"]]
+    dictionaries = view.snapshot.dictionaries
+    codes = [str(dictionaries.products.texts[number]) for number in found["product"]]
     undoes = (found["matched"] > 0).tolist()
-    invoices = register.invoices.texts
-    customers = [register.customers.texts[number] for number in found["customer"]]
+    invoices = dictionaries.invoices.texts
+    customers = [dictionaries.customers.texts[number] for number in found["customer"]]
     away = (found["returned"] - found["sold"]) / _MINUTES_A_DAY
     return pd.DataFrame(
         {
@@ -265,7 +267,7 @@ def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
             "Code": codes,
             "Customer": ["Guest" if each is None else each for each in customers],
             "Country": [
-                format.country(register.countries.texts[number]) for number in found["country"]
+                format.country(dictionaries.countries.texts[number]) for number in found["country"]
             ],
         }
     )
@@ -275,7 +277,7 @@ def _why_not(view: View, found: pd.DataFrame) -> list[str]:
     """Return the reason of the first unmatched part of each line; an empty one where none is."""
     parts = view.returns[view.returns["reason"] != MATCHED]
     reasons = parts.groupby("line")["reason"].first()
-    texts = view.snapshot.register.reasons.texts
+    texts = view.snapshot.dictionaries.reasons.texts
     return [str(texts[reasons[line]]) if line in reasons.index else "" for line in found["line"]]
 
 

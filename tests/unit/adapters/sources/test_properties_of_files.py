@@ -23,7 +23,7 @@ from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
 from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.source import RawRow
-from retail_pipeline.flows.throttle import Pace
+from retail_pipeline.flows.throttle import Throttle
 from tests.fakes import FakeCheckpoints, FakePublisher
 
 HEADER = b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -110,7 +110,7 @@ def test_every_row_of_a_file_ends_in_one_state_and_all_are_counted(
     source = inspect_csv(path)
     rows = {row.number: row for row in source.rows()}
     publisher, stop = FakePublisher(), Event()
-    Production(source, publisher, FakeCheckpoints(), Pace(stop), stop).run()
+    Production(source, publisher, FakeCheckpoints(), Throttle(stop), stop).run()
     sent, rejected = publisher.of(Transaction), publisher.of(Rejection)
     assert sorted(item.row for item in [*sent, *rejected]) == sorted(rows)
     for item in rejected:

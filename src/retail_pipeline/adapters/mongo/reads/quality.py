@@ -39,7 +39,7 @@ class Freshness:
 
 
 @dataclass(frozen=True)
-class Held:
+class QuarantineGroup:
     """How many rows of one file one stage put into quarantine for one reason, and when last."""
 
     reason: str
@@ -74,7 +74,7 @@ class MongoQuality:
             return Freshness(manifest, None, None)
         return Freshness(manifest, last["row"], last["stored_at"])
 
-    def quarantine(self) -> list[Held]:
+    def quarantine(self) -> list[QuarantineGroup]:
         """Return what is in quarantine, by reason, stage and file: the most rows first."""
         key = {name: f"${name}" for name in ("reason", "stage", "name")}
         pipeline: list[Document] = [
@@ -86,7 +86,7 @@ class MongoQuality:
         ]
         with translated(self._client), pymongo.timeout(_SECONDS):
             groups = list(self._database[QUARANTINE].aggregate(pipeline))
-        return _readable(({**each, **each["_id"]} for each in groups), Held)
+        return _readable(({**each, **each["_id"]} for each in groups), QuarantineGroup)
 
     def held(self, reason: str, limit: int) -> list[Quarantined]:
         """Return rows that are in quarantine for ``reason``, the newest first."""

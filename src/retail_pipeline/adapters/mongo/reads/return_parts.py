@@ -8,7 +8,7 @@ from typing import Any
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.reads.micros import in_micros
 from retail_pipeline.adapters.mongo.schema import LAYOUT
-from retail_pipeline.domain.returns import Stands
+from retail_pipeline.domain.returns import RowOrigin
 
 # Each field of a part.
 RETURN_FIELDS: Document = {
@@ -49,11 +49,13 @@ def _or_null(value: Any) -> Document:
 
 def _parts() -> Document:
     both = {"$lte": ["$distinct_parts", None]}
-    return _standing("$parts", {"$cond": [both, Stands.ALWAYS.value, Stands.WITH_DUPLICATES.value]})
+    return _standing(
+        "$parts", {"$cond": [both, RowOrigin.ALWAYS.value, RowOrigin.WITH_DUPLICATES.value]}
+    )
 
 
 def _distinct_parts() -> Document:
-    return _standing({"$ifNull": ["$distinct_parts", []]}, Stands.WITHOUT_DUPLICATES.value)
+    return _standing({"$ifNull": ["$distinct_parts", []]}, RowOrigin.WITHOUT_DUPLICATES.value)
 
 
 def _standing(parts: Any, stands: Any) -> Document:

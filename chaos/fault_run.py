@@ -12,20 +12,20 @@ from pathlib import Path
 import pymongo
 from pymongo.errors import PyMongoError
 
+from chaos.environment import Environment, Place
 from chaos.faults import Faults
 from chaos.schedule import BROKER, PROCESSORS, PRODUCER, ZOOKEEPER, Fault
 from chaos.workers import Say, Worker
-from chaos.world import Place, World
 from retail_devstack.backlog import Gauge
 from retail_pipeline.errors import RetailError
 
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_CHECKS = 0.1
 _LONGEST_WAIT_S = 1_800
 _LONGEST_DRAIN_S = 180
 
 
 @dataclass
-class Storm:
+class FaultRun:
     """The faults of one run, and what came of them.
 
     ``share`` tells which share of the file's ``rows`` is acknowledged by Kafka; the faults go by
@@ -33,7 +33,7 @@ class Storm:
     those that did: others had to wait so long that all rows were stored, or their target had ended.
     """
 
-    world: World
+    environment: Environment
     place: Place
     data: Path
     rows: int
@@ -50,7 +50,7 @@ class Storm:
         find it stored by another, and mark its days once more, which wants somebody to look at.
         """
         workers = self._workers()
-        faults = Faults(self.world, workers)
+        faults = Faults(self.environment, workers)
         for worker in workers.values():
             worker.open()
         try:
@@ -111,7 +111,7 @@ class Storm:
         while self.share() < share and not self.troubles:
             if time.monotonic() > until:
                 self.troubles.append(f"not {share:.0%} of the file sent in {_LONGEST_WAIT_S} s")
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_CHECKS)
         return not self.troubles
 
     def _all_stored(self) -> bool:
@@ -146,7 +146,7 @@ class Storm:
                         return True
                 except RetailError as error:
                     state = str(error)
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                time.sleep(_SECONDS_BETWEEN_CHECKS)
         sent = "the file is sent" if producer.done else f"the file is sent to {self.share():.0%}"
         self.troubles.append(f"not drained after {_LONGEST_DRAIN_S} s: {sent}, {state}")
         return False

@@ -10,25 +10,25 @@ import pandas as pd
 
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics.return_tables import returns_table
-from retail_pipeline.analytics.tables import Register, safe
+from retail_pipeline.analytics.tables import Dictionaries, safe
 from retail_pipeline.domain.collections import RETURNS
 
 _AT_ONCE = 5_000
 # A write may show itself this long after the moment that it bears, when MongoDB is busy.
 _LATE = timedelta(seconds=10)
 # As often all are compared, so that nothing that came later still, or is gone, goes unnoticed.
-_SECONDS_BETWEEN_WHOLE_LOOKS = 60.0
+_SECONDS_BETWEEN_FULL_READS = 60.0
 
 
-class HeldReturns:
+class ReturnsCache:
     """The returns' table; its caller sees to it that one thread at a time refreshes it."""
 
-    def __init__(self, entries: MongoEntries, register: Register) -> None:
+    def __init__(self, entries: MongoEntries, dictionaries: Dictionaries) -> None:
         self._entries = entries
-        self._register = register
+        self._dictionaries = dictionaries
         self._versions: dict[str, datetime] = {}
         self._whole_look_at = float("-inf")
-        self.table: pd.DataFrame = returns_table([], register)
+        self.table: pd.DataFrame = returns_table([], dictionaries)
 
     def refresh(self) -> bool:
         """Read what was matched anew; return whether there was any.
@@ -36,7 +36,7 @@ class HeldReturns:
         Raises:
             RetailError: MongoDB is away, or the user lacks the rights.
         """
-        whole = time.monotonic() - self._whole_look_at > _SECONDS_BETWEEN_WHOLE_LOOKS
+        whole = time.monotonic() - self._whole_look_at > _SECONDS_BETWEEN_FULL_READS
         found = self._look(whole)
         changed = [line for line, at in found.items() if self._versions.get(line) != at]
         gone = [line for line in self._versions if line not in found] if whole else []
@@ -56,10 +56,10 @@ class HeldReturns:
         return self._entries.versions(RETURNS, max(self._versions.values()) - _LATE)
 
     def _replace(self, changed: Sequence[str], gone: Sequence[str]) -> None:
-        old = self._register.lines.of([*changed, *gone])
+        old = self._dictionaries.lines.of([*changed, *gone])
         tables = [self.table[~self.table["line"].isin(old)]]
         for start in range(0, len(changed), _AT_ONCE):
             read = self._entries.return_parts(changed[start : start + _AT_ONCE])
-            tables.append(returns_table([read], self._register))
+            tables.append(returns_table([read], self._dictionaries))
         table = pd.concat(tables, ignore_index=True)
         self.table = safe(safe(table), "sold_micros")

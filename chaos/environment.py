@@ -45,7 +45,7 @@ class Place:
     folder: Path
 
 
-class World:
+class Environment:
     """The servers and the lines to them."""
 
     def __init__(self, stack: Stack, proxies: dict[str, Proxy], ports: dict[str, int]) -> None:
@@ -80,7 +80,7 @@ class World:
     def renew(self) -> None:
         """Start all servers afresh and mend the lines, whatever state a failed run left them in."""
         for proxy in self.proxies.values():
-            proxy.mend()
+            proxy.restore()
         with self._turn:
             for name in SERVERS:
                 if live := find(self.stack.process(name)):
@@ -117,7 +117,7 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def environment(folder: Path) -> Iterator[Environment]:
     """Start ZooKeeper, Kafka, mongod and the lines in ``folder``; stop all of it in the end."""
     listener, *own = _free_ports(3)
     ports = dict(zip((BROKER, MONGOD), own, strict=True))
@@ -138,7 +138,7 @@ def world(folder: Path) -> Iterator[World]:
             for name, port in ports.items()
         }
         secure(stack.state, "c")
-        yield World(stack, proxies, ports)
+        yield Environment(stack, proxies, ports)
 
 
 def _free_ports(count: int) -> list[int]:
