@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 
 from pymongo.errors import PyMongoError
 
@@ -11,11 +12,14 @@ from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.stack import Stack
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.sample import MongoSample, is_shown
-from retail_pipeline.cli.sample_rule import OTHER_DATA, not_here, sent_sources
+from retail_pipeline.bootstrap import sample_in_mongo, sent_sources
+from retail_pipeline.cli.sample_rule import OTHER_DATA, not_here
 from retail_pipeline.domain.sample_source import only_sample, other_data
+from retail_pipeline.flows.retry import retrying
 from retail_pipeline.settings import Settings, load_settings
 
 _QUICK_MS = 2_000
+_PATIENCE_S = 30.0
 
 
 def why_no_sample(stack: Stack) -> str | None:
@@ -27,7 +31,7 @@ def why_no_sample(stack: Stack) -> str | None:
     if why := not_here(load_settings()):
         return why
     with _sample_of(stack) as (sample, settings):
-        return OTHER_DATA if sample.other_data() or other_data(sent_sources(settings)) else None
+        return OTHER_DATA if sample.other_data() or other_data(_sent(settings)) else None
 
 
 def holds_sample(stack: Stack) -> bool:
@@ -39,7 +43,7 @@ def holds_sample(stack: Stack) -> bool:
     with _sample_of(stack) as (sample, settings):
         if sample.replaced():
             return False
-        return sample.stored() or only_sample(sent_sources(settings))
+        return sample.stored() or only_sample(_sent(settings))
 
 
 def shows_sample(stack: Stack) -> bool:
@@ -52,8 +56,12 @@ def shows_sample(stack: Stack) -> bool:
         return False
 
 
+def _sent(settings: Settings) -> set[str]:
+    return retrying(Event(), _PATIENCE_S)(sent_sources, settings)
+
+
 @contextmanager
 def _sample_of(stack: Stack) -> Iterator[tuple[MongoSample, Settings]]:
     settings = settings_of(stack_env(stack))
-    with connect(settings.mongo("reader"), name="local") as client:
-        yield MongoSample(client, settings.mongo_database), settings
+    with sample_in_mongo(settings) as sample:
+        yield sample, settings

@@ -19,7 +19,7 @@ from kafka.structs import TopicPartition
 from retail_pipeline.adapters.kafka.topics import admin_client
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.schema import ensure_schema
-from retail_pipeline.cli.process_run import ProcessorRun
+from retail_pipeline.cli.process import ProcessorRun
 from retail_pipeline.settings import Settings
 from tests.integration.test_crash_points import poison
 from tests.paths import ROOT

@@ -12,7 +12,7 @@ import pytest
 
 from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
 from retail_pipeline.adapters.kafka.topics import admin_client
-from retail_pipeline.cli.sample_rule import sent_sources
+from retail_pipeline.bootstrap import sent_sources
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 from tests.fakes import manifest, rejection, transaction
 from tests.integration.test_crash_points import crash

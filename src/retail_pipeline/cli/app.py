@@ -55,8 +55,12 @@ def _retail(
     pass
 
 
-for module in (produce, process, reconcile, dashboard, setup, sample, health):
-    module.register(app)
+for command in (
+    *(produce.produce, process.process, reconcile.reconcile),
+    *(dashboard.dashboard, setup.setup, sample.sample),
+):
+    app.command()(command)
+app.add_typer(health.health, name="health")
 app.add_typer(dlq.app, name="dlq")
 for extra in entry_points(group="retail_pipeline.commands"):
     app.add_typer(extra.load(), name=extra.name)

@@ -15,11 +15,6 @@ from retail_pipeline.settings import load_settings
 _FOLDER = Path(retail_pipeline.dashboard.__file__).parent
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("dashboard")(dashboard)
-
-
 def dashboard(
     port: int = typer.Option(8501, min=1, max=65535, help="Port to listen on."),
     address: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 for all."),

@@ -10,6 +10,7 @@ import typer
 from retail_pipeline.domain.quarantined import Selection
 from retail_pipeline.domain.rejection import Reason, Stage
 from retail_pipeline.errors import UsageError
+from retail_pipeline.settings import load_settings
 
 app = typer.Typer(
     help="The rows in quarantine: look at them, mend them, send them again, or give them up.",
@@ -59,17 +60,17 @@ def list_(
     """
     from rich.console import Console
 
-    from retail_pipeline.cli.dlq_run import opened
+    from retail_pipeline.bootstrap import quarantine
     from retail_pipeline.cli.dlq_view import as_line, print_table
 
     selection = _selection([], reasons, source, since, until, stage)
-    with opened("reader") as quarantine:
+    with quarantine(load_settings(), "reader") as held:
         if as_json:
-            for row in quarantine.find(selection, limit):
+            for row in held.find(selection, limit):
                 typer.echo(as_line(row), nl=False)
             return
-        rows = list(quarantine.find(selection, limit or _ROWS_IN_TABLE))
-        print_table(Console(), rows, quarantine.totals(selection))
+        rows = list(held.find(selection, limit or _ROWS_IN_TABLE))
+        print_table(Console(), rows, held.totals(selection))
 
 
 @app.command()
@@ -84,11 +85,11 @@ def show(
     """
     from rich.console import Console
 
-    from retail_pipeline.cli.dlq_run import opened
+    from retail_pipeline.bootstrap import quarantine
     from retail_pipeline.cli.dlq_view import print_row
 
-    with opened("reader") as quarantine:
-        rows = list(quarantine.find(Selection(ids=(identity,))))
+    with quarantine(load_settings(), "reader") as held:
+        rows = list(held.find(Selection(ids=(identity,))))
     if not rows:
         raise UsageError(f"{identity}: no such row in quarantine; stored or purged meanwhile?")
     for row in rows:

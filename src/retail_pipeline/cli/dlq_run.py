@@ -8,35 +8,27 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from threading import Event
+from typing import TYPE_CHECKING
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
-from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
-from retail_pipeline.adapters.sources.reparse import reread
+from retail_pipeline import bootstrap
 from retail_pipeline.cli.common import start
 from retail_pipeline.cli.dlq_edits import Edits
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, Selection
-from retail_pipeline.domain.topics import Topics
-from retail_pipeline.flows.reparse import QuarantineReparser, StillInvalid
+from retail_pipeline.flows.reparse import StillInvalid
 from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
 from retail_pipeline.flows.retry import retrying
-from retail_pipeline.settings import Role, Settings, load_settings
+from retail_pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 
 _PATIENCE_S = 60.0
 _AT_ONCE = 500
 _NAMED = 20
-
-
-@contextmanager
-def opened(role: Role, settings: Settings | None = None) -> Iterator[MongoQuarantine]:
-    """Yield the quarantine as the user of ``role`` sees it."""
-    settings = settings or load_settings()
-    with connect(settings.mongo(role), name="retail-dlq") as client:
-        yield MongoQuarantine(client, settings.mongo_database)
 
 
 @contextmanager
@@ -72,7 +64,9 @@ class ReplayRun:
         # A dry run proves that it writes nothing by being somebody who may not.
         with (
             edits or nullcontext(),
-            opened("reader" if self.dry_run else "writer", self._settings) as quarantine,
+            bootstrap.quarantine(
+                self._settings, "reader" if self.dry_run else "writer"
+            ) as quarantine,
         ):
             if edits:
                 rows = self._as_edited(quarantine, edits)
@@ -91,21 +85,17 @@ class ReplayRun:
     def _replay(
         self, quarantine: MongoQuarantine, rows: Iterator[Wanted], total: int
     ) -> tuple[Replay, Report]:
-        settings = self._settings
         with _bar(total, not self.dry_run) as bar:
 
             def tell(row: Quarantined, verdict: Verdict) -> None:
                 bar.advance(bar.task_ids[0])
                 self._note(row, verdict)
 
-            replay = Replay(
-                quarantine,
-                QuarantineReparser(quarantine.manifest, reread, Topics(*settings.topics)),
-                None if self.dry_run else lambda: KafkaPublisher(settings, "retail-dlq"),
-                retrying(self._stop, _PATIENCE_S),
-                self._stop,
-                None if self.force else settings.dlq_max_replays,
-                tell,
+            replay = bootstrap.replay(
+                *(self._settings, quarantine, retrying(self._stop, _PATIENCE_S), self._stop),
+                dry_run=self.dry_run,
+                force=self.force,
+                tell=tell,
             )
             return replay, replay.run(rows)
 
@@ -172,7 +162,7 @@ def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool
         Abort: the user said no.
     """
     settings = load_settings()
-    with opened("reader" if dry_run else "writer", settings) as quarantine:
+    with bootstrap.quarantine(settings, "reader" if dry_run else "writer") as quarantine:
         totals = quarantine.totals(selection)
         total = min(sum(totals.values()), limit or sum(totals.values()))
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in totals.items())

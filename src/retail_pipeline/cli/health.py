@@ -29,11 +29,6 @@ _DIRECT = build_opener(ProxyHandler({}))
 MAX_AGE = typer.Option(30.0, "--max-age", min=1.0, help="Most seconds since the last heartbeat.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.add_typer(health, name="health")
-
-
 def heartbeat_age(heartbeat: Path, *, now: float) -> float:
     """Return the seconds since ``heartbeat`` was touched; 0 when the clock went back since.
 

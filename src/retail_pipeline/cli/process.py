@@ -1,13 +1,37 @@
-"""``retail process``: the processor, until it is told to stop."""
+"""``retail process``: a processor's life: connect, cycle, say how it goes, leave in order."""
 
 from __future__ import annotations
 
+import logging
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+from typing import TYPE_CHECKING
+
 import typer
+from msgspec.structs import replace
 
+from retail_pipeline.cli.common import start
+from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
+from retail_pipeline.domain.heartbeat import ProcessorHeartbeat
+from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.flows.heartbeat import HeartbeatTimer
+from retail_pipeline.flows.process import Processor
+from retail_pipeline.flows.retry import retrying
+from retail_pipeline.flows.rollup_worker import Summariser
+from retail_pipeline.settings import Settings
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("process")(process)
+if TYPE_CHECKING:
+    from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+
+log = logging.getLogger("processor")
+_SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_NOTES = 1.0
+# With fewer batches than these waiting in Kafka, a processor is as good as up to date.
+_BATCHES_BEHIND = 2
 
 
 def process(
@@ -28,10 +52,6 @@ def process(
 
       retail process --until-idle 5
     """
-    from retail_pipeline.cli.common import start
-    from retail_pipeline.cli.process_run import ProcessorRun
-    from retail_pipeline.errors import TransientError
-
     settings, stop = start("processor")
     try:
         ProcessorRun(settings, stop, until_idle).run()
@@ -39,3 +59,139 @@ def process(
         # A stop while the broker is still awaited.
         if not stop.is_set():
             raise
+
+
+@dataclass
+class ProcessorRun:
+    """One processor from its start to its stop."""
+
+    settings: Settings
+    stop: Event
+    until_idle: float | None
+
+    def __post_init__(self) -> None:
+        from retail_pipeline.bootstrap import ProcessorParts
+
+        self._name = f"retail-processor-{socket.gethostname()}-{os.getpid()}"
+        self._retry = retrying(self.stop)
+        self._parts = ProcessorParts(self.settings, self._name)
+        self._said_at = self._busy_at = time.monotonic()
+        self._said_rows = 0
+        self._first = ProcessorHeartbeat(name=self._name, started_at=datetime.now(UTC))
+        self._heartbeat = HeartbeatTimer(self._parts.heartbeats, self._first, self.stop)
+        self._noted_at = 0.0
+        self._behind = Event()
+        self._summariser = Summariser(self._parts.summaries, self._retry, self.stop, self._behind)
+        self._failed_days: list[FailedDay] = []
+        self._beating = True
+
+    def run(self) -> None:
+        """Process until ``stop`` is set, or all is done and ``until_idle`` seconds passed.
+
+        Raises:
+            PermanentError: rows can't be stored; or, at the end of a run that was to end by
+                itself, days can't be summarised.
+        """
+        settings, parts = self.settings, self._parts
+        consumer = self._retry(parts.consumer)
+        self._retry(parts.store.prepare)
+        processor = parts.processor(consumer, self._retry)
+        log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
+        self._summariser.start()
+        self._heartbeat.start()
+        reconciler = parts.reconciler(self.stop)
+        if settings.reconcile_every_s:
+            reconciler.start()
+        try:
+            while not self.stop.is_set() and not self._cycle(processor, consumer):
+                pass
+            processor.finish()
+            self._note(processor, consumer)
+        except TransientError:
+            # A stop while a server is away: the batch in hand is not committed, and comes again.
+            if not self.stop.is_set():
+                raise
+        finally:
+            self.stop.set()
+            self._summariser.join(timeout=5)
+            self._heartbeat.join(timeout=2)
+            if reconciler.is_alive():
+                reconciler.join(timeout=2)
+            processor.close()
+            consumer.close()
+            parts.client.close()
+            log.info("stopped; %s", _said(processor))
+        if self._failed_days:
+            raise PermanentError(f"{in_words(self._failed_days)}; {WHAT_TO_DO}")
+
+    def _cycle(self, processor: Processor, consumer: GroupConsumer) -> bool:
+        """Take one batch; return whether there is no more to do."""
+        records = processor.step()
+        now = time.monotonic()
+        self._beat()
+        if now - self._noted_at >= _SECONDS_BETWEEN_NOTES:
+            self._noted_at = now
+            self._note(processor, consumer)
+        # One that waits for its share, as after another's death, can't know that there is no more.
+        if records or not consumer.settled:
+            self._busy_at = now
+        if records and now - self._said_at >= _SECONDS_BETWEEN_LINES:
+            rate = (processor.counts.stored - self._said_rows) / (now - self._said_at)
+            self._said_at, self._said_rows = now, processor.counts.stored
+            log.info("%s; %.0f rows/s", _said(processor), rate)
+        if self.until_idle is None or now - self._busy_at < self.until_idle:
+            return False
+        return self._summarised()
+
+    def _summarised(self) -> bool:
+        """Return whether no day will be summarised any more; note those that can't be."""
+        if self._summariser.failure:
+            raise PermanentError(NO_DAY.format(error=self._summariser.failure))
+        if self._retry(self._parts.summaries.pending):
+            return False
+        self._failed_days = self._retry(self._parts.summaries.failed)
+        return True
+
+    def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
+        """Note how far this processor is; only its own thread may ask the consumer."""
+        progress = consumer.progress()
+        waiting = sum(each.lag or 0 for each in progress)
+        if waiting > _BATCHES_BEHIND * self.settings.processor_batch_rows:
+            self._behind.set()
+        else:
+            self._behind.clear()
+        failure = self._summariser.failure
+        self._heartbeat.note(
+            replace(
+                self._first,
+                stored=processor.counts.stored,
+                quarantined=processor.counts.quarantined,
+                partitions=consumer.partitions,
+                progress=progress,
+                summaries_error=str(failure) if failure else None,
+            )
+        )
+
+    def _beat(self) -> None:
+        """Touch the heartbeat file: its age tells how long ago a cycle ended.
+
+        Rows are stored all the same where it can't be touched; the health check tells its age.
+        """
+        path = self.settings.heartbeat_file
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            if self._beating:
+                log.warning("the heartbeat file %s can't be touched: %s", path, error)
+            self._beating = False
+        else:
+            self._beating = True
+
+
+def _said(processor: Processor) -> str:
+    counts = processor.counts
+    return (
+        f"{counts.stored:,} rows stored or already there, {counts.quarantined:,} quarantined,"
+        f" {counts.batches:,} batches"
+    )

@@ -10,11 +10,6 @@ from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.errors import TransientError, UsageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("produce")(produce)
-
-
 def produce(
     files: list[str] = typer.Argument(
         None, help="Files (.csv, .tsv, .csv.gz, .tsv.gz, .xlsx), folders of them, or quoted globs."

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
-from retail_pipeline.adapters.checkpoints import CheckpointFolder
-from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
-from retail_pipeline.adapters.kafka.topics import topic_id
+from retail_pipeline import bootstrap
 from retail_pipeline.adapters.sources.registry import Reading, find_files, inspect, list_entries
 from retail_pipeline.cli.folder_watch import FolderWatch
 from retail_pipeline.cli.progress import Progress
-from retail_pipeline.cli.sample_rule import SampleRule, sent_sources
+from retail_pipeline.cli.sample_rule import SampleRule
 from retail_pipeline.domain.checkpoint import Checkpoint
 from retail_pipeline.errors import RetailError, SourceError, TransientError
+from retail_pipeline.flows.ports import Publisher
 from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.retry import StopAfterStalled, retrying
 from retail_pipeline.flows.source import RawRow, Source, SourceFacts
@@ -26,6 +26,9 @@ from retail_pipeline.flows.throttle import Throttle
 from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from retail_pipeline.adapters.checkpoints import CheckpointFolder
 
 log = logging.getLogger("producer")
 _SECONDS_BETWEEN_SCANS = 2.0
@@ -88,19 +91,19 @@ class ProducerRun:
     give_up_after_s: float = 300.0
     totals: Totals = field(default_factory=Totals)
     clock: Callable[[], float] = time.monotonic
-    _publisher: KafkaPublisher | None = None
+    _publisher: Publisher | None = None
 
     @cached_property
     def _checkpoints(self) -> CheckpointFolder:
         """The checkpoints of the topic that is there now; the first look connects to Kafka."""
-        identity = retrying(self.stop, self.give_up_after_s)(topic_id, self.settings)
-        return CheckpointFolder(self.settings.state_dir, identity)
+        return retrying(self.stop, self.give_up_after_s)(bootstrap.checkpoints, self.settings)
 
     @cached_property
     def _sample_rule(self) -> SampleRule:
         def sent() -> set[str]:
             self._checkpoints  # waits for Kafka, and for its topics
-            return sent_sources(self.settings, self.stop, self.give_up_after_s)
+            retry = retrying(self.stop, self.give_up_after_s)
+            return retry(bootstrap.sent_sources, self.settings)
 
         return SampleRule(self.settings, self.yes, sent)
 
@@ -237,7 +240,7 @@ class ProducerRun:
     def _attempt(self, source: Source, tell: Progress.ReportProgress) -> Checkpoint:
         try:
             if self._publisher is None:
-                self._publisher = KafkaPublisher(self.settings, "retail-producer")
+                self._publisher = bootstrap.publisher(self.settings, "retail-producer")
             production = Production(
                 *(source, self._publisher, self._checkpoints, self.throttle, self.stop, tell),
                 again=self.again,

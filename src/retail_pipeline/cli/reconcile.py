@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TaskProgressColumn, TextColumn
 
+from retail_pipeline.adapters.sources.registry import find_files
+from retail_pipeline.cli import failures
+from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging
+from retail_pipeline.cli.progress import on_terminal
+from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
+from retail_pipeline.errors import RetailError, UsageError
+from retail_pipeline.settings import load_settings
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("reconcile")(reconcile)
+if TYPE_CHECKING:
+    from retail_pipeline.bootstrap import ReconcileParts
+    from retail_pipeline.reconcile.scheduler import Results
+
+log = logging.getLogger("reconcile")
+_SECONDS_BETWEEN_CHECKS = 0.5
 
 
 def reconcile(
@@ -35,10 +54,6 @@ def reconcile(
 
       retail reconcile 'exports/*.csv.gz' --wait 60
     """
-    from retail_pipeline.cli import failures
-    from retail_pipeline.cli.reconcile_run import ReconcileRun
-    from retail_pipeline.errors import RetailError, UsageError
-
     if quick and files:
         raise UsageError("--quick reads no files: leave it out, or them")
     try:
@@ -50,3 +65,89 @@ def reconcile(
         failures.say(error)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if clean else 1)
+
+
+@dataclass
+class ReconcileRun:
+    """The command's options, and its work."""
+
+    names: list[str]
+    quick: bool
+    as_json: bool
+    wait_s: float
+
+    def run(self) -> bool:
+        """Look, print, and return whether all agree.
+
+        Raises:
+            UsageError: a file can't be used.
+            TransientError, PermanentError: a server is away, or refuses.
+        """
+        from retail_pipeline.bootstrap import reconciling
+
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        collect_garbage_rarely()
+        paths = find_files(self.names, log.warning)
+        with reconciling(settings) as parts:
+            self._wait(parts)
+            if self.quick:
+                result = parts.count_check().run()
+            else:
+                with ReadProgress() as looking:
+                    result = parts.full(paths, looking.tell).run()
+            self._print(result)
+            _keep(parts.results, result)
+        return result.verdict is Verdict.AGREE
+
+    def _wait(self, parts: ReconcileParts) -> None:
+        """Return once nothing is on its way, or the time is over."""
+        until = time.monotonic() + self.wait_s
+        while time.monotonic() < until:
+            lag = sum(position.lag for position in parts.log.positions())
+            if not lag and not parts.records.pending_days():
+                return
+            time.sleep(_SECONDS_BETWEEN_CHECKS)
+
+    def _print(self, result: Reconciliation) -> None:
+        if self.as_json:
+            print(msgspec.json.format(msgspec.json.encode(result)).decode())
+        else:
+            from retail_pipeline.cli.reconcile_report import show
+
+            show(result, Console())
+
+
+class ReadProgress:
+    """A bar for each place that is being read, on a terminal."""
+
+    def __init__(self) -> None:
+        self._bar = on_terminal(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            MofNCompleteColumn(),
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> ReadProgress:
+        self._bar.start()
+        return self
+
+    def tell(self, place: str, rows: int, total: int) -> None:
+        """Say how far it is."""
+        if place not in self._tasks:
+            self._tasks[place] = self._bar.add_task(escape(place))
+        self._bar.update(self._tasks[place], completed=rows, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def _keep(results: Results, result: Reconciliation) -> None:
+    """Keep the result for the dashboard; that it can't be kept changes nothing about it."""
+    try:
+        results.keep(result)
+    except RetailError as error:
+        log.warning("the result is not kept: %s", error)

@@ -25,11 +25,6 @@ from retail_pipeline.sample.writer import write_file, write_lines
 from retail_pipeline.settings import expand_user
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("sample")(sample)
-
-
 def sample(
     rows: Annotated[
         int, typer.Option("--rows", "-n", min=0, help="Data rows, the broken ones included.")

@@ -10,15 +10,11 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Event
 
 import typer
 
-from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.domain.sample_source import is_sample, only_sample, other_data
-from retail_pipeline.domain.wire import MANIFEST, decode
 from retail_pipeline.errors import SourceError, UsageError
-from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.source import Source
 from retail_pipeline.settings import Settings
 
@@ -34,29 +30,6 @@ def not_here(settings: Settings) -> str | None:
         "it is made up, and streamed in development only; this is"
         f" RETAIL_ENV={settings.retail_env}"
     )
-
-
-def sent_sources(
-    settings: Settings, stop: Event | None = None, give_up_after_s: float = 30.0
-) -> set[str]:
-    """Return the sources of which rows were read and sent to Kafka at any time.
-
-    Raises:
-        TransientError: no broker answers in time, or ``stop`` was set.
-        PermanentError: a topic is missing.
-    """
-    return retrying(stop or Event(), give_up_after_s)(_sent_sources, settings)
-
-
-def _sent_sources(settings: Settings) -> set[str]:
-    kafka = KafkaLog(settings)
-    spans = [each for each in kafka.positions() if each.topic == settings.manifest_topic]
-    return {
-        manifest.source
-        for _, messages in kafka.records(spans)
-        for manifest in decode(messages, MANIFEST)[0]
-        if manifest.rows_read
-    }
 
 
 class SampleRule:

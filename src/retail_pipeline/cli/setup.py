@@ -9,11 +9,6 @@ import typer
 log = logging.getLogger("setup")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("setup")(setup)
-
-
 def setup(
     timeout: float = typer.Option(
         120.0, min=0, help="Seconds to go on trying while Kafka or MongoDB is away."
@@ -29,23 +24,13 @@ def setup(
 
       retail setup --timeout 60
     """
-    from retail_pipeline.adapters.kafka.topics import ensure_topics
-    from retail_pipeline.adapters.mongo.client import connect
-    from retail_pipeline.adapters.mongo.errors import translated
-    from retail_pipeline.adapters.mongo.schema import ensure_schema
+    from retail_pipeline import bootstrap
     from retail_pipeline.cli.common import start
     from retail_pipeline.flows.retry import retrying
 
     settings, stop = start("setup")
     retry = retrying(stop, give_up_after_s=timeout)
-    topics = retry(ensure_topics, settings)
+    topics = retry(bootstrap.make_topics, settings)
     log.info("topics made: %s", ", ".join(topics) or "none, all are there")
-    client = connect(settings.mongo("setup"), name="retail-setup")
-
-    def schema() -> list[str]:
-        with translated(client):
-            return ensure_schema(client[settings.mongo_database])
-
-    collections = retry(schema)
+    collections = retry(bootstrap.make_collections, settings)
     log.info("collections made: %s", ", ".join(collections) or "none, all are there")
-    client.close()

@@ -24,7 +24,7 @@ from retail_pipeline.errors import PermanentError
 def app() -> typer.Typer:
     """The command line, with nothing but the health command."""
     app = typer.Typer()
-    health.register(app)
+    app.add_typer(health.health, name="health")
     return app
 
 

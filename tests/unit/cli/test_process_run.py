@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from retail_pipeline.cli.process_run import ProcessorRun
+from retail_pipeline.cli.process import ProcessorRun
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.settings import Settings
 
@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Iterator[ProcessorRun]:
     )
     made = ProcessorRun(settings, Event(), None)
     yield made
-    made._client.close()
+    made._parts.client.close()
 
 
 def test_a_heartbeat_file_that_cannot_be_touched_is_told_once_and_ends_nothing(

@@ -10,6 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
+from retail_pipeline import bootstrap
 from retail_pipeline.adapters.sources.registry import Reading
 from retail_pipeline.cli import produce_run
 from retail_pipeline.cli.produce_run import ProducerRun
@@ -38,9 +39,9 @@ class World:
         monkeypatch.setattr(produce_run, "_SECONDS_BETWEEN_SCANS", 0.01)
         monkeypatch.setattr(retry, "_LONGEST_WAIT_S", 0.0)
         self.sent: set[str] = set()
-        monkeypatch.setattr(produce_run, "topic_id", lambda settings: "topic")
-        monkeypatch.setattr(produce_run, "sent_sources", lambda *args: self.sent)
-        monkeypatch.setattr(produce_run, "KafkaPublisher", lambda *args: self.publisher)
+        monkeypatch.setattr(bootstrap, "topic_id", lambda settings: "topic")
+        monkeypatch.setattr(bootstrap, "sent_sources", lambda settings: self.sent)
+        monkeypatch.setattr(bootstrap, "KafkaPublisher", lambda *args: self.publisher)
 
     def run(self, again: bool = False) -> ProducerRun:
         settings = Settings(state_dir=self.folder / "state")

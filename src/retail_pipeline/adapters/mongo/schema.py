@@ -7,6 +7,7 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
 from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     DUPLICATES_ROLLUP,
@@ -93,21 +94,26 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 def ensure_schema(database: Database[Document]) -> list[str]:
-    """Make what is missing and bring the validator up to date; return the collections made."""
+    """Make what is missing and bring the validator up to date; return the collections made.
+
+    Raises:
+        TransientError, PermanentError: MongoDB is away, or refuses.
+    """
     made = []
-    for name, indexes in INDEXES.items():
-        try:
-            database.create_collection(name)
-            made.append(name)
-        except CollectionInvalid:  # it is there already
-            pass
-        if indexes:
-            database[name].create_indexes(indexes)
-    database.command(
-        "collMod",
-        TRANSACTIONS,
-        validator=CONTRACT.validator(),
-        validationLevel="strict",
-        validationAction="error",
-    )
+    with translated(database.client):
+        for name, indexes in INDEXES.items():
+            try:
+                database.create_collection(name)
+                made.append(name)
+            except CollectionInvalid:  # it is there already
+                pass
+            if indexes:
+                database[name].create_indexes(indexes)
+        database.command(
+            "collMod",
+            TRANSACTIONS,
+            validator=CONTRACT.validator(),
+            validationLevel="strict",
+            validationAction="error",
+        )
     return made

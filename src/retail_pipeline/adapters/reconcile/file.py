@@ -9,18 +9,42 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from retail_pipeline.adapters.sources.registry import Reading, inspect
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import YEARS, DateOrder
+from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.flows.source import RawRow, Source
+from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.tally import Line, micros
 
 _PIECE = 20_000
 _SHORT_YEAR = r"^(\d{1,2}[/.-]\d{1,2})[/.-](\d{2})(?!\d)"
+
+
+def source_files(paths: Sequence[Path], manifests: Sequence[Manifest]) -> list[File]:
+    """Return the sources in the files, each read in the way in which its producer was told to.
+
+    Raises:
+        SourceError: a file can't be used; the text names it.
+    """
+    sent = {manifest.source: manifest for manifest in manifests}
+    found: dict[str, File] = {}
+    for path in paths:
+        sources = inspect(path, Reading())
+        for source in sources:
+            told = sent.get(source.facts.source)
+            said = (source.facts.encoding, source.facts.date_order)
+            if told and said != (told.encoding, told.date_order):
+                sources = inspect(path, Reading(told.encoding, DateOrder(told.date_order)))
+                break
+        found |= {source.facts.source: SourceFile(source) for source in sources}
+    return list(found.values())
 
 
 class SourceFile:

@@ -14,7 +14,7 @@ from retail_pipeline.adapters.kafka.errors import translated
 from retail_pipeline.adapters.kafka.offsets import positions
 from retail_pipeline.adapters.kafka.topics import admin_client, partition_of
 from retail_pipeline.domain.offsets import PartitionOffsets
-from retail_pipeline.domain.wire import Message
+from retail_pipeline.domain.wire import MANIFEST, Message, decode
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 
@@ -61,6 +61,17 @@ class KafkaLog:
                 yield from self._read(consumer, wanted)
             finally:
                 consumer.close()
+
+    def sent_sources(self) -> set[str]:
+        """Return the sources of which rows were read and sent, by all manifests there are."""
+        manifests = self._settings.manifest_topic
+        spans = [each for each in self.positions() if each.topic == manifests]
+        return {
+            manifest.source
+            for _, messages in self.records(spans)
+            for manifest in decode(messages, MANIFEST)[0]
+            if manifest.rows_read
+        }
 
     def home(self, invoice: str) -> int:
         """Return the partition that the Java client and this project's producer choose."""

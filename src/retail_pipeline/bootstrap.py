@@ -1,0 +1,202 @@
+"""The only place that builds clients, adapters and flows from settings.
+
+A command is: settings, bootstrap, run, report. What is built here connects at its first use, unless
+its docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+from pymongo import MongoClient
+from tenacity import Retrying
+
+from retail_pipeline.adapters.checkpoints import CheckpointFolder
+from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
+from retail_pipeline.adapters.kafka.topics import ensure_topics, topic_id
+from retail_pipeline.adapters.mongo.client import Document, connect
+from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
+from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
+from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
+from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.sample import MongoSample
+from retail_pipeline.adapters.mongo.schema import ensure_schema
+from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.adapters.reconcile.kafka import KafkaLog
+from retail_pipeline.adapters.reconcile.mongo import MongoRecords
+from retail_pipeline.adapters.sources.reparse import reread
+from retail_pipeline.domain.quarantined import Quarantined
+from retail_pipeline.domain.topics import Topics
+from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
+from retail_pipeline.flows.process import DeadLetters, Processor
+from retail_pipeline.flows.reparse import QuarantineReparser
+from retail_pipeline.flows.replay import Replay, Verdict
+from retail_pipeline.flows.sample_guard import SampleGuard
+from retail_pipeline.reconcile.counts import CountCheck
+from retail_pipeline.reconcile.full import FullReconciliation
+from retail_pipeline.reconcile.ports import File
+from retail_pipeline.reconcile.scheduler import Reconciler
+from retail_pipeline.settings import Role, Settings
+
+
+def make_topics(settings: Settings) -> list[str]:
+    """Make the topics that are missing; return their names.
+
+    Raises:
+        TransientError, PermanentError: Kafka is away, or refuses.
+    """
+    return ensure_topics(settings)
+
+
+def make_collections(settings: Settings) -> list[str]:
+    """Make the collections and indexes that are missing; return the collections' names.
+
+    Raises:
+        TransientError, PermanentError: MongoDB is away, or refuses.
+    """
+    with connect(settings.mongo("setup"), name="retail-setup") as client:
+        return ensure_schema(client[settings.mongo_database])
+
+
+def publisher(settings: Settings, name: str) -> KafkaPublisher:
+    """Return a publisher that is connected to Kafka, where it is known as ``name``.
+
+    Raises:
+        TransientError, PermanentError: Kafka is away, or refuses.
+    """
+    return KafkaPublisher(settings, name)
+
+
+def checkpoints(settings: Settings) -> CheckpointFolder:
+    """Return the producer's checkpoints of the topic that Kafka has now.
+
+    Raises:
+        TransientError, PermanentError: Kafka is away, or has no such topic.
+    """
+    return CheckpointFolder(settings.state_dir, topic_id(settings))
+
+
+def sent_sources(settings: Settings) -> set[str]:
+    """Return the sources of which rows were read and sent to Kafka at any time.
+
+    Raises:
+        TransientError, PermanentError: Kafka is away, or a topic is missing.
+    """
+    return KafkaLog(settings).sent_sources()
+
+
+class ProcessorParts:
+    """What a processor is made of; the servers know it as ``name``."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings, self._name = settings, name
+        database = settings.mongo_database
+        self.client = connect(settings.mongo("writer"), name=name)
+        self.summaries = MongoSummaries(self.client, database)
+        self.heartbeats = MongoHeartbeats(self.client, database)
+        store, sample = MongoStore(self.client, database), MongoSample(self.client, database)
+        self.store = SampleGuard(store, sample, allowed=settings.sample_allowed)
+
+    def consumer(self) -> GroupConsumer:
+        """Join the consumer group.
+
+        Raises:
+            TransientError, PermanentError: Kafka is away, or refuses.
+        """
+        return GroupConsumer(self._settings, self._name)
+
+    def processor(self, consumer: GroupConsumer, retry: Retrying) -> Processor:
+        """Return the flow from ``consumer`` into the store."""
+        settings = self._settings
+        limit = DeadLetterLimit(
+            settings.dead_letter_limit_rows,
+            settings.dead_letter_limit_share,
+            settings.dead_letter_window_s,
+        )
+        dead_letters = DeadLetters(lambda: publisher(settings, self._name))
+        topics = Topics(*settings.topics)
+        return Processor(consumer, self.store, dead_letters, topics, retry, limit)
+
+    def reconciler(self, stop: Event) -> Reconciler:
+        """Return the thread that compares counts now and then."""
+        parts = ReconcileParts(self._settings, self.client)
+        check = parts.count_check(by=self._name)
+        return Reconciler(check.run, parts.results, self._settings.reconcile_every_s, stop)
+
+
+class ReconcileParts:
+    """What a reconciliation reads through ``client``, and where its result is kept."""
+
+    def __init__(self, settings: Settings, client: MongoClient[Document]) -> None:
+        self._topics = Topics(*settings.topics)
+        self.log = KafkaLog(settings)
+        self.records = MongoRecords(client, settings.mongo_database)
+        self.results = MongoReconciliations(client, settings.mongo_database)
+
+    def count_check(self, by: str = "retail reconcile") -> CountCheck:
+        """Return the comparison of counts only, made in the name of ``by``."""
+        return CountCheck(self.log, self.records, self._topics, by=by)
+
+    def full(
+        self, paths: Sequence[Path], tell: Callable[[str, int, int], None]
+    ) -> FullReconciliation:
+        """Return the comparison of every row, of the files at ``paths`` too; it reads manifests.
+
+        Raises:
+            UsageError: a file can't be used.
+            TransientError, PermanentError: MongoDB is away, or refuses.
+        """
+        files: list[File] = []
+        if paths:
+            # Only here is pandas needed, which takes half a second.
+            from retail_pipeline.adapters.reconcile.file import source_files
+
+            files = source_files(paths, self.records.manifests())
+        return FullReconciliation(self.log, self.records, files, self._topics, tell)
+
+
+@contextmanager
+def reconciling(settings: Settings) -> Iterator[ReconcileParts]:
+    """Yield what ``retail reconcile`` needs, as the monitor's user."""
+    with connect(settings.mongo("monitor"), name="retail-reconcile") as client:
+        yield ReconcileParts(settings, client)
+
+
+@contextmanager
+def quarantine(settings: Settings, role: Role) -> Iterator[MongoQuarantine]:
+    """Yield the quarantine as the user of ``role`` sees it."""
+    with connect(settings.mongo(role), name="retail-dlq") as client:
+        yield MongoQuarantine(client, settings.mongo_database)
+
+
+def replay(
+    settings: Settings,
+    rows: MongoQuarantine,
+    retry: Retrying,
+    stop: Event,
+    *,
+    dry_run: bool,
+    force: bool,
+    tell: Callable[[Quarantined, Verdict], None],
+) -> Replay:
+    """Return the flow from quarantine into Kafka; with ``dry_run`` it writes nothing."""
+    return Replay(
+        rows,
+        QuarantineReparser(rows.manifest, reread, Topics(*settings.topics)),
+        None if dry_run else lambda: publisher(settings, "retail-dlq"),
+        retry,
+        stop,
+        None if force else settings.dlq_max_replays,
+        tell,
+    )
+
+
+@contextmanager
+def sample_in_mongo(settings: Settings) -> Iterator[MongoSample]:
+    """Yield what is stored of the sample, as the reader sees it."""
+    with connect(settings.mongo("reader"), name="retail-sample") as client:
+        yield MongoSample(client, settings.mongo_database)
