@@ -19,7 +19,6 @@ from bson import Decimal128
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.returns import CANCELLED, TRADED
-from retail_pipeline.adapters.mongo.rollup_pipelines import NAMES
 from retail_pipeline.adapters.reconcile.mongo_lines import (
     FIELDS,
     UNREADABLE,
@@ -31,6 +30,7 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
     within,
 )
 from retail_pipeline.domain.collections import PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
+from retail_pipeline.domain.fields import ROLLUP_KEYS
 from retail_pipeline.reconcile.expected_returns import PartSaid, Returned, Stored
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.tally import micros
@@ -63,7 +63,7 @@ _NOT_COMPARED: Document = {"rebuilt_at": 0, "layout": 0, "without_sample": 0}
 
 def add_rollups(find: Find, expected: ExpectedRollups) -> None:
     """Enter every entry of every day's document."""
-    for rollup in NAMES:
+    for rollup in ROLLUP_KEYS:
         for document in find(rollup, {}, _ENTRIES):
             day = _day_of(document["_id"])
             expected.add_document(rollup, day, document.get("lines"))
@@ -71,7 +71,7 @@ def add_rollups(find: Find, expected: ExpectedRollups) -> None:
 
 
 def _add(expected: ExpectedRollups, rollup: str, day: int, entries: Iterable[Document]) -> None:
-    names, products = NAMES[rollup], rollup == PRODUCTS_ROLLUP
+    names, products = ROLLUP_KEYS[rollup], rollup == PRODUCTS_ROLLUP
     for entry in entries:
         key, more = tuple([entry.get(name) for name in names]), None
         if products:
