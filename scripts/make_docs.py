@@ -98,11 +98,31 @@ def commands_page() -> str:
     return "\n".join([INTRODUCTION, *sections])
 
 
+def words(kind: str | list[str]) -> str:
+    """Return the type, or the types, of a field."""
+    return kind if isinstance(kind, str) else " or ".join(kind)
+
+
+def contract_table() -> str:
+    """Return the record contract as a table, a field a line."""
+    lines = ["| field | in Kafka | in MongoDB | limits | meaning |", "|---|---|---|---|---|"]
+    for name, rule in {**CONTRACT.schema["properties"], **CONTRACT.schema["enriched"]}.items():
+        limits = [
+            f"{word} {rule[word]}"
+            for word in ("const", "minLength", "maxLength", "minimum", "maximum", "scale")
+            if word in rule
+        ]
+        kinds = words(rule.get("type", "added by the processor")), words(rule["bsonType"])
+        cells = (f"`{name}`", *kinds, ", ".join(limits), rule["description"])
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def contract_page(page: str) -> str:
     """Return docs/record-contract.md with the table that the schema gives."""
     before, heading, rest = page.partition("## Fields\n\n")
     _, following, after = rest.partition("\n## ")
-    return before + heading + CONTRACT.as_markdown() + following + after
+    return before + heading + contract_table() + following + after
 
 
 def main(arguments: list[str]) -> int:

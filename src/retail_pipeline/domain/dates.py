@@ -92,6 +92,6 @@ def _clock(
         if not 1 <= hours <= 12:
             raise ValueError("hour must be in 1..12 before AM or PM")
         hours = hours % 12 + (12 if half.upper() == "PM" else 0)
-    # MongoDB keeps milliseconds.
+    # The database keeps milliseconds.
     milliseconds = int((fraction or "").ljust(3, "0")[:3])
     return hours, int(minute or 0), int(second or 0), milliseconds * 1000

@@ -54,7 +54,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
-    """The last pulse of a processor, as MongoDB has it; times and ages are by MongoDB's clock.
+    """A processor's last heartbeat as it is stored; times and ages are by the database's clock.
 
     ``age_s`` is how long ago it came, ``quiet_s`` how long the processor's cycle had not ended by
     then: it waits for a server. ``stopped`` ones left in good order. ``history`` is oldest first.

@@ -10,7 +10,7 @@ import msgspec
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.transaction import within_years
 
-# What JSON, BSON and every reader of the topic hold exactly.
+# What every reader of a record holds exactly.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 

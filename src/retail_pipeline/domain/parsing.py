@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _CUSTOMER = re.compile(r"([0-9]{1,18})(\.0{1,9})?")
 # Tabs and line breaks are text; the other ASCII controls are damage, and so is half a character
-# (a lone surrogate), which neither JSON nor BSON can carry.
+# (a lone surrogate), which no record can carry.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SHOWN = 60
 _REMEMBERED = 16_384

@@ -40,7 +40,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"
 
 
 class Edit(msgspec.Struct, frozen=True, rename={"id": "_id"}):
-    """A line of ``retail dlq list --json``, its ``raw`` edited or not."""
+    """A row of a listing of the quarantine, its ``raw`` edited or not."""
 
     id: str
     raw: str

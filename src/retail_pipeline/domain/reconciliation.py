@@ -61,7 +61,7 @@ class SourceAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     ``read`` is None where nobody said it. ``kinds`` and ``pounds`` are of stored rows, in full
     mode. ``replayed`` rows were in quarantine once and are stored now; ``repeated`` records came
-    through Kafka more than once, which does no harm. ``on_their_way`` rows are not stored yet.
+    through the topic more than once, which does no harm. ``on_their_way`` rows are not stored yet.
     """
 
     source: str
@@ -80,7 +80,7 @@ class SourceAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """One partition's rows: those in Kafka, and those of the same orders in MongoDB."""
+    """One partition's rows: those in the topic, and those of the same orders in the database."""
 
     position: PartitionOffsets
     records: int = 0
@@ -102,7 +102,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[Difference]
     difference_count: int = 0
     notes: list[str] = []
-    by: str = "retail reconcile"
+    by: str = ""
 
     @property
     def accounted(self) -> int:

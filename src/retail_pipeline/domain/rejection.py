@@ -12,9 +12,9 @@ from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.transaction import row_id, within_years
 from retail_pipeline.errors import RetailError
 
-# Identities are looked up by the batch: thousands of endless ones would be too much for MongoDB.
+# Identities are looked up by the batch: thousands of endless ones would be too much for it.
 LONGEST_SOURCE = CONTRACT.limit("source", "maxLength")
-# What JSON, BSON and every reader of the topic hold exactly.
+# What every reader of a record holds exactly.
 LAST_ROW = 2**53 - 1
 
 
@@ -62,8 +62,8 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 
     ``raw`` is the row's text to the letter; encoded by ``encoding`` it gives the bytes of the
     file back. ``truncated`` is true where the text was too long to keep: ``raw`` is its start.
-    A record that can't be used has its place in Kafka as its identity; ``claims`` is the identity
-    of the row that it says it is, if it says so.
+    A record that can't be used has its place in its topic as its identity; ``claims`` is the
+    identity of the row that it says it is, if it says so.
     """
 
     source: Annotated[str, msgspec.Meta(max_length=LONGEST_SOURCE)]

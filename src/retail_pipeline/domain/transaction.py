@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):
-    """One invoice line, validated, as Kafka carries it (``schemas/transaction.v1.json``).
+    """One invoice line, validated, as records carry it (``schemas/transaction.v1.json``).
 
     ``UnitPrice`` is the exact decimal text of a price in pounds sterling; ``InvoiceDate`` and
     ``ingested_at`` are UTC. Money never is a float anywhere on the way.
@@ -62,14 +62,14 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def id(self) -> str:
-        """The row's identity, decided by its source: the ``_id`` in MongoDB."""
+        """The row's identity, decided by its source: the ``_id`` of its document."""
         return row_id(self.source, self.row)
 
 
 def within_years(names: str, *moments: datetime) -> None:
-    """Refuse dates at the end of time, which another writer may have put into Kafka.
+    """Refuse dates so early or late that they can't be turned into UTC, or be stored.
 
-    They can't be turned into UTC, or into BSON.
+    Another writer may have put them into a topic.
 
     Raises:
         ValueError: one of ``moments`` is outside the contract's years; it says which ``names``.

@@ -35,7 +35,7 @@ MANIFEST = msgspec.json.Decoder(Manifest)
 
 
 class Message(Protocol):
-    """One record as the broker gave it; kafka-python's ConsumerRecord is one."""
+    """One record as the broker gave it; the client library's records are such."""
 
     @property
     def topic(self) -> str: ...
@@ -51,7 +51,7 @@ class Message(Protocol):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A transaction that MongoDB's validator refused, and its words."""
+    """A transaction that the database's validator refused, and its reason."""
 
     transaction: Transaction
     detail: str
@@ -131,7 +131,7 @@ def refused(refusal: Refusal, replayed: str | None = None) -> Rejection:
 def _unusable(message: Message, error: Exception) -> Rejection:
     """Return the rejection of a record that can't be read or breaks the contract.
 
-    Its place in Kafka is its identity: whatever else it says of itself can't be relied on.
+    Its place in its topic is its identity: whatever else it says of itself can't be relied on.
     """
     value = message.value or b""
     try:

@@ -65,6 +65,7 @@ def evaluate(
     settled = not (state.lag or state.pending_days or notes)
     totals = _totals(state)
     return Reconciliation(
+        by="retail reconcile",
         mode=Mode.FULL,
         verdict=verdict_of(differences, settled),
         at=datetime.now(UTC),
