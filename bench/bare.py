@@ -43,7 +43,8 @@ def produce(path: str) -> None:
 
 def drain(rows: int) -> None:
     """Store records until there are ``rows`` of them."""
-    collection = MongoClient(os.environ["MONGO_WRITER_URI"])[os.environ["MONGO_DATABASE"]].bare
+    client: MongoClient[dict[str, str]] = MongoClient(os.environ["MONGO_WRITER_URI"])
+    collection = client[os.environ["MONGO_DATABASE"]].bare
     consumer = KafkaConsumer(
         TOPIC,
         bootstrap_servers=SERVERS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -16,10 +17,11 @@ from tests.fakes import Faults
 THEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def quarantined(rejection: Rejection, **changes: object) -> Quarantined:
+def quarantined(rejection: Rejection, **changes: Any) -> Quarantined:
     """Return a rejection as it is found in quarantine."""
     fields = msgspec.structs.asdict(rejection) | {"reason": rejection.reason.value}
-    return Quarantined(**{"id": rejection.id, "quarantined_at": THEN, **fields, **changes})
+    found = Quarantined(**fields, id=rejection.id, quarantined_at=THEN)
+    return msgspec.structs.replace(found, **changes)
 
 
 @dataclass

@@ -35,6 +35,7 @@ from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.expected_returns import Returned, Stored, returned_of
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.full import FullReconciliation
+from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.tally import DAY_MS, Line, MisfiledDocument, QuarantinedRow, as_line
 from tests.fakes import FakeMessage, manifest, rejection, transaction
@@ -63,6 +64,7 @@ class World:
     """Everything that agrees, until a test changes it."""
 
     file: FakeFile
+    at_hand: File | None = None  # what is read in place of ``file``
     log: list[FakeMessage] = field(default_factory=list)
     first: dict[tuple[str, int], int] = field(default_factory=dict)
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class World:
 
     def send(self, item: Any, partition: int | None = None) -> None:
         """Append a record to its topic; bytes go to the transactions."""
-        topics = {Rejection: TOPICS.dead_letters, Manifest: TOPICS.manifests}
+        topics: dict[type, str] = {Rejection: TOPICS.dead_letters, Manifest: TOPICS.manifests}
         topic = topics.get(type(item), TOPICS.transactions)
         if partition is None:
             partition = self.home(item.InvoiceNo) if isinstance(item, Transaction) else 0
@@ -128,7 +130,7 @@ class World:
 
     def full(self, *, with_file: bool = True) -> Reconciliation:
         """Look at everything."""
-        files = [self.file] if with_file else []
+        files: list[File] = [self.at_hand or self.file] if with_file else []
         return FullReconciliation(self, self, files, TOPICS).run()
 
     def quick(self) -> Reconciliation:
@@ -215,10 +217,11 @@ class World:
             by_entry[
                 ORDERS_ROLLUP, each.day, (each.invoice, hour, *who, fee, each.kind), ()
             ].append(each)
-            key = (each.stock, each.country, guest, each.kind)
-            by_entry[PRODUCTS_ROLLUP, each.day, key, ()].append(each)
-            key = (each.invoice, each.stock, hour, *who, each.kind)
-            by_entry[DUPLICATES_ROLLUP, each.day, key, each[2:10]].append(each)
+            by_entry[
+                PRODUCTS_ROLLUP, each.day, (each.stock, each.country, guest, each.kind), ()
+            ].append(each)
+            line = (each.invoice, each.stock, hour, *who, each.kind)
+            by_entry[DUPLICATES_ROLLUP, each.day, line, each[2:10]].append(each)
         for (rollup, day, key, _), lines in by_entry.items():
             counted, more = lines, None
             if rollup == PRODUCTS_ROLLUP:
@@ -251,7 +254,7 @@ class World:
         yield from (each for each in found if days is None or each.day in days)
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
-        places = {
+        places: dict[str, Collection[str]] = {
             "transactions": self.documents,
             "quarantine": {each.claims or each.id: each for each in self.quarantine.values()},
             "purged": dict.fromkeys(self.tombstones),

@@ -75,10 +75,10 @@ class Pipeline:
 
     def totals(self) -> dict[str, tuple[int, Decimal]]:
         """Return rows and pounds by kind, and check that both rollups agree."""
-        by_kind = [
+        by_kind: list[dict[str, object]] = [
             {"$group": {"_id": "$kind", "n": {"$sum": 1}, "a": {"$sum": "$TotalAmount"}}},
         ]
-        entries = [
+        entries: list[dict[str, object]] = [
             {"$unwind": "$entries"},
             {
                 "$group": {

@@ -156,7 +156,8 @@ def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transac
         summaries = MongoSummaries(client, settings.mongo_database)
         while summaries.pending():
             # A day is summarised once no row came in for a second.
-            summaries.rebuild_next() or time.sleep(0.05)
+            if not summaries.rebuild_next():
+                time.sleep(0.05)
 
 
 def frame(transactions: Sequence[Transaction]) -> pd.DataFrame:

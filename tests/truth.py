@@ -113,9 +113,9 @@ class Truth:
         table = pd.DataFrame([{**self.documents[each], "row": each} for each in ids])
         found: dict[str, set[tuple[str, str, int]]] = defaultdict(set)
         if ids:
-            for part in matched(table.assign(amount=table["TotalAmount"])).itertuples():
-                sale = ids[part.sale] if part.sale >= 0 else ""
-                found[ids[part.line]].add((sale, part.reason, part.units))
+            for part in matched(table.assign(amount=table["TotalAmount"])).to_dict("records"):
+                sale = ids[part["sale"]] if part["sale"] >= 0 else ""
+                found[ids[part["line"]]].add((sale, part["reason"], part["units"]))
         return dict(found)
 
     def check(self, database: Database[dict[str, Any]]) -> None:

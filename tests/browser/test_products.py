@@ -13,7 +13,7 @@ from tests.browser.conftest import SOON_MS
 from tests.browser.steps import expect_card
 
 TABLE = shop.frame(shop.shop())
-NET = {code: sum(group["amount"], Decimal(0)) for code, group in TABLE.groupby("StockCode")}
+NET = {str(code): sum(group["amount"], Decimal(0)) for code, group in TABLE.groupby("StockCode")}
 BEST = sorted(NET, key=lambda code: (-NET[code], code))
 ROW_OF_CHART, ROW_OF_TABLE = 46, 35
 TRIES = 3

@@ -29,7 +29,7 @@ class Subject:
     store: Callable[[int], object]
     tombstones: Callable[[], set[str]]
 
-    def ids(self, **selected: object) -> list[str]:
+    def ids(self, **selected: Any) -> list[str]:
         return [row.id for row in self.quarantine.find(Selection(**selected))]
 
 
@@ -57,7 +57,7 @@ def real(settings: Settings) -> Iterator[Subject]:
             MongoQuarantine(client, settings.mongo_database),
             lambda *rejections: writer.quarantine(rejections),
             lambda row: writer.insert([transaction(row)]),
-            lambda: {row.get("claims", row["_id"]) for row in found.purged.find()},
+            lambda: {row.get("claims") or row["_id"] for row in found.purged.find()},
         )
 
 

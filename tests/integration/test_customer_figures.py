@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -61,6 +61,11 @@ def orders(store: Store, selection: Selection) -> pd.DataFrame:
     return store.snapshot().order_rows(selection, of_products)
 
 
+def records(table: pd.DataFrame) -> Iterator[tuple[int, dict[Hashable, Any]]]:
+    """Yield the place of each row with its figures."""
+    yield from zip(table.index, table.to_dict("records"), strict=True)
+
+
 def day(number: int) -> date | None:
     return None if number == customers.NO_DAY else day_of(number)
 
@@ -79,7 +84,7 @@ def test_customers_and_guests_equal_pandas(store: Store, selection: Selection) -
             day(each["first"]),
             day(each["last"]),
         )
-        for place, each in customers.by_customer(rows).to_dict("index").items()
+        for place, each in records(customers.by_customer(rows))
     }
     assert found == customer_truth.by_customer(lines)
     guests = lines[[number is None for number in lines["CustomerID"]]]
@@ -92,7 +97,7 @@ def test_segments_equal_pandas(store: Store, selection: Selection) -> None:
     texts = store.snapshot().dictionaries.customers.texts
     found = {
         texts[place]: (each["R"], each["F"], each["M"], rfm.NAMES[each["segment"]])
-        for place, each in rfm.segmented(table, day_number(selection.last)).to_dict("index").items()
+        for place, each in records(rfm.segmented(table, day_number(selection.last)))
     }
     lines = shop.selected(TABLE, selection)
     assert found == customer_truth.segments(lines, selection.last)
@@ -210,7 +215,9 @@ def test_reads_look_at_the_customers_lines_and_one_hour_only(
     moment = mine["InvoiceDate"].iloc[0].replace(minute=0, second=0)
     of_hour = TABLE["InvoiceDate"].map(lambda each: moment <= each < moment + timedelta(hours=1))
     commands = Commands()
-    with MongoClient(stack.root_uri, event_listeners=[commands], tz_aware=True) as client:
+    with MongoClient[dict[str, Any]](
+        stack.root_uri, event_listeners=[commands], tz_aware=True
+    ) as client:
         reads = MongoCustomers(client, loaded.mongo_database)
         reads.products(everything, ONE, CODES)
         reads.lines(everything, ONE, mine["InvoiceNo"].iloc[0], [moment], 100)
@@ -227,5 +234,5 @@ def looked_at(plan: object) -> int:
         return max(map(looked_at, plan), default=0)
     if not isinstance(plan, dict):
         return 0
-    own = int(plan.get("totalDocsExamined", plan.get("docsExamined", 0)))
+    own = int(plan.get("totalDocsExamined") or plan.get("docsExamined") or 0)
     return max(own, *(looked_at(each) for each in plan.values()), 0)

@@ -85,6 +85,7 @@ def test_partitions_that_move_in_the_middle_of_a_batch_and_back_lose_and_double_
         [sys.executable, "-m", "tests.crash", "process", "after", "insert"],
         env={**pipeline.env, "FATE": "SIGSTOP", "PROCESSOR_BATCH_ROWS": "20"},
         cwd=pipeline.folder,
+        text=True,
     )
     pipeline.started.append(first)
     asleep = psutil.Process(first.pid)

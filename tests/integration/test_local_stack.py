@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 
@@ -22,7 +23,7 @@ def _may(settings: Settings, role: Role, verb: str, collection: str) -> bool:
     with connect(settings.mongo(role), name="tests") as client:
         things = client[settings.mongo_database][collection]
         try:
-            {
+            attempts: dict[str, Callable[[], object]] = {
                 "find": lambda: things.find_one(),
                 "insert": lambda: things.insert_one({"a": 1}),
                 "update": lambda: things.update_one({"a": 1}, {"$set": {"b": 1}}, upsert=True),
@@ -30,7 +31,8 @@ def _may(settings: Settings, role: Role, verb: str, collection: str) -> bool:
                 "index": lambda: things.create_index("a"),
                 "drop": lambda: things.drop(),
                 "list": lambda: things.database.list_collection_names(),
-            }[verb]()
+            }
+            attempts[verb]()
         except OperationFailure as error:
             assert error.code == 13, error
             return False

@@ -162,7 +162,7 @@ def companions(rows: pd.DataFrame, orders: int) -> Basket:
     along = rows[rows["InvoiceNo"].isin(numbers)]
     along = along[~along["StockCode"].isin([CODE, *FEES])]
     counts = along.groupby("StockCode")["InvoiceNo"].nunique()
-    best = sorted(((-count, code) for code, count in counts.items()))
+    best = sorted((-count, str(code)) for code, count in counts.items())
     return Basket(
         len(numbers),
         order[: len(numbers)][-1][0].date(),
@@ -239,7 +239,9 @@ def test_reads_walk_the_lines_of_a_product_and_of_its_orders_alone(
     stack: RunningStack, loaded: Settings, table: pd.DataFrame
 ) -> None:
     seen = Aggregations()
-    with MongoClient(stack.root_uri, event_listeners=[seen], tz_aware=True) as client:
+    with MongoClient[dict[str, Any]](
+        stack.root_uri, event_listeners=[seen], tz_aware=True
+    ) as client:
         reads = MongoProducts(client, loaded.mongo_database)
         reads.prices(CODE, SELECTIONS["everything"], "week")
         reads.bought_with(CODE, SELECTIONS["everything"], 10, nowhere)

@@ -142,7 +142,9 @@ def test_no_read_looks_at_more_than_it_needs(
     stack: RunningStack, loaded: Settings, ask: Any, index: set[str], most: int
 ) -> None:
     asked = Asked()
-    with MongoClient(stack.root_uri, event_listeners=[asked], tz_aware=True) as client:
+    with MongoClient[dict[str, Any]](
+        stack.root_uri, event_listeners=[asked], tz_aware=True
+    ) as client:
         ask((client, loaded.mongo_database))
         assert asked.commands
         for command in asked.commands:

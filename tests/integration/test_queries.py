@@ -124,9 +124,8 @@ def test_products_add_up_to_what_pandas_says(
     snapshot = store.snapshot()
     found = snapshot.product_rows(selection)
     net = found.groupby("product")["micros"].sum()
-    by_code = {
-        snapshot.dictionaries.products.texts[code]: sums.money(each) for code, each in net.items()
-    }
+    codes = snapshot.dictionaries.products.texts
+    by_code = {codes[code]: sums.money(each) for code, each in zip(net.index, net, strict=True)}
     assert by_code == {code: sum(group["amount"]) for code, group in rows.groupby("StockCode")}
 
 

@@ -382,7 +382,8 @@ def test_the_processors_reconcile_by_themselves(pipeline: Pipeline) -> None:
     def last() -> dict[str, Any]:
         with pipeline.database() as database:
             found = database.reconciliations.find_one({"_id": "quick"}) or {}
-            return found.get("result", {})
+            result: dict[str, Any] = found.get("result", {})
+            return result
 
     until = time.monotonic() + 90
     while last().get("verdict") != "agree":

@@ -187,10 +187,10 @@ def test_new_and_returning_customers_and_their_money_are_pandas(
     whole, sold = sales_to_known(reach(selection)), sales_to_known(counted(selection))
     begun = whole.assign(at=starts_of(whole, unit)).groupby("CustomerID")["at"].min()
     expected: dict[datetime, dict[str, object]] = {}
-    for start, lines in sold.assign(at=starts_of(sold, unit)).groupby("at"):
+    for start, lines in sold.groupby(pd.Series(starts_of(sold, unit), sold.index)):
         new = lines[[begun[number] == start for number in lines["CustomerID"]]]
         old = lines[[begun[number] < start for number in lines["CustomerID"]]]
-        expected[start.to_pydatetime()] = {
+        expected[start] = {
             "new": new["CustomerID"].nunique(),
             "returning": old["CustomerID"].nunique(),
             "new_gross": total(new),
@@ -325,14 +325,14 @@ def test_one_customers_invoices_and_their_lines_are_pandas(
     shown = of_shop.draw(customers.body, selection, id=ONE, inv=invoice).rows[f"invoice-{invoice}"]
     assert Counter(cells(shown, LINE)) == Counter(
         (
-            f"{line.InvoiceDate:%Y-%m-%d %H:%M}",
-            line.StockCode,
-            line.Description,
-            line.Quantity,
-            Decimal(line.UnitPrice),
-            line.amount,
-            line.kind,
-            format.country(line.Country),
+            f"{line['InvoiceDate']:%Y-%m-%d %H:%M}",
+            line["StockCode"],
+            line["Description"],
+            line["Quantity"],
+            Decimal(line["UnitPrice"]),
+            line["amount"],
+            line["kind"],
+            format.country(line["Country"]),
         )
-        for line in lines[lines["InvoiceNo"] == invoice].itertuples()
+        for line in lines[lines["InvoiceNo"] == invoice].to_dict("records")
     )

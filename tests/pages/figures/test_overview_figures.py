@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -33,7 +34,7 @@ def values(lines: pd.DataFrame) -> dict[str, Value]:
     """Return the figures of the cards, straight from the lines."""
     sales = lines[lines["kind"] == "sale"]
     gross, orders = sum(sales["amount"], Decimal(0)), len(set(sales["InvoiceNo"]))
-    to_guests = sum((row.amount for row in sales.itertuples() if row.CustomerID is None), 0)
+    to_guests = sum(sales["amount"][[each is None for each in sales["CustomerID"]]], Decimal(0))
     undone = set(lines["InvoiceNo"][lines["kind"] == "cancellation"])
     return {
         "Net sales": sum(lines["amount"], Decimal(0)),
@@ -112,7 +113,7 @@ def test_the_lines_in_the_cards_are_pandas_figures_over_time(
     lines = shop.selected(TABLE, selection)
     unit = finest(selection)
     of_each = lines.groupby(pd.Series(starts_of(lines, unit), lines.index))
-    found = {start: values(group) for start, group in of_each}
+    found: dict[datetime, dict[str, Value]] = {start: values(group) for start, group in of_each}
     first, last = max(selection.first, shop.FIRST), min(selection.last, shop.LAST)
     hours = pd.date_range(first, last + timedelta(1), freq="h", inclusive="left")
     # A ratio of no orders has no point, anything else is nought where nothing was sold.
@@ -120,7 +121,9 @@ def test_the_lines_in_the_cards_are_pandas_figures_over_time(
     points = [found.get(start, values(lines[:0])) for start in every]
     assert found and len(points) >= len(found)
     for label in drawn.cards:
-        expected = [float("nan") if each[label] is None else float(each[label]) for each in points]
+        expected = [
+            float("nan") if (figure := each[label]) is None else float(figure) for each in points
+        ]
         drawn_points = drawn.options[label]["chart_data"]
         assert drawn_points == pytest.approx(expected, nan_ok=True)
 
@@ -212,9 +215,10 @@ def test_what_each_switch_does_to_net_sales_is_the_difference_of_two_sums(
 ) -> None:
     drawn = draw(shell._effects, of_shop.view(selection).choice)
     for name, (label, _) in filters.CLEANING.items():
+        switches: list[dict[str, Any]] = [{name: True}, {name: False}]
         with_it, without = (
-            sum(shop.selected(TABLE, replace(selection, **{name: counted}))["amount"], Decimal(0))
-            for counted in (True, False)
+            sum(shop.selected(TABLE, replace(selection, **switch))["amount"], Decimal(0))
+            for switch in switches
         )
         change = with_it - without
         sign = "+" if change > 0 else ""

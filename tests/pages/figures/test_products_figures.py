@@ -163,7 +163,8 @@ def test_bought_together_is_pandas(of_years: Pages, selection: Selection) -> Non
     assert len(numbers) <= data.ORDERS_COMPARED
     along = sales[sales["InvoiceNo"].isin(numbers)]
     along = along[~along["StockCode"].isin([CODE, *FEES])]
-    together = along.groupby("StockCode")["InvoiceNo"].nunique().to_dict()
+    counts = along.groupby("StockCode")["InvoiceNo"].nunique()
+    together = {str(code): count for code, count in counts.items()}
     best = sorted(together, key=lambda code: (-together[code], code))[:20]
     if not best:
         assert found is None

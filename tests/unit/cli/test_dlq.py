@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,10 @@ def test_edits_can_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> 
         assert list(edits.chunks(9)) == [{ROW.id: ROW.raw}]
 
 
-def shown(print_: object, *arguments: object) -> str:
-    console = Console(file=io.StringIO(), width=160)
-    print_(console, *arguments)  # type: ignore[operator]  # one of the two below
-    return console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+def shown(print_: Callable[..., None], *arguments: object) -> str:
+    printed = io.StringIO()
+    print_(Console(file=printed, width=160), *arguments)
+    return printed.getvalue()
 
 
 def test_the_table_names_row_reason_and_totals_and_says_when_there_is_more() -> None:

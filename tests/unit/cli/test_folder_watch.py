@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -123,7 +124,7 @@ def test_what_is_passed_over_is_named_once_with_what_to_do(
         for name in ("mar.zip", "may.xls", "apr.txt", "export", *silent):
             (folder / name).write_text(CSV)
         for name in words:
-            wait_until(lambda name=name: saying(caplog, f"{folder / name}: "))
+            wait_until(partial(saying, caplog, f"{folder / name}: "))
         some_scans(world)
         for name, advice in words.items():
             [line] = saying(caplog, f"{folder / name}: ")

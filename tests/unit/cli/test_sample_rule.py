@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import typer
 from pytest_mock import MockerFixture
 
 from retail_pipeline.adapters.sources.csv import inspect_csv
@@ -38,7 +39,7 @@ MINE = Named([], "own.csv", OWN)
 
 
 def rule(*sent: str, yes: bool = False, env: str = "development") -> SampleRule:
-    settings = Settings(retail_env=env)  # type: ignore[arg-type]  # one of three
+    settings = Settings(retail_env=env)
     return SampleRule(settings, yes, lambda: set(sent))
 
 
@@ -103,7 +104,7 @@ def test_after_other_data_was_admitted_the_sample_is_refused() -> None:
 @pytest.mark.parametrize("answer", [True, False])
 def test_on_a_terminal_the_user_is_asked(mocker: MockerFixture, answer: bool) -> None:
     mocker.patch.object(sample_rule, "sys")
-    confirm = mocker.patch.object(sample_rule.typer, "confirm", return_value=answer)
+    confirm = mocker.patch.object(typer, "confirm", return_value=answer)
     subject = rule(SAMPLE_SOURCE)
     if answer:
         subject.admit([MINE])

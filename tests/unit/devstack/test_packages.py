@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import shutil
 import zipfile
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -54,9 +56,7 @@ def test_where_the_system_has_no_suitable_java_the_packaged_one_is_taken(
     a_java(tmp_path / "path/java", "24.0.1")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}/path:/bin:/usr/bin")
-    mocker.patch.object(
-        java.importlib, "import_module", return_value=SimpleNamespace(JAVA=packaged)
-    )
+    mocker.patch.object(importlib, "import_module", return_value=SimpleNamespace(JAVA=packaged))
     assert java.find_java() == packaged
 
 
@@ -64,8 +64,8 @@ def test_without_any_java_the_error_points_to_compose(
     monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    mocker.patch.object(java.shutil, "which", return_value=None)
-    mocker.patch.object(java.importlib, "import_module", side_effect=ImportError)
+    mocker.patch.object(shutil, "which", return_value=None)
+    mocker.patch.object(importlib, "import_module", side_effect=ImportError)
     with pytest.raises(PermanentError, match="docker compose up"):
         java.find_java()
 
@@ -229,6 +229,6 @@ def test_without_any_mongod_the_error_points_to_compose(
     tmp_path: Path, mocker: MockerFixture
 ) -> None:
     mocker.patch.object(mongod, "distribution", side_effect=PackageNotFoundError)
-    mocker.patch.object(mongod.shutil, "which", return_value=None)
+    mocker.patch.object(shutil, "which", return_value=None)
     with pytest.raises(PermanentError, match="none found.*docker compose up"):
         mongod.find_mongod(tmp_path / "lib")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -148,7 +149,7 @@ def test_a_free_port_stays_the_same_and_a_taken_one_is_replaced() -> None:
 
 
 def test_no_port_is_picked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports.random, "sample", lambda *_: [20_001, 20_002])
+    monkeypatch.setattr(random, "sample", lambda *_: [20_001, 20_002])
     monkeypatch.setattr(ports, "is_free", lambda _: True)
     assert ports.pick(None, taken=[20_001]) == 20_002
     with pytest.raises(PermanentError, match="no free port"):

@@ -272,7 +272,7 @@ def test_following_says_nothing_of_what_another_command_stops_at_this_moment(
 
     with stack.home.locked():
         stop(stack.process("kafka"), 0)
-        mocker.patch.object(foreground.time, "sleep", stopped_by_then)
+        mocker.patch.object(time, "sleep", stopped_by_then)
         notes = Notes(stack)
         notes.follower.follow()
     assert notes.said == [] and not notes.follower.failed

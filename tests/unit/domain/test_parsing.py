@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import (
     RowParser,
@@ -34,9 +34,7 @@ def parser(columns: list[int] | None = None, width: int = 8) -> RowParser:
 
 
 def changed(**fields: str) -> list[str]:
-    names = ("InvoiceNo", "StockCode", "Description", "Quantity")
-    names += ("InvoiceDate", "UnitPrice", "CustomerID", "Country")
-    return [fields.get(name, value) for name, value in zip(names, GOOD, strict=True)]
+    return [fields.get(name, value) for name, value in zip(DATASET_FIELDS, GOOD, strict=True)]
 
 
 def refusal(parse: Callable[[], object]) -> RowError:

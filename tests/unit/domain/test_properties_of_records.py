@@ -29,7 +29,7 @@ from tests.records import headers, identities, transactions, values
 
 # A batch's own bytes, the key and the headers take the rest of a mebibyte.
 LARGEST_RECORD = 1024 * 1024 - 1_000
-AWARE = CodecOptions(tz_aware=True, tzinfo=UTC)
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 

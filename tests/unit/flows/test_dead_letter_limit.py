@@ -28,7 +28,7 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-def rejections(count: int, reason: Reason = Reason.UNKNOWN_VERSION) -> list:
+def rejections(count: int, reason: Reason = Reason.UNKNOWN_VERSION) -> list[Rejection]:
     return [rejection(row, reason=reason) for row in range(count)]
 
 

@@ -200,7 +200,9 @@ def test_a_transient_error_is_tried_again(world: World) -> None:
     assert world.publisher.closed and world.connections > 1
 
 
-def test_the_next_batch_is_fetched_while_one_is_written(world: World) -> None:
+def test_the_next_batch_is_fetched_while_one_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.consumer.batch_rows = 1
     world.consumer.add(TX, transaction(2), transaction(3))
     written = Event()
@@ -210,7 +212,7 @@ def test_the_next_batch_is_fetched_while_one_is_written(world: World) -> None:
         assert written.wait(10), "the next batch was not fetched meanwhile"
         return insert(rows)
 
-    world.store.insert = slow  # type: ignore[method-assign]  # holds the writer up
+    monkeypatch.setattr(world.store, "insert", slow)
     poll = world.consumer.poll
 
     def watched() -> Any:
@@ -218,7 +220,7 @@ def test_the_next_batch_is_fetched_while_one_is_written(world: World) -> None:
             written.set()
         return poll()
 
-    world.consumer.poll = watched  # type: ignore[method-assign]  # sees the second call
+    monkeypatch.setattr(world.consumer, "poll", watched)
     world.settle()
     assert world.consumer.committed == {(TX, 0): 2}
 

@@ -25,7 +25,7 @@ from tests.fakes import FIELDS, FakePublisher, manifest, rejection, transaction
 TOPICS = Topics("tx", "tx.dlq", "tx.manifests")
 GOOD = ",".join(FIELDS)
 SOURCE = rejection().source
-KNOWN = {"columns": tuple(range(8)), "width": 8}
+KNOWN: dict[str, Any] = {"columns": tuple(range(8)), "width": 8}
 
 
 class World:

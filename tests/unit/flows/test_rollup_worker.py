@@ -7,6 +7,7 @@ from threading import Event, Semaphore, current_thread
 
 import pytest
 
+from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.rollup_worker import Summariser
@@ -31,6 +32,9 @@ class FakeSummaries:
 
     def pending(self) -> int:
         return len(self.outcomes)
+
+    def failed(self) -> list[FailedDay]:
+        return []
 
 
 class Stop(Event):

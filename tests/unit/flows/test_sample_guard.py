@@ -19,7 +19,7 @@ from tests.fakes import FakeStore, manifest, rejection, transaction
 
 MADE_UP: dict[str, Any] = {"source": SAMPLE_SOURCE}
 SAMPLE = [transaction(2, **MADE_UP), rejection(3, **MADE_UP), manifest(2, **MADE_UP)]
-OWN = [transaction(2), rejection(3), manifest(2)]
+OWN = (transaction(2), rejection(3), manifest(2))
 
 
 @dataclass

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
-from retail_pipeline.domain.transaction import row_id
+from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.reconcile.tally import as_line
 from tests.fakes import manifest, rejection, transaction
 from tests.ledger_world import SOURCE, TOPICS, World, rows
@@ -39,7 +41,9 @@ def named(result: Reconciliation, *what: str) -> set[str]:
 
 
 @given(GOOD, BROKEN, st.booleans())
-def test_what_agrees_is_said_to_agree(good: list, broken: list[int], with_file: bool) -> None:
+def test_what_agrees_is_said_to_agree(
+    good: list[Transaction], broken: list[int], with_file: bool
+) -> None:
     world = World.of(good, broken)
     result = world.full(with_file=with_file)
     assert (result.verdict, result.differences) == (Verdict.AGREE, [])
@@ -56,7 +60,7 @@ def test_what_agrees_is_said_to_agree(good: list, broken: list[int], with_file: 
 
 @given(GOOD, BROKEN, st.booleans(), st.data())
 def test_rows_that_are_deleted_are_named_and_no_other(
-    good: list, broken: list[int], with_file: bool, data: st.DataObject
+    good: list[Transaction], broken: list[int], with_file: bool, data: st.DataObject
 ) -> None:
     world = World.of(good, broken)
     ids = [*world.documents, *world.quarantine]
@@ -72,11 +76,13 @@ def test_rows_that_are_deleted_are_named_and_no_other(
 
 @given(GOOD, st.booleans(), st.data())
 def test_any_field_that_is_changed_is_named_with_its_row(
-    good: list, with_file: bool, data: st.DataObject
+    good: list[Transaction], with_file: bool, data: st.DataObject
 ) -> None:
     world = World.of(good)
     identity = data.draw(st.sampled_from(sorted(world.documents)))
     line = world.documents[identity]
+    field: str
+    value: Any
     field, value = data.draw(
         st.sampled_from(
             [
@@ -193,7 +199,11 @@ def unusable(world: World, row: int, *, claims: bool = True) -> None:
     body = msgspec.json.encode(transaction(row)).replace(b'"2.55"', b"2.55")
     world.send(body, partition=1)
     offset = world.positions()[1].end - 1
-    place = {"source": f"{TOPICS.transactions}-1", "row": offset, "stage": "processor"}
+    place: dict[str, Any] = {
+        "source": f"{TOPICS.transactions}-1",
+        "row": offset,
+        "stage": "processor",
+    }
     dead = rejection(**place, claims=row_id(SOURCE, row) if claims else None)
     world.send(dead)
     world.quarantine[dead.id] = dead
@@ -374,7 +384,7 @@ def test_a_database_that_was_emptied_differs_from_what_kafka_has_committed() -> 
 
 
 @pytest.mark.parametrize("left", [[], [manifest(2)]], ids=["lost", "older"])
-def test_a_manifest_that_only_kafka_has_is_a_difference(left: list) -> None:
+def test_a_manifest_that_only_kafka_has_is_a_difference(left: list[Manifest]) -> None:
     world = World.of(rows(5))
     world.read = left
     for result in (world.quick(), world.full(with_file=False)):

@@ -62,7 +62,7 @@ def arrived(stages: Sequence[tuple[RawRow, int]], manifest_at: int) -> World:
     """Return a world in which each row has come as far as its stage says."""
     world = World.of([])
     world.read, world.log, world.committed = [], [], {}
-    world.file = SourceFile(FakeSource([read for read, _ in stages]))
+    world.at_hand = SourceFile(FakeSource([read for read, _ in stages]))
     items: list[tuple[object, int]] = [(published(read), stage) for read, stage in stages]
     if all(stage <= IN_KAFKA for _, stage in stages):
         # What was read is said once all rows are in Kafka, whoever has stored them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_a_return_that_nothing_explains_is_named() -> None:
         ("parts", (PartSaid(9, 0, "guest"),), "parts is 1 of them, 2 of them is right"),
     ],
 )
-def test_a_return_that_says_something_else_is_named(field: str, value: object, detail: str) -> None:
+def test_a_return_that_says_something_else_is_named(field: str, value: Any, detail: str) -> None:
     def change(returns: dict[str, Returned]) -> None:
         returns[RETURN] = returns[RETURN]._replace(**{field: value})
 

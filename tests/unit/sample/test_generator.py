@@ -195,7 +195,7 @@ def rejected(path: Path) -> dict[int, str]:
     """Return the reason of each row of a file that is no transaction, by its line."""
     source = inspect_csv(path)
     parser = RowParser("0123456789abcdef", source.facts.columns, 8, source.facts.date_order)
-    found = {}
+    found: dict[int, str] = {}
     for row in source.rows():
         if row.problem:
             found[row.number] = row.problem[0]

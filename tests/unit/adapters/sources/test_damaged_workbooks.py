@@ -26,8 +26,7 @@ ROWS = 2_500
 @cache
 def small() -> bytes:
     with TemporaryDirectory() as folder:
-        rows = [UCI, SALE, CANCELLATION, SALE]
-        return workbook(Path(folder), {"S": rows}).read_bytes()
+        return workbook(Path(folder), {"S": [UCI, SALE, CANCELLATION, SALE]}).read_bytes()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ SALE = [536365, 71053, "WHITE METAL LANTERN", 6, MOMENT, 3.39, 17850, "United Ki
 CANCELLATION = ["C536379", "D", "Discount", -1, MOMENT, 27.5, None, "EIRE"]
 
 
-def workbook(folder: Path, sheets: dict[str, list[list[Any]]]) -> Path:
+def workbook(folder: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> Path:
     book = Workbook()
     book.remove(book.worksheets[0])
     for name, rows in sheets.items():
@@ -53,7 +54,7 @@ def test_the_uci_workbook_is_read_by_its_cells_types(tmp_path: Path) -> None:
 
 def test_each_sheet_with_the_columns_is_a_source_of_its_own(tmp_path: Path) -> None:
     header = [*TWO, "Country"]
-    sheets = {
+    sheets: dict[str, Sequence[Sequence[object]]] = {
         "Year 2009-2010": [header, SALE],
         "Notes": [["made by", "someone"]],
         "Year 2010-2011": [header, SALE],
