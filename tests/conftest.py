@@ -22,6 +22,9 @@ from retail_pipeline.adapters.kafka.topics import kafka_admin
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.settings import Settings
 
+# No test reaches the stack that somebody runs in the checkout.
+os.environ["RETAIL_HOME"] = str(Path(__file__).with_name("no-stack"))
+
 # The same examples in every run, and no time limit: a busy machine is no failure. To look further:
 # HYPOTHESIS_PROFILE=search makes other examples each time, and many more of them.
 settings.register_profile("retail", derandomize=True, deadline=None, database=None)

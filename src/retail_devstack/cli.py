@@ -8,22 +8,22 @@ import shutil
 import sys
 import time
 import webbrowser
+from typing import TYPE_CHECKING
 
 import psutil
 import typer
 from rich.console import Console
 
 from retail_devstack.disk import check_disk
-from retail_devstack.environment import as_exports, stack_env
-from retail_devstack.foreground import Follower
 from retail_devstack.home import Home
 from retail_devstack.output import Say, open_standard_streams, progress, speaker
-from retail_devstack.session import Outcome, UpOptions, bring_down, run
 from retail_devstack.signals import Interrupted, interruptible, uninterruptible
-from retail_devstack.stack import SERVERS, Stack
-from retail_devstack.status import as_table, parts
-from retail_devstack.waiting import wait as wait_until_stored
 from retail_pipeline.errors import PermanentError
+
+# Every `retail` imports this module: what needs the client libraries is imported by its command.
+if TYPE_CHECKING:
+    from retail_devstack.session import Outcome, UpOptions
+    from retail_devstack.stack import Stack
 
 app = typer.Typer(help="The real servers on this machine, without Docker.", no_args_is_help=True)
 
@@ -60,6 +60,8 @@ def up(
 
         retail local up --detach --no-dashboard --data 'exports/*.csv.gz'
     """
+    from retail_devstack.session import UpOptions, run
+
     stack = _stack()
     _warn_of_little_memory(stack.say)
     check_disk(stack.home.root, stack.say)
@@ -85,6 +87,8 @@ def down() -> None:
 
         retail local down
     """
+    from retail_devstack.session import bring_down
+
     stack = _stack()
     with uninterruptible():
         killed = bring_down(stack)
@@ -110,6 +114,8 @@ def status(
 
         retail local status --json
     """
+    from retail_devstack.status import as_table, parts
+
     stack = _stack()
     found = parts(stack)
     if as_json:
@@ -134,6 +140,8 @@ def wait(
 
         retail local wait --timeout 300
     """
+    from retail_devstack.waiting import wait as wait_until_stored
+
     stack = _stack()
     began = time.monotonic()
     with progress() as show:
@@ -146,15 +154,19 @@ def wait(
 
 @app.command()
 def env() -> None:
-    """Print the settings that reach the stack, for a shell.
+    """Print the settings that reach the stack, for a shell and programs of your own.
+
+    The other `retail` commands find the stack by themselves.
 
     Examples:
 
         eval "$(retail local env)"
     """
+    from retail_devstack.environment import as_exports, stack_env
+
     stack = _stack()
     stack.check()
-    if not all(stack.alive(part) for part in SERVERS):
+    if not stack.works():
         raise PermanentError(
             f"no stack is running in {stack.home.root}: `retail local up --detach` starts one"
         )
@@ -162,12 +174,16 @@ def env() -> None:
 
 
 def _stack() -> Stack:
+    from retail_devstack.stack import Stack
+
     open_standard_streams()
     return Stack(Home.from_environment(), speaker())
 
 
 def _stay(stack: Stack, options: UpOptions, outcome: Outcome, show: Say) -> tuple[int, str]:
     """Follow the work until Ctrl-C or its end; return the exit status and what to say at last."""
+    from retail_devstack.foreground import Follower
+
     follower = Follower(stack, stack.say, show, outcome.streams)
     try:
         _say_what_next(stack, outcome)
@@ -198,7 +214,7 @@ def _say_what_next(stack: Stack, outcome: Outcome) -> None:
         f"  {retail} local status            what runs, where, with how much memory",
         f"  {retail} local up --data FILE    stream a file of your own as well",
         f"  {retail} local wait              until all that was sent is stored and summarised",
-        f'  eval "$({retail} local env)"     settings for other commands, and your shell',
+        f"  {retail} reconcile               the proof that nothing was lost or doubled",
         f"  {retail} local down              stop it all; data is kept",
         "",
     ]

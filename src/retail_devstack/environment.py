@@ -11,14 +11,14 @@ from retail_devstack.ports import HOST
 from retail_devstack.stack import Stack
 from retail_devstack.surroundings import service_env
 from retail_devstack.users import role_uris, secure
-from retail_pipeline.settings import Settings, load_settings
+from retail_pipeline.settings import Settings, load_settings, loaded
 
 _NAMES = ("KAFKA_TOPIC", "KAFKA_GROUP", "MONGO_DATABASE")
 
 
 def current_names() -> dict[str, str]:
     """Return topic, group and database as the user's own settings name them."""
-    settings = load_settings()
+    settings = loaded(Settings)
     return {name: str(getattr(settings, name.lower())) for name in _NAMES}
 
 

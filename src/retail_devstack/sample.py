@@ -16,7 +16,7 @@ from retail_pipeline.bootstrap import sample_in_mongo, sent_sources
 from retail_pipeline.cli.sample_rule import OTHER_DATA, not_here
 from retail_pipeline.domain.sample_source import only_sample, other_data
 from retail_pipeline.flows.retry import retrying
-from retail_pipeline.settings import Settings, load_settings
+from retail_pipeline.settings import Settings, loaded
 
 _QUICK_MS = 2_000
 _PATIENCE_S = 30.0
@@ -28,7 +28,7 @@ def why_no_sample(stack: Stack) -> str | None:
     Raises:
         TransientError, PermanentError: a server is away or refuses.
     """
-    if why := not_here(load_settings()):
+    if why := not_here(loaded(Settings)):
         return why
     with _sample_of(stack) as (sample, settings):
         return OTHER_DATA if sample.other_data() or other_data(_sent(settings)) else None

@@ -109,6 +109,10 @@ class Stack:
         """Tell whether ``part`` runs."""
         return processes.alive(self.process(part))
 
+    def works(self) -> bool:
+        """Tell whether each server runs."""
+        return all(map(self.alive, SERVERS))
+
     def address(self, part: str) -> str:
         """Return host:port of ``part``."""
         return f"{HOST}:{self.state.ports[part]}"

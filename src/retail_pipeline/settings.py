@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import quote, unquote
@@ -33,6 +37,9 @@ _MONGO_URI = re.compile(
     r"((?P<user>[^:/?#\[\]@]+)(:(?P<password>[^:/?#\[\]@]*))?@)?"
     r"(?P<rest>[^@]*)"
 )
+_ADDRESSES = {"kafka_bootstrap_servers", "mongo_uri"} | {
+    f"mongo_{role}_uri" for role in get_args(Role)
+}
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -217,6 +224,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def addressed(self) -> bool:
+        """Whether the user says where the servers are; else a stack that runs here may be used."""
+        return self.retail_env != "development" or bool(self.model_fields_set & _ADDRESSES)
+
+    @property
     def sample_allowed(self) -> bool:
         """Whether the made-up sample may be streamed and stored: in development only."""
         return self.retail_env == "development"
@@ -246,10 +258,29 @@ class Settings(BaseSettings):
 def load_settings(**values: Any) -> Settings:
     """Read the settings from the environment and from ``.env``; ``values`` come before both.
 
+    Where no address is set, in development, those of a stack that runs here hold.
+
     Raises:
         SettingsError: a variable holds something that can't be used; the text names each one.
     """
-    return loaded(Settings, **values)
+    settings = loaded(Settings, **values)
+    if settings.addressed or not (stack := _stack_here()):
+        return settings
+    # As if the shell had set them: what it sets itself holds, what .env says does not.
+    found = {name: value for name, value in stack.items() if name.upper() not in os.environ}
+    return loaded(Settings, **{name.lower(): value for name, value in found.items()} | values)
+
+
+@cache
+def _stack_here() -> dict[str, str]:
+    """Return the variables that reach a stack that runs here; it is looked for, and named, once."""
+    for finder in entry_points(group="retail_pipeline.stacks"):
+        if found := finder.load()():
+            line, variables = found
+            with suppress(OSError, ValueError):  # standard error may be closed
+                print(line, file=sys.stderr, flush=True)
+            return dict(variables)
+    return {}
 
 
 def loaded(kind: type[Kind], **values: Any) -> Kind:

@@ -178,6 +178,27 @@ def test_env_is_all_that_a_shell_needs_to_reach_the_stack(running: Local) -> Non
     assert lines and all(line.startswith("export ") for line in lines)
 
 
+def test_the_other_commands_find_the_running_stack_by_themselves(running: Local) -> None:
+    def retail(*arguments: str) -> tuple[str, str]:
+        command = [sys.executable, "-m", "retail_pipeline", *arguments]
+        done = subprocess.run(
+            command, env=running.env, cwd=running.folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    before = running.stored()
+    path = running.file("by-hand.csv", 536368)
+    retail("produce", path)
+    out, err = retail("reconcile", "--json", "--wait", str(LONGEST_S))
+    assert json.loads(out)["verdict"] == "agree" and running.stored() == before + 2
+    [line] = [line for line in err.splitlines() if "LD_PRELOAD" not in line]
+    assert line.startswith(f"Using the local stack in {running.folder / 'home'} (Kafka 127.0.0.1:")
+    running.good("up", "--no-dashboard", "--data", path)
+    log = (running.folder / "home" / "logs" / "producer.log").read_text()
+    assert "by-hand.csv: all 2 rows were sent already" in log, "they share their checkpoints"
+
+
 def test_a_file_that_is_no_source_fails_the_wait_with_the_reason(running: Local) -> None:
     bad = running.folder / "bad.csv"
     bad.write_text("a,b\n1,2\n")

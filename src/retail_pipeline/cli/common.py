@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import socket
 import sys
 import time
 from threading import Event
 from types import FrameType
 
+from retail_pipeline.errors import PermanentError
 from retail_pipeline.settings import Settings, load_settings
 
 
@@ -17,9 +19,9 @@ def start(command: str) -> tuple[Settings, Event]:
     """Read the settings, set up logging, and return an event that SIGTERM and SIGINT set.
 
     Raises:
-        SettingsError: a setting can't be used.
+        SettingsError, PermanentError: as :func:`server_settings` does.
     """
-    settings = load_settings()
+    settings = server_settings()
     configure_logging(settings.log_level)
     collect_garbage_rarely()
     stop = Event()
@@ -31,6 +33,28 @@ def start(command: str) -> tuple[Settings, Event]:
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return settings, stop
+
+
+def server_settings() -> Settings:
+    """Return the settings of a command that needs the servers.
+
+    Raises:
+        SettingsError: a setting can't be used.
+        PermanentError: no address is set, no local stack runs here, and no Kafka where it is by
+            default. One that is named is waited for instead.
+    """
+    settings = load_settings()
+    if not settings.addressed:
+        servers = settings.kafka_bootstrap_servers
+        host, _, port = servers.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            raise PermanentError(
+                f"nothing answers at {servers}: start a stack with `retail local up` or"
+                " `docker compose up`, or set KAFKA_BOOTSTRAP_SERVERS"
+            ) from None
+    return settings
 
 
 def collect_garbage_rarely() -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import typer
 
+from retail_pipeline.cli.common import server_settings
 from retail_pipeline.domain.quarantined import Selection
 from retail_pipeline.domain.rejection import Reason, Stage
 from retail_pipeline.errors import UsageError
-from retail_pipeline.settings import load_settings
 
 app = typer.Typer(
     help="The rows in quarantine: look at them, mend them, send them again, or give them up.",
@@ -64,7 +64,7 @@ def list_(
     from retail_pipeline.cli.dlq_view import as_line, print_table
 
     selection = _selection([], reasons, source, since, until, stage)
-    with quarantine(load_settings(), "reader") as held:
+    with quarantine(server_settings(), "reader") as held:
         if as_json:
             for row in held.find(selection, limit):
                 typer.echo(as_line(row), nl=False)
@@ -88,7 +88,7 @@ def show(
     from retail_pipeline.bootstrap import quarantine
     from retail_pipeline.cli.dlq_view import print_row
 
-    with quarantine(load_settings(), "reader") as held:
+    with quarantine(server_settings(), "reader") as held:
         rows = list(held.find(Selection(ids=(identity,))))
     if not rows:
         raise UsageError(f"{identity}: no such row in quarantine; stored or purged meanwhile?")

@@ -14,14 +14,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from retail_pipeline import bootstrap
-from retail_pipeline.cli.common import start
+from retail_pipeline.cli.common import server_settings, start
 from retail_pipeline.cli.dlq_edits import Edits
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.flows.reparse import StillInvalid
 from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
 from retail_pipeline.flows.retry import retrying
-from retail_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
@@ -161,7 +160,7 @@ def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool
     Raises:
         Abort: the user said no.
     """
-    settings = load_settings()
+    settings = server_settings()
     with bootstrap.quarantine(settings, "reader" if dry_run else "writer") as quarantine:
         totals = quarantine.totals(selection)
         total = min(sum(totals.values()), limit or sum(totals.values()))

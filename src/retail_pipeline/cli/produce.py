@@ -62,7 +62,7 @@ def produce(
 
       retail produce --watch data --sample-if-empty
     """
-    from retail_pipeline.adapters.sources.registry import Reading
+    from retail_pipeline.adapters.sources.registry import Reading, find_files
     from retail_pipeline.cli.common import start
     from retail_pipeline.cli.produce_run import ProducerRun
     from retail_pipeline.flows.throttle import Throttle
@@ -74,6 +74,9 @@ def produce(
         raise UsageError("--loop and --watch can't go together: a watch never ends")
     if encoding:
         _check_encoding(encoding)
+    folder = expand_user(watch) if watch else None
+    # A wrong name is reported before Kafka is looked for.
+    find_files(files or [])
     settings, stop = start("producer")
     run = ProducerRun(
         settings,
@@ -85,8 +88,8 @@ def produce(
         give_up_after_s=give_up_after,
     )
     try:
-        if watch:
-            run.watch(expand_user(watch), files or [], sample_if_empty)
+        if folder:
+            run.watch(folder, files or [], sample_if_empty)
         else:
             run.files(files or [], loop)
     except TransientError:

@@ -15,11 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TaskProgressCol
 
 from retail_pipeline.adapters.sources.registry import find_files
 from retail_pipeline.cli import failures
-from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging
+from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging, server_settings
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.errors import RetailError, UsageError
-from retail_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     from retail_pipeline.bootstrap import ReconcileParts
@@ -57,6 +56,8 @@ def reconcile(
     if quick and files:
         raise UsageError("--quick reads no files: leave it out, or them")
     try:
+        # A wrong name is reported before Kafka is looked for.
+        find_files(files or [])
         clean = ReconcileRun(files or [], quick=quick, as_json=as_json, wait_s=wait).run()
     except RetailError as error:
         failures.say(error, "could not look: ")
@@ -85,7 +86,7 @@ class ReconcileRun:
         """
         from retail_pipeline.bootstrap import reconciling
 
-        settings = load_settings()
+        settings = server_settings()
         configure_logging(settings.log_level)
         collect_garbage_rarely()
         paths = find_files(self.names, log.warning)
