@@ -94,7 +94,7 @@ def _reconciled(place: Place, data: Path, say: Say) -> Iterator[str]:
     """Let the product prove itself that nothing is lost; yield what it finds."""
     done = _retail(place, "reconcile", str(data), "--json", "--wait", str(_SECONDS_TO_SETTLE))
     if done.returncode == 2:
-        yield f"retail reconcile could not look: {done.stderr.strip()[-500:]}"
+        yield f"retail reconcile failed: {done.stderr.strip()[-500:]}"
         return
     result = msgspec.json.decode(done.stdout, type=Reconciliation)
     repeated = sum(account.repeated for account in result.sources)

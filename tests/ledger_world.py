@@ -1,4 +1,4 @@
-"""File, Kafka and MongoDB in memory, as the row ledger reads them: to damage, and to look at."""
+"""File, Kafka and MongoDB in memory, to be damaged and reconciled."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.domain.wire import Message
 from retail_pipeline.reconcile.counts import CountCheck
-from retail_pipeline.reconcile.expected_returns import Returned, Stored, returned_of
+from retail_pipeline.reconcile.expected_returns import ReturnDocument, Stored, match_returns
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
@@ -46,7 +46,7 @@ SOURCE = "abcdef0123456789"
 
 @dataclass
 class FakeFile:
-    """The rows of one source; those in ``broken`` can't be worked out."""
+    """The rows of one source; those in ``broken`` can't be parsed."""
 
     good: dict[int, Line]
     broken: dict[int, str]
@@ -75,7 +75,7 @@ class World:
     pending: set[int] = field(default_factory=set)
     failed: list[FailedDay] = field(default_factory=list)
     summarised: dict[str, Line] | None = None
-    returns: dict[str, Returned] | None = None
+    returns: dict[str, ReturnDocument] | None = None
     meanwhile: list[Any] = field(default_factory=list)
     replaced: bool = False
 
@@ -90,8 +90,8 @@ class World:
         for dead in rejected:
             world.send(dead)
         total = len(good) + len(broken)
-        said = manifest(total, rows_sent=len(good), rows_rejected=len(broken), complete=True)
-        world.send(said)
+        read = manifest(total, rows_sent=len(good), rows_rejected=len(broken), complete=True)
+        world.send(read)
         world.store()
         return world
 
@@ -100,7 +100,7 @@ class World:
         topics: dict[type, str] = {Rejection: TOPICS.dead_letters, Manifest: TOPICS.manifests}
         topic = topics.get(type(item), TOPICS.transactions)
         if partition is None:
-            partition = self.home(item.InvoiceNo) if isinstance(item, Transaction) else 0
+            partition = self.partition_of(item.InvoiceNo) if isinstance(item, Transaction) else 0
         offset = sum((each.topic, each.partition) == (topic, partition) for each in self.log)
         body = item if isinstance(item, bytes) else msgspec.json.encode(item)
         self.log.append(FakeMessage(topic, partition, offset, body))
@@ -129,12 +129,12 @@ class World:
             self.committed[position.topic, position.partition] = position.end
 
     def full(self, *, with_file: bool = True) -> Reconciliation:
-        """Look at everything."""
+        """Run a full reconciliation."""
         files: list[File] = [self.at_hand or self.file] if with_file else []
         return FullReconciliation(self, self, files, TOPICS).run()
 
     def quick(self) -> Reconciliation:
-        """Look at the counts."""
+        """Run a count check."""
         return CountCheck(self, self, TOPICS).run()
 
     # What the ports promise.
@@ -167,7 +167,7 @@ class World:
             if found:
                 yield span, found
 
-    def home(self, invoice: str) -> int:
+    def partition_of(self, invoice: str) -> int:
         return len(invoice) % 2
 
     def manifests(self) -> list[Manifest]:
@@ -206,8 +206,8 @@ class World:
             source, _, row = each.rpartition(":")
             yield source, int(row)
 
-    def rollups(self, book: ExpectedRollups) -> None:
-        """Enter what is summarised, grouped as MongoDB groups it."""
+    def rollups(self, expected: ExpectedRollups) -> None:
+        """Add what is summarised, grouped as MongoDB groups it."""
         by_entry: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
         made_of: Counter[int] = Counter()
         for each in self.lines_summarised().values():
@@ -233,10 +233,10 @@ class World:
                 each.total for each in counted
             )
             if counted:
-                book.add(rollup, day, key, (len(counted), units, money), more)
+                expected.add(rollup, day, key, (len(counted), units, money), more)
         for rollup in ROLLUPS:
             for day, count in made_of.items():
-                book.add_document(rollup, day, count)
+                expected.add_document(rollup, day, count)
 
     def lines_summarised(self) -> dict[str, Line]:
         return self.documents if self.summarised is None else self.summarised
@@ -244,10 +244,10 @@ class World:
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
         yield from _traded(self.documents, days)
 
-    def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
+    def return_documents(self, days: Collection[int] | None = None) -> Iterator[ReturnDocument]:
         if self.returns is None:
             found = [
-                each for lines in _traded(self.lines_summarised()) for each in returned_of(lines)
+                each for lines in _traded(self.lines_summarised()) for each in match_returns(lines)
             ]
         else:
             found = list(self.returns.values())
@@ -259,7 +259,7 @@ class World:
             "quarantine": {each.claims or each.id: each for each in self.quarantine.values()},
             "purged": dict.fromkeys(self.tombstones),
         }
-        return {each: {name for name, held in places.items() if each in held} for each in ids}
+        return {each: {name for name, found in places.items() if each in found} for each in ids}
 
     def counts(self) -> dict[str, dict[str, int]]:
         return {
@@ -269,9 +269,9 @@ class World:
         }
 
     def claimed(self) -> dict[str, int]:
-        held = self.documents.keys() | self.quarantine.keys() | self.tombstones
+        known = self.documents.keys() | self.quarantine.keys() | self.tombstones
         claims = {each.claims for each in self.quarantine.values() if each.claims}
-        return _by_source(claims - held)
+        return _by_source(claims - known)
 
     def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
         lines = [each for each in self.lines_summarised().values() if each.day not in without]

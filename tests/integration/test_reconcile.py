@@ -1,4 +1,4 @@
-"""The row ledger on real servers: clean is clean, and each damage done by hand is named."""
+"""Reconciliation on real servers: clean is clean, and each damage done by hand is named."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_a_dirty_file_sent_twice_reconciles_clean(sold: Sold) -> None:
         status, result = reconcile(sold.pipeline, *arguments)
         assert (status, result["verdict"], result["differences"]) == (0, "agree", [])
         [source] = result["sources"]
-        held = source["stored"] + source["quarantined"] + source["purged"]
-        assert source["read"] == held >= ROWS
+        found = source["stored"] + source["quarantined"] + source["purged"]
+        assert source["read"] == found >= ROWS
         assert source["quarantined"] > 10
     assert source["file"] and source["repeated"] == source["stored"]
     totals = [each for each in result["partitions"] if each["in_kafka"]]
@@ -121,7 +121,7 @@ def change_one_amount(database: Documents) -> tuple[str, Undo]:
     return change_amounts(database, "0.001")
 
 
-def change_two_amounts_that_make_up(database: Documents) -> tuple[str, Undo]:
+def change_two_amounts_to_the_same_sum(database: Documents) -> tuple[str, Undo]:
     return change_amounts(database, "0.001", "-0.001")
 
 
@@ -134,18 +134,18 @@ def double_a_document(database: Documents) -> tuple[str, Undo]:
 
 
 def put_a_row_into_both_states(database: Documents) -> tuple[str, Undo]:
-    held, stored = database.quarantine.find_one(), database.transactions.find_one()
-    assert held and stored
-    held |= {name: stored[name] for name in ("_id", "source", "row")}
-    database.quarantine.insert_one(held)
-    return held["_id"], lambda: database.quarantine.delete_one({"_id": held["_id"]})
+    rejected, stored = database.quarantine.find_one(), database.transactions.find_one()
+    assert rejected and stored
+    rejected |= {name: stored[name] for name in ("_id", "source", "row")}
+    database.quarantine.insert_one(rejected)
+    return rejected["_id"], lambda: database.quarantine.delete_one({"_id": rejected["_id"]})
 
 
 def lose_a_quarantined_row(database: Documents) -> tuple[str, Undo]:
-    held = database.quarantine.find_one()
-    assert held
-    database.quarantine.delete_one({"_id": held["_id"]})
-    return held["_id"], lambda: database.quarantine.insert_one(held)
+    rejected = database.quarantine.find_one()
+    assert rejected
+    database.quarantine.delete_one({"_id": rejected["_id"]})
+    return rejected["_id"], lambda: database.quarantine.insert_one(rejected)
 
 
 def change_rollup(database: Documents, name: str, field: str, value: Any) -> tuple[str, Undo]:
@@ -172,7 +172,7 @@ def change_a_products_rollup(database: Documents) -> tuple[str, Undo]:
 DAMAGES: list[tuple[Damage, tuple[str, str]]] = [
     (delete_a_document, ("missing", "MongoDB")),
     (change_one_amount, ("changed", "MongoDB")),
-    (change_two_amounts_that_make_up, ("changed", "MongoDB")),
+    (change_two_amounts_to_the_same_sum, ("changed", "MongoDB")),
     (double_a_document, ("doubled", "MongoDB")),
     (put_a_row_into_both_states, ("two_states", "MongoDB")),
     (lose_a_quarantined_row, ("missing", "MongoDB")),
@@ -240,7 +240,7 @@ def test_a_changed_amount_is_named_in_pounds(sold: Sold) -> None:
     assert "retail produce --again sample.csv" in words
 
 
-def test_the_quick_look_finds_a_deleted_document(sold: Sold) -> None:
+def test_the_count_check_finds_a_deleted_document(sold: Sold) -> None:
     _, undo = delete_a_document(sold.database())
     try:
         status, result = reconcile(sold.pipeline, "--quick")
@@ -284,18 +284,18 @@ def test_what_was_found_is_kept_for_the_dashboard(sold: Sold) -> None:
         ("MONGO_MONITOR_URI", "mongodb://127.0.0.1:1", "MongoDB at 127.0.0.1:1 is away"),
     ],
 )
-def test_a_server_that_is_away_means_that_nothing_can_be_said(
+def test_a_server_that_is_away_makes_the_reconciliation_fail(
     sold: Sold, variable: str, value: str, words: str
 ) -> None:
     pipeline = Pipeline(sold.pipeline.stack, sold.pipeline.settings, sold.pipeline.folder)
     pipeline.env[variable] = value
     status, output = pipeline.try_to("reconcile")
     assert status == 2
-    assert "could not look" in output and words in output and "Traceback" not in output
+    assert "reconciliation failed" in output and words in output and "Traceback" not in output
     assert pipeline.try_to("reconcile", "absent.csv")[0] == 2
 
 
-def test_a_manifest_that_no_producer_wrote_means_that_nothing_can_be_said(sold: Sold) -> None:
+def test_a_manifest_that_no_producer_wrote_makes_the_reconciliation_fail(sold: Sold) -> None:
     manifests = sold.database().manifests
     manifests.insert_one({"_id": "odd", "source": "odd"})
     try:
@@ -347,7 +347,7 @@ def test_rows_that_were_replayed_and_purged_reconcile_clean(pipeline: Pipeline) 
     processor.wait(20)
 
 
-def test_a_record_that_nobody_can_use_stands_for_the_row_that_it_claims_to_be(
+def test_an_unusable_record_counts_for_the_row_that_it_claims_to_be(
     pipeline: Pipeline,
 ) -> None:
     path = pipeline.folder / "small.csv"
@@ -400,7 +400,7 @@ def test_the_processors_reconcile_by_themselves(pipeline: Pipeline) -> None:
         assert processor.wait(30) == 0
 
 
-def test_records_deleted_from_kafka_are_named_and_sending_again_mends_it(
+def test_records_deleted_from_kafka_are_named_and_sending_again_stores_them(
     pipeline: Pipeline,
 ) -> None:
     path = pipeline.folder / "small.csv"

@@ -1,4 +1,4 @@
-"""The row ledger on real servers: rollups and returns that do not follow from rows are named."""
+"""Reconciliation on real servers: rollups and returns that do not follow from rows are named."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Shop:
     file: Path
     database: Documents
 
-    def look(self) -> Reconciliation:
-        """Look at everything but the file."""
+    def full(self) -> Reconciliation:
+        """Reconcile everything but the file."""
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
             records = MongoRecords(client, settings.mongo_database)
@@ -50,7 +50,7 @@ class Shop:
                 KafkaLog(settings), records, [], Topics(*settings.topics)
             ).run()
 
-    def quick_look(self) -> Reconciliation:
+    def count_check(self) -> Reconciliation:
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
             records = MongoRecords(client, settings.mongo_database)
@@ -81,9 +81,9 @@ def test_what_the_processor_summarised_agrees(sold: Shop) -> None:
     with_entries = sold.database[DUPLICATES].count_documents({"entries.0": {"$exists": True}})
     assert with_entries > 5
     assert sold.database[RETURNS].count_documents({"distinct_parts": {"$exists": True}}) > 5
-    result = sold.look()
+    result = sold.full()
     assert (result.verdict, result.differences) == (Verdict.AGREE, [])
-    assert sold.quick_look().verdict is Verdict.AGREE
+    assert sold.count_check().verdict is Verdict.AGREE
 
 
 def put_back(database: Documents, name: str, document: dict[str, Any]) -> Undo:
@@ -159,7 +159,7 @@ def change_a_products_name(database: Documents) -> tuple[datetime, Undo]:
     return day["_id"], change(database, PRODUCTS, day, {"entries.0.Description": "LANTERN"})
 
 
-def say_another_number_of_rows(database: Documents) -> tuple[datetime, Undo]:
+def change_the_number_of_rows(database: Documents) -> tuple[datetime, Undo]:
     day = found(database, ORDERS)
     return day["_id"], change(database, ORDERS, day, {"lines": day["lines"] + 1})
 
@@ -175,7 +175,7 @@ def say_another_number_of_rows(database: Documents) -> tuple[datetime, Undo]:
         (take_an_entry_apart, DUPLICATES),
         (change_a_products_invoices, PRODUCTS),
         (change_a_products_name, PRODUCTS),
-        (say_another_number_of_rows, ORDERS),
+        (change_the_number_of_rows, ORDERS),
     ],
 )
 def test_each_damage_to_a_rollup_is_named_by_its_day(
@@ -183,7 +183,7 @@ def test_each_damage_to_a_rollup_is_named_by_its_day(
 ) -> None:
     day, undo = damage(sold.database)
     try:
-        result = sold.look()
+        result = sold.full()
     finally:
         undo()
     assert result.verdict is Verdict.DIFFER
@@ -192,10 +192,10 @@ def test_each_damage_to_a_rollup_is_named_by_its_day(
     assert all("delete the day's document" in each.advice for each in result.differences)
 
 
-def test_what_a_rollup_is_wrong_by_is_told_exactly(sold: Shop) -> None:
+def test_what_a_rollup_is_wrong_by_is_reported_exactly(sold: Shop) -> None:
     _, undo = change_a_duplicates_amount(sold.database)
     try:
-        [difference] = sold.look().differences
+        [difference] = sold.full().differences
     finally:
         undo()
     right, real = pounds(difference.expected), pounds(difference.found)
@@ -208,10 +208,10 @@ def pounds(total: Sum | None) -> Decimal:
     return Decimal(total.pounds)
 
 
-def test_the_quick_look_counts_the_rows_behind_the_duplicates(sold: Shop) -> None:
+def test_the_count_check_counts_the_rows_behind_the_duplicates(sold: Shop) -> None:
     _, undo = delete_a_day_without_duplicates(sold.database)
     try:
-        result = sold.quick_look()
+        result = sold.count_check()
     finally:
         undo()
     assert [(each.what, each.place) for each in result.differences] == [("rollup", DUPLICATES)]
@@ -221,10 +221,10 @@ def of_a_sale(database: Documents) -> dict[str, Any]:
     return found(database, RETURNS, **{"parts.0.sale": {"$exists": True}})
 
 
-def look_at_returns(sold: Shop, undo: Undo, what: str, document: dict[str, Any]) -> Difference:
+def reconcile_returns(sold: Shop, undo: Undo, what: str, document: dict[str, Any]) -> Difference:
     """Return the one difference, which must name the document; take the damage back."""
     try:
-        result = sold.look()
+        result = sold.full()
     finally:
         undo()
     assert result.verdict is Verdict.DIFFER
@@ -238,7 +238,7 @@ def look_at_returns(sold: Shop, undo: Undo, what: str, document: dict[str, Any])
 def test_a_return_that_was_deleted_is_missing(sold: Shop) -> None:
     document = of_a_sale(sold.database)
     undo = delete(sold.database, RETURNS, document)
-    lost = look_at_returns(sold, undo, "missing", document)
+    lost = reconcile_returns(sold, undo, "missing", document)
     assert lost.expected and lost.found and lost.expected.rows - lost.found.rows == 1
     assert pounds(lost.expected) - pounds(lost.found) == document["amount"].to_decimal()
     assert "retail produce --again" in lost.advice
@@ -251,26 +251,26 @@ def test_a_tenth_of_a_penny_in_a_return_is_named(sold: Shop, field: str) -> None
     values = {"amount": document["amount"], "parts.0.amount": part["amount"]}
     right = values.get(field, document["UnitPrice"])
     undo = change(sold.database, RETURNS, document, {field: more(right)})
-    changed = look_at_returns(sold, undo, "changed", document)
+    changed = reconcile_returns(sold, undo, "changed", document)
     expected = right.to_decimal()
     words = [f"{each.normalize():f}" for each in (expected + TENTH_OF_A_PENNY, expected)]
     assert changed.detail == f"{field} is {words[0]}, {words[1]} is right"
     assert "delete these documents of the collection `returns`" in changed.advice
 
 
-def test_changes_of_returns_that_make_up_for_each_other_are_seen(sold: Shop) -> None:
+def test_changes_of_returns_that_cancel_each_other_out_are_seen(sold: Shop) -> None:
     document = found(sold.database, RETURNS, **{"parts.1": {"$exists": True}})
     first, second = (part["units"] for part in document["parts"][:2])
     changes = {"parts.0.units": first + 1, "parts.1.units": second - 1}
     undo = change(sold.database, RETURNS, document, changes)
-    look_at_returns(sold, undo, "changed", document)
+    reconcile_returns(sold, undo, "changed", document)
 
 
 def test_a_part_that_points_at_another_sale_is_named(sold: Shop) -> None:
     document = of_a_sale(sold.database)
     other = found(sold.database, "transactions", kind="sale")["_id"]
     undo = change(sold.database, RETURNS, document, {"parts.0.sale._id": other})
-    changed = look_at_returns(sold, undo, "changed", document)
+    changed = reconcile_returns(sold, undo, "changed", document)
     assert f"parts.0.sale is {other}" in changed.detail
 
 
@@ -278,14 +278,14 @@ def test_a_return_whose_parts_without_duplicates_are_gone_is_named(sold: Shop) -
     document = found(sold.database, RETURNS, distinct_parts={"$exists": True})
     undo = put_back(sold.database, RETURNS, document)
     sold.database[RETURNS].update_one({"_id": document["_id"]}, {"$unset": {"distinct_parts": ""}})
-    look_at_returns(sold, undo, "changed", document)
+    reconcile_returns(sold, undo, "changed", document)
 
 
-def test_a_return_that_stands_for_no_cancellation_is_unknown(sold: Shop) -> None:
+def test_a_return_without_a_cancellation_is_unknown(sold: Shop) -> None:
     document = {**of_a_sale(sold.database), "_id": "0000000000000000:000000002"}
     sold.database[RETURNS].insert_one(document)
     undo = partial(sold.database[RETURNS].delete_one, {"_id": document["_id"]})
-    extra = look_at_returns(sold, undo, "unknown", document)
+    extra = reconcile_returns(sold, undo, "unknown", document)
     assert extra.expected and extra.found and extra.found.rows - extra.expected.rows == 1
 
 
@@ -296,37 +296,37 @@ def test_a_return_that_makes_no_sense_is_a_difference_and_no_crash(
     document = of_a_sale(sold.database)
     undo = change(sold.database, RETURNS, document, change_to)
     try:
-        result = sold.look()
+        result = sold.full()
     finally:
         undo()
     assert {each.place for each in result.differences} == {RETURNS}
     assert document["_id"] in {identity for each in result.differences for identity in each.ids}
 
 
-def test_days_that_are_marked_are_not_judged_nor_returns_of_later_days(sold: Shop) -> None:
+def test_dirty_days_are_not_compared_nor_returns_of_later_days(sold: Shop) -> None:
     document = of_a_sale(sold.database)
     day = document["InvoiceDate"].replace(hour=0, minute=0, second=0)
-    marks = sold.database["dirty_buckets"]
+    dirty = sold.database["dirty_buckets"]
     undo = [delete(sold.database, RETURNS, document)]
     undo.append(delete(sold.database, DUPLICATES, found(sold.database, DUPLICATES, _id=day)))
     try:
-        for marked, told in ((day, set()), (day - timedelta(1), {DUPLICATES})):
-            marks.insert_one({"_id": marked})
-            assert {each.place for each in sold.look().differences} == told
-            marks.delete_one({"_id": marked})
-        assert {each.place for each in sold.look().differences} == {DUPLICATES, RETURNS}
+        for day_before, expected in ((day, set()), (day - timedelta(1), {DUPLICATES})):
+            dirty.insert_one({"_id": day_before})
+            assert {each.place for each in sold.full().differences} == expected
+            dirty.delete_one({"_id": day_before})
+        assert {each.place for each in sold.full().differences} == {DUPLICATES, RETURNS}
     finally:
         for each in undo:
             each()
 
 
-def test_what_the_advice_says_mends_it(sold: Shop) -> None:
+def test_following_the_advice_repairs_it(sold: Shop) -> None:
     lost = of_a_sale(sold.database)
     changed = found(sold.database, RETURNS, **{"parts.1": {"$exists": True}})
     sold.database[RETURNS].delete_many({"_id": {"$in": [lost["_id"], changed["_id"]]}})
     delete_a_day_of_duplicates(sold.database)
-    assert sold.look().verdict is Verdict.DIFFER
+    assert sold.full().verdict is Verdict.DIFFER
     sold.pipeline.run("produce", "--again", str(sold.file))
     sold.pipeline.drain()
-    result = sold.look()
+    result = sold.full()
     assert (result.verdict, result.differences) == (Verdict.AGREE, [])

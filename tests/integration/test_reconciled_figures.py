@@ -32,8 +32,8 @@ NONE = Decimal(0)
 
 
 @dataclass
-class Told:
-    """What the command said, beside the store that the dashboard's figures come from."""
+class Reconciled:
+    """The command's result, beside the store that the dashboard's figures come from."""
 
     pipeline: Pipeline
     result: dict[str, Any]
@@ -50,9 +50,11 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def reconciled(
+    stack: RunningStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reconciled]:
     """The small shop in two files, one with a broken row, sent through Kafka and reconciled."""
-    folder = tmp_path_factory.mktemp("told")
+    folder = tmp_path_factory.mktemp("reconciled")
     settings, lines = stack.names(folder), shop.shop()
     pipeline = Pipeline(stack, settings, folder)
     pipeline.run("setup")
@@ -67,25 +69,25 @@ def told(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with connect(settings.mongo("reader"), name="tests") as client:
         database = settings.mongo_database
         store = Store(MongoEntries(client, database), MongoReports(client, database))
-        yield Told(pipeline, result, files, store)
+        yield Reconciled(pipeline, result, files, store)
     stack.forget(settings)
 
 
 @pytest.fixture(scope="module")
-def table(told: Told) -> pd.DataFrame:
+def table(reconciled: Reconciled) -> pd.DataFrame:
     """The very files that were sent, read by pandas alone."""
-    texts = [path.read_text().replace(BROKEN, "") for path in told.files]
+    texts = [path.read_text().replace(BROKEN, "") for path in reconciled.files]
     return pd.concat([shop.read_csv(io.StringIO(each)) for each in texts], ignore_index=True)
 
 
 def test_the_pounds_of_the_sources_are_the_net_sales_of_everything(
-    told: Told, table: pd.DataFrame
+    reconciled: Reconciled, table: pd.DataFrame
 ) -> None:
-    sources, everything = told.result["sources"], told.figures(SELECTIONS["everything"])
+    sources, everything = reconciled.result["sources"], reconciled.figures(SELECTIONS["everything"])
     pounds = sum((Decimal(each["pounds"]) for each in sources), NONE)
     assert len(sources) == 2
     assert pounds == everything.net == sum(table["amount"], NONE)
-    in_kafka = [each["in_kafka"] for each in told.result["partitions"] if each["in_kafka"]]
+    in_kafka = [each["in_kafka"] for each in reconciled.result["partitions"] if each["in_kafka"]]
     assert sum((Decimal(each["pounds"]) for each in in_kafka), NONE) == everything.net
     assert sum(each["stored"] for each in sources) == everything.lines == len(table)
     assert sum(each["quarantined"] for each in sources) == 1
@@ -93,34 +95,38 @@ def test_the_pounds_of_the_sources_are_the_net_sales_of_everything(
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_rows_of_each_kind_are_the_lines_of_that_kind(
-    told: Told, table: pd.DataFrame, kind: Kind
+    reconciled: Reconciled, table: pd.DataFrame, kind: Kind
 ) -> None:
-    of_kind = told.figures(Selection(shop.FIRST, shop.LAST, kinds=(kind,)))
-    rows = sum(each["kinds"].get(kind, 0) for each in told.result["sources"])
+    of_kind = reconciled.figures(Selection(shop.FIRST, shop.LAST, kinds=(kind,)))
+    rows = sum(each["kinds"].get(kind, 0) for each in reconciled.result["sources"])
     assert rows == of_kind.lines == int((table["kind"] == kind).sum()) > 0
     assert of_kind.net == sum(table["amount"][table["kind"] == kind], NONE)
 
 
-def test_the_ledger_that_the_dashboard_shows_is_the_same(told: Told) -> None:
-    settings = told.pipeline.settings
+def test_the_ledger_that_the_dashboard_shows_is_the_same(reconciled: Reconciled) -> None:
+    settings = reconciled.pipeline.settings
     with connect(settings.mongo("reader"), name="tests") as client:
         kept = MongoReconciliations(client, settings.mongo_database).last(Mode.FULL)
     assert kept is not None
     accounts = quality.ledger([kept])
-    assert sum(each.account.stored for each in accounts) == told.store.snapshot().status.stored
+    assert (
+        sum(each.account.stored for each in accounts) == reconciled.store.snapshot().status.stored
+    )
     for kind in Kind:
-        lines = told.figures(Selection(shop.FIRST, shop.LAST, kinds=(kind,))).lines
+        lines = reconciled.figures(Selection(shop.FIRST, shop.LAST, kinds=(kind,))).lines
         assert sum(each.kinds[kind] for each in accounts) == lines
     assert [each.missing for each in accounts] == [0, 0]
 
 
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
 def test_what_came_through_kafka_adds_up_to_what_pandas_reads_in_the_files(
-    told: Told, table: pd.DataFrame, selection: Selection
+    reconciled: Reconciled, table: pd.DataFrame, selection: Selection
 ) -> None:
     lines = shop.selected(table, selection)
-    assert told.figures(selection) == shop.figures(lines)
-    by_country = sums.by_country(told.orders(selection), told.store.snapshot().dictionaries)
+    assert reconciled.figures(selection) == shop.figures(lines)
+    by_country = sums.by_country(
+        reconciled.orders(selection), reconciled.store.snapshot().dictionaries
+    )
     assert {country: each.net for country, each in by_country} == {
         country: sum(lines["amount"][[each == country for each in lines["Country"]]], NONE)
         for country in set(lines["Country"])

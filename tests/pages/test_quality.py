@@ -77,7 +77,7 @@ def test_the_ledger_and_both_verdicts_are_reconciles(
     keep(reconciliation(mode=Mode.FULL, sources=sources, seconds=12.3, by="somebody"))
     page = open_page(sold, at="quality")
     text = said(page)
-    assert "Quick look: all agrees.** 3,000 rows accounted for." in [
+    assert "Count check: all agrees.** 3,000 rows accounted for." in [
         each.value[2:] for each in page.success
     ]
     assert len(page.success) == 2
@@ -110,7 +110,7 @@ def test_differences_are_shown_with_what_to_do(
 ) -> None:
     keep(reconciliation(missing=2, difference_count=3, notes=["a note"]))
     page = open_page(sold, at="quality")
-    assert "Quick look: 3 differences (2 rows)." in page.error[0].value
+    assert "Count check: 3 differences (2 rows)." in page.error[0].value
     [row] = table(page, "What to do").to_dict("records")
     assert (row["What is wrong"], row["What to do"]) == ("d", "a")
     assert "2 differences more" in said(page) and "a note" in said(page)
@@ -123,14 +123,14 @@ def test_a_look_that_is_not_settled_says_what_is_on_its_way(
     keep(reconciliation(verdict=Verdict.UNSETTLED, lag=5, pending_days=1))
     text = said(open_page(sold, at="quality"))
     assert "5 records on the way, 1 day to be summarised" in text
-    assert "Full look: none yet" in text
+    assert "Full reconciliation: none yet" in text
 
 
 def test_before_the_first_look_the_sources_are_shown_as_read(
     open_page: OpenPage, sold: Settings, refused: None
 ) -> None:
     page = open_page(sold, at="quality")
-    assert "Quick look: none yet" in said(page)
+    assert "Count check: none yet" in said(page)
     ledger = table(page, "Purged")
     assert dict(zip(ledger["File"], ledger["Read"], strict=True)) == {
         "retail.csv": 3_000,
@@ -142,7 +142,7 @@ def test_before_the_first_look_the_sources_are_shown_as_read(
     assert fresh.loc["retail.csv", "Finished (UTC)"] == "2026-01-01 00:00:00"
 
 
-def test_a_source_that_came_after_the_look_is_in_the_ledger(
+def test_a_source_that_came_after_the_reconciliation_is_in_the_ledger(
     open_page: OpenPage,
     sold: Settings,
     refused: None,

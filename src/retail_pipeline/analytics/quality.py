@@ -15,7 +15,7 @@ from retail_pipeline.domain.reconciliation import Mode, Reconciliation, SourceAc
 
 @dataclass(frozen=True)
 class Account:
-    """One source's account, and its stored rows by kind where a full look of the same rows was."""
+    """One source's account, and its stored rows by kind if a full reconciliation counted them."""
 
     account: SourceAccount
     kinds: dict[str, int]
@@ -32,14 +32,14 @@ class Account:
 
 
 def latest(results: Sequence[Reconciliation]) -> Reconciliation | None:
-    """Return the result of the last look, whatever its mode; None before the first."""
+    """Return the result of the last reconciliation, whatever its mode; None before the first."""
     return max(results, key=lambda result: result.at, default=None)
 
 
 def ledger(results: Sequence[Reconciliation]) -> list[Account]:
-    """Return each source's account as of the last look.
+    """Return each source's account as of the last reconciliation.
 
-    Only a full look counts by kind: its counts are given where as many rows are stored still.
+    Only a full one counts by kind: its counts are given where as many rows are stored still.
     """
     last = latest(results)
     if last is None:

@@ -30,7 +30,8 @@ _SECONDS_BETWEEN_CHECKS = 0.5
 
 def reconcile(
     files: list[str] = typer.Argument(
-        None, help="The files that were sent, to be worked out anew: as `retail produce` has them."
+        None,
+        help="The files that were sent, to parse and compare them too: as for `retail produce`.",
     ),
     quick: bool = typer.Option(False, "--quick", help="Compare counts only, in a second or two."),
     as_json: bool = typer.Option(False, "--json", help="Print the whole result as JSON."),
@@ -43,7 +44,8 @@ def reconcile(
     Files, Kafka and MongoDB are compared row by row, by day and kind, in counts and in money, and
     so are the rollups. Each difference is named with its row ids and with what to do.
 
-    Exit status: 0 all agree, 1 they differ or rows are still on their way, 2 it could not look.
+    Exit status: 0 all agree, 1 they differ or rows are still on their way, 2 the
+    reconciliation failed.
 
     Examples:
 
@@ -60,9 +62,9 @@ def reconcile(
         find_files(files or [])
         clean = ReconcileRun(files or [], quick=quick, as_json=as_json, wait_s=wait).run()
     except RetailError as error:
-        failures.say(error, "could not look: ")
+        failures.say(error, "reconciliation failed: ")
         raise typer.Exit(2) from None
-    except Exception as error:  # the status of it would else be that of a difference
+    except Exception as error:  # its exit status would otherwise be that of a difference
         failures.say(error)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if clean else 1)
@@ -78,7 +80,7 @@ class ReconcileRun:
     wait_s: float
 
     def run(self) -> bool:
-        """Look, print, and return whether all agree.
+        """Reconcile, print the result, and return whether all agree.
 
         Raises:
             UsageError: a file can't be used.
@@ -95,8 +97,8 @@ class ReconcileRun:
             if self.quick:
                 result = parts.count_check().run()
             else:
-                with ReadProgress() as looking:
-                    result = parts.full(paths, looking.tell).run()
+                with ReadProgress() as progress:
+                    result = parts.full(paths, progress.report).run()
             self._print(result)
             _keep(parts.results, result)
         return result.verdict is Verdict.AGREE
@@ -136,7 +138,7 @@ class ReadProgress:
         self._bar.start()
         return self
 
-    def tell(self, place: str, rows: int, total: int) -> None:
+    def report(self, place: str, rows: int, total: int) -> None:
         """Say how far it is."""
         if place not in self._tasks:
             self._tasks[place] = self._bar.add_task(escape(place))

@@ -1,4 +1,4 @@
-"""A reconciliation as people read it: a row a source, the verdict, and each difference by name."""
+"""Prints a reconciliation: a row a source, the verdict, and each difference."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from retail_pipeline.domain.reconciliation import (
 )
 
 _SHOWN = 20
+_TITLE = {Mode.QUICK: "Count check", Mode.FULL: "Full reconciliation"}
 _COLOUR = {Verdict.AGREE: "green", Verdict.UNSETTLED: "yellow", Verdict.DIFFER: "red"}
 
 
@@ -60,7 +61,7 @@ def verdict_line(result: Reconciliation) -> str:
 
 
 def _table(result: Reconciliation) -> Table:
-    table = Table(title=f"Row ledger, {result.mode.value} look, {result.at:%Y-%m-%d %H:%M:%S} UTC")
+    table = Table(title=f"{_TITLE[result.mode]}, {result.at:%Y-%m-%d %H:%M:%S} UTC")
     full = result.mode is Mode.FULL
     table.add_column("source", overflow="fold")
     columns = ["read", "stored", "quarantined", "purged"]
@@ -97,7 +98,7 @@ def _show_topics(result: Reconciliation, console: Console) -> None:
 
 
 def _show_oddities(result: Reconciliation, console: Console) -> None:
-    """Print what is no fault, and good to know."""
+    """Print what is good to know, though it is no fault."""
     repeated = sum(source.repeated for source in result.sources)
     replayed = sum(source.replayed for source in result.sources)
     if repeated:
@@ -112,7 +113,7 @@ def _show_difference(difference: Difference, console: Console) -> None:
     console.print(f"\n[bold]{escape(' · '.join(where))}[/]", highlight=False)
     console.print(f"  {difference.detail}", markup=False, highlight=False)
     if difference.expected and difference.found:
-        text = f"  expected {_said(difference.expected)}, found {_said(difference.found)}"
+        text = f"  expected {_sum(difference.expected)}, found {_sum(difference.found)}"
         console.print(text, markup=False, highlight=False)
     if difference.ids:
         more = f" and {difference.more:,} more" if difference.more else ""
@@ -121,6 +122,6 @@ def _show_difference(difference: Difference, console: Console) -> None:
     console.print(f"  → {difference.advice}", markup=False, highlight=False)
 
 
-def _said(total: Sum) -> str:
+def _sum(total: Sum) -> str:
     money = "" if total.pounds is None else f", {pounds(Decimal(total.pounds))}"
     return f"{total.rows:,} row{'' if total.rows == 1 else 's'}{money}"

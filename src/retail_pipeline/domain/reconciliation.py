@@ -13,7 +13,7 @@ from retail_pipeline.domain.offsets import PartitionOffsets
 class Verdict(StrEnum):
     """Whether the places agree.
 
-    UNSETTLED: no difference was found, but rows or summaries are still on their way.
+    UNSETTLED: no difference was found, but rows are in flight or summaries pending.
     """
 
     AGREE = "agree"
@@ -22,21 +22,21 @@ class Verdict(StrEnum):
 
 
 class Mode(StrEnum):
-    """How closely was looked: at counts only, or at every row."""
+    """What was compared: counts only, or every row."""
 
     QUICK = "quick"
     FULL = "full"
 
 
 class Sum(msgspec.Struct, frozen=True):
-    """Rows, and their money in pounds sterling as exact decimal text (None: not looked at)."""
+    """Rows, and their money in pounds sterling as exact decimal text (None: not compared)."""
 
     rows: int
     pounds: str | None = None
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that one place has otherwise than the others.
+    """One thing that differs between places.
 
     ``what`` is missing, unknown, changed, doubled, two_states, rollup or count; ``place`` is where
     it is wrong; ``ids`` are the first row ids, ``more`` how many more there are.
@@ -59,7 +59,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class SourceAccount(msgspec.Struct, frozen=True, kw_only=True):
     """One source: ``read = stored + quarantined + purged`` when all is well.
 
-    ``read`` is None where nobody said it. ``kinds`` and ``pounds`` are of stored rows, in full
+    ``read`` is None without a manifest. ``kinds`` and ``pounds`` are of stored rows, in full
     mode. ``replayed`` rows were in quarantine once and are stored now; ``repeated`` records came
     through the topic more than once, which does no harm. ``on_their_way`` rows are not stored yet.
     """
@@ -116,7 +116,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verdict_of(differences: list[Difference], settled: bool) -> Verdict:
-    """Return what follows from the differences, and from whether anything is on its way."""
+    """Return the verdict; ``settled`` says whether nothing is in flight or pending."""
     if differences:
         return Verdict.DIFFER
     return Verdict.AGREE if settled else Verdict.UNSETTLED

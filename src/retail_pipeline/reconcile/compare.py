@@ -1,4 +1,4 @@
-"""Where two places' books say different things of the same source, day and kind."""
+"""Where the tallies of two places differ, by source, day and kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOTHING = Tally()
 
 @dataclass(frozen=True)
 class BucketDifference:
-    """``place`` has a bucket's rows otherwise than ``against``, which is taken to be right."""
+    """A bucket whose tally in ``place`` is not that in ``against``, which is taken as right."""
 
     place: str
     against: str
@@ -38,7 +38,7 @@ class BucketDifference:
 
 @dataclass
 class BucketRows:
-    """The rows that make a gap; ``changed`` says for each row what is otherwise."""
+    """The rows behind a bucket's difference; ``changed`` has the fields that differ, by row."""
 
     missing: list[int] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
@@ -49,29 +49,29 @@ ReadDetails = Callable[[Sequence[BucketDifference]], list[BucketRows]]
 
 
 def find_bucket_differences(state: ReconciliationState, unsent: set[str]) -> list[BucketDifference]:
-    """Return every bucket in which a place differs, leaving out what is on its way.
+    """Return every bucket in which a place differs, leaving out rows in flight.
 
-    ``unsent`` are the sources of which not every row of the file was sent yet.
+    ``unsent`` are the sources whose files were not sent whole yet.
     """
     stored, kafka, files = state.stored, state.kafka, state.files
-    with_file = files.rows.keys() - unsent - state.moving_undated
+    with_file = files.rows.keys() - unsent - state.in_flight_undated
     buckets: list[BucketDifference] = []
     every = (PLAIN, PLAIN + NOT_IN_KAFKA)
-    for place, book, standings in ((MONGODB, stored, every), (KAFKA, kafka, (PLAIN,))):
+    for place, tally, origins in ((MONGODB, stored, every), (KAFKA, kafka, (PLAIN,))):
         if place == MONGODB or state.kafka_is_whole:
-            found, expected = book.sums(standings), files.sums((PLAIN,))
+            found, expected = tally.sums(origins), files.sums((PLAIN,))
             buckets += [
                 bucket
                 for bucket in _compared(state, place, FILE, expected, found)
                 if bucket.source in with_file
             ]
-    told = {(bucket.source, bucket.day, bucket.kind) for bucket in buckets}
-    for standing in (PLAIN, REPLAYED):
-        found, expected = stored.sums((standing,)), kafka.sums((standing,))
+    named = {(bucket.source, bucket.day, bucket.kind) for bucket in buckets}
+    for origin in (PLAIN, REPLAYED):
+        found, expected = stored.sums((origin,)), kafka.sums((origin,))
         buckets += [
             bucket
             for bucket in _compared(state, MONGODB, KAFKA, expected, found)
-            if (bucket.source, bucket.day, bucket.kind) not in told
+            if (bucket.source, bucket.day, bucket.kind) not in named
         ]
     return sorted(
         buckets, key=lambda bucket: (bucket.day, bucket.source, bucket.kind, bucket.place)
@@ -88,12 +88,12 @@ def _compared(
     for key in expected.keys() | found.keys():
         source, day, kind = key
         right, real = expected.get(key, _NOTHING), found.get(key, _NOTHING)
-        if right != real and (source, day) not in state.moving_days:
+        if right != real and (source, day) not in state.in_flight_days:
             yield BucketDifference(place, against, source, day, kind, right, real)
 
 
 def changed_fields(expected: Line, found: Line) -> str:
-    """Return which fields differ, and how: TotalAmount is 15.301, 15.3 is right."""
+    """Return the fields that differ, with both values: TotalAmount is 15.301, 15.3 is right."""
     parts = []
     for name, word in _WORDS.items():
         right, real = getattr(expected, name), getattr(found, name)

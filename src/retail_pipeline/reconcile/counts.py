@@ -1,4 +1,4 @@
-"""The quick look: manifests and counts only, for a timer and for a first answer."""
+"""The count check: a comparison of manifests and counts only, quick enough for a timer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from retail_pipeline.reconcile.state import MONGODB
 
 @dataclass
 class CountCheck:
-    """One quick reconciliation, by counters and small reads; ``by`` says who looks."""
+    """One quick reconciliation, by counters and small reads, made in the name of ``by``."""
 
     log: Log
     records: Records
@@ -45,25 +45,25 @@ class CountCheck:
         """Compare counts.
 
         Raises:
-            TransientError, PermanentError: a server is away or refuses: nothing can be said.
+            TransientError, PermanentError: a server is away or refuses.
         """
         began = self.clock()
-        # Kafka first: what comes in after this look is found stored, never missing.
+        # Kafka first: records that arrive later are found stored, never missing.
         positions = self.log.positions()
         pending, failed = self.records.pending_days(), self.records.failed_days()
         manifests = {each.source: each for each in self.records.manifests()}
-        # What MongoDB lost together with its manifest, Kafka still knows of.
+        # Kafka still has the manifests of sources that MongoDB has lost whole.
         lost = self._lost(manifests, positions)
         manifests |= lost
         sources = self._sources(manifests)
-        # Asked after everything else was counted: what was counted of the sample may be half of it.
+        # Asked after the counts: the sample may have been replaced while they were made.
         if self.records.sample_replaced():
             manifests, lost = _without_sample(manifests), _without_sample(lost)
             sources = [each for each in sources if not is_sample(each.source)]
-        # The days that failed are told by name, and left out of the sums.
+        # The days that failed are named one by one, and left out of the sums.
         days = [each.number for each in failed]
         rollups, left_out = self.records.rollup_rows(days), self.records.rows_on(days)
-        # Only what changed nothing in the meantime can be held against anybody.
+        # A count is wrong only if nothing changed it meanwhile.
         later = self.log.positions()
         came = sum(each.end for each in later) - sum(each.end for each in positions)
         lag = sum(position.lag for position in positions) + came
@@ -93,7 +93,7 @@ class CountCheck:
     def _lost(
         self, stored: dict[str, Manifest], positions: list[PartitionOffsets]
     ) -> dict[str, Manifest]:
-        """Return the manifests that were committed in Kafka, and that MongoDB has not, or older."""
+        """Return the manifests committed in Kafka that MongoDB has not, or only older."""
         lost: dict[str, Manifest] = {}
         spans = [
             msgspec.structs.replace(each, end=each.committed)
@@ -129,7 +129,7 @@ class CountCheck:
 
 
 def _notes(manifests: Iterable[Manifest]) -> Iterator[str]:
-    """Yield why nothing can be final yet."""
+    """Yield why the result is not final yet."""
     for each in manifests:
         if not each.complete:
             yield advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
@@ -142,7 +142,7 @@ def _without_sample(manifests: dict[str, Manifest]) -> dict[str, Manifest]:
 def _of_sources(
     sources: list[SourceAccount], lag: int, lost: Collection[str]
 ) -> Iterator[Difference]:
-    """Yield each source that has too few rows, beyond what is on its way, or too many.
+    """Yield each source with more rows missing than are in flight, or with too many.
 
     ``lost`` are those whose manifest MongoDB lacks.
     """

@@ -1,4 +1,4 @@
-"""A closer look at the days in which places differ: which rows, or returns, are otherwise?"""
+"""A second read of the days that differ, to name the rows and returns behind a difference."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import TRANSACTION, decode
 from retail_pipeline.reconcile.compare import BucketDifference, BucketRows, changed_fields
-from retail_pipeline.reconcile.expected_returns import Returned, returned_of
+from retail_pipeline.reconcile.expected_returns import ReturnDocument, match_returns
 from retail_pipeline.reconcile.ports import File, Log, Records
 from retail_pipeline.reconcile.rollup_differences import ReturnRows
 from retail_pipeline.reconcile.state import FILE, KAFKA, ReconciliationState
 from retail_pipeline.reconcile.tally import Line, LineTally, as_line
 
-# Of more days than these the sums are told, but not each row.
+# Of more days than these the sums are reported, but not each row.
 _MOST_DAYS = 10
 _MOST_ROWS = 200_000
 Found = dict[tuple[str, int], Line]
@@ -31,14 +31,14 @@ class DetailReader:
     state: ReconciliationState
 
     def rows(self, buckets: Sequence[BucketDifference]) -> list[BucketRows]:
-        """Return the rows behind each gap; those of the first few days only."""
+        """Return the rows behind each difference; those of the first few days only."""
         days = sorted({bucket.day for bucket in buckets})[:_MOST_DAYS]
         wanted = {(bucket.source, bucket.day) for bucket in buckets if bucket.day in days}
         places = {place for bucket in buckets for place in (bucket.place, bucket.against)}
         found = {place: self._collect(place, wanted) for place in places}
         return [
             (
-                self._behind(bucket, found[bucket.against], found[bucket.place])
+                self._rows_of(bucket, found[bucket.against], found[bucket.place])
                 if (bucket.source, bucket.day) in wanted
                 else BucketRows()
             )
@@ -46,13 +46,13 @@ class DetailReader:
         ]
 
     def returns(self, days: Sequence[int]) -> dict[int, ReturnRows]:
-        """Return which documents of the returns differ now; those of the first few days only."""
+        """Return the documents of the returns that differ now; those of the first few days only."""
         first = sorted(days)[:_MOST_DAYS]
-        right: dict[str, Returned] = {}
+        right: dict[str, ReturnDocument] = {}
         for traded in self.records.traded(first):
             # Of a customer and stock code there may be cancellations on other days too.
-            right |= {each.id: each for each in returned_of(traded) if each.day in first}
-        real = {each.id: each for each in self.records.returned(first)}
+            right |= {each.id: each for each in match_returns(traded) if each.day in first}
+        real = {each.id: each for each in self.records.return_documents(first)}
         found = {day: ReturnRows() for day in first}
         for identity in sorted(right.keys() | real.keys()):
             expected, other = right.get(identity), real.get(identity)
@@ -61,7 +61,7 @@ class DetailReader:
             elif expected is not None and other is None:
                 found[expected.day].missing.append(identity)
             elif expected is not None and other is not None and expected != other:
-                found[expected.day].changed[identity] = expected.otherwise(other)
+                found[expected.day].changed[identity] = expected.differing_fields(other)
         return found
 
     def _collect(self, place: str, wanted: set[tuple[str, int]]) -> Found:
@@ -85,14 +85,14 @@ class DetailReader:
         else:
             yield from (lines for lines, _ in self.records.lines(days))
 
-    def _book(self, place: str) -> LineTally:
-        books = {FILE: self.state.files, KAFKA: self.state.kafka}
-        return books.get(place, self.state.stored)
+    def _tally(self, place: str) -> LineTally:
+        tallies = {FILE: self.state.files, KAFKA: self.state.kafka}
+        return tallies.get(place, self.state.stored)
 
-    def _behind(self, bucket: BucketDifference, right: Found, real: Found) -> BucketRows:
-        """Compare one bucket row by row; a row that moved to another bucket is a changed one."""
+    def _rows_of(self, bucket: BucketDifference, right: Found, real: Found) -> BucketRows:
+        """Compare one bucket row by row; a row that is now in another bucket counts as changed."""
         rows = BucketRows()
-        there, known = self._book(bucket.place).rows, self._book(bucket.against).rows
+        there, known = self._tally(bucket.place).rows, self._tally(bucket.against).rows
         for (source, row), line in right.items():
             if (source, line.day, line.kind) != (bucket.source, bucket.day, bucket.kind):
                 continue

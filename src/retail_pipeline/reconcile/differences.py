@@ -1,4 +1,4 @@
-"""Each thing that is wrong with rows, by name: rows, buckets, documents, counts."""
+"""The differences in rows: single rows, buckets, misfiled documents, counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.state import KAFKA, MONGODB, SHOWN, ReconciliationState
 from retail_pipeline.reconcile.tally import Tally, date_of
 
-# A look takes a while: what it found wrong is looked at once more, unless it is too much.
+# Reading takes a while: rows found wrong are checked once more, unless they are too many.
 _RECHECKED_AT_MOST = 1_000
 States = Callable[[Sequence[str]], dict[str, set[str]]]
 
@@ -37,12 +37,12 @@ class SourceRows:
 
 def rows_of(state: ReconciliationState, source: str) -> SourceRows:
     """Sort one source's rows by what is wrong with them."""
-    file, moving = state.files.rows.of(source), state.moving.of(source)
+    file, in_flight = state.files.rows.of(source), state.in_flight.of(source)
     settled = state.kafka.rows.of(source) | state.dead.rows.of(source)
-    in_kafka = settled | moving
+    in_kafka = settled | in_flight
     stored, purged = state.stored.rows.of(source), state.purged.of(source)
-    held, own = state.quarantine.rows.of(source), state.quarantine.own.of(source)
-    accounted = stored | held | purged
+    quarantined, own = state.quarantine.rows.of(source), state.quarantine.own.of(source)
+    accounted = stored | quarantined | purged
     manifest = state.manifests.get(source)
     unsent = RowSet()
     if manifest is None or not manifest.complete:
@@ -53,13 +53,13 @@ def rows_of(state: ReconciliationState, source: str) -> SourceRows:
         source=source,
         expected=expected,
         accounted=accounted,
-        missing=expected - accounted - moving - unsent,
-        unknown=accounted - expected - moving if file or whole else none,
+        missing=expected - accounted - in_flight - unsent,
+        unknown=accounted - expected - in_flight if file or whole else none,
         twice=(stored & own) | (stored & purged) | (own & purged),
         not_in_kafka=file - in_kafka - unsent if whole else none,
         unknown_to_file=in_kafka - file if file else none,
         unsent=unsent,
-        on_their_way=moving - accounted,
+        on_their_way=in_flight - accounted,
     )
 
 
@@ -69,23 +69,23 @@ def of_rows(
     named: dict[tuple[str, str], set[int]],
     states: States,
 ) -> Iterator[Difference]:
-    """Yield what is wrong with whole rows of one source, as far as no gap has named it."""
+    """Yield what is wrong with whole rows of one source, unless a bucket has named it."""
     source, name = rows.source, state.name(rows.source)
     in_mongodb = named.get((MONGODB, source), set())
     missing = _again(rows.missing, source, states, lambda found: not found)
     unknown = _again(rows.unknown, source, states, bool)
     twice = _again(rows.twice, source, states, lambda found: len(found) > 1)
-    told = bool(missing or unknown or state.misfiled)
-    for what, place, ids, told_before in (
+    explained = bool(missing or unknown or state.misfiled)
+    for what, place, ids, named_before in (
         ("missing", MONGODB, missing, in_mongodb),
         ("unknown", MONGODB, unknown, in_mongodb),
         ("two_states", MONGODB, twice, set()),
         ("missing", KAFKA, rows.not_in_kafka, named.get((KAFKA, source), set())),
         ("unknown", KAFKA, rows.unknown_to_file, named.get((KAFKA, source), set())),
     ):
-        count = len(ids) - sum(row in ids for row in told_before)
+        count = len(ids) - sum(row in ids for row in named_before)
         if count:
-            rest = (row_id(source, row) for row in ids if row not in told_before)
+            rest = (row_id(source, row) for row in ids if row not in named_before)
             first = tuple(islice(rest, SHOWN))
             yield Difference(
                 what=what,
@@ -98,27 +98,29 @@ def of_rows(
                 more=count - len(first),
             )
     yield from _of_texts(state, rows)
-    yield from _of_count(state, rows, told)
+    yield from _of_count(state, rows, explained)
 
 
-def _again(rows: RowSet, source: str, states: States, holds: Callable[[set[str]], bool]) -> RowSet:
-    """Return the rows of which it still holds; all of them where they are too many to look at."""
+def _again(
+    rows: RowSet, source: str, states: States, is_wrong: Callable[[set[str]], bool]
+) -> RowSet:
+    """Return the rows that are still wrong; all of them where they are too many to check."""
     if not rows or len(rows) > _RECHECKED_AT_MOST:
         return rows
     by_id = {row_id(source, row): row for row in rows}
     still = RowSet()
     for identity, found in states(list(by_id)).items():
-        if holds(found):
+        if is_wrong(found):
             still.add(by_id[identity])
     return still
 
 
 def _of_texts(state: ReconciliationState, rows: SourceRows) -> Iterator[Difference]:
-    """Yield a difference where rejected rows do not read the same in each place."""
+    """Yield a difference where the texts of rejected rows differ between places."""
     source = rows.source
-    dead, held = state.dead, state.quarantine
-    both_known = not (held.comparable.of(source) - dead.comparable.of(source))
-    if both_known and held.checksums[source] != state.dead_letter_checksums[source]:
+    dead, quarantine = state.dead, state.quarantine
+    both_known = not (quarantine.comparable.of(source) - dead.comparable.of(source))
+    if both_known and quarantine.checksums[source] != state.dead_letter_checksums[source]:
         yield _text_difference(state, source, MONGODB, "the dead-letter topic")
     broken = state.files.broken.of(source)
     if broken and not (dead.comparable.of(source) - broken):
@@ -132,13 +134,13 @@ def _text_difference(state: ReconciliationState, source: str, place: str, other:
         place=place,
         source=source,
         name=state.name(source),
-        detail=f"rejected rows in {place} do not read as in {other}",
+        detail=f"rejected rows have other texts in {place} than in {other}",
         advice=advice.of("changed", place, state.name(source)),
     )
 
 
 def missing_manifest(source: str, name: str) -> Difference:
-    """Return the difference that MongoDB lacks what Kafka says of a source."""
+    """Return the difference that MongoDB lacks the manifest of a source that Kafka has."""
     return Difference(
         what="count",
         place=MONGODB,
@@ -149,19 +151,21 @@ def missing_manifest(source: str, name: str) -> Difference:
     )
 
 
-def _of_count(state: ReconciliationState, rows: SourceRows, told: bool) -> Iterator[Difference]:
-    """Yield a difference where the producer read another number of rows than there are."""
+def _of_count(
+    state: ReconciliationState, rows: SourceRows, explained: bool
+) -> Iterator[Difference]:
+    """Yield a difference where a place has another number of rows than the producer read."""
     manifest, source = state.manifests.get(rows.source), rows.source
     name = state.name(source)
     sent = state.sent.get(source)
     if sent and sent.says_more(manifest) and not state.lag:
         yield missing_manifest(source, name)
-    if manifest is None or not manifest.complete or told:
+    if manifest is None or not manifest.complete or explained:
         return
     places = [(MONGODB, rows.accounted | rows.on_their_way)]
     if state.kafka_is_whole:
         in_kafka = state.kafka.rows.of(source) | state.dead.rows.of(source)
-        places.append((KAFKA, in_kafka | state.moving.of(source)))
+        places.append((KAFKA, in_kafka | state.in_flight.of(source)))
     for place, found in places:
         if len(found) != manifest.rows_read:
             yield Difference(
@@ -180,7 +184,7 @@ def _of_count(state: ReconciliationState, rows: SourceRows, told: bool) -> Itera
 def of_bucket(
     state: ReconciliationState, bucket: BucketDifference, rows: BucketRows
 ) -> Iterator[Difference]:
-    """Yield a difference for each way in which a bucket's rows differ; one if none is known."""
+    """Yield a difference for each way in which a bucket's rows differ; one if no row is known."""
     name = state.name(bucket.source)
     ways = {"missing": rows.missing, "unknown": rows.unknown, "changed": list(rows.changed)}
     known = [(what, found) for what, found in ways.items() if found]
@@ -219,5 +223,5 @@ def of_misfiled(state: ReconciliationState) -> Iterator[Difference]:
 
 
 def as_sum(tally: Tally) -> Sum:
-    """Return a tally's rows and money, as results have them."""
+    """Return a tally's rows and money in the form of a result."""
     return Sum(tally.rows, str(tally.pounds))

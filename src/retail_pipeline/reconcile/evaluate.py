@@ -1,4 +1,4 @@
-"""From what a full look gathered to each difference by name, and to the verdict."""
+"""The result of a full reconciliation: every difference by name, and the verdict."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def evaluate(
     read_return_details: ReadReturnDetails,
     states: States,
 ) -> Reconciliation:
-    """Return the result; ``states`` tells where ids are now.
+    """Return the result; ``states`` returns where ids are now.
 
     ``read_details`` finds the rows behind a difference, ``read_return_details`` the documents
     behind a day's returns.
@@ -81,7 +81,7 @@ def evaluate(
 
 
 def _notes(state: ReconciliationState, sources: Iterable[SourceRows]) -> Iterator[str]:
-    """Yield why nothing can be final yet."""
+    """Yield why the result is not final yet."""
     for each in sources:
         manifest, name = state.manifests.get(each.source), state.name(each.source)
         if each.unsent:
@@ -91,7 +91,7 @@ def _notes(state: ReconciliationState, sources: Iterable[SourceRows]) -> Iterato
 
 
 def _remarks(state: ReconciliationState) -> list[str]:
-    """Return what has to be known to read the result, and is no fault."""
+    """Return what a reader of the result has to know, though it is no fault."""
     remarks = []
     lost = sum(position.lost for position in state.positions)
     if lost:
@@ -105,7 +105,7 @@ def _remarks(state: ReconciliationState) -> list[str]:
         )
     if state.misplaced:
         remarks.append(
-            f"{state.misplaced:,} orders lie in another partition than the producer chooses:"
+            f"{state.misplaced:,} orders are in another partition than the producer chooses:"
             " partitions are not compared with MongoDB"
         )
     return remarks
@@ -124,7 +124,7 @@ def _account(
 ) -> SourceAccount:
     source, manifest = rows.source, state.manifests.get(rows.source)
     stored = state.stored.rows.of(source)
-    held, own = state.quarantine.rows.of(source), state.quarantine.own.of(source)
+    quarantined, own = state.quarantine.rows.of(source), state.quarantine.own.of(source)
     purged = state.purged.of(source)
     read = manifest.rows_read if manifest else None
     return SourceAccount(
@@ -133,8 +133,8 @@ def _account(
         read=read,
         complete=bool(manifest and manifest.complete),
         stored=len(stored),
-        # A record that claims a row counts only where nothing else stands for that row.
-        quarantined=len(own | (held - stored - purged)),
+        # A record that claims a row counts only where that row has no other state.
+        quarantined=len(own | (quarantined - stored - purged)),
         purged=len(purged),
         kinds={kind: tally.rows for kind, tally in sorted(kinds.items())},
         pounds=str(pounds(sum(tally.micros for tally in kinds.values()))),
@@ -146,7 +146,7 @@ def _account(
 
 
 def _partitions(state: ReconciliationState) -> list[PartitionAccount]:
-    comparable = not (state.misplaced or state.moving)
+    comparable = not (state.misplaced or state.in_flight)
     accounts = []
     for position in state.positions:
         number, main = position.partition, position.topic == state.main_topic

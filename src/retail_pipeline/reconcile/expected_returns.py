@@ -1,7 +1,7 @@
-"""What the returns must say, worked out from rows, and what they do say.
+"""What the documents of the returns must be, worked out from rows, and what they are.
 
-A document of the returns stands for one cancellation line. A book keeps none of them, only sums of
-each day, and a mark over all that the documents say.
+There is one document for each cancellation line. A tally keeps none of them, only the sums of each
+day and a checksum over all their fields.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ _MONEY = {"amount", "UnitPrice"}
 
 
 class Stored(NamedTuple):
-    """A stored row under the id that it is stored under, which a return names."""
+    """A stored row and its ``_id``, which documents of the returns refer to."""
 
     id: str
     line: Line
 
 
-class PartSaid(NamedTuple):
-    """One of a document's parts: its units, and the sale that it undoes, or why there is none.
+class ReturnPart(NamedTuple):
+    """A part of a document: its units, and the sale that it undoes, or the reason why none.
 
-    What is read may be of any type; money is in millionths of a pound, dates in milliseconds.
+    A field that was read may be of any type. Money is in millionths of a pound, a date in
+    milliseconds since 1970.
     """
 
     units: object
@@ -51,10 +52,10 @@ class PartSaid(NamedTuple):
     Country: object = None
 
 
-class Returned(NamedTuple):
-    """All that one document of the returns says, as far as it follows from rows.
+class ReturnDocument(NamedTuple):
+    """A document of the returns, as far as it follows from rows.
 
-    ``distinct_parts`` are None where they are as the parts are; ``day`` is that of ``InvoiceDate``.
+    ``distinct_parts`` is None where it would equal ``parts``; ``day`` is that of ``InvoiceDate``.
     """
 
     id: str
@@ -68,14 +69,14 @@ class Returned(NamedTuple):
     units: object
     amount: object
     lines: object
-    parts: tuple[PartSaid, ...]
-    distinct_parts: tuple[PartSaid, ...] | None
+    parts: tuple[ReturnPart, ...]
+    distinct_parts: tuple[ReturnPart, ...] | None
 
-    def otherwise(self, found: Returned) -> str:
-        """Return which fields of ``found`` are otherwise, and how."""
+    def differing_fields(self, found: ReturnDocument) -> str:
+        """Return the fields in which ``found`` differs, with both values."""
         right, real = dict(_flat("", self)), dict(_flat("", found))
         return "; ".join(
-            f"{name} is {_said(name, real)}, {_said(name, right)} is right"
+            f"{name} is {_value(name, real)}, {_value(name, right)} is right"
             for name in dict.fromkeys([*right, *real])
             if (name in right, right.get(name)) != (name in real, real.get(name))
         )
@@ -83,12 +84,12 @@ class Returned(NamedTuple):
 
 @dataclass
 class ExpectedReturns:
-    """Sums over documents by the day of their cancellation; rows are documents."""
+    """Sums over documents by the day of their cancellation; ``rows`` counts documents."""
 
     days: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
 
-    def add(self, documents: Iterable[Returned]) -> None:
-        """Enter what documents say."""
+    def add(self, documents: Iterable[ReturnDocument]) -> None:
+        """Add documents."""
         for document in documents:
             units, amount = document.units, document.amount
             tally = self.days[document.day]
@@ -99,8 +100,8 @@ class ExpectedReturns:
             tally.checksum += checksum_of(repr(document))
 
 
-def returned_of(stored: Sequence[Stored]) -> Iterator[Returned]:
-    """Yield what the document of each cancellation must say.
+def match_returns(stored: Sequence[Stored]) -> Iterator[ReturnDocument]:
+    """Yield the document that each cancellation must have.
 
     ``stored`` are all sales and cancellations of one customer and stock code; of guests, the
     cancellations of one stock code and day. They may be in any order.
@@ -117,7 +118,7 @@ def returned_of(stored: Sequence[Stored]) -> Iterator[Returned]:
             continue
         line = lines[cancellation.id]
         parts, others = every[cancellation.id], distinct.get(cancellation.id, [])
-        yield Returned(
+        yield ReturnDocument(
             cancellation.id,
             line.day,
             line.invoice,
@@ -140,27 +141,27 @@ def _traded(stored: Stored) -> TradedLine:
     return TradedLine(stored.id, at, Kind(line.kind), line.quantity, price, line[2:10])
 
 
-def _parts(parts: Sequence[Part], line: Line, lines: Mapping[str, Line]) -> tuple[PartSaid, ...]:
+def _parts(parts: Sequence[Part], line: Line, lines: Mapping[str, Line]) -> tuple[ReturnPart, ...]:
     return tuple(
         (
-            PartSaid(part.units, -part.units * line.price, str(part.reason))
+            ReturnPart(part.units, -part.units * line.price, str(part.reason))
             if part.sale is None
-            else _of_sale(part.units, -part.units * line.price, part.sale.id, lines)
+            else _undoing(part.units, -part.units * line.price, part.sale.id, lines)
         )
         for part in parts
     )
 
 
-def _of_sale(units: int, amount: object, identity: str, lines: Mapping[str, Line]) -> PartSaid:
+def _undoing(units: int, amount: object, identity: str, lines: Mapping[str, Line]) -> ReturnPart:
     sale = lines[identity]
-    return PartSaid(
+    return ReturnPart(
         units, amount, None, identity, sale.invoice, sale.moment, sale.price, sale.country
     )
 
 
-def _flat(prefix: str, said: Returned | PartSaid) -> Iterator[tuple[str, object]]:
-    """Yield each field, those of parts under dotted names."""
-    for name, value in said._asdict().items():
+def _flat(prefix: str, document: ReturnDocument | ReturnPart) -> Iterator[tuple[str, object]]:
+    """Yield each field; those of parts have dotted names."""
+    for name, value in document._asdict().items():
         if name in ("parts", "distinct_parts") and value is not None:
             yield f"{name}", f"{len(value)} of them"
             for place, part in enumerate(value):
@@ -169,7 +170,7 @@ def _flat(prefix: str, said: Returned | PartSaid) -> Iterator[tuple[str, object]
             yield f"{prefix}{name}", value
 
 
-def _said(name: str, fields: Mapping[str, object]) -> str:
+def _value(name: str, fields: Mapping[str, object]) -> str:
     value = fields.get(name, "nothing")
     if name.rpartition(".")[2] in _MONEY and isinstance(value, int | Decimal):
         return str(pounds(value))

@@ -1,10 +1,10 @@
-"""What the rollups must say, worked out from rows, and what they do say, from their entries.
+"""The sums of the rollups: those that follow from rows, and those of the rollups' entries.
 
-Beside the sums of each day and kind, a mark covers what each entry is about (its invoice, customer,
-country …): it adds up over an entry's rows to what the entry itself gives, so neither side has to
-group anything. What only a whole day shows (a line that is there once more, an invoice that counts
-once, the last of several descriptions) needs that day's rows in a row, and no more than that day is
-remembered.
+Beside the sums of each day and kind, a checksum covers the key of each entry (its invoice,
+customer, country …). Over an entry's rows it adds up to what the entry itself gives, so neither
+side has to group anything. Some figures need all rows of a day, one after the other: duplicate
+lines, an invoice that counts once, the last of several descriptions. Only the latest day is kept
+in memory.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def _weight(rows: int, units: int, micros: int | Decimal) -> int:
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of one day's rows so far: lines and invoices by hash, products by mark."""
+    """What was read of one day so far: lines and invoices by hash, products by checksum."""
 
     lines: set[int] = field(default_factory=set)
     invoices: set[int] = field(default_factory=set)
     names: dict[int, str | None] = field(default_factory=dict)
 
-    def again(self, line: Line) -> bool:
-        """Return whether the same line, by all that the dataset says of it, was there before."""
+    def is_duplicate(self, line: Line) -> bool:
+        """Return whether a line with the same fields was read before."""
         # To hash() -1 and -2 are the same.
         content = hash(line[2:10]) + line[5] + int(line[7])
         if content in self.lines:
@@ -51,7 +51,7 @@ class _Seen:
         return False
 
     def gained(self, product: int, invoice: str, name: str | None) -> int:
-        """Return what the weight of a product's entry gains by an invoice and a description."""
+        """Return what an invoice and a description add to the weight of a product's entry."""
         gain, pair, names = 0, hash((product, invoice)), self.names
         if pair not in self.invoices:
             self.invoices.add(pair)
@@ -59,7 +59,7 @@ class _Seen:
         if product not in names:
             names[product] = name
             return gain + hash(name)
-        # Of several descriptions MongoDB takes the last one in their order; any comes after none.
+        # Of several descriptions MongoDB takes the last one in their order; null comes first.
         before = names[product]
         if name is None or name == before or before is not None and name < before:
             return gain
@@ -69,16 +69,16 @@ class _Seen:
 
 @dataclass
 class ExpectedRollups:
-    """Sums by rollup, day and kind; and of how many rows each day's document says it was made."""
+    """Sums by rollup, day and kind, and the number of rows in each day's document."""
 
     tallies: dict[tuple[str, int, str], Tally] = field(default_factory=lambda: defaultdict(Tally))
     documents: dict[tuple[str, int], int] = field(default_factory=dict)
     _days: dict[int, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
 
     def summarise(self, lines: Iterable[Line]) -> None:
-        """Enter rows, as a rebuild of the rollups would take them.
+        """Add rows as a rebuild of the rollups does.
 
-        ``lines`` may be in any order, but of no day before the last one of the call before.
+        ``lines`` may be in any order, but no day may come before the last one of the call before.
         """
         tallies, today, seen = self.tallies, None, _Seen()
         for line in lines:
@@ -90,7 +90,7 @@ class ExpectedRollups:
             order = _checksum(line[2], hour, line[8], line[9], line[3] in FEES, kind)
             product = _checksum(line[3], line[9], line[8] is None, kind)
             gained = seen.gained(product, line[2], line[4])
-            for rollup, mark in (
+            for rollup, checksum in (
                 (ORDERS_ROLLUP, order * weight),
                 (PRODUCTS_ROLLUP, product * (weight + gained)),
             ):
@@ -98,17 +98,17 @@ class ExpectedRollups:
                 tally.rows += 1
                 tally.units += units
                 tally.micros += micros
-                tally.checksum += mark
-            if seen.again(line):
+                tally.checksum += checksum
+            if seen.is_duplicate(line):
                 key = line[2], line[3], hour, line[8], line[9], kind
                 self.add(DUPLICATES_ROLLUP, day, key, (1, units, micros))
         for day in sorted(self._days)[:-1]:
             del self._days[day]
 
     def add_document(self, rollup: str, day: int, rows: object) -> None:
-        """Enter of how many rows a day's document says that it was made."""
-        said = rows if isinstance(rows, int) else 0
-        self.documents[rollup, day] = self.documents.get((rollup, day), 0) + said
+        """Add the number of rows that a day's document says it was made of."""
+        count = rows if isinstance(rows, int) else 0
+        self.documents[rollup, day] = self.documents.get((rollup, day), 0) + count
 
     def add(
         self,
@@ -118,7 +118,7 @@ class ExpectedRollups:
         figures: tuple[int, int, int | Decimal],
         more: tuple[int | None, Hashable] | None = None,
     ) -> None:
-        """Enter one entry of a rollup's document: its key, and its rows, units and money.
+        """Add an entry of a rollup's document: its key, and its rows, units and money.
 
         ``more`` are a product's number of invoices and its description.
         """
@@ -126,10 +126,10 @@ class ExpectedRollups:
         weight = _weight(rows, units, micros)
         if more is not None:
             weight += (more[0] or 0) * _INVOICES + hash(more[1])
-        # First of all: an entry that can't be hashed shall leave no trace.
-        mark = _checksum(*key) * weight
+        # First of all: an entry that can't be hashed must change nothing.
+        checksum = _checksum(*key) * weight
         tally = self.tallies[rollup, day, str(key[-1])]
         tally.rows += rows
         tally.units += units
         tally.micros += micros
-        tally.checksum += mark
+        tally.checksum += checksum

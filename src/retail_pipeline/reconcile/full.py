@@ -1,8 +1,8 @@
-"""The full look: every row of every place is read once and entered into that place's book.
+"""The full reconciliation: every row of every place is read once and added to that place's tally.
 
-What is small and decides how the rest is read comes first: quarantine, the dead-letter topic. Then
-file, Kafka, MongoDB; and in the end once more Kafka's ends, so that what came in meanwhile is known
-to be on its way rather than lost.
+Quarantine and the dead-letter topic are small, and how the rest is read depends on them: they come
+first. Then file, Kafka and MongoDB follow, and at last the ends of Kafka's partitions once more, so
+that records that arrived meanwhile count as in flight rather than lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, Message, decode
 from retail_pipeline.reconcile.details import DetailReader
 from retail_pipeline.reconcile.evaluate import evaluate
-from retail_pipeline.reconcile.expected_returns import returned_of
+from retail_pipeline.reconcile.expected_returns import match_returns
 from retail_pipeline.reconcile.ports import File, Log, Records
 from retail_pipeline.reconcile.rowset import Rows
 from retail_pipeline.reconcile.state import ReconciliationState
@@ -38,20 +38,20 @@ Sourced = TypeVar("Sourced", Manifest, QuarantinedRow, Transaction)
 
 @dataclass
 class FullReconciliation:
-    """One full reconciliation; ``tell`` hears of each place read, the rows so far, and of all."""
+    """One full reconciliation; ``report`` is called with a place, its rows so far and in all."""
 
     log: Log
     records: Records
     files: Sequence[File]
     topics: Topics
-    tell: ReportProgress = lambda place, rows, total: None
+    report: ReportProgress = lambda place, rows, total: None
     clock: Callable[[], float] = time.monotonic
 
     def run(self) -> Reconciliation:
-        """Look at everything and judge it.
+        """Read everything and compare it.
 
         Raises:
-            TransientError, PermanentError: a server is away or refuses: nothing can be said.
+            TransientError, PermanentError: a server is away or refuses.
             SourceError: a file can't be read.
         """
         began = self.clock()
@@ -82,9 +82,9 @@ class FullReconciliation:
     def _read_quarantine(self, state: ReconciliationState) -> None:
         for manifest in _counted(state, self.records.manifests()):
             state.manifests[manifest.source] = manifest
-        for held in self.records.quarantined():
-            state.quarantine.add(held)
-            state.rejected[held.source].add(held.row)
+        for quarantined in self.records.quarantined():
+            state.quarantine.add(quarantined)
+            state.rejected[quarantined.source].add(quarantined.row)
         for source, row in self.records.purged():
             state.purged[source].add(row)
             state.rejected[source].add(row)
@@ -96,8 +96,8 @@ class FullReconciliation:
         small = [span for span in spans if span.topic != self.topics.transactions]
         for span, messages in self.log.records(small):
             state.records[span.topic, span.partition] += len(messages)
-            settled, moving = _split(span, messages)
-            for part, still in ((settled, False), (moving, True)):
+            settled, in_flight = _split(span, messages)
+            for part, late in ((settled, False), (in_flight, True)):
                 if span.topic == self.topics.manifests:
                     manifests, bad = decode(part, MANIFEST)
                     for manifest in _counted(state, manifests):
@@ -107,67 +107,67 @@ class FullReconciliation:
                     bad = rejections + bad
                 dead = _counted(state, map(QuarantinedRow.of, bad))
                 state.sample_records += len(bad) - len(dead)
-                for held in dead:
-                    state.rejected[held.source].add(held.row)
-                _add_dead_letters(state, dead, still)
+                for each in dead:
+                    state.rejected[each.source].add(each.row)
+                _add_dead_letters(state, dead, late)
 
     def _read_file(self, state: ReconciliationState, file: File) -> None:
-        source, book = file.source, state.files
+        source, tally = file.source, state.files
         if state.left_out(source):
             return
-        book.names[source] = file.name
+        tally.names[source] = file.name
         comparable, rows = state.dead.comparable.of(source), 0
         for lines, broken in file.lines(comparable):
-            book.add(lines, state.rejected)
+            tally.add(lines, state.rejected)
             for row, raw in broken:
-                book.rows[source].add(row)
-                book.broken[source].add(row)
+                tally.rows[source].add(row)
+                tally.broken[source].add(row)
                 state.rejected[source].add(row)
                 if row in comparable:
-                    book.checksums[source] += checksum_of((row, raw))
+                    tally.checksums[source] += checksum_of((row, raw))
             rows += len(lines) + len(broken)
             manifest = state.manifests.get(source)
-            self.tell(file.name, rows, manifest.rows_read if manifest else rows)
+            self.report(file.name, rows, manifest.rows_read if manifest else rows)
 
     def _read_transactions(
         self, state: ReconciliationState, spans: Iterable[PartitionOffsets]
     ) -> None:
-        rows, home = 0, self.log.home
+        rows, partition_of = 0, self.log.partition_of
         spans = [span for span in spans if span.topic == self.topics.transactions]
         total = sum(span.end - span.first for span in spans)
         for span, messages in self.log.records(spans):
             state.records[span.topic, span.partition] += len(messages)
-            settled, moving = _split(span, messages)
+            settled, in_flight = _split(span, messages)
             transactions, bad = decode(settled, TRANSACTION)
             lines = list(map(as_line, _counted(state, transactions)))
             state.sample_records += len(transactions) - len(lines)
             partition = span.partition
             invoices = {line.invoice for line in lines}
-            state.misplaced += sum(home(invoice) != partition for invoice in invoices)
+            state.misplaced += sum(partition_of(invoice) != partition for invoice in invoices)
             state.kafka.add(lines, state.rejected, None, lambda _: partition)
             _add_dead_letters(state, map(QuarantinedRow.of, bad), False)
-            if moving:
-                _add_moving(state, moving)
+            if in_flight:
+                _add_in_flight(state, in_flight)
             rows += len(messages)
-            self.tell("Kafka", rows, total)
+            self.report("Kafka", rows, total)
 
     def _read_records(self, state: ReconciliationState) -> None:
         in_kafka = Rows()
-        for source in [*state.kafka.rows, *state.moving]:
-            in_kafka[source] = state.kafka.rows.of(source) | state.moving.of(source)
+        for source in [*state.kafka.rows, *state.in_flight]:
+            in_kafka[source] = state.kafka.rows.of(source) | state.in_flight.of(source)
         rows, total = 0, sum(map(len, state.kafka.rows.values()))
         for lines, misfiled in self.records.lines():
-            state.stored.add(lines, state.rejected, in_kafka, self.log.home)
-            state.note_misfiled([stray.id for stray in misfiled])
-            # Whatever a document calls itself, a rebuild adds it up.
-            others = [each.line for each in misfiled if each.line]
+            state.stored.add(lines, state.rejected, in_kafka, self.log.partition_of)
+            state.note_misfiled([document.id for document in misfiled])
+            # A rebuild adds up every document, whatever its id.
+            others = [document.line for document in misfiled if document.line]
             state.expected_rollups.summarise(chain(lines, others))
             rows += len(lines)
-            self.tell("MongoDB", rows, max(rows, total))
+            self.report("MongoDB", rows, max(rows, total))
         self.records.rollups(state.rollups)
         for traded in self.records.traded():
-            state.expected_returns.add(returned_of(traded))
-        state.returns.add(self.records.returned())
+            state.expected_returns.add(match_returns(traded))
+        state.returns.add(self.records.return_documents())
 
     def _read_what_came_meanwhile(self, state: ReconciliationState) -> None:
         state.pending_days |= self.records.pending_days()
@@ -189,13 +189,13 @@ class FullReconciliation:
         for span, messages in self.log.records(
             span for span in tail if span.topic == self.topics.transactions
         ):
-            _add_moving(state, messages)
+            _add_in_flight(state, messages)
 
 
 def _split(
     span: PartitionOffsets, messages: Sequence[Message]
 ) -> tuple[Sequence[Message], Sequence[Message]]:
-    """Tell what was stored when the look began from what may not have been."""
+    """Return what was stored when the reconciliation began, and what came after it."""
     if messages[-1].offset < span.committed:
         return messages, ()
     settled = [message for message in messages if message.offset < span.committed]
@@ -209,26 +209,26 @@ def _counted(state: ReconciliationState, items: Iterable[Sourced]) -> list[Sourc
     return [item for item in items if not is_sample(item.source)]
 
 
-def _add_moving(state: ReconciliationState, messages: Sequence[Message]) -> None:
+def _add_in_flight(state: ReconciliationState, messages: Sequence[Message]) -> None:
     transactions, bad = decode(messages, TRANSACTION)
     for line in map(as_line, _counted(state, transactions)):
-        state.moving[line.source].add(line.row)
-        state.moving_days.add((line.source, line.day))
+        state.in_flight[line.source].add(line.row)
+        state.in_flight_days.add((line.source, line.day))
     _add_dead_letters(state, map(QuarantinedRow.of, bad), True)
 
 
 def _add_dead_letters(
-    state: ReconciliationState, dead: Iterable[QuarantinedRow], moving: bool
+    state: ReconciliationState, dead: Iterable[QuarantinedRow], in_flight: bool
 ) -> None:
     quarantine = state.quarantine.comparable
-    for held in dead:
-        if moving:
-            state.moving[held.source].add(held.row)
-            if state.files.good(held.source, held.row):
-                state.moving_undated.add(held.source)
-        elif state.dead.add(held) and quarantine.has(held.source, held.row):
-            if held.comparable:
-                state.dead_letter_checksums[held.source] += checksum_of((held.row, held.raw))
+    for each in dead:
+        if in_flight:
+            state.in_flight[each.source].add(each.row)
+            if state.files.good(each.source, each.row):
+                state.in_flight_undated.add(each.source)
+        elif state.dead.add(each) and quarantine.has(each.source, each.row):
+            if each.comparable:
+                state.dead_letter_checksums[each.source] += checksum_of((each.row, each.raw))
 
 
 def _keep(kept: dict[str, Manifest], manifest: Manifest) -> None:

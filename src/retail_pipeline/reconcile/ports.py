@@ -1,4 +1,4 @@
-"""What a reconciliation needs to read; adapters and the tests' fakes provide it."""
+"""What a reconciliation reads: ports that adapters and the tests' fakes implement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.wire import Message
-from retail_pipeline.reconcile.expected_returns import Returned, Stored
+from retail_pipeline.reconcile.expected_returns import ReturnDocument, Stored
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow
@@ -23,14 +23,14 @@ class Log(Protocol):
     """
 
     def positions(self) -> list[PartitionOffsets]:
-        """Return where each partition of the three topics stands."""
+        """Return the offsets of each partition of the three topics."""
 
     def records(
         self, spans: Iterable[PartitionOffsets]
     ) -> Iterator[tuple[PartitionOffsets, Sequence[Message]]]:
         """Yield the records of each span, from its first one up to its end, in pieces."""
 
-    def home(self, invoice: str) -> int:
+    def partition_of(self, invoice: str) -> int:
         """Return the partition that an invoice's lines are sent to."""
 
 
@@ -38,7 +38,7 @@ class Records(Protocol):
     """MongoDB, read as the monitor's user. Raises as :class:`Log` does."""
 
     def manifests(self) -> list[Manifest]:
-        """Return what producers say they read, by source."""
+        """Return the manifests: what producers read, one a source."""
 
     def sample_replaced(self) -> bool:
         """Return whether other data has replaced the sample, of which nothing is stored then."""
@@ -52,7 +52,7 @@ class Records(Protocol):
     def lines(
         self, days: Iterable[int] | None = None
     ) -> Iterator[tuple[list[Line], list[MisfiledDocument]]]:
-        """Yield the stored rows, in pieces, apart from documents that stand under another id.
+        """Yield the stored rows, in pieces, and documents under an id that is not their row's.
 
         No row comes in a later piece than one of a later day. ``days`` limits them to those days.
         """
@@ -64,7 +64,7 @@ class Records(Protocol):
         """Yield source and row of what was purged from quarantine."""
 
     def rollups(self, expected: ExpectedRollups) -> None:
-        """Enter what the three rollups say into ``expected``."""
+        """Add the entries of the three rollups to ``expected``."""
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
         """Yield all rows that the match of a cancellation of goods may depend on.
@@ -73,8 +73,8 @@ class Records(Protocol):
         cancellations of one stock code and day. ``days`` are those of the cancellations.
         """
 
-    def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
-        """Yield what the documents of the returns say; ``days`` are those of the cancellations."""
+    def return_documents(self, days: Collection[int] | None = None) -> Iterator[ReturnDocument]:
+        """Yield the documents of the returns; ``days`` are those of the cancellations."""
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
         """Return, for each id, the collections (of three) that hold it now."""
@@ -83,7 +83,7 @@ class Records(Protocol):
         """Return, by collection (of three) and source, how many ids there are."""
 
     def claimed(self) -> dict[str, int]:
-        """Return, by source, how many rows only a record in quarantine claims to be."""
+        """Return, by source, how many rows only a quarantined record claims to be."""
 
     def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
         """Return how many rows each rollup was made of, days (since 1970) left out."""
@@ -93,7 +93,7 @@ class Records(Protocol):
 
 
 class File(Protocol):
-    """A source at hand, read and worked out apart from the producer's own code."""
+    """A source's file, parsed by other code than the producer's."""
 
     @property
     def source(self) -> str:

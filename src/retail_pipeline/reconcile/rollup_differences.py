@@ -1,4 +1,4 @@
-"""What is wrong with summaries, by name: entries of the rollups, documents of the returns."""
+"""The differences in summaries: entries of the rollups, documents of the returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from retail_pipeline.reconcile.tally import Tally, date_of
 
 @dataclass
 class ReturnRows:
-    """The returns that make a day's difference, by id; ``changed`` says what is otherwise."""
+    """The returns behind a day's difference, by id; ``changed`` has the fields that differ."""
 
     missing: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -49,16 +49,16 @@ def _attempts(failed: FailedDay) -> str:
 
 
 def of_rollups(state: ReconciliationState) -> Iterator[Difference]:
-    """Yield each day and kind of which a rollup says something else than the stored rows."""
+    """Yield each day and kind whose rollup does not follow from the stored rows."""
     right, real = state.expected_rollups.tallies, state.rollups.tallies
     unsettled = {rollup: state.unsettled_days(rollup) for rollup in ROLLUPS}
-    told = set[tuple[str, int]]()
+    named = set[tuple[str, int]]()
     for rollup, day, kind in sorted(right.keys() | real.keys()):
         key = (rollup, day, kind)
         expected, found = right.get(key, Tally()), real.get(key, Tally())
         if day in unsettled[rollup] or expected == found:
             continue
-        told.add((rollup, day))
+        named.add((rollup, day))
         same = (expected.rows, expected.units, expected.micros) == (
             found.rows,
             found.units,
@@ -66,15 +66,15 @@ def of_rollups(state: ReconciliationState) -> Iterator[Difference]:
         )
         what = "rollup_entries" if same else "rollup"
         yield _of_rollup(rollup, day, what, as_sum(expected), as_sum(found), kind)
-    yield from _of_documents(state, told, unsettled)
+    yield from _of_documents(state, named, unsettled)
 
 
 def _of_documents(
-    state: ReconciliationState, told: set[tuple[str, int]], unsettled: dict[str, set[int]]
+    state: ReconciliationState, named: set[tuple[str, int]], unsettled: dict[str, set[int]]
 ) -> Iterator[Difference]:
-    """Yield each day's document that is missing, or was made of other rows than are stored.
+    """Yield each day's document that is missing, or names another number of rows than are stored.
 
-    Its entries need not show it: most days have no duplicates. ``told`` are named already.
+    Its entries need not show it: most days have no duplicates. ``named`` are reported already.
     """
     stored: Counter[int] = Counter()
     for (rollup, day, _), tally in state.expected_rollups.tallies.items():
@@ -84,7 +84,7 @@ def _of_documents(
     right = {(rollup, day): rows for day, rows in stored.items() for rollup in ROLLUPS}
     for rollup, day in sorted(right.keys() | documents.keys()):
         expected, found = right.get((rollup, day), 0), documents.get((rollup, day), 0)
-        if expected != found and day not in unsettled[rollup] and (rollup, day) not in told:
+        if expected != found and day not in unsettled[rollup] and (rollup, day) not in named:
             sums = Sum(expected), Sum(found)
             yield _of_rollup(rollup, day, "rollup_rows", *sums)
 
@@ -105,10 +105,10 @@ def _of_rollup(
 
 
 def of_returns(state: ReconciliationState, read_details: ReadReturnDetails) -> Iterator[Difference]:
-    """Yield a difference for each day and way in which returns are not as stored rows make them.
+    """Yield a difference for each day and way in which returns do not follow from stored rows.
 
-    Rows of a day may change how cancellations of later days are matched: from the first day on
-    that is not settled, none is judged. What was found is looked at once more before it is told.
+    Rows of a day may change how cancellations of later days are matched: days from the first
+    unsettled one on are not compared. Documents found wrong are read once more before that.
     """
     right, real = state.expected_returns.days, state.returns.days
     first = min(state.unsettled_days(RETURNS), default=None)

@@ -1,4 +1,4 @@
-"""Sets of row numbers at one bit a row, so that a ledger can name each row that is missing."""
+"""Sets of row numbers at one bit a row, small enough to name each row that is missing."""
 
 from __future__ import annotations
 

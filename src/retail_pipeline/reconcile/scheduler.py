@@ -1,4 +1,4 @@
-"""The quick look on a timer, beside the processor: of many processors, one looks at a time."""
+"""The count check on a timer, beside the processor; of many processors one runs it at a time."""
 
 from __future__ import annotations
 
@@ -11,56 +11,56 @@ from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 10.0
-# A look may take one part in so many of the time: a large database is looked at less often.
+# A check may take one part in so many of the time: a large database is checked less often.
 _DURATIONS_BETWEEN_RUNS = 20
 
 
 class Results(Protocol):
-    """Where results are kept, and who may look next is decided."""
+    """Where results are kept, and which processor runs the next check is decided."""
 
     def claim(self) -> bool:
-        """Return whether a look is due; if so, nobody else is told so for a while."""
+        """Return whether a check is due; if so, no other processor gets True for a while."""
 
     def keep(self, result: Reconciliation, next_in_s: float | None = None) -> None:
-        """Keep the result; the next look is due in ``next_in_s`` seconds."""
+        """Keep the result; the next check is due in ``next_in_s`` seconds."""
 
 
 class Reconciler(Thread):
-    """Looks every ``every_s`` seconds until ``stop`` is set; no failure of it stops anything."""
+    """Checks every ``every_s`` seconds until ``stop`` is set; a failure of it stops nothing."""
 
     def __init__(
         self,
-        look: Callable[[], Reconciliation],
+        check: Callable[[], Reconciliation],
         results: Results,
         every_s: float,
         stop: Event,
     ) -> None:
         super().__init__(name="reconciler", daemon=True)
-        self._look = look
+        self._check = check
         self._results = results
         self._every_s = every_s
         self._stop_asked = stop
         self._verdict: Verdict | None = None
 
     def run(self) -> None:
-        """Ask now and then whether a look is due, and do it then."""
+        """Ask regularly whether a check is due, and run it then."""
         while not self._stop_asked.wait(min(self._every_s, _LONGEST_PAUSE_S)):
-            # Whatever it is: rows are stored all the same, and the age of the result tells.
+            # Whatever it is: rows are stored all the same, and the age of the result shows it.
             try:
                 if self._results.claim():
                     self._reconcile_once()
             except Exception as error:
-                log.warning("could not reconcile: %s", error)
+                log.warning("the count check failed: %s", error)
 
     def _reconcile_once(self) -> None:
-        result = self._look()
+        result = self._check()
         pause = max(self._every_s, result.seconds * _DURATIONS_BETWEEN_RUNS)
         self._results.keep(result, pause)
-        # Said once, not every minute.
+        # Logged once, not every minute.
         if result.verdict is Verdict.DIFFER and self._verdict is not Verdict.DIFFER:
             first = result.differences[0]
             log.warning(
-                "the ledger differs: %s: %s; `retail reconcile` names the rows",
+                "the count check found a difference: %s: %s; `retail reconcile` names the rows",
                 first.name or first.place,
                 first.detail,
             )

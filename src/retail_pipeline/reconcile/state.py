@@ -1,4 +1,4 @@
-"""Everything that a full look gathered, before anything is concluded from it."""
+"""All that a full reconciliation has read, before it is compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 20
 
 @dataclass
 class QuarantineTally:
-    """Rejected rows of one place, and a mark over the texts of those that are the file's own.
+    """Rejected rows of one place, and a checksum over the texts that come from the file.
 
     ``own`` are those under the row's own identity, not under that of a record that claims it.
     """
@@ -34,44 +34,44 @@ class QuarantineTally:
     checksums: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     records: int = 0
 
-    def add(self, held: QuarantinedRow) -> bool:
-        """Enter a rejected row; return whether it is new."""
+    def add(self, rejected: QuarantinedRow) -> bool:
+        """Add a rejected row; return whether it is new."""
         self.records += 1
-        if held.id == row_id(held.source, held.row):
-            self.own[held.source].add(held.row)
-        if not self.rows[held.source].add(held.row):
+        if rejected.id == row_id(rejected.source, rejected.row):
+            self.own[rejected.source].add(rejected.row)
+        if not self.rows[rejected.source].add(rejected.row):
             return False
-        if held.comparable and self.comparable[held.source].add(held.row):
-            self.checksums[held.source] += checksum_of((held.row, held.raw))
+        if rejected.comparable and self.comparable[rejected.source].add(rejected.row):
+            self.checksums[rejected.source] += checksum_of((rejected.row, rejected.raw))
         return True
 
 
 @dataclass
 class FileTally(LineTally):
-    """A file's rows; of those that are rejected or broken, the mark over their texts."""
+    """A file's rows; of those that are rejected or broken, a checksum over their texts."""
 
     names: dict[str, str] = field(default_factory=dict)
     broken: Rows = field(default_factory=Rows)
     checksums: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def good(self, source: str, row: int) -> bool:
-        """Whether a file shows the row, and it was entered as a good one."""
+        """Return whether a file has the row, and it is a valid one."""
         return self.rows.has(source, row) and not self.broken.has(source, row)
 
 
 @dataclass
 class ReconciliationState:
-    """What each place holds, and what is in between.
+    """What each place holds, and what is in flight.
 
     ``manifests`` are MongoDB's, ``sent`` Kafka's. ``rejected`` rows were in quarantine at some
-    time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable,
+    time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable;
     ``quarantine`` and ``purged`` are MongoDB's; ``dead_letter_checksums`` cover the texts of what
-    is in both. ``moving`` rows came after what was stored when the look began, ``moving_days`` are
-    the (source, day) that they belong to; ``moving_undated`` are the sources of rejected ones that
-    their file shows as good rows. ``misfiled`` are ids of documents under another id.
+    is in both. ``in_flight`` rows came after what was stored when the reconciliation began;
+    ``in_flight_days`` are their (source, day). ``in_flight_undated`` are the sources of rejected
+    ones that their file shows as good rows. ``misfiled`` are ids of documents under another id.
     ``failed_days`` can't be summarised; ``pending_days`` will be.
-    ``sample_replaced``: nothing of the sample is to be stored, so that what files and Kafka hold of
-    it is left out; ``sample_records`` counts Kafka's.
+    ``sample_replaced``: nothing of the sample may be stored, so that the sample's rows in files and
+    Kafka are left out; ``sample_records`` counts those in Kafka.
     """
 
     positions: list[PartitionOffsets]
@@ -86,9 +86,9 @@ class ReconciliationState:
     quarantine: QuarantineTally = field(default_factory=QuarantineTally)
     purged: Rows = field(default_factory=Rows)
     rejected: Rows = field(default_factory=Rows)
-    moving: Rows = field(default_factory=Rows)
-    moving_days: set[tuple[str, int]] = field(default_factory=set)
-    moving_undated: set[str] = field(default_factory=set)
+    in_flight: Rows = field(default_factory=Rows)
+    in_flight_days: set[tuple[str, int]] = field(default_factory=set)
+    in_flight_undated: set[str] = field(default_factory=set)
     misfiled: list[str] = field(default_factory=list)
     misfiled_count: int = 0
     pending_days: set[int] = field(default_factory=set)
@@ -107,23 +107,23 @@ class ReconciliationState:
     def kafka_is_whole(self) -> bool:
         """Whether the topics still hold every record that was ever sent.
 
-        Topics made anew begin at 0 too, but they don't hold every manifest.
+        Topics that were made again begin at 0 too, but they don't hold every manifest.
         """
         cut = any(position.first for position in self.positions)
         return not cut and self.manifests.keys() <= self.sent.keys()
 
     @property
     def lag(self) -> int:
-        """Records that were not stored when the look began, or came since."""
+        """Records that were not stored when the reconciliation began, or arrived since."""
         return self.came_meanwhile + sum(position.lag for position in self.positions)
 
     def unsettled_days(self, part: str) -> set[int]:
         """Return the days whose rollup or returns, as ``part`` says, may lack rows."""
         failed = {each.number for each in self.failed_days if part in each.reasons}
-        return {day for _, day in self.moving_days} | self.pending_days | failed
+        return {day for _, day in self.in_flight_days} | self.pending_days | failed
 
     def left_out(self, source: str) -> bool:
-        """Tell whether ``source`` is the sample, and other data has replaced it."""
+        """Return whether ``source`` is the sample, and other data has replaced it."""
         return self.sample_replaced and is_sample(source)
 
     def note_misfiled(self, ids: Sequence[str]) -> None:
@@ -133,10 +133,10 @@ class ReconciliationState:
 
     @property
     def sources(self) -> list[str]:
-        """Every source that any place knows, in the order in which they were first read."""
+        """Every source that any place has, in the order in which they were first read."""
         known = dict.fromkeys(self.manifests)
         for rows in (
-            *(self.files.rows, self.kafka.rows, self.dead.rows, self.moving),
+            *(self.files.rows, self.kafka.rows, self.dead.rows, self.in_flight),
             *(self.stored.rows, self.quarantine.rows, self.purged),
         ):
             known.update(dict.fromkeys(source for source in sorted(rows) if rows[source]))
@@ -144,7 +144,7 @@ class ReconciliationState:
         return list(known)
 
     def name(self, source: str) -> str:
-        """Return what people call a source."""
+        """Return the name of a source's file; its identity, if no place has the name."""
         if known := self.manifests.get(source) or self.sent.get(source):
             return known.name
         return self.files.names.get(source, source)

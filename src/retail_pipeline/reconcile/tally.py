@@ -1,8 +1,8 @@
-"""The row ledger's books: what one place holds, by source, day and kind, in rows and in money.
+"""Tallies: what one place holds by source, day and kind, in rows and in money.
 
-Each of the three places (file, Kafka, MongoDB) is read once, in any order, and entered into a book
-of its own. A tally keeps rows, units and exact money, and a mark: the sum of the rows' hashes, so
-that two changes which make up for each other are seen too. Money is in millionths of a pound, the
+Each of the three places (file, Kafka, MongoDB) is read once, in any order, and added to a tally of
+its own. A tally keeps rows, units and exact money, and a checksum: the sum of the rows' hashes, so
+that two changes that cancel each other out are seen too. Money is in millionths of a pound, the
 finest that the contract allows, as a whole number.
 
 The hashes are squared before they are added: a tuple's hash is so nearly linear in its last fields
@@ -28,14 +28,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MILLION = 1_000_000
 _KINDS = {kind: kind.value for kind in Kind}
-# How the rows of a bucket stand to the others: as they are, or once rejected and sent anew.
+# The origin of a bucket's rows: never rejected, or rejected once and sent again.
 PLAIN, REPLAYED = 0, 1
 # Added to the above: Kafka no longer holds the row, or never did.
 NOT_IN_KAFKA = 2
 
 
 class Line(NamedTuple):
-    """All that one stored row says, in a form that is the same in each place.
+    """A row's fields, in a form that is the same in each place.
 
     ``moment`` is milliseconds since 1970, ``price`` and ``total`` millionths of a pound.
     """
@@ -60,14 +60,14 @@ class Line(NamedTuple):
 
 
 class MisfiledDocument(NamedTuple):
-    """A document whose id is not that of the row it says it is; ``line`` is None if unreadable."""
+    """A document whose id is not that of its source and row; ``line`` is None if unreadable."""
 
     id: str
     line: Line | None
 
 
 class QuarantinedRow(NamedTuple):
-    """A rejected row, in the dead-letter topic or in quarantine, under the row that it stands for.
+    """A rejected row, in the dead-letter topic or in quarantine, under the row that it is about.
 
     ``id`` is its own identity: it differs from the row's where a record claims to be that row.
     ``comparable`` says whether ``raw`` is the file's own text.
@@ -90,7 +90,7 @@ class QuarantinedRow(NamedTuple):
     def for_row(
         cls, identity: str, claims: str | None, raw: str, stage: str | None, truncated: bool
     ) -> QuarantinedRow:
-        """Return the rejected row for the row that it claims to be, or else is."""
+        """Return the rejected row under the row that it claims to be, or under its own."""
         source, row = row_of(claims or identity)
         return cls(identity, source, row, raw, stage == Stage.PRODUCER and not truncated)
 
@@ -118,13 +118,13 @@ class Tally:
         return pounds(self.micros)
 
 
-# (source, day, kind, how it stands to the others)
+# (source, day, kind, origin)
 Bucket = tuple[str, int, str, int]
 
 
 @dataclass
 class LineTally:
-    """What one place holds: its rows, sums by bucket and by partition, and what came again."""
+    """What one place holds: its rows, sums by bucket and by partition, repeated rows."""
 
     rows: Rows = field(default_factory=Rows)
     buckets: dict[Bucket, Tally] = field(default_factory=lambda: defaultdict(Tally))
@@ -138,10 +138,10 @@ class LineTally:
         kafka: Rows | None = None,
         partition_of: Callable[[str], int] | None = None,
     ) -> None:
-        """Enter rows; one that is there already counts as repeated, and no more.
+        """Add rows; one that is there already counts as repeated only.
 
         ``rejected`` are rows that were in quarantine at some time; ``kafka``, where it is given,
-        are those that the transactions topic holds. ``partition_of`` tells an invoice's partition.
+        are those that the transactions topic holds. ``partition_of`` returns that of an invoice.
         """
         buckets, last = self.buckets, None
         for line in lines:
@@ -152,33 +152,33 @@ class LineTally:
             if not mine.add(row):
                 self.repeated[source] += 1
                 continue
-            standing = REPLAYED if bad is not None and row in bad else PLAIN
+            origin = REPLAYED if bad is not None and row in bad else PLAIN
             if there is not None and row not in there:
-                standing += NOT_IN_KAFKA
-            tally = buckets[source, line[6] // DAY_MS, line[11], standing]
+                origin += NOT_IN_KAFKA
+            tally = buckets[source, line[6] // DAY_MS, line[11], origin]
             tally.rows += 1
             tally.units += line[5]
             tally.micros += line[10]
             # To hash() -1 and -2 are the same.
             checksum = hash(line) + line[5] + int(line[10])
             tally.checksum += checksum * checksum
-            if partition_of is not None and standing < NOT_IN_KAFKA:
+            if partition_of is not None and origin < NOT_IN_KAFKA:
                 tally = self.partitions[partition_of(line[2])]
                 tally.rows += 1
                 tally.micros += line[10]
 
-    def sums(self, standings: Iterable[int]) -> dict[tuple[str, int, str], Tally]:
-        """Return the tallies by source, day and kind, over rows that stand so."""
-        wanted, found = set(standings), dict[tuple[str, int, str], Tally]()
-        for (source, day, kind, standing), tally in self.buckets.items():
-            if standing in wanted and tally.rows:
+    def sums(self, origins: Iterable[int]) -> dict[tuple[str, int, str], Tally]:
+        """Return the tallies by source, day and kind, over rows of these origins."""
+        wanted, found = set(origins), dict[tuple[str, int, str], Tally]()
+        for (source, day, kind, origin), tally in self.buckets.items():
+            if origin in wanted and tally.rows:
                 key = (source, day, kind)
                 found[key] = found[key] + tally if key in found else tally
         return found
 
 
 def as_line(transaction: Transaction) -> Line:
-    """Return what a record of Kafka says, worked out from its own fields."""
+    """Return a record of Kafka as a line; its amount and kind are computed from its fields."""
     quantity = transaction.Quantity
     price = price_of(transaction.UnitPrice)
     total = quantity * price
@@ -200,13 +200,13 @@ def as_line(transaction: Transaction) -> Line:
 
 @lru_cache(maxsize=16_384)
 def price_of(text: str) -> int | Decimal:
-    """Return the price that a record of Kafka names, in millionths of a pound."""
+    """Return the price in a record of Kafka, in millionths of a pound."""
     return micros(Decimal(text))
 
 
 @lru_cache(maxsize=16_384)
 def micros(amount: Decimal) -> int | Decimal:
-    """Return pounds as millionths: a whole number, unless there are decimals that can't be."""
+    """Return pounds as millionths: a whole number, unless it has more than six decimals."""
     if not amount.is_finite():
         return 0
     scaled = amount * _MILLION
@@ -221,13 +221,13 @@ def pounds(amount: int | Decimal) -> Decimal:
 
 
 def checksum_of(value: Hashable) -> int:
-    """Return what a value adds to a mark."""
+    """Return what a value adds to a checksum."""
     checksum = hash(value)
     return checksum * checksum
 
 
 def row_of(identity: str) -> tuple[str, int]:
-    """Return the row that an identity is of; one that no row can have is a source of its own."""
+    """Return the row of an identity; one that no row can have becomes a source of its own."""
     try:
         return split_row_id(identity)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The ledger says what reconcile said, and the quarantine is counted to the row."""
+"""The ledger has the figures of the reconciliation; the quarantine is counted to the row."""
 
 from __future__ import annotations
 

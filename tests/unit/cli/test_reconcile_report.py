@@ -41,7 +41,7 @@ def test_every_field_of_the_json_is_documented(struct: type[msgspec.Struct]) -> 
         assert f"`{field}`" in page, field
 
 
-def test_what_agrees_is_said_with_its_rows_and_its_time() -> None:
+def test_what_agrees_is_reported_with_its_rows_and_its_time() -> None:
     text = printed(reconciliation())
     assert (
         "Reconciled: all 3,000 rows are accounted for (manifests and MongoDB's counts; 0.2" in text
@@ -49,7 +49,7 @@ def test_what_agrees_is_said_with_its_rows_and_its_time() -> None:
     assert "retail.csv" in text and "2,990" in text
 
 
-def test_what_is_on_its_way_is_said_apart() -> None:
+def test_what_is_on_its_way_is_reported_apart() -> None:
     text = printed(reconciliation(verdict=Verdict.UNSETTLED, lag=3_000, pending_days=2))
     assert "Not settled yet: 3,000 records still on their way, 2 days still to be summar" in text
     text = printed(reconciliation(verdict=Verdict.UNSETTLED, notes=["retail.csv [x] was stopped"]))

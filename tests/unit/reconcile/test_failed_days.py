@@ -31,7 +31,7 @@ def test_a_day_that_cannot_be_summarised_is_named_with_its_reason_and_is_no_mism
         assert "restart the processor" in result.differences[0].advice
 
 
-def test_beside_a_day_that_cannot_be_summarised_the_others_are_judged() -> None:
+def test_beside_a_day_that_cannot_be_summarised_the_others_are_compared() -> None:
     later = transaction(9, InvoiceDate=datetime(2011, 1, 5, tzinfo=UTC))
     world = World.of([*rows(5), later])
     day = as_line(transaction()).day
@@ -42,7 +42,7 @@ def test_beside_a_day_that_cannot_be_summarised_the_others_are_judged() -> None:
     assert [each.place for each in world.quick().differences if each.what == "rollup"] == [*ROLLUPS]
 
 
-def test_the_parts_of_a_failed_day_that_are_made_are_judged() -> None:
+def test_the_parts_of_a_failed_day_that_are_made_are_compared() -> None:
     world = World.of(rows(5))
     world.summarised = {}
     world.failed = [failed(as_line(transaction()).day, **{ROLLUPS[0]: "too large"})]
@@ -50,15 +50,15 @@ def test_the_parts_of_a_failed_day_that_are_made_are_judged() -> None:
     assert found == set(ROLLUPS[1:])
 
 
-def test_a_day_that_is_summarised_after_all_while_it_looks_is_not_judged() -> None:
-    class Mending(World):
+def test_a_day_that_is_summarised_while_it_reads_is_not_compared() -> None:
+    class Recovering(World):
         def failed_days(self) -> list[FailedDay]:
             found, self.failed = self.failed, []
             return found
 
-    world = Mending.of(rows(5))
-    for look in (world.full, world.quick):
+    world = Recovering.of(rows(5))
+    for run in (world.full, world.quick):
         world.summarised = {}
         world.failed = [failed(as_line(transaction()).day, **{ROLLUPS[0]: "too large"})]
-        result = look()
+        result = run()
         assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])

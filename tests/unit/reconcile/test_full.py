@@ -1,4 +1,4 @@
-"""The full look: whatever is damaged is named, and nothing else is."""
+"""The full reconciliation names whatever is damaged, and nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def named(result: Reconciliation, *what: str) -> set[str]:
 
 
 @given(GOOD, BROKEN, st.booleans())
-def test_what_agrees_is_said_to_agree(
+def test_what_agrees_is_reported_to_agree(
     good: list[Transaction], broken: list[int], with_file: bool
 ) -> None:
     world = World.of(good, broken)
@@ -107,7 +107,7 @@ def test_any_field_that_is_changed_is_named_with_its_row(
 
 
 @given(st.lists(st.integers(-3, 3), min_size=2, max_size=6).filter(any))
-def test_changes_that_make_up_for_each_other_are_seen(changes: list[int]) -> None:
+def test_changes_that_cancel_each_other_out_are_seen(changes: list[int]) -> None:
     changes[-1] -= sum(changes)
     world = World.of([transaction(row) for row in range(2, 2 + len(changes))])
     for (identity, line), change in zip(list(world.documents.items()), changes, strict=True):
@@ -116,7 +116,7 @@ def test_changes_that_make_up_for_each_other_are_seen(changes: list[int]) -> Non
     assert named(world.full(), "changed") == expected
 
 
-def test_minus_one_and_minus_two_are_told_apart() -> None:
+def test_minus_one_and_minus_two_are_distinguished() -> None:
     world = World.of([transaction(2, Quantity=-1), transaction(3, Quantity=-2)])
     for row, quantity in ((2, -2), (3, -1)):
         line = world.documents[row_id(SOURCE, row)]
@@ -210,7 +210,7 @@ def unusable(world: World, row: int, *, claims: bool = True) -> None:
     world.commit()
 
 
-def test_an_unusable_record_stands_for_the_row_that_it_claims_to_be() -> None:
+def test_an_unusable_record_counts_for_the_row_that_it_claims_to_be() -> None:
     world = World.of(rows(5))
     world.file.good[7] = as_line(transaction(7))
     world.read = [manifest(6, complete=True)]
@@ -268,7 +268,7 @@ def test_records_not_yet_stored_are_on_their_way() -> None:
     assert named(world.full(), "missing") == {row_id(SOURCE, 4)}
 
 
-def test_rows_that_come_in_while_it_looks_are_no_difference() -> None:
+def test_rows_that_arrive_while_it_reads_are_no_difference() -> None:
     world = World.of(rows(5))
     late = transaction(6, InvoiceNo="55")
     world.documents[late.id] = as_line(late)
@@ -277,7 +277,7 @@ def test_rows_that_come_in_while_it_looks_are_no_difference() -> None:
     assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
 
 
-def test_pending_days_are_not_judged_and_not_settled() -> None:
+def test_pending_days_are_not_compared_and_not_settled() -> None:
     world = World.of(rows(5))
     world.summarised = {}
     assert {each.what for each in world.full().differences} == {"rollup"}
@@ -287,7 +287,7 @@ def test_pending_days_are_not_judged_and_not_settled() -> None:
         assert result.pending_days == 1
 
 
-def test_a_file_that_was_never_sent_is_not_settled_and_says_so() -> None:
+def test_a_file_that_was_never_sent_is_not_settled_and_a_note_names_it() -> None:
     world = World.of([])
     world.read, world.log, world.committed = [], [], {}
     world.file.good = {each.row: as_line(each) for each in rows(4)}
@@ -312,7 +312,7 @@ def test_kafka_cut_by_retention_is_compared_as_far_as_it_goes() -> None:
     assert named(world.full(), "changed") == {identity}
 
 
-def test_records_deleted_before_they_were_stored_are_said() -> None:
+def test_records_deleted_before_they_were_stored_are_reported() -> None:
     world = World.of(rows(9))
     world.documents.clear()
     world.summarised = {}
@@ -331,7 +331,7 @@ def test_a_row_that_kafka_never_got_is_missing_there_and_in_mongodb() -> None:
     assert named(world.full()) == {row_id(SOURCE, 50)}
 
 
-def test_a_record_that_says_otherwise_than_the_file_is_named_in_both() -> None:
+def test_a_record_that_differs_from_the_file_is_named_in_both() -> None:
     world = World.of(rows(5))
     world.file.good[3] = world.file.good[3]._replace(country="Japan")
     result = world.full()
@@ -339,14 +339,14 @@ def test_a_record_that_says_otherwise_than_the_file_is_named_in_both() -> None:
     assert {each.place for each in result.differences} == {"Kafka", "MongoDB"}
 
 
-def test_a_topic_made_anew_is_no_reason_to_doubt_what_is_stored() -> None:
+def test_a_topic_that_was_made_again_is_no_reason_to_doubt_what_is_stored() -> None:
     world = World.of(rows(5))
     world.log, world.committed = [], {}
     result = world.full()
     assert (result.verdict, result.differences) == (Verdict.AGREE, [])
 
 
-def test_too_many_differing_days_are_told_by_their_sums() -> None:
+def test_of_too_many_differing_days_only_the_sums_are_reported() -> None:
     good = [
         transaction(row, InvoiceDate=datetime(2011, 1, row, tzinfo=UTC)) for row in range(2, 20)
     ]
@@ -361,7 +361,7 @@ def test_too_many_differing_days_are_told_by_their_sums() -> None:
     assert all(each.expected != each.found for each in changed)
 
 
-def test_the_quick_look_counts_what_is_too_much() -> None:
+def test_the_count_check_counts_what_is_too_much() -> None:
     world = World.of(rows(5))
     world.documents[row_id(SOURCE, 99)] = as_line(transaction(99))
     [difference] = world.quick().differences

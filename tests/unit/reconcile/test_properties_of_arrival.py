@@ -1,4 +1,4 @@
-"""Damaged rows at any stage of their way: reconcile reads them all and calls none of them wrong."""
+"""Damaged rows at any stage of the pipeline: reconcile reads all and reports no difference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from retail_pipeline.flows.source import RawRow
 from tests.fakes import FIELDS, FakeSource, manifest, rejection
 from tests.ledger_world import SOURCE, World
 
-# What people's files hold in a column that needs something else.
+# What files of users have in a column that needs something else.
 ODD = (
     *("", " ", "\t", "\u00a0", "\x00", "C", "c1", "nan", "inf", "-Infinity", "NULL", "-0"),
     *("1e400", "1e999999", "9" * 5_000, "0x10", "1_0", "6.5", "½", "٣", "-99999999999999999999"),
@@ -65,7 +65,7 @@ def arrived(stages: Sequence[tuple[RawRow, int]], manifest_at: int) -> World:
     world.at_hand = SourceFile(FakeSource([read for read, _ in stages]))
     items: list[tuple[object, int]] = [(published(read), stage) for read, stage in stages]
     if all(stage <= IN_KAFKA for _, stage in stages):
-        # What was read is said once all rows are in Kafka, whoever has stored them.
+        # The manifest is complete once all rows are in Kafka, stored or not.
         items.append((manifest(len(stages), complete=True), manifest_at))
     for stage in (STORED, IN_KAFKA):
         for item, reached in items:
@@ -87,7 +87,7 @@ def checked(result: Reconciliation) -> Verdict:
 
 @given(arrivals, st.integers(STORED, MEANWHILE), st.booleans())
 @example([([], NOT_SENT)], STORED, True)
-def test_rows_damaged_in_any_way_and_come_any_way_are_no_difference(
+def test_rows_damaged_in_any_way_are_no_difference_at_any_stage(
     rows: list[tuple[list[str], int]], manifest_at: int, with_file: bool
 ) -> None:
     stages = [(row(number, each), stage) for number, (each, stage) in enumerate(rows, start=2)]

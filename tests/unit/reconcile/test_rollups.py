@@ -1,4 +1,4 @@
-"""The full look at summaries: what does not follow from the rows is named, and nothing else."""
+"""Summaries in a full reconciliation: what does not follow from rows is named, and no more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.reconciliation import Difference, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
-from retail_pipeline.reconcile.expected_returns import PartSaid, Returned
+from retail_pipeline.reconcile.expected_returns import ReturnDocument, ReturnPart
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.tally import DAY_MS, Line, as_line, milliseconds
 from tests.fakes import transaction
@@ -36,9 +36,9 @@ def shop() -> list[Transaction]:
     ]
 
 
-def damaged(change: Callable[[dict[str, Returned]], object]) -> World:
+def damaged(change: Callable[[dict[str, ReturnDocument]], object]) -> World:
     world = World.of(shop())
-    world.returns = {each.id: each for each in world.returned()}
+    world.returns = {each.id: each for each in world.return_documents()}
     change(world.returns)
     return world
 
@@ -51,20 +51,20 @@ def the_difference(world: World) -> Difference:
 
 
 def test_what_returns_must_say_follows_from_the_rows() -> None:
-    first, guests = World.of(shop()).returned()
+    first, guests = World.of(shop()).return_documents()
     sale = {"InvoiceNo": "536365", "UnitPrice": 2_550_000, "Country": "EIRE"}
     sale["InvoiceDate"] = as_line(shop()[0]).moment
     assert (first.id, first.day, first.lines) == (RETURN, day_of(CANCELLED), 3)
     assert (first.units, first.amount) == (9, -9 * 2_550_000)
     assert first.parts == (
-        PartSaid(6, -6 * 2_550_000, sale=row_id(SOURCE, 3), **sale),
-        PartSaid(3, -3 * 2_550_000, sale=row_id(SOURCE, 2), **sale),
+        ReturnPart(6, -6 * 2_550_000, sale=row_id(SOURCE, 3), **sale),
+        ReturnPart(3, -3 * 2_550_000, sale=row_id(SOURCE, 2), **sale),
     )
     assert first.distinct_parts == (
-        PartSaid(6, -6 * 2_550_000, sale=row_id(SOURCE, 2), **sale),
-        PartSaid(3, -3 * 2_550_000, reason="more than was sold"),
+        ReturnPart(6, -6 * 2_550_000, sale=row_id(SOURCE, 2), **sale),
+        ReturnPart(3, -3 * 2_550_000, reason="more than was sold"),
     )
-    assert guests.parts == (PartSaid(1, -2_550_000, reason="guest"),)
+    assert guests.parts == (ReturnPart(1, -2_550_000, reason="guest"),)
     assert guests.distinct_parts is None
 
 
@@ -78,7 +78,7 @@ def test_a_return_that_is_missing_is_named_with_its_day_and_money() -> None:
 
 
 def test_a_return_that_nothing_explains_is_named() -> None:
-    def add(returns: dict[str, Returned]) -> None:
+    def add(returns: dict[str, ReturnDocument]) -> None:
         returns["other"] = returns[RETURN]._replace(id="other")
 
     extra = the_difference(damaged(add))
@@ -92,11 +92,11 @@ def test_a_return_that_nothing_explains_is_named() -> None:
         ("amount", -22_951_000, "amount is -22.951, -22.95 is right"),
         ("lines", 2, "lines is 2, 3 is right"),
         ("distinct_parts", None, "distinct_parts is None, 2 of them is right"),
-        ("parts", (PartSaid(9, 0, "guest"),), "parts is 1 of them, 2 of them is right"),
+        ("parts", (ReturnPart(9, 0, "guest"),), "parts is 1 of them, 2 of them is right"),
     ],
 )
-def test_a_return_that_says_something_else_is_named(field: str, value: Any, detail: str) -> None:
-    def change(returns: dict[str, Returned]) -> None:
+def test_a_return_with_a_changed_field_is_named(field: str, value: Any, detail: str) -> None:
+    def change(returns: dict[str, ReturnDocument]) -> None:
         returns[RETURN] = returns[RETURN]._replace(**{field: value})
 
     changed = the_difference(damaged(change))
@@ -104,8 +104,8 @@ def test_a_return_that_says_something_else_is_named(field: str, value: Any, deta
     assert changed.detail.startswith(detail)
 
 
-def test_units_of_parts_that_make_up_for_each_other_are_seen() -> None:
-    def change(returns: dict[str, Returned]) -> None:
+def test_changes_of_units_that_cancel_each_other_out_are_seen() -> None:
+    def change(returns: dict[str, ReturnDocument]) -> None:
         one, other = returns[RETURN].parts
         parts = (one._replace(units=5), other._replace(units=4))
         returns[RETURN] = returns[RETURN]._replace(parts=parts)
@@ -115,7 +115,7 @@ def test_units_of_parts_that_make_up_for_each_other_are_seen() -> None:
 
 
 @pytest.mark.parametrize("pending", [SOLD, CANCELLED])
-def test_returns_are_not_judged_while_a_day_before_them_is_pending(pending: datetime) -> None:
+def test_returns_are_not_compared_while_a_day_before_them_is_pending(pending: datetime) -> None:
     world = damaged(lambda returns: returns.clear())
     world.pending = {day_of(pending)}
     assert world.full().verdict is Verdict.UNSETTLED
@@ -123,7 +123,7 @@ def test_returns_are_not_judged_while_a_day_before_them_is_pending(pending: date
     assert {each.place for each in world.full().differences} == {"returns"}
 
 
-def test_of_very_many_days_the_returns_are_told_by_their_sums() -> None:
+def test_of_very_many_days_only_the_sums_of_the_returns_are_reported() -> None:
     dates = [datetime(2011, 1, day, 9, tzinfo=UTC) for day in range(1, 13)]
     world = World.of(
         [
@@ -149,10 +149,10 @@ def test_a_line_that_is_summarised_as_a_duplicate_too_often_is_seen() -> None:
 
 def test_a_day_without_duplicates_has_a_document_all_the_same() -> None:
     class Forgetful(World):
-        def rollups(self, book: ExpectedRollups) -> None:
-            super().rollups(book)
+        def rollups(self, expected: ExpectedRollups) -> None:
+            super().rollups(expected)
             for day in {line.day for line in self.documents.values()}:
-                del book.documents[DUPLICATES_ROLLUP, day]
+                del expected.documents[DUPLICATES_ROLLUP, day]
 
     world = Forgetful.of(rows(5))
     lost = the_difference(world)
@@ -165,10 +165,10 @@ def test_duplicates_are_found_across_pieces_and_under_other_ids_but_not_across_d
     def line(row: int, **changes: object) -> Line:
         return as_line(transaction(row, **{"InvoiceDate": SOLD, **changes}))
 
-    book = ExpectedRollups()
-    book.summarise([line(2), line(3, Quantity=-1), line(4, Quantity=-2)])
-    book.summarise([line(5), line(6, InvoiceDate=CANCELLED), line(7)])
-    found = {key: tally for key, tally in book.tallies.items() if key[0] == DUPLICATES_ROLLUP}
+    expected = ExpectedRollups()
+    expected.summarise([line(2), line(3, Quantity=-1), line(4, Quantity=-2)])
+    expected.summarise([line(5), line(6, InvoiceDate=CANCELLED), line(7)])
+    found = {key: tally for key, tally in expected.tallies.items() if key[0] == DUPLICATES_ROLLUP}
     [(key, tally)] = found.items()
     assert key == (DUPLICATES_ROLLUP, day_of(SOLD), "sale")
     assert (tally.rows, tally.units, tally.micros) == (2, 12, 12 * 2_550_000)

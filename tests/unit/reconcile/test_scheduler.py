@@ -1,4 +1,4 @@
-"""The timer looks when a look is due, keeps what it found, and never stops anything."""
+"""The timer runs a check when one is due, keeps its result, and stops nothing when it fails."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Timer:
             raise now
         return now
 
-    def look(self) -> Reconciliation:
+    def check(self) -> Reconciliation:
         found = self.found.pop(0)
         if isinstance(found, Exception):
             raise found
@@ -41,16 +41,16 @@ class Timer:
         self.kept.append((result, next_in_s))
 
     def run(self, every_s: float = 0.001) -> Timer:
-        Reconciler(self.look, self, every_s, self.stop).run()
+        Reconciler(self.check, self, every_s, self.stop).run()
         return self
 
 
-def test_it_looks_only_when_it_is_its_turn_and_keeps_the_result() -> None:
+def test_it_checks_only_when_a_check_is_due_and_keeps_the_result() -> None:
     result = reconciliation(seconds=0.00001)
     assert Timer([False, True, False], [result]).run().kept == [(result, 0.001)]
 
 
-def test_a_look_that_takes_long_is_taken_less_often() -> None:
+def test_a_check_that_takes_long_runs_less_often() -> None:
     [(_, pause)] = Timer([True], [reconciliation(seconds=30.0)]).run().kept
     assert pause == 600.0
 
@@ -59,8 +59,8 @@ def test_no_failure_ends_it(caplog: pytest.LogCaptureFixture) -> None:
     failures: list[bool | Exception] = [TransientError("MongoDB is away"), True, True]
     timer = Timer(failures, [ValueError("odd"), reconciliation()]).run()
     assert len(timer.kept) == 1
-    assert "could not reconcile: MongoDB is away" in caplog.text
-    assert "could not reconcile: odd" in caplog.text
+    assert "the count check failed: MongoDB is away" in caplog.text
+    assert "the count check failed: odd" in caplog.text
 
 
 def test_a_difference_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -68,4 +68,4 @@ def test_a_difference_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     Timer(
         [True] * 3, [reconciliation(missing=2), reconciliation(missing=2), reconciliation()]
     ).run()
-    assert caplog.text.count("the ledger differs") == 1
+    assert caplog.text.count("the count check found a difference") == 1

@@ -58,7 +58,7 @@ def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
             "configs": {"retention.ms": month, "max.message.bytes": str(_MEGABYTE)},
         },
         settings.dead_letter_topic: {"num_partitions": 1, "configs": {"retention.ms": forever}},
-        # Only segments that are closed are compacted, and each quick look reads the topic whole.
+        # Only segments that are closed are compacted, and each count check reads the topic whole.
         settings.manifest_topic: {
             "num_partitions": 1,
             "configs": {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)},

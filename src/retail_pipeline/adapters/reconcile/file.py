@@ -1,7 +1,7 @@
-"""A file as the row ledger reads it: kind, day and money worked out again, by pandas.
+"""Reads a file for a reconciliation: pandas computes kind, day and money again.
 
-Where a row starts is what gives it its identity, so rows are told apart by the producer's own
-reader. What a row says is worked out apart from the producer's parser, column by column.
+The line on which a row starts is its identity, so the producer's own reader splits the file into
+rows. The fields are parsed by other code than the producer's, column by column.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SHORT_YEAR = r"^(\d{1,2}[/.-]\d{1,2})[/.-](\d{2})(?!\d)"
 
 
 def source_files(paths: Sequence[Path], manifests: Sequence[Manifest]) -> list[File]:
-    """Return the sources in the files, each read in the way in which its producer was told to.
+    """Return the sources in the files, each read with the options of its producer.
 
     Raises:
         SourceError: a file can't be used; the text names it.
@@ -38,10 +38,11 @@ def source_files(paths: Sequence[Path], manifests: Sequence[Manifest]) -> list[F
     for path in paths:
         sources = inspect(path, Reading())
         for source in sources:
-            told = sent.get(source.facts.source)
-            said = (source.facts.encoding, source.facts.date_order)
-            if told and said != (told.encoding, told.date_order):
-                sources = inspect(path, Reading(told.encoding, DateOrder(told.date_order)))
+            manifest = sent.get(source.facts.source)
+            detected = (source.facts.encoding, source.facts.date_order)
+            if manifest and detected != (manifest.encoding, manifest.date_order):
+                options = Reading(manifest.encoding, DateOrder(manifest.date_order))
+                sources = inspect(path, options)
                 break
         found |= {source.facts.source: SourceFile(source) for source in sources}
     return list(found.values())
@@ -64,7 +65,7 @@ class SourceFile:
         return self._source.facts.name
 
     def lines(self, rejected: RowSet) -> Iterator[tuple[list[Line], list[tuple[int, str]]]]:
-        """Yield the rows in pieces; what is rejected, or can't be worked out, as its text."""
+        """Yield the rows in pieces; those that are rejected or can't be parsed, as their texts."""
         facts, rows = self._source.facts, self._source.rows()
         day_first = facts.date_order is DateOrder.DAY_FIRST
         while piece := list(islice(rows, _PIECE)):
@@ -79,20 +80,19 @@ class SourceFile:
             if whole:
                 cells = list(zip(*(row.fields for row in whole), strict=True))
                 columns = [cells[position] for position in facts.columns]
-                table = _worked_out([row.number for row in whole], columns, day_first)
+                table = _parsed([row.number for row in whole], columns, day_first)
                 good = table["good"].to_numpy()
                 broken += [(row.number, row.raw) for row, ok in zip(whole, good) if not ok]
                 lines = _as_lines(facts.source, table[good])
             yield lines, broken
 
 
-def _worked_out(
+def _parsed(
     numbers: Sequence[int], columns: Sequence[Sequence[str]], day_first: bool
 ) -> pd.DataFrame:
-    """Return the rows' facts as a frame; ``good`` are those that have all that a row needs.
+    """Return the parsed rows as a frame; ``good`` are those with every required field.
 
-    Whether the producer has rejected a row, and published that, is not known here: any text may
-    be in any column.
+    Any text may be in any column: a row may be one that the producer has rejected.
     """
     text = {
         name: pd.Series(column, dtype=object)
@@ -113,7 +113,7 @@ def _worked_out(
 
 
 def _as_lines(source: str, table: pd.DataFrame) -> list[Line]:
-    """Return the frame's rows with amount and kind, worked out a column at a time."""
+    """Return the frame's rows with amount and kind, computed a column at a time."""
     quantity, price = table["Quantity"].tolist(), table["price"].tolist()
     invoice = table["InvoiceNo"].tolist()
     total = [units * each for units, each in zip(quantity, price, strict=True)]

@@ -1,4 +1,4 @@
-"""Kafka as the row ledger reads it: partition by partition, beside the processors' group."""
+"""Reads Kafka for a reconciliation: partition by partition, without a consumer group."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class KafkaLog:
         self._partitions = settings.kafka_partitions
 
     def positions(self) -> list[PartitionOffsets]:
-        """Return where each partition of the three topics stands."""
+        """Return the offsets of each partition of the three topics."""
         settings = self._settings
         with admin_client(settings) as admin:
             found = positions(admin, settings.topics, settings.kafka_group)
@@ -73,9 +73,9 @@ class KafkaLog:
             if manifest.rows_read
         }
 
-    def home(self, invoice: str) -> int:
+    def partition_of(self, invoice: str) -> int:
         """Return the partition that the Java client and this project's producer choose."""
-        return _home(invoice, self._partitions)
+        return _partition_of(invoice, self._partitions)
 
     def _read(
         self, consumer: Any, wanted: dict[TopicPartition, PartitionOffsets]
@@ -122,5 +122,5 @@ def _consumer(servers: str) -> Any:
 
 
 @lru_cache(maxsize=65_536)
-def _home(invoice: str, partitions: int) -> int:
+def _partition_of(invoice: str, partitions: int) -> int:
     return partition_of(invoice.encode(), partitions)

@@ -1,4 +1,4 @@
-"""MongoDB as the row ledger reads it: every document once, as what it says now."""
+"""Reads MongoDB for a reconciliation: every document once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
     line_of,
     within,
 )
-from retail_pipeline.adapters.reconcile.mongo_rollups import add_rollups, returned, traded
+from retail_pipeline.adapters.reconcile.mongo_rollups import add_rollups, return_documents, traded
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -35,7 +35,7 @@ from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.reconcile.expected_returns import Returned, Stored
+from retail_pipeline.reconcile.expected_returns import ReturnDocument, Stored
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow, row_of
 
@@ -69,12 +69,12 @@ class MongoRecords:
             ) from None
 
     def sample_replaced(self) -> bool:
-        """Look for the note of the replacement."""
+        """Read the note of the replacement."""
         with translated(self._client):
             return is_replaced(self._aware)
 
     def pending_days(self) -> set[int]:
-        """Return the days that are marked, without those that can't be summarised."""
+        """Return the dirty days, without those that can't be summarised."""
         with translated(self._client):
             return {
                 day_number(each["_id"])
@@ -82,7 +82,7 @@ class MongoRecords:
             }
 
     def failed_days(self) -> list[FailedDay]:
-        """Return the marked days that can't be summarised."""
+        """Return the dirty days that can't be summarised."""
         with translated(self._client):
             return failed_days(self._aware)
 
@@ -112,7 +112,7 @@ class MongoRecords:
         yield lines, misfiled
 
     def quarantined(self) -> Iterator[QuarantinedRow]:
-        """Yield the rows in quarantine, each for the row that it stands for."""
+        """Yield the rows in quarantine, each under the row that it is about."""
         fields = dict.fromkeys(("raw", "stage", "truncated", "claims"), 1)
         for each in self._find(QUARANTINE, {}, fields):
             yield QuarantinedRow.for_row(
@@ -124,29 +124,29 @@ class MongoRecords:
             )
 
     def purged(self) -> Iterator[tuple[str, int]]:
-        """Yield what was purged."""
+        """Yield source and row of what was purged."""
         for each in self._find(PURGED, {}, {"claims": 1}):
             yield row_of(str(each.get("claims") or each["_id"]))
 
     def rollups(self, expected: ExpectedRollups) -> None:
-        """Enter every entry of every day."""
+        """Add every entry of every day."""
         add_rollups(self._find, expected)
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
-        """Yield all that a cancellation's match may depend on, a customer and product at a time."""
+        """Yield the rows that a cancellation's match depends on, by customer and product."""
         return traded(self._find, days)
 
-    def returned(self, days: Collection[int] | None = None) -> Iterator[Returned]:
+    def return_documents(self, days: Collection[int] | None = None) -> Iterator[ReturnDocument]:
         """Yield the documents of the returns."""
-        return returned(self._find, days)
+        return return_documents(self._find, days)
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
-        """Look the ids up in the three collections."""
+        """Find the ids in the three collections."""
         found: dict[str, set[str]] = {each: set() for each in ids}
         for name in STATES:
             for document in self._find(name, {"_id": {"$in": list(ids)}}, {"_id": 1}):
                 found[document["_id"]].add(name)
-        # A record that claims to be a row stands for it where nothing else does.
+        # A record that claims to be a row counts for it where nothing else does.
         for name in (QUARANTINE, PURGED):
             for document in self._find(name, {"claims": {"$in": list(ids)}}, {"claims": 1}):
                 found[document["claims"]] = found[document["claims"]] or {name}
@@ -158,24 +158,24 @@ class MongoRecords:
             return {name: _counted(self._database[name]) for name in STATES}
 
     def claimed(self) -> dict[str, int]:
-        """Count the rows that nothing but a record in quarantine stands for."""
+        """Count the rows that only a quarantined record claims to be."""
         only: dict[str, int] = {}
         with translated(self._client):
             ids = self._database[QUARANTINE].distinct("claims", {"claims": {"$type": "string"}})
             for start in range(0, len(ids), _PIECE):
                 piece = ids[start : start + _PIECE]
-                held = {
+                known = {
                     document["_id"]
                     for name in STATES
                     for document in self._database[name].find({"_id": {"$in": piece}}, {"_id": 1})
                 }
-                for each in set(piece) - held:
+                for each in set(piece) - known:
                     source = each.rpartition(":")[0]
                     only[source] = only.get(source, 0) + 1
         return only
 
     def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
-        """Add up what each day's document says it was made of."""
+        """Add up the numbers of rows in the days' documents."""
         others = {"_id": {"$nin": [within(day)["$gte"] for day in without]}}
         total: list[Document] = [
             {"$match": others},

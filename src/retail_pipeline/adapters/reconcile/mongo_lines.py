@@ -1,4 +1,4 @@
-"""A stored row as the row ledger reads it: what is asked of MongoDB, and what is made of it."""
+"""Reads a stored row for a reconciliation: the projection, and the line that it becomes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retail_pipeline.reconcile.tally import DAY_MS, Line, micros
 
 EPOCH = datetime(1970, 1, 1)
 _MILLISECOND = timedelta(milliseconds=1)
-# What a document may lack, or have otherwise than any row can.
+# Raised for a document that lacks a field, or has what no row can have.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
@@ -54,10 +54,10 @@ class Moment:
 
 
 def line_of(document: Document, moment: Moment) -> Line:
-    """Return what a document with FIELDS says.
+    """Return a document with FIELDS as a line.
 
     Raises:
-        UNREADABLE: a field is missing, or is what no field of a row can be.
+        UNREADABLE: a field is missing, or has a type that no field of a row can have.
     """
     texts = document["source"], document["InvoiceNo"], document["StockCode"]
     "".join((*texts, document["Description"] or ""))  # a TypeError where one is no text
@@ -75,7 +75,7 @@ def line_of(document: Document, moment: Moment) -> Line:
         micros_of(document["TotalAmount"]),
         str(document["kind"]),
     )
-    hash(line)  # whatever can't be hashed, no field of a row can be
+    hash(line)  # raises a TypeError for what no field of a row can be
     return line
 
 

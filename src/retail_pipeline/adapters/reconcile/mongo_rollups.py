@@ -1,8 +1,8 @@
-"""The rollups and the returns as the row ledger reads them, and the rows that returns are made of.
+"""Reads the rollups and the returns for a reconciliation, and the rows that returns are made of.
 
-What returns must say is worked out from rows that are read anew, a hundred pairs of a customer and
-a stock code at a time: only pairs that something was cancelled of, which an index of cancellations
-tells, and only so many of them are in memory.
+Expected returns follow from rows that are read a second time, a hundred pairs of a customer and a
+stock code at a time. Only pairs with a cancellation are read, which an index lists, and only a
+hundred of them are in memory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
 )
 from retail_pipeline.domain.collections import PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.fields import ROLLUP_KEYS
-from retail_pipeline.reconcile.expected_returns import PartSaid, Returned, Stored
+from retail_pipeline.reconcile.expected_returns import ReturnDocument, ReturnPart, Stored
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.tally import micros
 
@@ -62,7 +62,7 @@ _NOT_COMPARED: Document = {"rebuilt_at": 0, "layout": 0, "without_sample": 0}
 
 
 def add_rollups(find: Find, expected: ExpectedRollups) -> None:
-    """Enter every entry of every day's document."""
+    """Add every entry of every day's document."""
     for rollup in ROLLUP_KEYS:
         for document in find(rollup, {}, _ENTRIES):
             day = _day_of(document["_id"])
@@ -86,7 +86,7 @@ def _add(expected: ExpectedRollups, rollup: str, day: int, entries: Iterable[Doc
 def traded(find: Find, days: Collection[int] | None) -> Iterator[list[Stored]]:
     """Yield all sales and cancellations of each customer and stock code with a cancellation.
 
-    Guests can't be told apart: of them, the cancellations of each day and stock code.
+    Guests can't be distinguished: of them, the cancellations of each day and stock code.
     """
     for pairs in _in_pieces(_pairs(find, days)):
         by_customer: dict[str, list[str]] = defaultdict(list)
@@ -110,11 +110,11 @@ def traded(find: Find, days: Collection[int] | None) -> Iterator[list[Stored]]:
 
 
 def _pairs(find: Find, days: Collection[int] | None) -> Iterator[Pair]:
-    """Yield each stock code and customer once; the index of cancellations alone tells them."""
+    """Yield each stock code and customer once; an index of cancellations covers the query."""
     condition = {**CANCELLED, "CustomerID": {"$ne": None}, **_on(days)}
     shown = {"_id": 0, **dict.fromkeys(_PAIR, 1)}
     found = find(TRANSACTIONS, condition, shown, sort=[("CustomerID", 1)])
-    # Of others a row can't be; their documents are named as such.
+    # Documents with other types are reported as unreadable.
     texts = (line for line in found if all(isinstance(line.get(name), str) for name in _PAIR))
     for customer, lines in groupby(texts, key=lambda line: line["CustomerID"]):
         for code in sorted({line["StockCode"] for line in lines}):
@@ -131,12 +131,12 @@ def _stored(find: Find, condition: Document, **options: Any) -> Iterator[Stored]
     for document in find(TRANSACTIONS, condition, FIELDS, **options):
         try:
             yield Stored(str(document["_id"]), line_of(document, moment))
-        except UNREADABLE:  # it is told of as such
+        except UNREADABLE:  # it is reported as such
             continue
 
 
-def returned(find: Find, days: Collection[int] | None) -> Iterator[Returned]:
-    """Yield what each document of the returns says."""
+def return_documents(find: Find, days: Collection[int] | None) -> Iterator[ReturnDocument]:
+    """Yield each document of the returns."""
     moment = Moment()
     for document in find(RETURNS, {}, _NOT_COMPARED):
         day = _day_of(document.get("InvoiceDate"))
@@ -144,10 +144,10 @@ def returned(find: Find, days: Collection[int] | None) -> Iterator[Returned]:
             yield _returned(day, document, moment)
 
 
-def _returned(day: int, document: Document, moment: Moment) -> Returned:
+def _returned(day: int, document: Document, moment: Moment) -> ReturnDocument:
     own = {name: _plain(document.get(name), moment) for name in _OF_RETURN}
     distinct = document.get("distinct_parts")
-    return Returned(
+    return ReturnDocument(
         id=str(document["_id"]),
         day=day,
         parts=_parts(document.get("parts"), moment),
@@ -156,27 +156,27 @@ def _returned(day: int, document: Document, moment: Moment) -> Returned:
     )
 
 
-def _parts(parts: Any, moment: Moment) -> tuple[PartSaid, ...]:
-    """Return a document's parts; what is no part says nothing right."""
+def _parts(parts: Any, moment: Moment) -> tuple[ReturnPart, ...]:
+    """Return a document's parts; what is no part becomes one that equals no expected part."""
     if not isinstance(parts, list):
-        return (PartSaid(None, None, repr(parts)),)
+        return (ReturnPart(None, None, repr(parts)),)
     return tuple(
         (
             _part(part, part.get("sale"), moment)
             if isinstance(part, dict)
-            else PartSaid(None, None, repr(part))
+            else ReturnPart(None, None, repr(part))
         )
         for part in parts
     )
 
 
-def _part(part: Document, sale: Any, moment: Moment) -> PartSaid:
+def _part(part: Document, sale: Any, moment: Moment) -> ReturnPart:
     figures = part.get("units"), _plain(part.get("amount"), moment), part.get("reason")
     if sale is None:
-        return PartSaid(*figures)
+        return ReturnPart(*figures)
     if not isinstance(sale, dict):
-        return PartSaid(*figures, repr(sale))
-    return PartSaid(*figures, *(_plain(sale.get(name), moment) for name in _OF_SALE))
+        return ReturnPart(*figures, repr(sale))
+    return ReturnPart(*figures, *(_plain(sale.get(name), moment) for name in _OF_SALE))
 
 
 def _plain(value: Any, moment: Moment) -> Any:
@@ -197,5 +197,5 @@ def _on(days: Iterable[int] | None) -> Document:
 
 
 def _day_of(value: Any) -> int:
-    """Return the day of a document; one without a date is told of under the first day."""
+    """Return the day of a document; one without a date is reported under 1 January 1970."""
     return day_number(value) if isinstance(value, datetime) else 0

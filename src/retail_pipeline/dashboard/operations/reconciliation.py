@@ -1,4 +1,4 @@
-"""What a reconciliation found, in words and as a table."""
+"""What a reconciliation found: the verdict, and a table of differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.money import pounds
 from retail_pipeline.domain.reconciliation import Difference, Mode, Reconciliation, Sum, Verdict
 
-_LOOKS = {Mode.QUICK: "Quick look", Mode.FULL: "Full look"}
+_NAMES = {Mode.QUICK: "Count check", Mode.FULL: "Full reconciliation"}
 _COMPARES = {
     Mode.QUICK: "compares the counts; the processors do so by themselves",
     Mode.FULL: "compares every row and every penny: `retail reconcile`",
@@ -24,8 +24,8 @@ _COMPARES = {
 
 
 def verdict(mode: Mode, result: Reconciliation | None, now: datetime) -> None:
-    """Draw what the last look of a mode found, how old it is, and who looked."""
-    name = _LOOKS[mode]
+    """Draw what the last reconciliation of a mode found, its age, and who ran it."""
+    name = _NAMES[mode]
     if result is None:
         st.info(f"**{name}: none yet.** It {_COMPARES[mode]}.", icon=":material/pending:")
         return
@@ -50,7 +50,7 @@ def verdict(mode: Mode, result: Reconciliation | None, now: datetime) -> None:
 
 
 def differences(view: View, results: list[Reconciliation]) -> None:
-    """Draw what the last looks found to differ, each with what to do; nothing if all agrees."""
+    """Draw the differences of the last reconciliations, with what to do; nothing if all agrees."""
     found = [(result, each) for result in results for each in result.differences]
     if not found:
         return
@@ -60,7 +60,7 @@ def differences(view: View, results: list[Reconciliation]) -> None:
     }
     hidden = sum(result.difference_count for result in results) - len(found)
     more = f"{format.counted(hidden, 'difference')} more: `retail reconcile` names each."
-    meaning = "What one place has otherwise than the others, as the last looks found it."
+    meaning = "What differs between places, by the last count check and full reconciliation."
     panel.table(
         view,
         Panel(
@@ -81,7 +81,7 @@ def _rows(
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Look": [result.mode.value for result, _ in found],
+            "Check": [result.mode.value for result, _ in found],
             "What": [each.what for _, each in found],
             "Where": [each.place for _, each in found],
             "File": [each.name or each.source or "" for _, each in found],

@@ -1,4 +1,4 @@
-"""The file's own side of the ledger agrees with the parser, though it shares nothing with it."""
+"""The reconciliation parses a file as the producer does, though they share no code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Custome
 
 
 def both_ways(path: Path, order: DateOrder | None = None) -> tuple[list[Line], list[Line]]:
-    """Return the good rows as pandas and as the producer's parser work them out."""
+    """Return the good rows as pandas and as the producer's parser read them."""
     source = inspect_csv(path, order=order)
     facts = source.facts
     parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
@@ -38,7 +38,7 @@ def both_ways(path: Path, order: DateOrder | None = None) -> tuple[list[Line], l
     return [line for lines, _ in pieces for line in lines], parsed
 
 
-def test_a_dirty_sample_is_worked_out_alike(tmp_path: Path) -> None:
+def test_a_dirty_sample_is_parsed_alike(tmp_path: Path) -> None:
     path = tmp_path / "sample.csv"
     write_sample(path, 3_000, 5, dirty=0.05)
     found, parsed = both_ways(path)
@@ -86,7 +86,7 @@ def test_every_accepted_form_of_a_number_is_the_same_money(
     assert found[0].total == int(Decimal(quantity.strip())) * Decimal(price) * 1_000_000
 
 
-def test_what_cannot_be_worked_out_is_broken_with_its_text(tmp_path: Path) -> None:
+def test_what_cannot_be_parsed_is_broken_with_its_text(tmp_path: Path) -> None:
     path = tmp_path / "broken.csv"
     good = "536365,1,A,6,2010-12-01,2.55,1,UK"
     broken = [
