@@ -1,7 +1,7 @@
 """``make bench-pages``: how long a viewer waits, in a real headless browser.
 
-Measured from the navigation, or from the click, to the moment when Streamlit has ended its run, the
-page says the filters asked for, and every chart of it is drawn.
+Measured from the navigation or the click to the moment when Streamlit has ended its run, the page
+names the chosen filters, and every chart is drawn.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from retail_pipeline.adapters.sources.csv import inspect_csv
 
 PAGES = ("", "products", "customers", "returns", "live", "quality")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-_DRAWN = """said => {
+_DRAWN = """text => {
   const app = document.querySelector('[data-testid="stApp"]');
   if (!app || app.getAttribute('data-test-script-state') !== 'notRunning') return false;
   if (document.querySelector('[data-testid$="Skeleton"]')) return false;
   const captions = [...document.querySelectorAll('[data-testid="stMain"] p')];
-  if (!captions.some(each => new RegExp(said).test(each.textContent))) return false;
+  if (!captions.some(each => new RegExp(text).test(each.textContent))) return false;
   const charts = [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')];
   return charts.every(each => each.querySelector('canvas, svg.marks'));
 }"""
-_OTHER = "said => !document.querySelector('h1') || document.querySelector('h1').innerText !== said"
+_OTHER = "text => !document.querySelector('h1') || document.querySelector('h1').innerText !== text"
 _LIMIT_MS, _NICE = 120_000, 15
-_REST_SECONDS = 1.0  # a closing browser is still at work, for which the next viewer doesn't wait
-# The sorts of waiting.
+_REST_SECONDS = 1.0  # the next viewer does not compete with a browser that is closing
+# The kinds of waiting.
 COLD = "the very first view after the server's start"
 NEW, KNOWN, LINK, CHANGE = "new browser", "known browser", "by a link", "filter change"
 WAITS = (COLD, NEW, KNOWN, LINK, CHANGE)
@@ -53,7 +53,7 @@ Seconds = dict[str, list[float]]
 
 
 def years(data: Path, times: int, target: Path, first: int = 0) -> Path:
-    """Write ``data`` so often, each time a year later; the first time ``first`` years later."""
+    """Write ``data`` ``times`` times, a year later each time, from ``first`` years later on."""
     with target.open("w", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         for number in range(times):
@@ -72,7 +72,7 @@ def years(data: Path, times: int, target: Path, first: int = 0) -> Path:
 
 @contextmanager
 def dashboard(where: Place) -> Iterator[str]:
-    """Serve the dashboard on what is stored at ``where``; it listens when this is entered."""
+    """Serve the dashboard for the data of ``where``; yield its address once it answers."""
     port = pick(None)
     address = f"http://127.0.0.1:{port}"
     with (where.folder / "dashboard.log").open("w") as log:
@@ -93,7 +93,7 @@ def dashboard(where: Place) -> Iterator[str]:
 
 @contextmanager
 def chromium(*, niced: bool = True) -> Iterator[Browser]:
-    """Open a headless browser; ``niced``, it gives way to the servers, as if it ran elsewhere."""
+    """Open a headless browser; ``niced``, it leaves the processors to the servers."""
     with sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         before = {child.pid for child in psutil.Process().children(recursive=True)}
@@ -105,9 +105,9 @@ def chromium(*, niced: bool = True) -> Iterator[Browser]:
         browser.close()
 
 
-def drawn(page: Page, said: str = "As of") -> None:
-    """Wait until the page is drawn and says so, ``said`` being a regular expression."""
-    page.wait_for_function(_DRAWN, arg=said, timeout=_LIMIT_MS, polling="raf")
+def drawn(page: Page, text: str = "As of") -> None:
+    """Wait until the page is drawn and a caption matches the regular expression ``text``."""
+    page.wait_for_function(_DRAWN, arg=text, timeout=_LIMIT_MS, polling="raf")
 
 
 def first_view(context: BrowserContext, address: str) -> tuple[Page, float]:
@@ -120,7 +120,7 @@ def first_view(context: BrowserContext, address: str) -> tuple[Page, float]:
 
 
 def new_context(browser: Browser) -> BrowserContext:
-    """Return what a browser is that has seen nothing yet."""
+    """Return a browser context without cookies or cache."""
     return browser.new_context(viewport={"width": 1440, "height": 1000})
 
 
@@ -135,9 +135,9 @@ def by_link(page: Page, name: str) -> float:
 
 
 def changes(page: Page) -> list[float]:
-    """Change filters by hand, one of each sort; return the seconds each took."""
+    """Change one filter of each kind; return the seconds that each change took."""
     took = []
-    for label, option, said in (
+    for label, option, text in (
         ("Period", "Last 90 days", "Sep 2"),
         ("Period", "Whole period", "Dec 2010"),
         ("Countries", "France", "France"),
@@ -150,7 +150,7 @@ def changes(page: Page) -> list[float]:
         choice.wait_for()
         began = time.monotonic()
         choice.click()
-        drawn(page, said)
+        drawn(page, text)
         took.append(time.monotonic() - began)
     page.keyboard.press("Escape")
     switch = page.get_by_test_id("stSidebar").locator(".st-key-cancellations label").first
@@ -162,7 +162,7 @@ def changes(page: Page) -> list[float]:
 
 
 def views(address: str, rounds: int) -> dict[str, Seconds]:
-    """Return the seconds of each sort of waiting, for each page."""
+    """Return the seconds of each kind of waiting, for each page."""
     waits: dict[str, Seconds] = {name: defaultdict(list) for name in WAITS}
     with chromium() as browser:
         _, cold = first_view(new_context(browser), address)
@@ -183,7 +183,7 @@ def views(address: str, rounds: int) -> dict[str, Seconds]:
 
 
 def report(waits: dict[str, Seconds], console: Console, title: str) -> None:
-    """Print the medians, and the worst, of each sort of waiting, for each page."""
+    """Print the median and the worst of each kind of waiting, for each page."""
     table = Table("page", *(f"{name}, s" for name in WAITS if name != COLD), title=title)
     for page in PAGES:
         cells = [
@@ -201,7 +201,7 @@ def main(
     rounds: int = typer.Option(5, min=1, help="How often each page is opened."),
     times: int = typer.Option(1, min=1, help="Repeat the rows so often, under later years."),
 ) -> None:
-    """Measure what viewers wait for.
+    """Measure how long viewers wait.
 
     Example: make bench-pages DATA=online_retail.csv.gz TIMES=10
     """

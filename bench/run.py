@@ -1,7 +1,7 @@
 """``make bench``: rows/s, CPU microseconds per row and peak memory, beside bare loops.
 
 Each round runs the bare loop and the pipeline one after the other on the same servers, so that
-what else the machine does meets both; the medians over the rounds and their ratio are what counts.
+other load affects both. The result is the medians over the rounds and their ratio.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Viewers without a browser: they speak Streamlit's protocol, and ask again when a page says so.
+"""Viewers without a browser: they use Streamlit's protocol, and refresh a page when it asks.
 
-Ten browsers take more of a small machine than all the rest together; viewers have machines of
-their own. What these cost is what the dashboard does for them.
+Ten browsers would take most of a small machine, but real viewers have machines of their own. So
+these viewers cost only what the dashboard does for them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 _PROTOCOL = [Subprotocol("streamlit")]
-_LOOK_SECONDS = 0.2  # how often a viewer looks whether it may go
+_CHECK_SECONDS = 0.2  # how often a viewer checks whether to leave
 
 
 @dataclass
 class Seen:
-    """What the viewers saw: seconds from asking for a page to its last part, and how many parts."""
+    """The seconds from each page request to the page's last part, and the number of refreshes."""
 
     views: list[float] = field(default_factory=list)
     refreshes: int = 0
@@ -34,39 +34,39 @@ class Viewer:
     """One viewer of one page, with live refresh on."""
 
     def __init__(self, socket: ClientConnection, page: str, seen: Seen) -> None:
-        """Look at ``page``, the path of its address, through an open ``socket``."""
+        """View ``page``, the path of its address, through an open ``socket``."""
         self._socket, self._page, self._seen = socket, page, seen
-        self._due: dict[str, tuple[float, float]] = {}  # by fragment: when next, and how often
+        self._due: dict[str, tuple[float, float]] = {}  # by fragment: next time, and interval
 
-    async def look(self, gone: Event) -> None:
-        """Open the page, and refresh it until ``gone``."""
+    async def view(self, gone: Event) -> None:
+        """Open the page, and refresh it until ``gone`` is set."""
         began = time.monotonic()
         await self._ask()
         drawn = False
         while not gone.is_set():
             soonest = min((at for at, _ in self._due.values()), default=began + 1e9)
-            patience = max(0.001, min(soonest - time.monotonic(), _LOOK_SECONDS))
+            timeout = max(0.001, min(soonest - time.monotonic(), _CHECK_SECONDS))
             try:
-                said = ForwardMsg.FromString(
-                    await asyncio.wait_for(self._socket.recv(decode=False), patience)
+                message = ForwardMsg.FromString(
+                    await asyncio.wait_for(self._socket.recv(decode=False), timeout)
                 )
             except TimeoutError:
                 await self._refresh()
                 continue
-            self._note(said)
-            if said.WhichOneof("type") == "script_finished":
+            self._note(message)
+            if message.WhichOneof("type") == "script_finished":
                 if drawn:
                     self._seen.refreshes += 1
                 else:
                     self._seen.views.append(time.monotonic() - began)
                 drawn = True
 
-    def _note(self, said: ForwardMsg) -> None:
-        if said.WhichOneof("type") == "auto_rerun":
-            often = said.auto_rerun.interval
-            self._due[said.auto_rerun.fragment_id] = (time.monotonic() + often, often)
-        elif said.WhichOneof("type") == "stop_auto_rerun":
-            self._due.pop(said.stop_auto_rerun.fragment_id, None)
+    def _note(self, message: ForwardMsg) -> None:
+        if message.WhichOneof("type") == "auto_rerun":
+            often = message.auto_rerun.interval
+            self._due[message.auto_rerun.fragment_id] = (time.monotonic() + often, often)
+        elif message.WhichOneof("type") == "stop_auto_rerun":
+            self._due.pop(message.stop_auto_rerun.fragment_id, None)
 
     async def _refresh(self) -> None:
         now = time.monotonic()
@@ -85,13 +85,13 @@ class Viewer:
 
 @contextmanager
 def watching(address: str, pages: Sequence[str], viewers: int) -> Iterator[Seen]:
-    """Have so many viewers look at the pages in turn; return what they have seen so far."""
+    """Let ``viewers`` view the pages in turn; yield what they have seen so far."""
     seen, gone = Seen(), Event()
 
     async def one(page: str) -> None:
         url = f"{address.replace('http', 'ws', 1)}_stcore/stream"
         async with connect(url, subprotocols=_PROTOCOL, max_size=None, proxy=None) as socket:
-            await Viewer(socket, page, seen).look(gone)
+            await Viewer(socket, page, seen).view(gone)
 
     async def everyone() -> None:
         await asyncio.gather(*(one(pages[number % len(pages)]) for number in range(viewers)))

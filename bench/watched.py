@@ -1,8 +1,8 @@
 """``make bench-viewers``: what viewers cost, and how long they wait, while rows are stored.
 
-Rows are stored again and again, each time under later years: first with one real browser among the
-viewers, which loads page after page while a file streams in; then with nobody looking and under the
-eyes of viewers, in turn.
+The rows are stored several times, each time under later years: first with one real browser among
+the viewers, which loads page after page while a file streams in; then without and with viewers, in
+turn.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Filled(Place):
 
 @dataclass
 class Bench:
-    """The same rows, stored again and again under later years."""
+    """The same rows, stored several times under later years."""
 
     where: Place
     data: Path
@@ -67,7 +67,7 @@ class Bench:
 
 @dataclass
 class Found:
-    """What was measured: rows/s of the drains, and seconds of the views."""
+    """The measurements: rows/s of the drains, and seconds of the views."""
 
     alone: list[float] = field(default_factory=list)
     watched: list[float] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Found:
 
 @contextmanager
 def served(bench: Bench) -> Iterator[str]:
-    """Serve a dashboard that has read the summaries, as it has seconds after its start."""
+    """Serve a dashboard that has already read the summaries."""
     with dashboard(bench.where) as address:
         with watching(address, PAGES, 1) as seen:
             while not seen.views:
@@ -124,7 +124,7 @@ def report(found: Found, viewers: int, console: Console) -> None:
     rounds = len(found.alone)
     console.print(f"{viewers} viewers with live refresh, {rounds} round(s), load {load()}")
     console.print(
-        f"drain: {watched:,.0f} rows/s, {watched / alone:.2f} of {alone:,.0f} with nobody looking;"
+        f"drain: {watched:,.0f} rows/s, {watched / alone:.2f} of {alone:,.0f} without viewers;"
         f" {found.refreshes:,} refreshes meanwhile"
     )
     console.print(
@@ -140,14 +140,14 @@ def report(found: Found, viewers: int, console: Console) -> None:
 def main(
     data: Path = typer.Option(..., help="A CSV file with the dataset's dates."),
     viewers: int = typer.Option(10, min=2, help="How many look on."),
-    rounds: int = typer.Option(3, min=1, help="How often the rows are stored under their eyes."),
+    rounds: int = typer.Option(3, min=1, help="How often the rows are stored with viewers."),
 ) -> None:
     """Measure what viewers cost, and how long they wait, while rows are stored.
 
     Example: make bench-viewers DATA=online_retail.csv.gz VIEWERS=10
     """
     console = Console(width=110)
-    with console.status("storing under the eyes of viewers"), servers() as (stack, folder):
+    with console.status("storing rows with viewers"), servers() as (stack, folder):
         found = measure(Bench(place(stack, folder), data), viewers, rounds)
     report(found, viewers, console)
 

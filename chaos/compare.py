@@ -1,4 +1,4 @@
-"""Two databases of the same file, document by document and field by field."""
+"""Compares two databases of the same file, document by document and field by field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 Document = Mapping[str, Any]
 
-# The moments at which something was done are all that may differ.
+# Only the times of processing may differ.
 MOMENTS: dict[str, frozenset[str]] = {
     "transactions": frozenset({"ingested_at", "stored_at"}),
     "quarantine": frozenset({"rejected_at", "quarantined_at"}),
@@ -71,7 +71,7 @@ def _pairs(
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Tell whether two values are equal, and of the same type: 1 is not 1.0, nor 2.5 2.50."""
+    """Return whether two values are equal and of the same type: 1 is not 1.0, nor 2.5 2.50."""
     if _are_entries(left) and _are_entries(right):
         return _in_one_order(left) == _in_one_order(right)
     return type(left) is type(right) and bool(left == right)

@@ -1,4 +1,4 @@
-"""Real servers with a line before each that can be disturbed, and a place for each run on them."""
+"""Real servers behind proxies that can be disturbed, and the names of each run on them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _GROUP_SESSION_MS = 6_000
 
 @dataclass(frozen=True)
 class Place:
-    """Names that one run has for itself: a topic, a group, a database, a folder.
+    """The names of one run: a topic, a group, a database, a folder.
 
-    ``env`` is for the pipeline's processes, ``settings`` for who looks on, past every fault.
+    ``env`` is for the pipeline's processes, ``settings`` for observers that bypass the proxies.
     """
 
     env: dict[str, str]
@@ -46,7 +46,7 @@ class Place:
 
 
 class Environment:
-    """The servers and the lines to them."""
+    """The servers and their proxies."""
 
     def __init__(self, stack: Stack, proxies: dict[str, Proxy], ports: dict[str, int]) -> None:
         self.stack = stack
@@ -65,7 +65,7 @@ class Environment:
         return live
 
     def start(self, name: str) -> None:
-        """Start a server if it doesn't work, and wait until it does; one at a time."""
+        """Start a server that does not run, and wait until it works; one at a time."""
         with self._turn:
             before = dict(self.stack.state.ports)
             self.stack.start_servers([name])
@@ -78,7 +78,7 @@ class Environment:
             self.stack.stop([name])
 
     def renew(self) -> None:
-        """Start all servers afresh and mend the lines, whatever state a failed run left them in."""
+        """Restart all servers and restore the proxies, whatever state a failed run left."""
         for proxy in self.proxies.values():
             proxy.restore()
         with self._turn:
@@ -88,7 +88,7 @@ class Environment:
             self.stack.start_servers()
 
     def place(self, folder: Path, *, disturbed: bool) -> Place:
-        """Make a place that no other run has, with topics, schema and users."""
+        """Create a place for one run, with topics, schema and users."""
         name = f"chaos_{uuid.uuid4().hex[:8]}"
         own = folder / name
         own.mkdir()
@@ -118,7 +118,7 @@ class Environment:
 
 @contextmanager
 def environment(folder: Path) -> Iterator[Environment]:
-    """Start ZooKeeper, Kafka, mongod and the lines in ``folder``; stop all of it in the end."""
+    """Start ZooKeeper, Kafka, mongod and the proxies in ``folder``; stop them at the end."""
     listener, *own = _free_ports(3)
     ports = dict(zip((BROKER, MONGOD), own, strict=True))
     home = Home(folder / "stack", Home.from_environment().cache)
@@ -151,8 +151,8 @@ def _free_ports(count: int) -> list[int]:
 def _two_listeners(direct: int, behind: int, proxied: int) -> dict[str, object]:
     """Return Kafka's settings for a second listener, whose clients are sent to the proxy.
 
-    A client asks where the broker is and goes there: were it told the true port, it would go
-    round the proxy after its first question.
+    A client connects to the advertised address: with the true port it would bypass the proxy
+    after its first request.
     """
     return {
         "listeners": f"PLAINTEXT://{HOST}:{direct},DISTURBED://{HOST}:{behind}",

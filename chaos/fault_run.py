@@ -1,4 +1,4 @@
-"""One disturbed run: the workers stream a file while the faults of a schedule hit."""
+"""One run with faults: the workers stream a file while the faults of a schedule hit."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _LONGEST_DRAIN_S = 180
 
 @dataclass
 class FaultRun:
-    """The faults of one run, and what came of them.
+    """The faults of one run and their outcome.
 
-    ``share`` tells which share of the file's ``rows`` is acknowledged by Kafka; the faults go by
-    it, so that they hit while rows are on their way, however long a recovery takes. ``on_time`` are
-    those that did: others had to wait so long that all rows were stored, or their target had ended.
+    ``share`` returns the share of the file's ``rows`` that Kafka has acknowledged. Faults are
+    scheduled by it, so that they hit while rows are in flight, however long a recovery takes.
+    ``on_time`` are the faults that did; for others all rows were stored, or the target had ended.
     """
 
     environment: Environment
@@ -46,8 +46,8 @@ class FaultRun:
     def run(self, schedule: list[Fault], then: Callable[[], None]) -> None:
         """Stream the file, let the faults hit, and stop the workers when all of it is stored.
 
-        ``then`` is called before they are stopped: one that was paused in the middle of a batch may
-        find it stored by another, and mark its days once more, which wants somebody to look at.
+        ``then`` is called before they are stopped: a worker that was paused in the middle of a
+        batch may mark its days again, and then a worker must be there to rebuild them.
         """
         workers = self._workers()
         faults = Faults(self.environment, workers)
@@ -76,7 +76,7 @@ class FaultRun:
         return workers
 
     def _lanes(self, schedule: list[Fault], faults: Faults) -> list[threading.Thread]:
-        """Return a thread for each target: what hits one of them doesn't wait for the others.
+        """Return a thread for each target, so that no fault waits for another target's.
 
         Broker and ZooKeeper share one: neither comes back without the other.
         """
@@ -93,20 +93,20 @@ class FaultRun:
             if not self._await(fault.share):
                 return
             late = self._all_stored()
-            self._tell(fault, "hits")
+            self._report(fault, "hits")
             try:
                 if faults.do(fault) and not late:
                     self.on_time.append(fault)
                 time.sleep(fault.lasts)
                 faults.undo(fault)
-            except Exception as error:  # of whatever kind: a fault that went wrong is a result
+            except Exception as error:  # any error: a fault that went wrong is a result
                 self.troubles.append(f"{fault}: {type(error).__name__}: {error}")
                 self.say(f"! {self.troubles[-1]}")
                 return
-            self._tell(fault, "is over")
+            self._report(fault, "is over")
 
     def _await(self, share: float) -> bool:
-        """Wait until so much of the file is sent; return whether it was, and all is well."""
+        """Wait until ``share`` of the file is sent; return whether it was, without trouble."""
         until = time.monotonic() + _LONGEST_WAIT_S
         while self.share() < share and not self.troubles:
             if time.monotonic() > until:
@@ -125,7 +125,7 @@ class FaultRun:
         except PyMongoError:  # a server that doesn't answer has work left to do
             return False
 
-    def _tell(self, fault: Fault, what: str) -> None:
+    def _report(self, fault: Fault, what: str) -> None:
         way = f" ({fault.way})" if fault.way else ""
         lasts = f" for {fault.lasts:.1f} s" if what == "hits" else ""
         self.say(f"{self.share():4.0%}  {fault.kind}{way} {what} {fault.target}{lasts}")

@@ -1,4 +1,4 @@
-"""A line between clients and a server that can be cut, silenced and slowed down."""
+"""A proxy between clients and a server that can be cut, silenced and slowed down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class NetworkConditions:
-    """What happens to each chunk that passes: seconds of delay, and at most so many bytes/s."""
+    """The delay of each chunk in seconds, and the bandwidth."""
 
     delay: float = 0.0
     bytes_per_s: float | None = None
@@ -29,12 +29,12 @@ CLEAR = NetworkConditions()
 
 
 class Proxy:
-    """Passes every connection to ``port`` on to ``target``, in a thread of its own."""
+    """Forwards every connection from ``port`` to ``target``, in a thread of its own."""
 
     def __init__(self, port: int, target: int) -> None:
         self._port = port
         self._target = target
-        self._weather = CLEAR
+        self._conditions = CLEAR
         self._broken = False
         self._connections: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -57,19 +57,19 @@ class Proxy:
         self._thread.join(10)
 
     def cut(self) -> None:
-        """Break every connection, and each new one at once, until the line is mended."""
+        """Break every connection, and each new one at once, until ``restore``."""
         self._do(self._cut)
 
     def silence(self) -> None:
-        """Let nothing through, and nobody know; the connections break when it is mended."""
+        """Hold all data back without an error; ``restore`` breaks the connections."""
         self._do(self._silence)
 
     def slow(self, conditions: NetworkConditions) -> None:
-        """Let everything through as ``conditions`` has it."""
-        self._do(lambda: setattr(self, "_weather", conditions))
+        """Forward everything under ``conditions``."""
+        self._do(lambda: setattr(self, "_conditions", conditions))
 
     def restore(self) -> None:
-        """Pass everything on again."""
+        """Forward everything again."""
         self._do(self._restore)
 
     def _do(self, change: Callable[[], None]) -> None:
@@ -93,7 +93,7 @@ class Proxy:
 
     def _restore(self) -> None:
         assert self._passable
-        self._weather = CLEAR
+        self._conditions = CLEAR
         if not self._passable.is_set():
             self._cut()
             self._passable.set()
@@ -113,7 +113,7 @@ class Proxy:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        """Carry one connection in both directions until one of its ends closes it."""
+        """Forward one connection in both directions until one of its ends closes it."""
         if self._broken:
             client.transport.abort()
             return
@@ -138,7 +138,7 @@ class Proxy:
         try:
             while data := await reader.read(_CHUNK):
                 await self._passable.wait()
-                if seconds := self._weather.seconds(len(data)):
+                if seconds := self._conditions.seconds(len(data)):
                     await asyncio.sleep(seconds)
                 writer.write(data)
                 await writer.drain()

@@ -1,4 +1,4 @@
-"""``make chaos-recovery``: how long after a killed part's return the next row is stored."""
+"""``make chaos-recovery``: the time from a killed part's return to the next stored row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from retail_pipeline.sample.writer import write_sample
 PROCESSOR = "processor"
 _LONGEST_S = 120.0
 _SECONDS_BETWEEN_CHECKS = 0.02
-# So long it stays away: all that was in hand is stored, or waits for the next try.
+# The downtime: long enough for all rows in flight to be stored, or to wait for a retry.
 _AWAY_S = 3.0
 
 
@@ -94,7 +94,7 @@ def _recovery(place: Place, servers: Environment, processor: Worker, part: str) 
 
 
 def _await_growth(place: Place) -> None:
-    """Return when a row is stored that was not there at the first look."""
+    """Return when a row is stored that was not stored before the call."""
     until = time.monotonic() + _LONGEST_S
     stored = place.database["transactions"].estimated_document_count
     before = stored()

@@ -1,4 +1,4 @@
-"""A run without faults, runs with them, and what makes the one differ from the others."""
+"""Runs a file without faults and with faults, and compares the results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SECONDS_TO_SETTLE = 60
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The run that every other one is compared to."""
+    """The run without faults: the others are compared with it."""
 
     place: Place
     data: Path
@@ -36,7 +36,7 @@ class Undisturbed:
 
 
 def undisturbed(servers: Environment, data: Path, folder: Path) -> Undisturbed:
-    """Stream ``data`` with no fault at all.
+    """Stream ``data`` without faults.
 
     Raises:
         UsageError: the file can't be streamed, or is more than one source.
@@ -55,32 +55,32 @@ def undisturbed(servers: Environment, data: Path, folder: Path) -> Undisturbed:
 def disturbed(
     servers: Environment, calm: Undisturbed, schedule: list[Fault], seconds: float, say: Say
 ) -> list[str]:
-    """Stream the same file under the faults of ``schedule``; return all that is wrong then.
+    """Stream the same file under the faults of ``schedule``; return all that is wrong.
 
-    ``seconds`` is how long the file takes if nothing holds it up.
+    ``seconds`` is how long the file takes without faults.
     """
     place = servers.place(calm.place.folder.parent, disturbed=True)
     checkpoints = CheckpointFolder(place.settings.state_dir, topic_id(place.settings))
 
     def share() -> float:
         checkpoint = checkpoints.load(calm.source)
-        # The end is what the producer says it is: it may still wait for the last word.
+        # Only the checkpoint's flag means the end: the last rows may not be acknowledged yet.
         return 1.0 if checkpoint.complete else min(checkpoint.rows_read / calm.rows, 0.999)
 
     wrong: list[str] = []
-    storm = FaultRun(servers, place, calm.data, calm.rows, calm.rows / seconds, share, say)
-    storm.run(schedule, lambda: wrong.extend(_reconciled(place, calm.data, say)))
-    say(f"{len(storm.on_time)} of {len(schedule)} faults hit while rows were on their way")
+    hits = FaultRun(servers, place, calm.data, calm.rows, calm.rows / seconds, share, say)
+    hits.run(schedule, lambda: wrong.extend(_reconciled(place, calm.data, say)))
+    say(f"{len(hits.on_time)} of {len(schedule)} faults hit while rows were on their way")
     differences = differing(calm.place.database, place.database)
-    wrong += [*storm.troubles, *islice(differences, _MOST_DIFFERENCES)]
-    wrong += too_few(len(storm.on_time), len(schedule))
+    wrong += [*hits.troubles, *islice(differences, _MOST_DIFFERENCES)]
+    wrong += too_few(len(hits.on_time), len(schedule))
     if not wrong:
         servers.forget(place)
     return wrong
 
 
 def too_few(on_time: int, scheduled: int) -> list[str]:
-    """Return what is wrong if so few faults hit in time that the round proves little."""
+    """Return what is wrong if too few faults hit in time for the round to prove something."""
     least = max(1, scheduled * 5 // 7)
     if on_time >= least:
         return []
@@ -91,7 +91,7 @@ def too_few(on_time: int, scheduled: int) -> list[str]:
 
 
 def _reconciled(place: Place, data: Path, say: Say) -> Iterator[str]:
-    """Let the product prove itself that nothing is lost; yield what it finds."""
+    """Run ``retail reconcile``; yield what it finds wrong."""
     done = _retail(place, "reconcile", str(data), "--json", "--wait", str(_SECONDS_TO_SETTLE))
     if done.returncode == 2:
         yield f"retail reconcile failed: {done.stderr.strip()[-500:]}"

@@ -1,4 +1,4 @@
-"""Which faults hit what, when, and for how long: all of it follows from one seed."""
+"""Plans which faults hit what, when, and for how long, from one seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 PRODUCER, BROKER, ZOOKEEPER, MONGOD = "producer", "kafka", "zookeeper", "mongodb"
 PROCESSORS = ("processor-1", "processor-2", "processor-3")
 BROKER_LINK, MONGOD_LINK = "link-kafka", "link-mongodb"
-# A processor each time, or the three of them would take most of the faults.
+# One name for all: three names would attract most of the faults.
 _ANY_PROCESSOR = "processor"
 _PROCESSES = (PRODUCER, _ANY_PROCESSOR, BROKER, ZOOKEEPER, MONGOD)
 
@@ -23,7 +23,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "full": (BROKER, MONGOD),
 }
 KINDS = tuple(TARGETS)
-# Two ways to lose a connection: it breaks, or nothing comes through any more and then it breaks.
+# Two ways to lose a connection: it breaks at once, or it goes silent and breaks later.
 # Three ways to refuse: an error for the command, an error after the write, and no answer at all.
 WAYS: dict[str, tuple[str, ...]] = {
     "cut": ("reset", "silence"),
@@ -40,7 +40,7 @@ class Fault:
 
     Attributes:
         share: the share of the file's rows after which it hits, 0 to 1.
-        lasts: seconds until it is undone; what died is started again then.
+        lasts: seconds until it is undone; what died is then started again.
         way: which of several forms it has, or nothing.
     """
 
@@ -59,7 +59,7 @@ def plan(seed: int, count: int, kinds: Sequence[str] = KINDS) -> list[Fault]:
     """Return ``count`` faults in the order in which they hit.
 
     Every kind occurs, and each of the five processes is hit, as far as ``count`` and the kinds
-    allow; what is left over is drawn freely.
+    allow; the rest is drawn at random.
     """
     draw = random.Random(seed)
     chosen: list[tuple[str, str]] = []
@@ -73,7 +73,7 @@ def plan(seed: int, count: int, kinds: Sequence[str] = KINDS) -> list[Fault]:
     while len(chosen) < count:
         kind = draw.choice(list(kinds))
         target = draw.choice(TARGETS[kind])
-        # A broker takes long to come back: with more of it, the others' turn would be over.
+        # A broker takes long to come back: more of its faults would delay all others.
         if target != BROKER or kind == "pause":
             chosen.append((kind, target))
     chosen = chosen[:count]
@@ -91,7 +91,7 @@ def _fault(draw: random.Random, place: int, count: int, kind: str, target: str) 
     share = _FIRST + (_LAST - _FIRST) * (place + draw.random()) / count
     if target == _ANY_PROCESSOR:
         target = draw.choice(PROCESSORS)
-    # What died may be started again at once; a pause or a disturbed line takes its time.
+    # What died may be started again at once; a pause or a disturbed proxy lasts a while.
     lasts = draw.choice((0.0, draw.uniform(0.5, _LONGEST_S)))
     if kind not in ("kill", "term"):
         lasts = draw.uniform(1.0, _LONGEST_S)

@@ -1,4 +1,4 @@
-"""The pipeline's processes, watched as a supervisor does: one that ends by itself is run again."""
+"""Supervises the pipeline's processes: one that ends by itself is started again."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from retail_devstack.processes import last_lines
 Say = Callable[[str], None]
 # Compose kills what has not stopped by then.
 _GRACE_S = 30
-# So long after its start a worker may die of SIGTERM: its handler is set up once its modules are
-# imported, under load and after the longest pause. Later, such a death means that there is none.
+# How long after its start a worker may die of SIGTERM: the handler is set after the imports, under
+# load and after the longest pause. A later death means that there is no handler.
 _STARTING_S = 15
 _SECONDS_BETWEEN_CHECKS = 0.2
 
 
 class Worker:
-    """One producer or processor over all its lives.
+    """One producer or processor over all its restarts.
 
-    ``flaws`` are its bad endings: it gave up by itself, or did not stop in good order when asked.
-    None is ever expected, since every fault passes.
+    ``flaws`` are its bad exits: it gave up by itself, or did not stop in good order when asked.
+    None is expected, since every fault ends.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Worker:
         self._watch = threading.Thread(target=self._supervise, name=f"watch-{name}", daemon=True)
 
     def open(self) -> None:
-        """Start it, and from now on start it again whenever it ends by itself."""
+        """Start it, and start it again whenever it ends by itself."""
         self.start()
         self._watch.start()
 
     def start(self) -> None:
-        """Start it unless it runs; all its lives write to one log."""
+        """Start it unless it runs; all its processes write to one log."""
         with self._turn:
             if self.running or self.done:
                 return
@@ -83,7 +83,7 @@ class Worker:
         return ended and self._finished()
 
     def kill(self) -> None:
-        """End it with no warning."""
+        """Kill it (SIGKILL)."""
         with self._turn:
             self._down.set()
             if self.running and self._process:
@@ -105,7 +105,7 @@ class Worker:
                 self._process.wait(10)
                 self._flaw(f"did not stop within {_GRACE_S} s of SIGTERM")
                 return
-        # One that has only just been started took nothing in hand yet.
+        # One that has just been started has not begun to work.
         if status != 0 and not (starting and status == -signal.SIGTERM):
             self._flaw(f"ended with status {status} on SIGTERM")
 
@@ -117,7 +117,7 @@ class Worker:
                     psutil.Process(self._process.pid).suspend()
 
     def resume(self) -> None:
-        """Let it go on (SIGCONT)."""
+        """Resume it (SIGCONT)."""
         if self.running and self._process:
             with suppress(psutil.NoSuchProcess):
                 psutil.Process(self._process.pid).resume()

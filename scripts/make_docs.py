@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what in docs/ follows from the code: the commands, and the record contract's table.
+"""Generates docs from the code: the commands, and the table of the record contract.
 
 usage: scripts/make_docs.py [--check]
 
@@ -23,9 +23,9 @@ from retail_pipeline.domain.contract import CONTRACT
 DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """# Commands
 
-Made from the commands themselves by `make docs`; `retail COMMAND --help` says the same. Exit
-status: 0 done, 1 something failed that another try or the operator must mend, 2 the command line,
-a setting or a file is wrong, and nothing was changed.
+Made from the commands themselves by `make docs`; `retail COMMAND --help` prints the same. Exit
+status: 0 done; 1 something failed, try again or fix the cause; 2 the command line, a setting or a
+file is wrong, and nothing was changed.
 """
 # What typer adds to every program.
 NOT_OURS = {"--help", "--install-completion", "--show-completion"}

@@ -1,4 +1,4 @@
-"""Hand-written stand-ins for the ports: they keep what they are given, and fail when told to."""
+"""Fakes of the ports: they keep what they are given in memory, and fail on request."""
 
 from __future__ import annotations
 

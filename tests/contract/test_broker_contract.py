@@ -60,7 +60,7 @@ def take(consumer: Consumer, records: int) -> Batch:
             whole.messages[topic].extend(messages)
         whole.next_offsets |= batch.next_offsets
         whole.identities |= batch.identities
-        whole.share = batch.share
+        whole.assignment = batch.assignment
     return whole
 
 
@@ -193,7 +193,7 @@ def test_a_poll_without_records_gives_an_empty_batch(subject: Subject) -> None:
 # From here on: what only Kafka can show.
 
 
-def test_a_topic_made_anew_has_another_identity(fresh: Settings) -> None:
+def test_a_recreated_topic_has_another_id(fresh: Settings) -> None:
     from retail_pipeline.adapters.kafka.topics import admin_client
 
     assert len(ensure_topics(fresh)) == 3

@@ -198,7 +198,7 @@ def test_what_the_validator_refuses_is_handed_back_and_the_rest_is_stored(
     assert database.transactions.count_documents({}) == 2
 
 
-def test_a_marked_day_is_rebuilt_from_what_is_stored_and_its_mark_cleared(
+def test_a_dirty_day_is_rebuilt_from_what_is_stored_and_is_clean_then(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
     database, store, settings = mongo
@@ -256,10 +256,10 @@ def test_a_day_marked_again_during_its_rebuild_stays_marked(
     store.mark_dirty({DAY})
     release = summaries._release
 
-    def late_row(mark: dict[str, Any]) -> None:
+    def late_row(dirty: dict[str, Any]) -> None:
         store.insert([transaction(3)])
         store.mark_dirty({DAY})
-        release(mark)
+        release(dirty)
 
     monkeypatch.setattr(summaries, "_release", late_row)
     while not summaries.rebuild_next():

@@ -62,8 +62,8 @@ def test_a_processor_killed_between_any_two_steps_loses_and_doubles_nothing(
     for step in ("poll", "insert", "dead-letter", "quarantine", "record", "mark"):
         crash(pipeline, "process", "after", step)
     crash(pipeline, "process", "before", "commit")
-    # Between the rollups of a day, before and after its returns are matched, and when its mark is
-    # released.
+    # Between the rollups of a day, before and after its returns are matched, and when the dirty
+    # day is released.
     for step in ("rebuild", "rebuild*2", "rebuild*3", "match", "release"):
         crash(pipeline, "process", "after", step)
     truth.write(pipeline.folder / "two.csv", 2, rounds=3, days=(1, 4, 5))

@@ -131,7 +131,7 @@ def test_purged_rows_stay_accounted_for_and_do_not_come_back(pipeline: Pipeline)
         tombstones = list(database.purged.find())
     assert [row["row"] for row in tombstones if row["name"] == "dirty.csv"] == [5, 7]
     assert all("raw" not in row and row["reason"] for row in tombstones)
-    # Sent by name, the file's purged rows stay purged; a mended one is stored after all.
+    # Sent by name, the file's purged rows stay purged; a corrected one is stored.
     pipeline.run("produce", "--again", str(pipeline.folder / "dirty.csv"))
     pipeline.drain()
     assert (pipeline.count(), pipeline.count("purged")) == (18, 3)

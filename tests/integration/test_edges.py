@@ -221,7 +221,7 @@ def test_records_that_are_removed_before_they_were_taken_do_not_stop_the_process
     check(pipeline, truth)
 
 
-def test_a_topic_that_was_deleted_and_made_anew_is_filled_and_read_from_its_start(
+def test_a_topic_that_was_deleted_and_recreated_is_filled_and_read_from_its_start(
     pipeline: Pipeline,
 ) -> None:
     truth, settings = Truth(), pipeline.settings
@@ -234,7 +234,7 @@ def test_a_topic_that_was_deleted_and_made_anew_is_filled_and_read_from_its_star
     with admin_client(settings) as admin:
         admin.delete_topics([settings.kafka_topic])
         until(lambda: settings.kafka_topic not in admin.list_topics(), "the topic is deleted")
-    until(lambda: settings.kafka_topic in pipeline.run("setup"), "the topic is made anew")
+    until(lambda: settings.kafka_topic in pipeline.run("setup"), "the topic is recreated")
     truth.write(pipeline.folder / "two.csv", 2, rounds=60)
     for name in ("two.csv", "one.csv"):
         assert "were sent already" not in pipeline.run("produce", name)

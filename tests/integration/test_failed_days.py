@@ -52,12 +52,12 @@ def failure_of(database: Documents, attempts: int = 1) -> dict[str, Any]:
     """Return the failure of the large day, once it has had so many attempts."""
     until = time.monotonic() + LONGEST_S
     while True:
-        mark = database.dirty_buckets.find_one({"_id": DAY})
-        assert mark is not None
-        if mark.get("failure", {}).get("attempts", 0) >= attempts:
-            failure: dict[str, Any] = mark["failure"]
+        dirty = database.dirty_buckets.find_one({"_id": DAY})
+        assert dirty is not None
+        if dirty.get("failure", {}).get("attempts", 0) >= attempts:
+            failure: dict[str, Any] = dirty["failure"]
             return failure
-        assert time.monotonic() < until, mark
+        assert time.monotonic() < until, dirty
         time.sleep(0.1)
 
 
@@ -162,7 +162,7 @@ def test_a_failed_day_is_tried_again_later_or_when_it_changes_or_a_processor_sta
     assert database.dirty_buckets.count_documents({}) == 0 and summaries.failed() == []
 
 
-def test_a_mark_that_no_processor_wrote_stops_no_day(
+def test_a_dirty_day_that_no_processor_wrote_stops_no_day(
     shop_of: tuple[Documents, MongoSummaries],
 ) -> None:
     database, summaries = shop_of

@@ -22,18 +22,18 @@ ROWS = 120
 def listen(
     pipeline: Pipeline, until: Callable[[list[HeartbeatRecord]], bool]
 ) -> list[HeartbeatRecord]:
-    """Return what the processors said, as soon as ``until`` holds of it."""
+    """Return the latest heartbeats as soon as ``until`` is true of them."""
     with connect(pipeline.settings.mongo("reader"), name="tests") as client:
         processors = MongoHeartbeats(client, pipeline.settings.mongo_database)
         end = time.monotonic() + LONGEST_S
-        while not until(heard := processors.latest()):
-            assert time.monotonic() < end, heard
+        while not until(found := processors.latest()):
+            assert time.monotonic() < end, found
             time.sleep(0.2)
-        return heard
+        return found
 
 
-def settled(heard: list[HeartbeatRecord]) -> bool:
-    parts = live.partitions(heard)
+def settled(found: list[HeartbeatRecord]) -> bool:
+    parts = live.partitions(found)
     return len(parts) == 3 and all(each.lag == 0 for each in parts)
 
 
@@ -44,15 +44,15 @@ def test_lag_and_rows_reach_mongodb_and_a_killed_processor_is_gone(pipeline: Pip
     pipeline.run("produce", str(file))
     processor = pipeline.start("process")
 
-    [one] = listen(pipeline, lambda heard: settled(heard) and heard[0].stored == ROWS)
+    [one] = listen(pipeline, lambda found: settled(found) and found[0].stored == ROWS)
     assert live.alive(one) and one.quarantined == 0 and one.partitions == 3
     assert sum(each.end or 0 for each in one.progress) == ROWS
-    listen(pipeline, lambda heard: live.stored_lately(heard) == ROWS)
+    listen(pipeline, lambda found: live.stored_lately(found) == ROWS)
 
     processor.kill()
     processor.wait(10)
     # What comes in now is nobody's: how much waits is not known, and not nothing.
-    [one] = listen(pipeline, lambda heard: not live.alive(heard[0]))
+    [one] = listen(pipeline, lambda found: not live.alive(found[0]))
     assert not one.stopped
     parts = live.partitions([one])
     assert [each.lag for each in parts] == [None] * 3
@@ -63,11 +63,11 @@ def test_lag_and_rows_reach_mongodb_and_a_killed_processor_is_gone(pipeline: Pip
     assert [live.alive(each) for each in both] == [True, False]
     heir.send_signal(signal.SIGTERM)
     assert heir.wait(30) == 0
-    [last, _] = listen(pipeline, lambda heard: heard[0].stopped)
+    [last, _] = listen(pipeline, lambda found: found[0].stopped)
     assert [each.lag for each in last.progress] == [0, 0, 0]
 
 
-def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
+def test_a_history_is_bounded_and_old_heartbeats_expire(
     stack: RunningStack, fresh: Settings
 ) -> None:
     with connect(fresh.mongo("setup"), name="tests") as client:
@@ -79,9 +79,9 @@ def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
         processors = MongoHeartbeats(client, fresh.mongo_database)
         for _ in range(KEPT_SAMPLES + 3):
             processors.keep(heartbeat, 0.5)
-        [heard] = processors.latest()
-        assert len(heard.history) == KEPT_SAMPLES
-        assert (heard.name, heard.progress, heard.quiet_s) == (
+        [found] = processors.latest()
+        assert len(found.history) == KEPT_SAMPLES
+        assert (found.name, found.progress, found.quiet_s) == (
             heartbeat.name,
             heartbeat.progress,
             0.5,
@@ -90,7 +90,7 @@ def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
         assert indexes["by_age"]["expireAfterSeconds"] == 86_400
 
 
-def test_a_pulse_that_cannot_be_read_is_left_out(stack: RunningStack, fresh: Settings) -> None:
+def test_a_heartbeat_that_cannot_be_read_is_left_out(stack: RunningStack, fresh: Settings) -> None:
     with connect(stack.root_uri, name="tests") as client:
         processors = MongoHeartbeats(client, fresh.mongo_database)
         processors.keep(ProcessorHeartbeat(name="p1", started_at=datetime.now(UTC)), 0.0)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("processor")
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_NOTES = 1.0
+# How long each background thread may take to end; one that a server never answers is left.
+_SECONDS_TO_END = 2.5
 # With fewer batches than these waiting in Kafka, a processor is as good as up to date.
 _BATCHES_BEHIND = 2
 
@@ -81,7 +83,7 @@ class ProcessorRun:
         self._heartbeat = HeartbeatTimer(self._parts.heartbeats, self._first, self.stop)
         self._noted_at = 0.0
         self._behind = Event()
-        self._summariser = Summariser(self._parts.summaries, self._retry, self.stop, self._behind)
+        self._summariser = Summariser(self._parts.summaries, self._retry, self._behind)
         self._failed_days: list[FailedDay] = []
         self._beating = True
 
@@ -97,11 +99,11 @@ class ProcessorRun:
         self._retry(parts.store.prepare)
         processor = parts.processor(consumer, self._retry)
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
-        self._summariser.start()
-        self._heartbeat.start()
-        reconciler = parts.reconciler(self.stop)
+        workers = [*self._summariser.workers(self.stop), self._heartbeat]
         if settings.reconcile_every_s:
-            reconciler.start()
+            workers.append(parts.reconciler(self.stop))
+        for worker in workers:
+            worker.start()
         try:
             while not self.stop.is_set() and not self._cycle(processor, consumer):
                 pass
@@ -113,10 +115,8 @@ class ProcessorRun:
                 raise
         finally:
             self.stop.set()
-            self._summariser.join(timeout=5)
-            self._heartbeat.join(timeout=2)
-            if reconciler.is_alive():
-                reconciler.join(timeout=2)
+            for worker in workers:
+                worker.join(timeout=_SECONDS_TO_END)
             processor.close()
             consumer.close()
             parts.client.close()

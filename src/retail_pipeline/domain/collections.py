@@ -1,4 +1,4 @@
-"""The collections of the database, each named here and nowhere else."""
+"""The names of the database's collections; no other module spells them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
 PROCESSORS = "processors"
-# Says that other data has replaced the sample.
+# A note that other data has replaced the sample.
 SAMPLE = "sample"
 ORDERS_ROLLUP = "rollup_orders_daily"
 PRODUCTS_ROLLUP = "rollup_products_daily"

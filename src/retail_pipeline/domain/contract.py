@@ -1,4 +1,4 @@
-"""The record contract: one schema file gives the limits, the database's validator and the docs."""
+"""The record contract: the schema file is the source of the limits, the validator and the docs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DATASET_FIELDS = (
 
 @dataclass(frozen=True)
 class Contract:
-    """One version of the schema of a transaction, as its file in ``schemas/`` has it."""
+    """One version of the schema of a transaction, from its file in ``schemas/``."""
 
     schema: dict[str, Any]
 

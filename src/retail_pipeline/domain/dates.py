@@ -1,4 +1,4 @@
-"""Dates as retail files write them, read strictly: an impossible date never becomes another."""
+"""Reads the dates of retail files strictly: an impossible date never becomes another one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ YEARS = range(1900, 2101)
 
 
 class DateOrder(StrEnum):
-    """Which comes first in dates such as 1/12/2010."""
+    """Whether the day or the month comes first in dates such as 1/12/2010."""
 
     MONTH_FIRST = "month-first"
     DAY_FIRST = "day-first"
 
 
 class DateOrderDetector:
-    """Counts, over a whole file, the dates that can be read in one order only."""
+    """Counts a file's dates that can be read in one order only."""
 
     def __init__(self) -> None:
         self.month_first = 0
@@ -33,7 +33,7 @@ class DateOrderDetector:
         self.numeric = 0
 
     def add(self, text: str) -> None:
-        """Take one date's text into account; anything but a numeric date says nothing."""
+        """Count one date's text; only a numeric date counts."""
         found = _NUMERIC.fullmatch(text.strip())
         if found:
             first, second = int(found[1]), int(found[2])
@@ -43,24 +43,24 @@ class DateOrderDetector:
 
     @property
     def decisive(self) -> bool:
-        """Whether the dates settle the order, or need none."""
+        """Whether the dates decide the order, or do not depend on it."""
         return not self.numeric or self.month_first != self.day_first
 
     @property
     def order(self) -> DateOrder:
-        """The order of most dates; month-first, as the dataset has it, where they don't tell."""
+        """The order of most dates; month-first, as in the dataset, if they don't decide it."""
         if self.day_first > self.month_first:
             return DateOrder.DAY_FIRST
         return DateOrder.MONTH_FIRST
 
 
 def parse_date(text: str, order: DateOrder) -> datetime:
-    """Return the moment that ``text`` names, as UTC.
+    """Return the moment that ``text`` names, in UTC.
 
     Raises:
-        RowError: it is no date, or a day or an hour that never was.
+        RowError: it is no date, or its day or hour does not exist.
     """
-    # Not all that str.strip() takes: it would let control bytes through.
+    # Not a plain strip(): it would let control bytes through.
     stripped = text.strip(" \t\r\n")
     iso = _ISO.fullmatch(stripped)
     numeric = None if iso else _NUMERIC.fullmatch(stripped)

@@ -1,4 +1,4 @@
-"""Days that can't be summarised: which, why, since when, and how that reads."""
+"""Days that can't be summarised: which, why, since when, and the sentence about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retail_pipeline.domain.collections import (
     RETURNS,
 )
 
-# What each part of a day's summaries is called.
+# The name of each part of a day's summaries.
 PARTS = {
     ORDERS_ROLLUP: "orders",
     PRODUCTS_ROLLUP: "products",
@@ -32,9 +32,9 @@ _EPOCH = date(1970, 1, 1)
 
 
 class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
-    """A UTC day of which one part of the summaries, or more, could not be made.
+    """A UTC day for which at least one part of the summaries could not be made.
 
-    ``reasons`` says why, by part (see ``PARTS``). ``since`` is the moment of the first of
+    ``reasons`` has a reason for each part (see ``PARTS``). ``since`` is the moment of the first of
     ``attempts`` failures in a row, ``next_at`` that of the next attempt. A ``changed`` day is
     tried again within seconds: rows came in for it since, or a processor started.
     """
@@ -53,12 +53,12 @@ class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def parts(self) -> str:
-        """The parts that could not be made, in words: orders, returns."""
+        """The names of the parts that could not be made: orders, returns."""
         return ", ".join(PARTS.get(part, part) for part in self.reasons)
 
     @property
     def why(self) -> str:
-        """The reasons, each once, in words."""
+        """The reasons as text, each once."""
         return "; ".join(dict.fromkeys(self.reasons.values()))
 
 
@@ -75,7 +75,7 @@ def throughout(
 
 
 def in_words(failed: Sequence[FailedDay]) -> str:
-    """Return which days can't be summarised, and why; of many days the first ones are named."""
+    """Return a sentence that names the failed days and reasons; of many days only the first."""
     days = "1 day" if len(failed) == 1 else f"{len(failed):,} days"
     named = [f"{each.day} ({each.parts}: {each.why})" for each in failed[:_NAMED]]
     more = f" and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""

@@ -1,7 +1,7 @@
-"""Stock codes that stand for no product: postage, fees, manual entries and the like.
+"""Stock codes that are no products: postage, fees, manual entries and the like.
 
-They are lines as others are, and count in net sales; whoever looks at goods alone can leave them
-out. The list is that of the UCI Online Retail data set.
+Their lines count in net sales; views of goods can leave them out. The list is that of the UCI
+Online Retail dataset.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A processor's sign of life: how much it stored, and how far it is in its partitions."""
+"""A processor's heartbeat: how much it stored, and how far it is in its partitions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from datetime import datetime
 
 import msgspec
 
-# Five pulses missed: a processor that said nothing for so long is gone.
+# After five missed heartbeats a processor counts as gone.
 ALIVE_SECONDS = 10.0
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a processor is in a partition of the transactions' topic that it has.
+    """How far a processor is in one of its partitions of the transactions' topic.
 
     ``committed`` is the offset of the next record to store, ``end`` the one after the last record
-    as the last fetch said; None while that is not known yet.
+    as of the last fetch; None while it is not known.
     """
 
     partition: int
@@ -23,18 +23,18 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def lag(self) -> int | None:
-        """Records that wait; None while that is not known."""
+        """The number of records to store; None while it is not known."""
         if self.committed is None or self.end is None:
             return None
         return max(0, self.end - self.committed)
 
 
 class ProcessorHeartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """What one processor says of itself every few seconds.
+    """The state of one processor, written every few seconds.
 
-    ``stored`` and ``quarantined`` are rows since ``started_at``, those included that were there
-    already; ``partitions`` is how many the topic has, whoever reads them. ``summaries_error`` is
-    why it can summarise no day at all, if so.
+    ``stored`` and ``quarantined`` are rows since ``started_at``, including rows that existed
+    already. ``partitions`` is the number of the topic's partitions. ``summaries_error`` is set if
+    the processor can't summarise any day.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ProcessorHeartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """How many rows a processor had stored at a moment."""
+    """The number of rows a processor had stored at a moment."""
 
     at: datetime
     stored: int
@@ -56,8 +56,9 @@ class Sample(msgspec.Struct, frozen=True):
 class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
     """A processor's last heartbeat as it is stored; times and ages are by the database's clock.
 
-    ``age_s`` is how long ago it came, ``quiet_s`` how long the processor's cycle had not ended by
-    then: it waits for a server. ``stopped`` ones left in good order. ``history`` is oldest first.
+    ``age_s`` is the age of the heartbeat. ``quiet_s`` is the time since the processor's last cycle
+    ended: a long one means that it waits for a server. A ``stopped`` processor ended in good
+    order. ``history`` is in order of time.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""A manifest: what the producer read of one source, so that losses can be seen."""
+"""A manifest: what the producer read of one source, so that losses can be detected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.transaction import within_years
 
-# What every reader of a record holds exactly.
+# The largest integer that every JSON reader represents exactly.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
@@ -18,8 +18,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """How far one source was read: ``rows_read = rows_sent + rows_rejected``, all acknowledged.
 
     ``bytes`` is the size of the (uncompressed) content, ``complete`` whether its end was reached.
-    ``delimiter``, ``columns`` (where the eight dataset fields stand) and ``width`` (fields in a
-    row) are what reading a row's raw text again needs; older producers did not say ``columns``.
+    ``delimiter``, ``columns`` (the positions of the eight dataset fields) and ``width`` (fields in
+    a row) are needed to parse a row's raw text again; older producers don't write ``columns``.
     """
 
     source: str
@@ -42,6 +42,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         within_years("started_at and updated_at", self.started_at, self.updated_at)
 
     def says_more(self, other: Manifest | None) -> bool:
-        """Whether it came after ``other`` of the same source; of equal ones, neither did."""
+        """Return whether it is newer than ``other`` of the same source; equal ones are not."""
         mine = self.rows_read, self.complete
         return other is None or mine > (other.rows_read, other.complete)

@@ -1,4 +1,4 @@
-"""Where a consumer group is in a partition: offsets, and the lag that follows from them."""
+"""The offsets of a partition and of the consumer group in it, and the lag between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class PartitionOffsets(msgspec.Struct, frozen=True, kw_only=True):
-    """One partition: offsets of its first record, after its last one, and of the next to store."""
+    """The offsets of a partition: its first record, its end, and the next record to store."""
 
     topic: str
     partition: int

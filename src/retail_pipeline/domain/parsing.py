@@ -1,7 +1,7 @@
-"""From the text of eight fields to a :class:`Transaction`, or to the reason why not.
+"""Parses the text of eight fields to a :class:`Transaction`, or to the reason why not.
 
-Each field has a small pure parser. A retail file repeats itself (a few thousand codes, prices and
-dates in half a million rows), so each parser keeps what it has seen: a row costs eight look-ups.
+Each field has a small pure parser with a cache. A retail file repeats itself (a few thousand codes,
+prices and dates in half a million rows), so a row costs eight cache reads.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from retail_pipeline.domain.transaction import Transaction
 _NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,2})?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _CUSTOMER = re.compile(r"([0-9]{1,18})(\.0{1,9})?")
-# Tabs and line breaks are text; the other ASCII controls are damage, and so is half a character
-# (a lone surrogate), which no record can carry.
+# Tabs and line breaks are text; other ASCII controls are damage, and so is a lone surrogate, which
+# no record can carry.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SHOWN = 60
 _REMEMBERED = 16_384
-# Longer than any limit of the contract, so that what the parsers remember stays small.
+# Longer than any limit of the contract; it bounds the size of the caches.
 _LONGEST_FIELD = 4_096
 
 
 def shown(text: str) -> str:
-    """Return ``text`` as an error message quotes it: escaped, and cut where it is long."""
+    """Return ``text`` for an error message: escaped, and cut if it is long."""
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
@@ -69,7 +69,7 @@ def _check_range(field: str, value: int | Decimal) -> None:
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_code(field: str, text: str) -> str:
-    """Return an InvoiceNo or StockCode without the blanks around it; it can't be empty."""
+    """Return an InvoiceNo or StockCode without surrounding blanks; it must not be empty."""
     code = _check_text(field, text).strip()
     if not code:
         raise RowError(Reason.EMPTY_FIELD, f"{field} is empty")
@@ -78,7 +78,7 @@ def parse_code(field: str, text: str) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_text(field: str, text: str) -> str | None:
-    """Return a Description or Country as written, or None where there is none."""
+    """Return a Description or Country unchanged, or None if it is blank."""
     return text if _check_text(field, text).strip() else None
 
 
@@ -95,7 +95,7 @@ def parse_quantity(text: str) -> int:
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_price(text: str) -> str:
-    """Return the exact decimal text of a price in pounds sterling, shortest form."""
+    """Return the exact decimal text of a price in pounds sterling, in its shortest form."""
     digits = _check_number("UnitPrice", text)
     price = Decimal(digits)
     _check_range("UnitPrice", price)
@@ -149,7 +149,7 @@ class RowParser:
         """Return the transaction in ``fields``.
 
         Raises:
-            RowError: the row breaks the contract; it says how.
+            RowError: the row breaks the contract; the error has the reason.
         """
         if len(fields) != self._width:
             raise RowError(

@@ -1,7 +1,7 @@
 """Periods of a report: presets that end with the data's last day, and units of time.
 
-Days are UTC. A preset counts back from the newest day with data, not from today, so that it also
-means something for a dataset of the past.
+Days are UTC. A preset counts back from the newest day with data, not from today, so that it fits a
+dataset of the past too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BEST_UP_TO_DAYS: tuple[tuple[int, Unit], ...] = ((3, "hour"), (62, "day"), (400
 
 @dataclass(frozen=True)
 class Shift:
-    """From a day to the one that it is compared with: so many years and days before it."""
+    """The distance to the day that a day is compared with: years and days before it."""
 
     years: int = 0
     days: int = 0
@@ -58,7 +58,7 @@ class Period:
 
     @property
     def units(self) -> tuple[Unit, ...]:
-        """Units of time in which a chart of this period can be read."""
+        """Units of time in which a chart of this period is legible."""
         hours_fit = self.days <= _MOST_DAYS_BY_HOUR
         return tuple(
             unit
@@ -78,7 +78,7 @@ class Period:
 
     @property
     def previous(self) -> Shift:
-        """The way back to the period of as many days that ends before this one begins."""
+        """The shift to the period of the same length that ends before this one begins."""
         return Shift(days=self.days)
 
     def before(self, shift: Shift) -> Period:
@@ -86,14 +86,14 @@ class Period:
         return Period(shift.back(self.first), shift.back(self.last))
 
     def part(self, start: datetime, unit: Unit) -> Period:
-        """Return its days in the unit that begins at ``start``, which it touches."""
+        """Return its days in the unit that begins at ``start``; there must be some."""
         last = following(start, unit) - timedelta(microseconds=1)
         return Period(max(self.first, start.date()), min(self.last, last.date()))
 
     def beside(self, start: datetime, unit: Unit, shift: Shift) -> Period | None:
-        """Return the earlier days that its own in the unit from ``start`` on are compared with.
+        """Return the earlier days with which its days in the unit from ``start`` are compared.
 
-        None for a 29 February beside a year that has none.
+        None for a 29 February if the other year has none.
         """
         part = self.part(start, unit)
         earlier = part.before(shift)
@@ -101,7 +101,7 @@ class Period:
         return None if none else earlier
 
     def cut(self, other: Period) -> Period:
-        """Return those of its days that are days of ``other``; all of them if none is."""
+        """Return its days that are also days of ``other``; all of them if none is."""
         cut = Period(max(self.first, other.first), min(self.last, other.last))
         return cut if cut.days > 0 else self
 
@@ -120,7 +120,7 @@ class Period:
 
 
 def _years_on(day: date, years: int) -> date:
-    """Return the same date in another year; 28 February for a 29th that it doesn't have."""
+    """Return the same date in another year; 28 February if that year has no 29th."""
     try:
         return day.replace(year=day.year + years)
     except ValueError:
@@ -130,9 +130,9 @@ def _years_on(day: date, years: int) -> date:
 def resolve(preset: str, data: Period, first: date | None, last: date | None) -> Period:
     """Return the period of ``preset`` for data of the days ``data``.
 
-    ``first`` and ``last`` are the custom dates; None leaves that end to the data's own, or to the
-    other end where that lies beyond. Days without data yet, or before it, are no part of it: an
-    unfinished month would stand beside a whole one.
+    ``first`` and ``last`` are the custom dates; None stands for the data's own end, or for the
+    other date if that lies beyond. Days before or after the data are left out: otherwise an
+    unfinished month would be compared with a whole one.
     """
     if preset == CUSTOM:
         begin = first or min(data.first, last or data.first)
@@ -144,7 +144,7 @@ def resolve(preset: str, data: Period, first: date | None, last: date | None) ->
 
 
 def floor(day: date, unit: Unit) -> datetime:
-    """Return the start of the hour, day, week (Monday) or month that ``day`` begins in."""
+    """Return the start of the hour, day, week (Monday) or month in which ``day`` begins."""
     if unit == "week":
         day -= timedelta(days=day.weekday())
     elif unit == "month":

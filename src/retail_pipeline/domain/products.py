@@ -1,4 +1,4 @@
-"""What single lines of one product tell, beside the sums: prices paid, and what was bought along.
+"""Facts of one product's single lines: the prices paid, and what was bought along with it.
 
 Money is in pounds sterling, exact; days and hours are UTC.
 """
@@ -14,8 +14,8 @@ from decimal import Decimal
 class Prices:
     """The unit prices that one product sold at in the hour, day, week or month from ``start``.
 
-    ``lowest`` and ``highest`` are of single lines. ``amount`` is what all its sale lines add up
-    to, ``units`` how many were sold by them, and ``lines`` how many lines these are.
+    ``lowest`` and ``highest`` are of single lines. ``amount`` and ``units`` are the sums of its
+    sale lines, ``lines`` is their number.
     """
 
     start: datetime
@@ -27,17 +27,17 @@ class Prices:
 
     @property
     def mean(self) -> Decimal:
-        """What a unit cost on average: each line's price counts as often as it sold units."""
+        """The average price of a unit, weighted by the units of each line."""
         return self.amount / self.units
 
 
 @dataclass(frozen=True)
 class Basket:
-    """What was on the same invoices as one product.
+    """The other products on the invoices of one product.
 
-    ``orders`` is how many invoices with it were looked at, the latest first, and ``since`` the day
-    of the oldest of them (None without any). ``every`` says whether these are all that there are.
-    ``others`` gives, for all other products, on how many of these invoices they were, most first.
+    ``orders`` is the number of its latest invoices that were read, and ``since`` the day of the
+    oldest of them (None without any). ``every`` is true if it has no other invoices. ``others``
+    has, for each other product, on how many of these invoices it is, most first.
     """
 
     orders: int

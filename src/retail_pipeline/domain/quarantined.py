@@ -1,4 +1,4 @@
-"""A row in quarantine as it is found there, and which of them are meant."""
+"""A row as it is in quarantine, and a selection of such rows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from retail_pipeline.domain.rejection import Reason, Stage
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"}):
     """A rejection in quarantine, and how often it was replayed.
 
-    ``reason`` and ``stage`` are any text: another release may have some that this one does not
-    know.
+    ``reason`` and ``stage`` may be any text: another release may have values of its own.
     """
 
     id: str
@@ -35,12 +34,12 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"
 
     @property
     def row_id(self) -> str:
-        """The identity under which it is stored once it is mended."""
+        """The identity under which it is stored once it is corrected."""
         return self.claims or self.id
 
 
 class Edit(msgspec.Struct, frozen=True, rename={"id": "_id"}):
-    """A row of a listing of the quarantine, its ``raw`` edited or not."""
+    """A row of a listing of the quarantine; its ``raw`` may be edited."""
 
     id: str
     raw: str
@@ -48,10 +47,10 @@ class Edit(msgspec.Struct, frozen=True, rename={"id": "_id"}):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows in quarantine are meant; what is not said does not restrict.
+    """Which rows in quarantine are selected; an empty condition does not restrict.
 
-    ``source`` is a file's identity or name; ``since`` and ``until`` are when rows came into
-    quarantine, the latter excluded.
+    ``source`` is a file's identity or name. ``since`` and ``until`` (excluded) are the moments at
+    which rows came into quarantine.
     """
 
     ids: tuple[str, ...] = ()
@@ -63,5 +62,5 @@ class Selection:
 
     @property
     def everything(self) -> bool:
-        """Whether nothing restricts it."""
+        """Whether it selects all rows."""
         return not any(getattr(self, part.name) for part in fields(self))

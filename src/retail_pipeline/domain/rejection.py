@@ -1,4 +1,4 @@
-"""A rejected row: what it said, where it stood, and why it can't be a transaction."""
+"""A rejected row: its text, its source, and why it can't be a transaction."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.transaction import row_id, within_years
 from retail_pipeline.errors import RetailError
 
-# Identities are looked up by the batch: thousands of endless ones would be too much for it.
+# Identities are read by the batch: the limit bounds the size of such a query.
 LONGEST_SOURCE = CONTRACT.limit("source", "maxLength")
-# What every reader of a record holds exactly.
+# The largest integer that every JSON reader represents exactly.
 LAST_ROW = 2**53 - 1
 
 
@@ -41,7 +41,7 @@ class Reason(StrEnum):
 class RowError(RetailError):
     """One row breaks the record contract.
 
-    ``reason`` is the code under which it is counted; ``detail`` says what was found.
+    ``reason`` is the code under which it is counted; ``detail`` describes what was found.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -51,7 +51,7 @@ class RowError(RetailError):
 
 
 class Stage(StrEnum):
-    """Who refused a row."""
+    """Where a row was rejected."""
 
     PRODUCER = "producer"
     PROCESSOR = "processor"
@@ -60,10 +60,10 @@ class Stage(StrEnum):
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A row in the dead-letter topic and in the quarantine collection.
 
-    ``raw`` is the row's text to the letter; encoded by ``encoding`` it gives the bytes of the
-    file back. ``truncated`` is true where the text was too long to keep: ``raw`` is its start.
-    A record that can't be used has its place in its topic as its identity; ``claims`` is the
-    identity of the row that it says it is, if it says so.
+    ``raw`` is the row's exact text; encoded with ``encoding`` it gives the bytes of the file.
+    ``truncated`` is true if the text was too long to keep: ``raw`` is its start. The identity of
+    an unusable record is its place in its topic; ``claims`` is the identity of the row that the
+    record itself names, if any.
     """
 
     source: Annotated[str, msgspec.Meta(max_length=LONGEST_SOURCE)]

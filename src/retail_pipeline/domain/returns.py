@@ -1,11 +1,11 @@
 """Which sales a cancellation undoes.
 
-The data does not say it, hence this rule. A cancellation line of a known customer undoes sale lines
-of the same customer and stock code that were made no later than it: those at the same unit price
-first, the last sale first, then those at any other price, again the last sale first. Its units may
-be spread over several sales; of no sale more units are undone than were sold, and none is undone
-twice, for cancellations are taken in the order in which they were made. What stays over carries its
-reason. Fee codes (:mod:`retail_pipeline.domain.fees`) are no goods and are not looked at here.
+The data does not name the sale, so this rule finds it. A cancellation line of a known customer
+undoes sale lines of the same customer and stock code that are not later than it: first those at the
+same unit price, then those at other prices, the latest sale first. Its units may be spread over
+several sales. A unit is undone at most once: cancellations are taken in order of time. Units that
+undo no sale have a reason. Fee codes (:mod:`retail_pipeline.domain.fees`) are no goods and are left
+out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Reason(StrEnum):
 
 
 class RowOrigin(IntEnum):
-    """When a part of a cancellation stands, where exact duplicate lines may be left out."""
+    """Whether a part of a cancellation depends on leaving out exact duplicate lines."""
 
     ALWAYS = 0
     WITH_DUPLICATES = 1
@@ -68,11 +68,11 @@ class _Sold:
 
 
 def undone(lines: Iterable[TradedLine], *, guest: bool = False) -> dict[str, list[Part]]:
-    """Return the parts of each cancellation, by its id, in the order of time.
+    """Return the parts of each cancellation, by its id, in order of time.
 
-    ``lines`` are all sales and cancellations of one customer and stock code, in any order; those
-    of a ``guest``, whose purchases nobody can tell apart, undo nothing. The units of a
-    cancellation's parts add up to its own, as a positive number.
+    ``lines`` are all sales and cancellations of one customer and stock code, in any order. Those
+    of a ``guest`` undo nothing, since guests are not known. The units of a cancellation's parts
+    add up to its own, as a positive number.
     """
     sold: list[_Sold] = []
     found: dict[str, list[Part]] = {}
@@ -81,18 +81,18 @@ def undone(lines: Iterable[TradedLine], *, guest: bool = False) -> dict[str, lis
             sold.append(_Sold(line, line.units))
         elif line.kind is Kind.CANCELLATION:
             found[line.id] = list(_parts(line, sold, guest))
-            # The last one stays, to tell that there was a sale at all.
+            # The last one stays: it shows that there was a sale.
             sold = [each for each in sold if each.left] or sold[-1:]
     return found
 
 
 def in_order(lines: Iterable[TradedLine]) -> list[TradedLine]:
-    """Return lines as time has them; at the same moment a sale comes before a cancellation."""
+    """Return lines in order of time; at the same moment a sale comes before a cancellation."""
     return sorted(lines, key=lambda line: (line.at, line.kind is Kind.CANCELLATION, line.id))
 
 
 def without_duplicates(lines: Iterable[TradedLine]) -> list[TradedLine]:
-    """Return one of each set of exact duplicates, the first by its id."""
+    """Return one line of each set of exact duplicates, the one with the first id."""
     first: dict[Hashable, TradedLine] = {}
     for line in lines:
         known = first.get(line.content)
@@ -102,7 +102,7 @@ def without_duplicates(lines: Iterable[TradedLine]) -> list[TradedLine]:
 
 
 def _parts(line: TradedLine, sold: list[_Sold], guest: bool) -> Iterator[Part]:
-    """Yield the parts of one cancellation, taking what it undoes from what is left of ``sold``."""
+    """Yield the parts of one cancellation, and take their units from ``sold``."""
     wanted = -line.units
     if wanted <= 0 or guest:
         yield Part(wanted, reason=Reason.GUEST if guest else Reason.NOT_NEGATIVE)

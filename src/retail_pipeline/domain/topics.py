@@ -1,4 +1,4 @@
-"""The topics of the pipeline, by what their records are."""
+"""The topics of the pipeline, by their kind of record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A retail transaction: one invoice line that keeps the record contract."""
+"""A retail transaction: one invoice line that meets the record contract."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import msgspec
 from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
 
 _limit = CONTRACT.limit
-# What the contract's bounds of a price leave: nine digits, and its scale.
+# The contract's bounds of a price: nine digits, and its scale.
 PRICE_PATTERN = rf"^-?[0-9]{{1,9}}(\.[0-9]{{1,{_limit('UnitPrice', 'scale')}}})?$"
 
 
 class Kind(StrEnum):
-    """What a transaction is to the business."""
+    """The business meaning of a transaction."""
 
     SALE = "sale"
     CANCELLATION = "cancellation"
@@ -26,10 +26,10 @@ class Kind(StrEnum):
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):
-    """One invoice line, validated, as records carry it (``schemas/transaction.v1.json``).
+    """One validated invoice line, as in a record (``schemas/transaction.v1.json``).
 
-    ``UnitPrice`` is the exact decimal text of a price in pounds sterling; ``InvoiceDate`` and
-    ``ingested_at`` are UTC. Money never is a float anywhere on the way.
+    ``UnitPrice`` is the exact decimal text of a price in pounds sterling, never a float;
+    ``InvoiceDate`` and ``ingested_at`` are UTC.
     """
 
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=_limit("source", "maxLength"))]
@@ -62,17 +62,17 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def id(self) -> str:
-        """The row's identity, decided by its source: the ``_id`` of its document."""
+        """The row's identity, which follows from its source: the ``_id`` of its document."""
         return row_id(self.source, self.row)
 
 
 def within_years(names: str, *moments: datetime) -> None:
-    """Refuse dates so early or late that they can't be turned into UTC, or be stored.
+    """Refuse dates that are too early or too late to be converted to UTC, or to be stored.
 
-    Another writer may have put them into a topic.
+    Another program may have written them to a topic.
 
     Raises:
-        ValueError: one of ``moments`` is outside the contract's years; it says which ``names``.
+        ValueError: one of ``moments`` is outside the contract's years; the text has ``names``.
     """
     for moment in moments:
         if not 1900 <= moment.year <= 2100:
@@ -88,7 +88,7 @@ def split_row_id(identity: str) -> tuple[str, int]:
     """Return the source and the row of an identity that :func:`row_id` made.
 
     Raises:
-        ValueError: it is none.
+        ValueError: ``identity`` is not one.
     """
     source, _, row = identity.rpartition(":")
     if not source or not (row.isascii() and row.isdigit()) or row_id(source, int(row)) != identity:
@@ -103,7 +103,7 @@ def total_amount(quantity: int, unit_price: str) -> Decimal:
 
 
 def kind_of(invoice: str, amount: Decimal | int, quantity: int) -> Kind:
-    """Return what the line is; of a positive quantity, a positive amount means a price above 0."""
+    """Return the kind of a line; a sale has a positive quantity and a positive amount."""
     if invoice.startswith("C"):
         return Kind.CANCELLATION
     return Kind.SALE if quantity > 0 and amount > 0 else Kind.ADJUSTMENT

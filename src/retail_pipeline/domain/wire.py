@@ -1,7 +1,7 @@
-"""From a record's bytes to what it says, or to the reason why it can't be used.
+"""Decodes records, or rejects them with a reason.
 
-A record of another release is judged by what it says, never by its age: unknown fields are ignored,
-missing optional ones have their defaults, and an unknown ``schema_version`` goes to quarantine.
+A record of another release is decoded like any other: unknown fields are ignored, missing optional
+fields get their defaults, and an unknown ``schema_version`` goes to quarantine.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import LAST_ROW, LONGEST_SOURCE, Reason, Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, row_id, split_row_id
 
-# JSON may write a character as six: this much still fits into a record.
+# JSON may escape a character to six: a raw text of this length still fits into a record.
 _LONGEST_RAW = 128 * 1024
-# An error may quote a record's own words.
+# An error may quote the text of a record.
 _LONGEST_DETAIL = 1_000
-# Besides its own, msgspec lets two errors of Python's pass: for a string that is not UTF-8, and for
-# a thousand brackets in a row.
+# msgspec also raises two of Python's errors: for a string that is not UTF-8, and for a thousand
+# nested brackets.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-# The header of a record that was in quarantine: the identity that it had there.
+# The header of a replayed record: its identity in quarantine.
 REPLAY = "replay"
 Record = TypeVar("Record", Transaction, Rejection, Manifest)
 
@@ -35,7 +35,7 @@ MANIFEST = msgspec.json.Decoder(Manifest)
 
 
 class Message(Protocol):
-    """One record as the broker gave it; the client library's records are such."""
+    """One record from the broker; the client library's records have these attributes."""
 
     @property
     def topic(self) -> str: ...
@@ -58,9 +58,9 @@ class Refusal:
 
 
 class _Place(msgspec.Struct):
-    """The row that an unusable record says it is, if that can be one.
+    """The row that an unusable record names, if its identity is valid.
 
-    A dead letter may be about a record that said so itself: ``claims``.
+    A dead letter may itself name a row: ``claims``.
     """
 
     source: Annotated[
@@ -83,7 +83,7 @@ _VERSION = msgspec.json.Decoder(_Version)
 def decode(
     messages: Iterable[Message], decoder: msgspec.json.Decoder[Record]
 ) -> tuple[list[Record], list[Rejection]]:
-    """Return the records that can be used, and rejections of the others; never raises."""
+    """Return the usable records, and rejections of the others; never raises."""
     good: list[Record] = []
     bad: list[Rejection] = []
     read = decoder.decode
@@ -96,9 +96,9 @@ def decode(
 
 
 def replays(messages: Iterable[Message]) -> dict[str, str]:
-    """Return, for each usable transaction that comes from quarantine, row -> identity there."""
+    """Return the identity in quarantine of each usable replayed transaction, by its row."""
     found: dict[str, str] = {}
-    # A record has one header; looking closer at each one would cost more than all the rest here.
+    # An ordinary record has one header; reading each would cost more than the rest of this.
     for message in [message for message in messages if len(message.headers) > 1]:
         if identity := _replayed(message):
             try:
@@ -111,7 +111,7 @@ def replays(messages: Iterable[Message]) -> dict[str, str]:
 def refused(refusal: Refusal, replayed: str | None = None) -> Rejection:
     """Return the rejection of a transaction that the store refused.
 
-    One that was in quarantine as ``replayed`` stays what it is there.
+    One that was in quarantine as ``replayed`` keeps that identity.
     """
     transaction = refusal.transaction
     source, row = split_row_id(replayed or transaction.id)
@@ -131,7 +131,7 @@ def refused(refusal: Refusal, replayed: str | None = None) -> Rejection:
 def _unusable(message: Message, error: Exception) -> Rejection:
     """Return the rejection of a record that can't be read or breaks the contract.
 
-    Its place in its topic is its identity: whatever else it says of itself can't be relied on.
+    Its identity is its place in its topic: its own fields are not reliable.
     """
     value = message.value or b""
     try:
@@ -156,7 +156,7 @@ def _unusable(message: Message, error: Exception) -> Rejection:
 
 
 def reason_of(value: bytes, error: Exception) -> Reason:
-    """Tell another release's record from a broken one, whichever field is the first to differ."""
+    """Return whether a record is another release's or broken, whichever field differs first."""
     if not isinstance(error, msgspec.ValidationError):
         return Reason.UNREADABLE_RECORD
     try:
@@ -177,7 +177,7 @@ def _claims(value: bytes) -> str | None:
 
 
 def _replayed(message: Message) -> str | None:
-    """Return the identity in quarantine that a record names in its header, if it is one."""
+    """Return the identity in quarantine from a record's header, if it is valid."""
     for name, value in message.headers:
         if name == REPLAY:
             try:
@@ -188,9 +188,9 @@ def _replayed(message: Message) -> str | None:
 
 
 def _identity(text: str) -> str:
-    """Return ``text``, which another writer chose, if a rejection can carry it.
+    """Return ``text``, which another program chose, if a rejection can carry it.
 
-    A longer one would not fit into the dead-letter topic, and stop every processor for good.
+    A longer one would not fit into the dead-letter topic, and would stop every processor.
 
     Raises:
         ValueError: no row has such an identity.

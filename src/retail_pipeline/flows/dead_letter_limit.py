@@ -1,4 +1,4 @@
-"""Stops a processor that would divert everything: a broken deploy must not empty the topic."""
+"""Stops a processor that rejects too much: a broken deploy must not divert a whole topic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _now() -> datetime:
 
 @dataclass
 class _Second:
-    """What came within one second: as many entries as seconds, however many batches."""
+    """The records of one second: the window has one entry a second, however many batches."""
 
     at: datetime
     records: int = 0
@@ -27,11 +27,11 @@ class _Second:
 
 @dataclass
 class DeadLetterLimit:
-    """Counts what the processor itself rejects, over a window that moves.
+    """Counts the processor's own rejections over a sliding window.
 
     Args:
-        rows: rejected records that are allowed in any case; 0 means no limit.
-        share: of all records, the part (0 to 1) that is allowed in any case.
+        rows: number of rejected records that is always allowed; 0 means no limit.
+        share: part of all records (0 to 1) that is always allowed.
         window_s: seconds over which both are counted.
     """
 
@@ -53,11 +53,11 @@ class DeadLetterLimit:
     def count(self, records: int, rejections: Sequence[Rejection], already: int = 0) -> None:
         """Count a batch of ``records`` before its ``rejections`` are diverted.
 
-        ``already`` is how many the quarantine holds of the window: what this processor, before it
-        was started, and the others have rejected.
+        ``already`` is how many rejections of the window are in quarantine: those of other
+        processors, and of this one before it was started.
 
         Raises:
-            PermanentError: rows and share are both exceeded; the text says by how much, and why.
+            PermanentError: both limits are exceeded; the text names the counts and the reason.
         """
         if not self.rows:
             return
@@ -82,8 +82,9 @@ class DeadLetterLimit:
         raise PermanentError(
             f"dead-letter limit: {rejected:,} of {seen:,} records{earlier} within"
             f" {self.window_s:.0f} s can't be used, mostly {reason} ({times:,}); the last batch is"
-            " neither diverted nor committed. Mend what writes them, or deploy the release that"
-            " knows them; or raise DEAD_LETTER_LIMIT_ROWS (0 = no limit) or DEAD_LETTER_LIMIT_SHARE"
+            " neither diverted nor committed. Fix the program that writes them, deploy a release"
+            " that reads them, or raise DEAD_LETTER_LIMIT_ROWS (0 = no limit) or"
+            " DEAD_LETTER_LIMIT_SHARE"
         )
 
     def _present(self) -> _Second:

@@ -1,7 +1,7 @@
-"""The processor: batches from Kafka into MongoDB, offsets committed last of all.
+"""The processor: writes batches from Kafka to MongoDB and commits their offsets last.
 
-Each step may be done twice without harm (a row has one identity, whoever stores it and however
-often), so a crash between any two of them costs a repetition and nothing else.
+Each step is idempotent, since a row has one identity whoever stores it. A crash between two steps
+costs a repetition and nothing else.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher, Store
 
-_BATCHES_IN_HAND = 2
+_BATCHES_IN_FLIGHT = 2
 
 
 class DeadLetters:
-    """Publishes rejected rows; connects at the first one, and anew after a failure."""
+    """Publishes rejected rows; connects at the first one, and again after a failure."""
 
     def __init__(self, connect: Callable[[], Publisher]) -> None:
         self._connect = connect
         self._publisher: Publisher | None = None
-        # A barrier stands for what everybody queued: writers take turns.
+        # A barrier covers the records of all writers: they take turns.
         self._turn = Lock()
 
     def send(self, rejections: Sequence[Rejection]) -> None:
@@ -57,14 +57,14 @@ class DeadLetters:
 
 @dataclass
 class Counts:
-    """What one processor did since it started, in rows."""
+    """What one processor did since it started: rows and batches."""
 
     stored: int = 0
     quarantined: int = 0
     batches: int = 0
 
     def add(self, other: Counts) -> None:
-        """Count what ``other`` counted."""
+        """Add the counts of ``other``."""
         self.stored += other.stored
         self.quarantined += other.quarantined
         self.batches += other.batches
@@ -72,11 +72,11 @@ class Counts:
 
 @dataclass
 class Processor:
-    """Takes each batch through: insert, dead-letter, quarantine, mark, and in the end commit.
+    """Writes each batch: inserts rows, publishes dead letters, fills the quarantine, marks days.
 
-    Two batches are written while a third one is fetched, so that neither Python nor MongoDB
-    waits for the other; they are committed in the order in which they came. A rebalance may take
-    partitions of a batch in hand away meanwhile: whoever has them now finds those rows stored.
+    Two batches are written while a third one is fetched, so that neither Python nor MongoDB waits
+    for the other. Their offsets are committed in the order of the batches. If a rebalance moves
+    partitions meanwhile, their new owner finds the rows stored.
     """
 
     consumer: Consumer
@@ -88,41 +88,42 @@ class Processor:
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
-        self._writers = ThreadPoolExecutor(_BATCHES_IN_HAND, thread_name_prefix="writer")
-        self._in_hand: deque[tuple[Batch, Future[Counts]]] = deque()
+        self._writers = ThreadPoolExecutor(_BATCHES_IN_FLIGHT, thread_name_prefix="writer")
+        self._in_flight: deque[tuple[Batch, Future[Counts]]] = deque()
 
     def step(self) -> int:
-        """Fetch one batch, finish those that are written; return how many records were fetched.
+        """Fetch one batch and finish the written ones; return how many records were fetched.
 
         Raises:
-            TransientError: a server is away, and the time for retries is over.
+            TransientError: a server is away, and the retries are over.
             PermanentError: a server refuses.
         """
         batch = self.retry(self.consumer.poll)
         if not batch:
             self.finish()
             return 0
-        self._in_hand.append((batch, self._writers.submit(self._write, batch)))
-        while len(self._in_hand) > _BATCHES_IN_HAND or self._in_hand and self._in_hand[0][1].done():
+        self._in_flight.append((batch, self._writers.submit(self._write, batch)))
+        queue = self._in_flight
+        while len(queue) > _BATCHES_IN_FLIGHT or queue and queue[0][1].done():
             self._finish_oldest()
         return len(batch)
 
     def finish(self) -> None:
-        """Wait until all batches in hand are written, and commit their offsets.
+        """Wait until all batches in flight are written, and commit their offsets.
 
         Raises:
             TransientError, PermanentError: as :meth:`step`; what is not written is not committed.
         """
-        while self._in_hand:
+        while self._in_flight:
             self._finish_oldest()
 
     def close(self) -> None:
-        """End the threads and the connection for dead letters."""
+        """End the writer threads, and close the connection for dead letters."""
         self._writers.shutdown(cancel_futures=True)
         self.dead_letters.close()
 
     def _finish_oldest(self) -> None:
-        batch, written = self._in_hand.popleft()
+        batch, written = self._in_flight.popleft()
         self.counts.add(written.result())
         self.retry(self.consumer.commit, batch)
 
@@ -142,7 +143,7 @@ class Processor:
         return Counts(stored, quarantined, batches=1)
 
     def _divert(self, rejections: Sequence[Rejection], records: int) -> None:
-        """Send rejections to the dead-letter topic, unless they are too many."""
+        """Send rejections to the dead-letter topic, unless there are too many."""
         if not rejections:
             self.limit.count(records, rejections)
             return
@@ -153,10 +154,10 @@ class Processor:
         self.retry(self.dead_letters.send, rejections)
 
     def _quarantine(self, batch: Batch) -> int:
-        """Bring what the other two topics carry to MongoDB; return the rows quarantined."""
+        """Store the records of the other two topics; return how many rows were quarantined."""
         dead, unreadable = decode(batch.messages[self.topics.dead_letters], REJECTION)
         manifests, worse = decode(batch.messages[self.topics.manifests], MANIFEST)
-        # A broken record of these topics goes straight to quarantine: never round in circles.
+        # A broken record of these topics goes straight to quarantine, or it would never end.
         quarantined = dead + unreadable + worse
         if quarantined:
             self.retry(self.store.quarantine, quarantined)
@@ -166,6 +167,6 @@ class Processor:
 
 
 def touched_days(transactions: Iterable[Transaction]) -> set[datetime]:
-    """Return the UTC days (their first moments) that the transactions' invoices were made on."""
+    """Return the UTC days of the transactions' invoices, as their first moments."""
     moments = {transaction.InvoiceDate for transaction in transactions}
     return {floor(moment.astimezone(UTC), "day") for moment in moments}

@@ -1,7 +1,7 @@
-"""The producer: a source's rows, validated, into Kafka, and a checkpoint of what is acknowledged.
+"""The producer: sends a source's validated rows to Kafka, with a checkpoint of acknowledged rows.
 
-Rows go out in chunks. A barrier behind each chunk tells when all of it is acknowledged; only then
-does the checkpoint move past it. A few chunks may be in flight, which bounds the memory.
+Rows are sent in chunks. The checkpoint moves past a chunk only when its barrier shows that all of
+it is acknowledged. The number of chunks in flight is bounded, and so is the memory.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Production:
     throttle: Throttle
     stop: Event
     progress: Callable[[Checkpoint], None] = lambda checkpoint: None
-    # Rows that were rejected the last time may be in quarantine: they are replayed.
+    # Rows rejected in an earlier run may be in quarantine: they are sent as replays.
     again: bool = False
     clock: Callable[[], float] = time.monotonic
 
@@ -60,12 +60,12 @@ class Production:
         self._saved_at = self.clock()
 
     def run(self) -> Checkpoint:
-        """Send what is not acknowledged yet; return how far it got.
+        """Send what is not acknowledged yet; return the checkpoint reached.
 
         The result is complete unless ``stop`` was set.
 
         Raises:
-            TransientError: Kafka is away; another run goes on from the checkpoint.
+            TransientError: Kafka is away; another run continues from the checkpoint.
             PermanentError: Kafka refuses.
         """
         sent = acknowledged = self.checkpoints.load(self._facts.source)
@@ -90,7 +90,7 @@ class Production:
         return sent
 
     def _chunks(self, start: Checkpoint) -> Iterator[Checkpoint]:
-        """Send the rows after ``start``; yield how far it got after each chunk."""
+        """Send the rows after ``start``; yield the checkpoint after each chunk."""
         facts = self._facts
         parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
         number, read, rejected, chunk = start.row, start.rows_read, start.rows_rejected, 0

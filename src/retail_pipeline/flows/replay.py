@@ -1,7 +1,7 @@
-"""Rows from quarantine into Kafka once more; the processor takes those it stores out of quarantine.
+"""Sends rows from quarantine to Kafka again; the processor releases the rows that it stores.
 
-Killed at any moment and run again, it sends what is still in quarantine: a row has one identity, so
-one that was sent twice is stored once.
+A replay may be killed and run again: it sends what is still in quarantine, and a row that is sent
+twice has one identity and is stored once.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from retail_pipeline.flows.ports import Publisher, Quarantine
 from retail_pipeline.flows.reparse import QuarantineReparser, Reparsed, StillInvalid
 
 CHUNK_ROWS = 500
-# A row, and its text if that was edited.
+# A row, and its text if it was edited.
 Wanted = tuple[Quarantined, str | None]
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Why a row was not even tried."""
+    """Why a row was not tried."""
 
     detail: str
 
@@ -37,7 +37,7 @@ Verdict = Reparsed | StillInvalid | Skipped
 
 @dataclass
 class Report:
-    """What became of the rows."""
+    """The counts of a replay, in rows."""
 
     replayed: int = 0
     broken: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Report:
 
     @property
     def seen(self) -> int:
-        """How many rows were looked at."""
+        """All rows, whatever their verdict."""
         return self.replayed + self.broken.total() + self.skipped
 
     def add(self, verdict: Verdict) -> None:
@@ -64,9 +64,9 @@ class Replay:
 
     Args:
         connect: returns a publisher, when there is something to send; None for a dry run, which
-            writes nothing anywhere.
-        most: replays after which a row stays where it is; None for no such limit.
-        tell: is told what becomes of each row, once that is certain.
+            writes nothing.
+        most: number of replays after which a row is skipped; None for no limit.
+        tell: is called with each row and its verdict, once that is final.
     """
 
     quarantine: Quarantine
@@ -82,10 +82,10 @@ class Replay:
         self._publisher: Publisher | None = None
 
     def run(self, rows: Iterable[Wanted]) -> Report:
-        """Replay ``rows``; ends early, in good order, when ``stop`` is set.
+        """Replay ``rows``, or as many as are finished when ``stop`` is set.
 
         Raises:
-            TransientError: a server is away; another run goes on with what is left.
+            TransientError: a server is away; another run continues with what is left.
             PermanentError: a server refuses.
         """
         report = Report()
@@ -109,7 +109,7 @@ class Replay:
         return self.reparser.reparse(row, None if edited == row.raw else edited)
 
     def _finish(self, chunk: list[tuple[Quarantined, Verdict]], report: Report) -> None:
-        """Send what can be sent of a chunk, and count it only when Kafka holds it."""
+        """Send a chunk's valid rows, and count the chunk only when Kafka has them."""
         if self.connect and chunk:
             self.retry(self._send, chunk)
             self._note(chunk)
@@ -118,12 +118,12 @@ class Replay:
             self.tell(row, verdict)
 
     def _send(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
-        mended = [item for item in chunk if not isinstance(item[1], StillInvalid | Skipped)]
-        if not mended or not self.connect:
+        valid = [item for item in chunk if not isinstance(item[1], StillInvalid | Skipped)]
+        if not valid or not self.connect:
             return
         try:
             self._publisher = self._publisher or self.connect()
-            for row, verdict in mended:
+            for row, verdict in valid:
                 if isinstance(verdict, Manifest):
                     self._publisher.report(verdict)
                 elif not isinstance(verdict, StillInvalid | Skipped):

@@ -1,4 +1,4 @@
-"""Retries of transient errors: capped exponential back-off with jitter, each logged."""
+"""Retries of transient errors: capped exponential back-off with jitter; each try is logged."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _LONGEST_WAIT_S = 10
 
 
 class StopAfterStalled(stop_base):
-    """Stops ``seconds`` after the first of failures in a row; progress resets it.
+    """Stops ``seconds`` after the first of several failures in a row; progress resets it.
 
-    It is for one call that may take hours, such as sending a whole source to Kafka: the time that
-    went well does not count.
+    It is for a call that may take hours, such as sending a whole source to Kafka: time with
+    progress does not count.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class StopAfterStalled(stop_base):
         self._failing_since: float | None = None
 
     def renew(self) -> None:
-        """Forget the failures so far: there was progress since."""
+        """Forget the failures so far, since there was progress."""
         self._failing_since = None
 
     def __call__(self, state: RetryCallState) -> bool:
@@ -55,7 +55,7 @@ def retrying(
     """Return a retrier of transient errors that ends when ``stop`` is set.
 
     It raises the last error ``give_up_after_s`` seconds after its first try, or when
-    ``stop_after_stalled`` says so; never, without either.
+    ``stop_after_stalled`` stops it; without either it never does.
     """
     limit = stop_never if give_up_after_s is None else stop_after_delay(give_up_after_s)
     return Retrying(
@@ -63,12 +63,12 @@ def retrying(
         wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT_S),
         stop=stop_when_event_set(stop) | limit | stop_after_stalled,
         sleep=sleep_using_event(stop),
-        before_sleep=_say,
+        before_sleep=_log,
         reraise=True,
     )
 
 
-def _say(state: RetryCallState) -> None:
+def _log(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     wait = state.next_action.sleep if state.next_action else 0.0
     log.warning("%s; try %d failed, next in %.1f s", error, state.attempt_number, wait)

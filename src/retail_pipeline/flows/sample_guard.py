@@ -1,10 +1,9 @@
 """Keeps the sample and other data apart: the first row of other data replaces the sample.
 
 Every processor asks for the replacement before it stores its first row of other data. Rows of the
-sample that come later, from Kafka or from another processor, are left out. A processor may have
-stored some of them while another one replaced the sample: hence it asks again after each write, and
-removes what it wrote. So no order of events, and no crash between two of them, leaves both in the
-database.
+sample that come later are left out. A processor may have stored some of them while another one
+replaced the sample: so it checks again after each write, and removes what it wrote. No order of
+events, and no crash between two of them, leaves both in the database.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ Record = TypeVar("Record", Transaction, Rejection, Manifest)
 
 
 class SampleGuard:
-    """A :class:`~retail_pipeline.flows.ports.Store` that holds the sample or other data.
+    """A :class:`~retail_pipeline.flows.ports.Store` of either the sample or other data.
 
     Args:
-        store: what the records are written to.
-        sample: finds and removes what is stored of the sample.
-        allowed: whether the sample may be stored at all; staging and production don't allow it.
+        store: where the records are written.
+        sample: finds and removes the stored rows of the sample.
+        allowed: whether the sample may be stored; staging and production don't allow it.
     """
 
     def __init__(self, store: Store, sample: SampleStore, *, allowed: bool) -> None:
@@ -44,7 +43,7 @@ class SampleGuard:
     def prepare(self) -> None:
         """Remove the sample if the database holds other data, or if the sample is not allowed.
 
-        It also finishes a replacement that was interrupted.
+        This also finishes a replacement that was interrupted.
 
         Raises:
             TransientError, PermanentError: as every method of a store.
@@ -53,7 +52,7 @@ class SampleGuard:
             self._replace()
 
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
-        """Store transactions, those of the sample only while there are no others."""
+        """Store transactions; those of the sample only while there is no other data."""
         sources = {transaction.source for transaction in transactions}
         if not self._take(sources, sources):
             return self._store.insert(transactions)
@@ -64,9 +63,9 @@ class SampleGuard:
         return refused
 
     def quarantine(self, rejections: Iterable[Rejection]) -> None:
-        """Store rejected rows, those of the sample only while there is no other data."""
+        """Store rejected rows; those of the sample only while there is no other data."""
         found = list(rejections)
-        # What processors reject may be no row at all.
+        # A record that a processor rejects may not be a row.
         rows = {item.source for item in found if item.stage == Stage.PRODUCER}
         if not self._take({item.source for item in found}, rows):
             self._store.quarantine(found)
@@ -77,7 +76,7 @@ class SampleGuard:
             self._remove(left_out, [item.id for item in found if is_sample(item.source)])
 
     def record(self, manifests: Iterable[Manifest]) -> None:
-        """Store manifests; that of the sample only while there is no other data."""
+        """Store manifests; the sample's only while there is no other data."""
         found = list(manifests)
         if not self._take({item.source for item in found}, ()):
             self._store.record(found)
@@ -96,13 +95,13 @@ class SampleGuard:
         return self._store.rejected_since(moment)
 
     def mark_dirty(self, days: Iterable[datetime]) -> None:
-        """Pass on to the store; days of rows that were left out are summarised again, too."""
+        """Pass on to the store, including the days of rows that were left out."""
         self._store.mark_dirty(days)
 
     def _take(self, sources: Collection[str], rows: Collection[str]) -> bool:
-        """Replace the sample if need be; return whether ``sources`` has the sample among them.
+        """Replace the sample if necessary; return whether ``sources`` includes the sample.
 
-        ``rows`` are the sources of which rows are about to be stored.
+        ``rows`` are the sources of rows that are about to be stored.
         """
         sample = any(map(is_sample, sources))
         other = any(not is_sample(source) for source in rows)
@@ -121,14 +120,14 @@ class SampleGuard:
         return self._replaced
 
     def _apart(self, records: Sequence[Record]) -> tuple[list[Record], int]:
-        """Return the records to store, and how many of the sample are left out."""
+        """Return the records to store, and how many records of the sample are left out."""
         if not self._is_replaced():
             return list(records), 0
         kept = [record for record in records if not is_sample(record.source)]
         return kept, len(records) - len(kept)
 
     def _remove(self, left_out: int, identities: Sequence[str]) -> None:
-        """Remove what may have been written of the sample, now or before a crash."""
+        """Remove rows of the sample that may have been written, now or before a crash."""
         if left_out and not self._left_out_before:
             self._left_out_before = True
             log.info("rows of the made-up sample are left out: other data has replaced it")

@@ -1,4 +1,4 @@
-"""How fast rows go out: as fast as they can, so many a second, or at the speed of the events."""
+"""Limits how fast rows are sent: to rows a second, or to the speed of the events."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Throttle:
         return self.rate is not None or self.speed is not None
 
     def wait(self, event: datetime | None) -> None:
-        """Return when the next row, whose event time is ``event`` if it has one, is due."""
+        """Block until the next row is due; ``event`` is its event time, if it has one."""
         if self._began is None:
             self._began = self.clock()
         due = 0.0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event
 from typing import Protocol
 
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
+from retail_pipeline.flows.periodic import Periodic
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 10.0
@@ -25,36 +26,24 @@ class Results(Protocol):
         """Keep the result; the next check is due in ``next_in_s`` seconds."""
 
 
-class Reconciler(Thread):
-    """Checks every ``every_s`` seconds until ``stop`` is set; a failure of it stops nothing."""
+class Reconciler(Periodic):
+    """Checks every ``every_s`` seconds until ``stop`` is set, if a check is due then."""
 
     def __init__(
-        self,
-        check: Callable[[], Reconciliation],
-        results: Results,
-        every_s: float,
-        stop: Event,
+        self, check: Callable[[], Reconciliation], results: Results, every_s: float, stop: Event
     ) -> None:
-        super().__init__(name="reconciler", daemon=True)
+        pause = min(every_s, _LONGEST_PAUSE_S)
+        super().__init__("count check", self._reconcile, stop, pause, at_once=False)
         self._check = check
         self._results = results
-        self._every_s = every_s
-        self._stop_asked = stop
+        self._least_s = every_s
         self._verdict: Verdict | None = None
 
-    def run(self) -> None:
-        """Ask regularly whether a check is due, and run it then."""
-        while not self._stop_asked.wait(min(self._every_s, _LONGEST_PAUSE_S)):
-            # Whatever it is: rows are stored all the same, and the age of the result shows it.
-            try:
-                if self._results.claim():
-                    self._reconcile_once()
-            except Exception as error:
-                log.warning("the count check failed: %s", error)
-
-    def _reconcile_once(self) -> None:
+    def _reconcile(self) -> None:
+        if not self._results.claim():
+            return
         result = self._check()
-        pause = max(self._every_s, result.seconds * _DURATIONS_BETWEEN_RUNS)
+        pause = max(self._least_s, result.seconds * _DURATIONS_BETWEEN_RUNS)
         self._results.keep(result, pause)
         # Logged once, not every minute.
         if result.verdict is Verdict.DIFFER and self._verdict is not Verdict.DIFFER:

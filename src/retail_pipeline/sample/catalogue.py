@@ -1,7 +1,7 @@
-"""The make-believe shop behind ``retail sample``: its products, customers and opening hours.
+"""The invented shop of ``retail sample``: its products, customers and opening hours.
 
 All of it comes from integers, ``random()`` and division, which give the same result on every
-platform and Python; ``gauss`` or ``**`` would not, since they ask the system's mathematics.
+platform and Python; ``gauss`` or ``**`` would not, since they use the system's mathematics library.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _THINGS = (
     "PARTY CANDLES", "WATER BOTTLE", "JAM JAR", "GIFT WRAP", "KEY RING", "DRAWER KNOB",
 )  # fmt: skip
 _FESTIVE = ("CHRISTMAS TREE STAR", "ADVENT CALENDAR", "SANTA STOCKING", "REINDEER GARLAND")
-# What a careless CSV reader gets wrong, one product in forty.
+# Names that a careless CSV reader gets wrong, one product in forty.
 _AWKWARD = (
     'RECORD FRAME 7" SINGLE', "TEA,COFFEE,SUGAR TINS", "CAFÉ CHALKBOARD", "£ SIGN MONEY BOX",
     'SAYS "HOME", DOORSTOP', "CRÈME BRÛLÉE DISH", "KEY FOB , SHED",
@@ -52,7 +52,7 @@ _PENCE = (
     29, 39, 42, 42, 55, 65, 83, 85, 85, 85, 95, 125, 125, 125, 125, 145, 165, 165, 165, 195, 208,
     210, 255, 295, 295, 329, 375, 375, 415, 425, 495, 495, 595, 795, 850, 995, 1275, 1695,
 )  # fmt: skip
-# Units on a line and their weights, for what costs less than three pounds and for the rest.
+# Units on a line and their weights, for products below three pounds and for the others.
 _CHEAP_UNITS = (
     (1, 180), (2, 130), (3, 60), (4, 70), (5, 20), (6, 90), (8, 25), (10, 60), (12, 150),
     (16, 10), (20, 15), (24, 70), (25, 15), (36, 10), (48, 18), (72, 6), (96, 5), (100, 4),
@@ -70,7 +70,7 @@ _HOURS = {
 
 
 class Weighted(Generic[T]):
-    """Things to draw from, some more often than others."""
+    """Items to draw from, some more often than others."""
 
     def __init__(self, items: Sequence[T], weights: Sequence[int]) -> None:
         self.items = items
@@ -78,7 +78,7 @@ class Weighted(Generic[T]):
         self.total = self.bounds[-1]
 
     def draw(self, rng: Random) -> T:
-        """Return one of the things."""
+        """Return one of the items."""
         return self.items[bisect(self.bounds, int(rng.random() * self.total))]
 
 
@@ -102,7 +102,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the shop sells and to whom; a few products and customers make most of the trade."""
+    """The products and customers; a few of them make most of the trade."""
 
     products: Weighted[Product]
     festive: Weighted[Product]

@@ -1,7 +1,7 @@
 """A made-up dataset of the shape of UCI Online Retail: same rows and seed, same bytes.
 
-Memory does not grow with the number of rows: invoices are made one after another, and only the
-last few are remembered, for customers who bring something back.
+Memory does not grow with the number of rows: only the last few invoices are kept, for customers who
+return something.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WRITE_OFFS = (
     "thrown away", "wet/rusty", "adjustment", "sold as set on dotcom", '"Unsaleable, destroyed."',
 )  # fmt: skip
 _GUEST = Customer(f",{UK}", False)
-# What the office books besides sales, and how often an invoice is followed by it.
+# The entries besides sales, and the chance of each after an invoice.
 _GUEST_SHARE = 0.14
 _CANCELLATION = 0.21
 _WRITE_OFF = 0.14
@@ -66,16 +66,16 @@ class _Shop:
         self._recent: deque[list[_Bought]] = deque(maxlen=_REMEMBERED_INVOICES)
 
     def trade(self, moment: str) -> Iterator[str]:
-        """Yield the lines of one sale at ``moment``, and of what the office books after it."""
+        """Yield the lines of one sale at ``moment``, and of the entries after it."""
         yield from self._sale(moment)
-        for chance, book in (
+        for chance, entry in (
             (_CANCELLATION, self._cancellation),
             (_WRITE_OFF, self._write_off),
             (_MANUAL, self._manual),
             (_FEE, self._fee),
         ):
             if self._rng.random() < chance:
-                yield from book(moment)
+                yield from entry(moment)
 
     def bad_debt(self, moment: str) -> list[str]:
         """Return a debt written off by mistake, and its correction."""
@@ -208,7 +208,7 @@ def _invoice_lines(rng: Random, hours: Weighted[str], rows: int) -> Iterator[str
 
 
 def _moment(hours: Weighted[str], made: int, rows: int) -> str:
-    """Return when line ``made`` of ``rows`` is sold: as far in the trade as in the file."""
+    """Return when line ``made`` of ``rows`` is sold, by its share of the file."""
     sold = made * hours.total // rows
     place = bisect(hours.bounds, sold)
     before = hours.bounds[place - 1] if place else 0

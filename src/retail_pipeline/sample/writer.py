@@ -21,7 +21,7 @@ def write_sample(path: Path, rows: int, seed: int, dirty: float = DEFAULT_DIRT) 
     """Write the dataset of ``sample_lines`` to ``path``, a ``.csv`` or ``.csv.gz`` file.
 
     Raises:
-        UsageError: the file's ending or folder won't do.
+        UsageError: the file's ending is another, or its folder can't be written to.
     """
     write_file(path, sample_lines(rows, seed, dirty))
 
@@ -29,9 +29,9 @@ def write_sample(path: Path, rows: int, seed: int, dirty: float = DEFAULT_DIRT) 
 def write_file(
     path: Path, lines: Iterable[str], advance: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Write ``lines`` to ``path``, replacing it at the end; ``advance`` hears of each chunk.
+    """Write ``lines`` to ``path``, replacing it at the end; ``advance`` gets each chunk's length.
 
-    The same lines give the same bytes, compressed or not. On an error ``path`` is left as it was.
+    The same lines give the same bytes, compressed or not. An error leaves ``path`` unchanged.
 
     Raises:
         UsageError: the name ends in neither ``.csv`` nor ``.csv.gz``, or can't be written.
@@ -54,7 +54,7 @@ def write_file(
 def write_lines(
     file: BinaryIO, lines: Iterable[str], advance: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Write ``lines`` as UTF-8, a chunk at a time; ``advance`` hears how many each one had."""
+    """Write ``lines`` as UTF-8 in chunks; ``advance`` gets the number of lines of each."""
     remaining = iter(lines)
     while chunk := list(islice(remaining, _CHUNK_LINES)):
         file.write("".join(chunk).encode())

@@ -70,7 +70,7 @@ def test_what_is_sent_comes_back(line: tuple[Proxy, int]) -> None:
         assert ask(other, b"you") == b"you"
 
 
-def test_a_cut_breaks_old_and_new_connections_until_it_is_mended(line: tuple[Proxy, int]) -> None:
+def test_a_cut_breaks_old_and_new_connections_until_it_is_restored(line: tuple[Proxy, int]) -> None:
     proxy, port = line
     with dial(port) as old:
         assert ask(old, b"hello") == b"hello"

@@ -31,7 +31,7 @@ def line(
     return TradedLine(name, at, kind, units, Decimal(price), content or name)
 
 
-def told(*lines: TradedLine, guest: bool = False) -> dict[str, list[tuple[int, str]]]:
+def parts_of(*lines: TradedLine, guest: bool = False) -> dict[str, list[tuple[int, str]]]:
     """Return the parts as units, and the sale's name or the reason."""
     return {
         name: [(part.units, part.sale.id if part.sale else str(part.reason)) for part in parts]
@@ -40,29 +40,31 @@ def told(*lines: TradedLine, guest: bool = False) -> dict[str, list[tuple[int, s
 
 
 def test_a_cancellation_undoes_the_last_sale_first_and_goes_on_to_the_one_before() -> None:
-    assert told(line("a", 1, 10), line("b", 2, 4), line("x", 3, -6)) == {"x": [(4, "b"), (2, "a")]}
+    assert parts_of(line("a", 1, 10), line("b", 2, 4), line("x", 3, -6)) == {
+        "x": [(4, "b"), (2, "a")]
+    }
 
 
 def test_a_sale_at_the_same_price_comes_before_a_later_one_at_another() -> None:
-    found = told(line("a", 1, 4), line("b", 2, 4, "3"), line("x", 3, -6, "2.50"))
+    found = parts_of(line("a", 1, 4), line("b", 2, 4, "3"), line("x", 3, -6, "2.50"))
     assert found == {"x": [(4, "a"), (2, "b")]}
 
 
 def test_no_unit_is_undone_twice() -> None:
-    found = told(line("a", 1, 5), line("x", 2, -3), line("y", 3, -3))
+    found = parts_of(line("a", 1, 5), line("x", 2, -3), line("y", 3, -3))
     assert found == {"x": [(3, "a")], "y": [(2, "a"), (1, "more than was sold")]}
 
 
 def test_a_later_sale_is_not_undone() -> None:
-    assert told(line("x", 1, -3), line("a", 2, 5)) == {"x": [(3, "no earlier sale")]}
+    assert parts_of(line("x", 1, -3), line("a", 2, 5)) == {"x": [(3, "no earlier sale")]}
 
 
 def test_a_sale_of_the_same_moment_is() -> None:
-    assert told(line("x", 1, -3), line("a", 1, 5)) == {"x": [(3, "a")]}
+    assert parts_of(line("x", 1, -3), line("a", 1, 5)) == {"x": [(3, "a")]}
 
 
 def test_a_guest_undoes_nothing() -> None:
-    assert told(line("a", 1, 5), line("x", 2, -3), guest=True) == {"x": [(3, "guest")]}
+    assert parts_of(line("a", 1, 5), line("x", 2, -3), guest=True) == {"x": [(3, "guest")]}
 
 
 def test_a_cancellation_of_no_units_brings_nothing_back() -> None:
@@ -72,7 +74,7 @@ def test_a_cancellation_of_no_units_brings_nothing_back() -> None:
 
 def test_a_write_off_is_neither_sold_nor_returned() -> None:
     gift = TradedLine("g", _START, Kind.ADJUSTMENT, 9, Decimal(0))
-    assert told(gift, line("x", 2, -3)) == {"x": [(3, "no earlier sale")]}
+    assert parts_of(gift, line("x", 2, -3)) == {"x": [(3, "no earlier sale")]}
 
 
 def test_of_exact_duplicates_the_first_by_id_is_kept() -> None:

@@ -89,14 +89,14 @@ def test_a_dead_letter_with_an_unknown_reason_is_accounted_for_by_its_row(world:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         other(manifest(3), "delimiter", "columns", "width"),
         other(manifest(3), sheets=["a"], schema_version=7),
     ],
 )
-def test_an_older_or_a_newer_manifest_is_recorded(world: World, said: dict[str, Any]) -> None:
-    world.consumer.add(MANIFESTS, said)
+def test_an_older_or_a_newer_manifest_is_recorded(world: World, fields: dict[str, Any]) -> None:
+    world.consumer.add(MANIFESTS, fields)
     world.settle()
     assert world.store.manifests[manifest(3).source] == manifest(3)
 

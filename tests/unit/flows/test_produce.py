@@ -140,7 +140,7 @@ def test_what_is_acknowledged_early_is_settled_early() -> None:
     assert publisher.most_unsettled == 1
 
 
-def test_a_stop_ends_after_the_chunk_in_hand_with_a_checkpoint_to_resume_from() -> None:
+def test_a_stop_ends_after_the_chunk_in_flight_with_a_checkpoint_to_resume_from() -> None:
     stop, publisher, checkpoints = Event(), FakePublisher(), FakeCheckpoints()
     stop.set()
     end = production(FakeSource.of(10), publisher, checkpoints, stop).run()
@@ -150,8 +150,8 @@ def test_a_stop_ends_after_the_chunk_in_hand_with_a_checkpoint_to_resume_from() 
     assert rows(second) == list(range(5, 12))
 
 
-def test_progress_is_told_of_acknowledged_rows_only() -> None:
-    told: list[int] = []
+def test_progress_counts_acknowledged_rows_only() -> None:
+    reported: list[int] = []
     stop = Event()
     publisher = FakePublisher()
     Production(
@@ -160,9 +160,9 @@ def test_progress_is_told_of_acknowledged_rows_only() -> None:
         FakeCheckpoints(),
         Throttle(stop),
         stop,
-        progress=lambda checkpoint: told.append(checkpoint.rows_read),
+        progress=lambda checkpoint: reported.append(checkpoint.rows_read),
     ).run()
-    assert told == sorted(told) and told[-1] == 7
+    assert reported == sorted(reported) and reported[-1] == 7
 
 
 class Clock:

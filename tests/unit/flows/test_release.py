@@ -125,7 +125,7 @@ def test_a_crash_at_any_step_of_a_replay_ends_with_the_row_stored_only(
     assert world.store.marked
 
 
-def test_another_releases_record_is_told_from_a_broken_one_whichever_field_differs(
+def test_another_releases_record_is_distinguished_from_a_broken_one_whichever_field_differs(
     world: World,
 ) -> None:
     newer = {**msgspec.to_builtins(transaction(3)), "Quantity": {"units": 6}, "schema_version": 2}

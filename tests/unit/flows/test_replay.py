@@ -66,8 +66,8 @@ def row(number: int = 3, **changes: Any) -> Quarantined:
 def record(value: object, **changes: Any) -> Quarantined:
     """Return the quarantined record ``value``, at offset 7."""
     raw = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    said = {"source": "tx-0", "stage": "processor", "name": "tx", "raw": raw}
-    return quarantined(rejection(7, **said), **changes)
+    record = {"source": "tx-0", "stage": "processor", "name": "tx", "raw": raw}
+    return quarantined(rejection(7, **record), **changes)
 
 
 def test_an_edited_row_is_sent_under_its_identity_and_counted(world: World) -> None:
@@ -161,7 +161,7 @@ def test_a_manifest_of_an_older_or_another_writer_is_no_help(
     assert isinstance(world.reparse(row(raw=GOOD)), StillInvalid)
 
 
-def test_an_edit_mends_what_was_cut_off(world: World) -> None:
+def test_an_edit_restores_what_was_cut_off(world: World) -> None:
     assert isinstance(world.reparse(row(truncated=True), GOOD), Transaction)
 
 
@@ -174,14 +174,14 @@ def test_a_row_is_read_with_its_files_delimiter_columns_dates_and_encoding(world
         encoding="cp1252",
     )
     raw = "x;536365;85123A;CAFÉ\u0080;6;2/12/2010 8:26;2.55;17850;EIRE"
-    mended = world.reparse(row(raw=raw, encoding="latin-1"))
-    assert (mended.Description, mended.InvoiceDate.day) == ("CAFÉ€", 2)
+    reparsed = world.reparse(row(raw=raw, encoding="latin-1"))
+    assert (reparsed.Description, reparsed.InvoiceDate.day) == ("CAFÉ€", 2)
 
 
 def test_a_row_of_a_workbook_is_read_as_it_was_written_down(world: World) -> None:
     world.quarantine.manifests[SOURCE] = manifest(**KNOWN, format="xlsx")
-    mended = world.reparse(row(), GOOD.replace("LANTERN", '"A ""RED""\nLANTERN"'))
-    assert mended.Description == 'A "RED"\nLANTERN'
+    reparsed = world.reparse(row(), GOOD.replace("LANTERN", '"A ""RED""\nLANTERN"'))
+    assert reparsed.Description == 'A "RED"\nLANTERN'
     assert isinstance(world.reparse(row(), GOOD.replace("LANTERN", '"LANTERN')), StillInvalid)
 
 

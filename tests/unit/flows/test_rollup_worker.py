@@ -62,12 +62,11 @@ def waits(*outcomes: bool | Exception, behind: bool) -> tuple[Summariser, list[f
     retry = retrying(stop).copy(wait=lambda state: 0)
     seconds = count()
     fake = FakeSummaries(stop, *outcomes)
-    summariser = Summariser(
-        fake, retry, stop, waiting, at_once=1, clock=lambda: float(next(seconds))
-    )
-    summariser.run()
+    summariser = Summariser(fake, retry, waiting, clock=lambda: float(next(seconds)))
+    [worker] = summariser.workers(stop, at_once=1)
+    worker.run()
     assert stop.is_set() and not fake.outcomes
-    return summariser, stop.waits
+    return summariser, [seconds for seconds in stop.waits if seconds]
 
 
 def test_due_days_are_rebuilt_one_after_the_other() -> None:
@@ -80,22 +79,23 @@ def test_a_transient_error_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize("error", [PermanentError("no rights"), KeyError("entries")])
-def test_an_error_that_stays_is_told_and_tried_again_while_the_processor_goes_on(
+def test_an_error_that_stays_is_reported_and_tried_again_while_the_processor_goes_on(
     error: Exception,
 ) -> None:
-    told: list[Exception | None] = []
+    reported: list[Exception | None] = []
     stop = Stop()
 
     class Failing(FakeSummaries):
         def rebuild_next(self) -> bool:
-            told.append(summariser.failure)
+            reported.append(summariser.failure)
             return super().rebuild_next()
 
     fake = Failing(stop, True, error, error, True)
     retry = retrying(stop).copy(wait=lambda state: 0)
-    summariser = Summariser(fake, retry, stop, Event(), at_once=1)
-    summariser.run()
-    assert told == [None, None, error, error, None]
+    summariser = Summariser(fake, retry, Event())
+    [worker] = summariser.workers(stop, at_once=1)
+    worker.run()
+    assert reported == [None, None, error, error, None]
     assert not fake.outcomes and summariser.failure is None
 
 
@@ -118,7 +118,8 @@ def test_a_rebuild_that_is_never_answered_does_not_hold_up_a_stop() -> None:
             begun.release()
             return stop.wait(30)
 
-    Summariser(Hanging(stop), retrying(stop), stop, Event(), at_once=2).start()
+    for worker in Summariser(Hanging(stop), retrying(stop), Event()).workers(stop):
+        worker.start()
     assert begun.acquire(timeout=10) and begun.acquire(timeout=10)
     stop.set()
     assert daemons[:2] == [True, True]

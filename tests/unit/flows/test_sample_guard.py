@@ -34,25 +34,25 @@ class FakeSample:
         return self.note
 
     def stored(self) -> bool:
-        return any(key.startswith(SAMPLE_SOURCE) for held in self._held() for key in held)
+        return any(key.startswith(SAMPLE_SOURCE) for kept in self._kept() for key in kept)
 
     def other_data(self) -> bool:
-        held = (key for held in self._held() for key in held)
-        return self.note or any(not key.startswith(SAMPLE_SOURCE) for key in held)
+        keys = (key for kept in self._kept() for key in kept)
+        return self.note or any(not key.startswith(SAMPLE_SOURCE) for key in keys)
 
     def replace(self) -> int:
         self.note = True
         self.replacements += 1
-        keys = [key for held in self._held() for key in held if key.startswith(SAMPLE_SOURCE)]
+        keys = [key for kept in self._kept() for key in kept if key.startswith(SAMPLE_SOURCE)]
         self.remove(keys)
         return len(keys)
 
     def remove(self, identities: Sequence[str]) -> None:
-        for held in self._held():
+        for kept in self._kept():
             for key in identities:
-                held.pop(key, None)
+                kept.pop(key, None)
 
-    def _held(self) -> tuple[dict[str, Any], ...]:
+    def _kept(self) -> tuple[dict[str, Any], ...]:
         return self.store.transactions, self.store.quarantined, self.store.manifests
 
 
@@ -84,7 +84,7 @@ class World:
 
     @property
     def sources(self) -> set[str]:
-        return {key.partition(":")[0] for held in self.sample._held() for key in held}
+        return {key.partition(":")[0] for kept in self.sample._kept() for key in kept}
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_some_lines_are_there_twice() -> None:
     assert sum(a == b for a, b in zip(lines, lines[1:])) > 20
 
 
-def test_one_row_in_a_thousand_is_broken_unless_told_otherwise() -> None:
+def test_one_row_in_a_thousand_is_broken_by_default() -> None:
     clean, soiled = list(sample_lines(30_000, 7, 0)), list(sample_lines(30_000, 7))
     differing = sum(a != b for a, b in zip(clean, soiled, strict=True))
     assert 10 < differing < 60

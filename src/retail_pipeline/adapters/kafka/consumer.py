@@ -1,4 +1,4 @@
-"""The processor's side of Kafka: a member of the consumer group that commits by hand."""
+"""The processor's side of Kafka: a member of the consumer group that commits its offsets itself."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _MOVED_AWAY = (
 )
 
 
-class _Share(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python tells no types
-    """Whether, and how often, this member was told its share of the partitions; it may be none."""
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
+    """Whether partitions are assigned now, possibly none, and how many times they were."""
 
-    told = False
-    times = 0
+    settled = False
+    number = 0
 
     def on_partitions_revoked(self, revoked: object) -> None:
-        self.told = False
+        self.settled = False
 
     def on_partitions_assigned(self, assigned: object) -> None:
-        self.told = True
-        self.times += 1
+        self.settled = True
+        self.number += 1
 
 
 class GroupConsumer:
@@ -51,7 +51,7 @@ class GroupConsumer:
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._servers = settings.kafka_bootstrap_servers
         self._topic = settings.kafka_topic
-        self._share = _Share()
+        self._assignment = _Assignment()
         with translated(self._servers):
             self._consumer = KafkaConsumer(
                 bootstrap_servers=self._servers.split(","),
@@ -72,32 +72,32 @@ class GroupConsumer:
                 # A broker that is back is found within a second.
                 reconnect_backoff_max_ms=1_000,
                 allow_auto_create_topics=False,
-                # How soon a topic that was made anew shows.
+                # How soon a recreated topic is noticed.
                 metadata_max_age_ms=_TOPICS_CHECKED_MS,
             )
-            self._consumer.subscribe(settings.topics, listener=self._share)
+            self._consumer.subscribe(settings.topics, listener=self._assignment)
         self._identities: dict[str, object] = {}
-        self._owed = Batch()
-        # Up to where each partition is stored, as far as that is known without a question.
+        self._pending = Batch()
+        # The offset up to which each partition is stored, as far as this member knows.
         self._stored: dict[Any, int] = {}
 
     @property
     def settled(self) -> bool:
-        """Whether this member's share of the partitions is settled: it may be waiting for it."""
-        return self._share.told
+        """Whether this member has its assignment, and does not wait for a rebalance to end."""
+        return self._assignment.settled
 
     def poll(self) -> Batch:
         """Return the next batch, or an empty one after half a second without records."""
         self._commit_pending()
-        share = self._share.times
+        assignment = self._assignment.number
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
-            anew = self._topics_recreated()
-        if anew or share != self._share.times:
+            recreated = self._topics_recreated()
+        if recreated or assignment != self._assignment.number:
             self._stored.clear()
-        batch = Batch(identities=dict(self._identities), share=share)
+        batch = Batch(identities=dict(self._identities), assignment=assignment)
         for partition, records in taken.items():
-            if partition.topic in anew:
+            if partition.topic in recreated:
                 continue
             self._stored.setdefault(partition, records[0].offset)
             batch.messages[partition.topic].extend(records)
@@ -105,9 +105,9 @@ class GroupConsumer:
         return batch
 
     def commit(self, batch: Batch) -> None:
-        """Commit the offsets after ``batch`` in the partitions that are still this member's.
+        """Commit the offsets after ``batch`` in the partitions that are still assigned.
 
-        A committed offset never goes back: others may have come further meanwhile.
+        A committed offset never goes back: another member may have got further in the meantime.
         """
         mine = self._consumer.assignment()
         offsets = {
@@ -118,28 +118,28 @@ class GroupConsumer:
         }
         with translated(self._servers):
             try:
-                if batch.share != self._share.times:
+                if batch.assignment != self._assignment.number:
                     offsets = self._ahead(offsets)
                 if offsets:
                     self._consumer.commit(offsets, timeout_ms=30_000)
                     self._stored |= {place: each.offset for place, each in offsets.items()}
             except _MOVED_AWAY as error:
-                # Where another processor has the partitions now, it takes these records again:
-                # storing them twice changes nothing. Those that stay here don't come again.
+                # Another processor reads the records of partitions that moved again: storing them
+                # twice changes nothing. Partitions that stay here don't deliver them again.
                 log.warning("offsets not committed, partitions moved: %s", error)
-                self._owed.next_offsets |= batch.next_offsets
-                self._owed.identities |= batch.identities
+                self._pending.next_offsets |= batch.next_offsets
+                self._pending.identities |= batch.identities
 
     @property
     def partitions(self) -> int:
-        """How many partitions the transactions' topic has, as far as this member knows."""
-        # The public method asks the broker, and waits, where a topic is gone.
+        """The number of partitions of the transactions' topic, as far as this member knows."""
+        # The public method asks the broker, and waits if the topic is gone.
         return len(self._consumer._cluster.partitions_for_topic(self._topic) or ())
 
     def progress(self) -> tuple[Progress, ...]:
         """Return how far this member is in its partitions of the transactions' topic.
 
-        It asks the broker nothing: a partition's end is what the last fetch of it said.
+        It sends no request: a partition's end is the one that the last fetch returned.
         """
         mine = sorted(place for place in self._consumer.assignment() if place.topic == self._topic)
         return tuple(self._progress_in(place) for place in mine)
@@ -149,7 +149,7 @@ class GroupConsumer:
         if end is None:  # not fetched yet
             return Progress(place.partition)
         stored = self._stored.get(place)
-        if stored is None:  # nothing came from it since it is this member's
+        if stored is None:  # no record was fetched since the assignment
             try:
                 stored = self._consumer.position(place, timeout_ms=100)
             except KafkaError:
@@ -157,17 +157,17 @@ class GroupConsumer:
         return Progress(place.partition, stored, end)
 
     def _commit_pending(self) -> None:
-        """Commit what could not be committed while the partitions were shared out anew."""
-        if self._owed.next_offsets and self.settled:
-            owed, self._owed = self._owed, Batch()
+        """Commit what could not be committed during a rebalance."""
+        if self._pending.next_offsets and self.settled:
+            pending, self._pending = self._pending, Batch()
             try:
-                self.commit(owed)
+                self.commit(pending)
             except RetailError:
-                self._owed = owed
+                self._pending = pending
                 raise
 
     def _ahead(self, offsets: dict[Any, Any]) -> dict[Any, Any]:
-        """Return those offsets that are ahead of what is committed."""
+        """Return the offsets that are ahead of the committed ones."""
         return {
             place: offset
             for place, offset in offsets.items()
@@ -175,23 +175,23 @@ class GroupConsumer:
         }
 
     def _topics_recreated(self) -> set[str]:
-        """Go to the start of each topic that was deleted and made anew; return their names.
+        """Go to the start of each topic that was deleted and created again; return their names.
 
-        Its offsets begin anew, too: Kafka would go on where the old topic was left, and pass over
-        the records before that.
+        Their offsets start again at zero: the client would go on from the old topic's offset and
+        skip the records before it.
         """
         places = self._consumer.assignment()
-        anew = set()
+        recreated = set()
         for topic in {place.topic for place in places}:
-            # No public method tells a topic's identity without a question to the broker.
+            # No public method returns a topic's id without a request to the broker.
             identity = self._consumer._cluster.topic_id(topic)
             if identity and self._identities.setdefault(topic, identity) != identity:
-                log.warning("topic %s was made anew: it is read from its start", topic)
+                log.warning("topic %s was created again: it is read from its start", topic)
                 self._identities[topic] = identity
-                anew.add(topic)
-        if anew:
-            self._consumer.seek_to_beginning(*(place for place in places if place.topic in anew))
-        return anew
+                recreated.add(topic)
+        if recreated:
+            self._consumer.seek_to_beginning(*(each for each in places if each.topic in recreated))
+        return recreated
 
     def close(self) -> None:
         """Leave the group, so that the partitions move at once."""

@@ -1,4 +1,4 @@
-"""kafka-python's errors in the pipeline's own terms: worth another try, or not."""
+"""Translates kafka-python's errors into transient and permanent ones."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from kafka.errors import (
 
 from retail_pipeline.errors import PermanentError, TransientError
 
-# The library calls an error retriable if the same request may succeed the next time. More than
-# that passes: a producer's next try is made by a new client, from what was acknowledged last.
+# The library calls an error retriable if the same request may succeed the next time. These are
+# transient too: a producer's next try uses a new client and starts from the last acknowledged row.
 _PASSES_TOO = (
-    # A producer that a broker knows no more, or otherwise, after a crash.
+    # The broker lost or changed its state of the producer in a crash.
     DuplicateSequenceNumberError,
     InvalidProducerEpochError,
     OutOfOrderSequenceNumberError,
     ProducerFencedError,
     UnknownProducerIdError,
-    # Damaged on the way.
+    # Damaged in transit.
     CorruptRecordError,
-    # What a broker says while it comes or goes.
+    # A broker that starts or stops.
     BrokerNotAvailableError,
     StaleBrokerEpochError,
     UnknownError,

@@ -1,4 +1,4 @@
-"""Where each partition stands: its offsets, and what the processors have committed of them."""
+"""Reads the offsets of each partition, and those that the processors have committed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retail_pipeline.domain.offsets import PartitionOffsets
 
 
 def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> list[PartitionOffsets]:
-    """Return where each partition of ``topics`` stands; a topic that is not there has none.
+    """Return the offsets of each partition of ``topics``; a topic that does not exist has none.
 
     Raises:
         KafkaError: no broker answers, or it refuses.
@@ -22,7 +22,7 @@ def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> lis
         for topic in admin.describe_topics(list(topics))
         for partition in topic["partitions"]
     ]
-    # Committed first: what arrives between two questions counts as left, not as stored.
+    # Committed first: a record that arrives between two requests counts as lag, not as stored.
     committed = _committed(admin, group)
     first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
     end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
@@ -32,7 +32,7 @@ def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> lis
             partition=place.partition,
             first=first[place].offset,
             end=end[place].offset,
-            # Beyond the end: of a topic that was deleted and made anew.
+            # A committed offset beyond the end belongs to a topic that was deleted and recreated.
             committed=min(committed.get(place, 0), end[place].offset),
         )
         for place in sorted(places)

@@ -1,4 +1,4 @@
-"""The three topics: made idempotently, the identity of each, and an invoice's partition."""
+"""Creates the three topics idempotently; reads a topic's id; finds an invoice's partition."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def admin_client(settings: Settings) -> Iterator[KafkaAdminClient]:
 def kafka_admin(
     servers: str, *, connect_ms: int = 8_000, answer_ms: int = 30_000
 ) -> KafkaAdminClient:
-    """Return an administrator's client, with Kafka's own errors; the caller closes it.
+    """Return an admin client that raises Kafka's own errors; the caller closes it.
 
     It waits ``connect_ms`` milliseconds for a broker, and ``answer_ms`` for each answer.
     """
@@ -45,7 +45,7 @@ def kafka_admin(
 
 
 def partition_of(invoice: bytes, partitions: int) -> int:
-    """Return the partition that an invoice's lines share: the one that the Java client chooses."""
+    """Return the partition of an invoice's lines: the one that the Java client chooses."""
     return int((murmur2(invoice) & 0x7FFFFFFF) % partitions)
 
 
@@ -58,7 +58,7 @@ def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
             "configs": {"retention.ms": month, "max.message.bytes": str(_MEGABYTE)},
         },
         settings.dead_letter_topic: {"num_partitions": 1, "configs": {"retention.ms": forever}},
-        # Only segments that are closed are compacted, and each count check reads the topic whole.
+        # Only closed segments are compacted, and each count check reads the whole topic.
         settings.manifest_topic: {
             "num_partitions": 1,
             "configs": {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)},
@@ -67,11 +67,11 @@ def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def ensure_topics(settings: Settings) -> list[str]:
-    """Make the topics that are missing; return their names.
+    """Create the topics that are missing; return their names.
 
     Raises:
         TransientError: no broker answers.
-        PermanentError: a topic can't be made.
+        PermanentError: a topic can't be created.
     """
     with admin_client(settings) as admin:
         there = set(admin.list_topics())
@@ -79,7 +79,7 @@ def ensure_topics(settings: Settings) -> list[str]:
             name: options for name, options in wanted_topics(settings).items() if name not in there
         }
         if missing:
-            # Two set-ups at once may both find a topic missing.
+            # Two commands at once may both find a topic missing.
             result = admin.create_topics(missing, raise_errors=False, wait_for_metadata=True)
             _check(result, set(admin.list_topics()), set(missing))
         return sorted(missing)
@@ -87,14 +87,14 @@ def ensure_topics(settings: Settings) -> list[str]:
 
 def _check(result: Any, there: set[str], missing: set[str]) -> None:
     if absent := sorted(missing - there):
-        raise PermanentError(f"Kafka did not make the topics {', '.join(absent)}: {result}")
+        raise PermanentError(f"Kafka did not create the topics {', '.join(absent)}: {result}")
 
 
 def topic_id(settings: Settings) -> str:
-    """Return the broker's own identity of the transactions topic; a topic made anew has another.
+    """Return the broker's id of the transactions topic; a topic that is created again has another.
 
     Raises:
-        TransientError: no broker answers, or it doesn't know of any topic yet.
+        TransientError: no broker answers, or it does not know any topic yet.
         PermanentError: there are others, but no such topic.
     """
     name, where = settings.kafka_topic, f"Kafka at {settings.kafka_bootstrap_servers}"
@@ -105,5 +105,5 @@ def topic_id(settings: Settings) -> str:
         for topic in admin.describe_topics([name]) if known else ():
             if topic["name"] == name and topic.get("partitions"):
                 return str(topic["topic_id"])
-    # A broker that has just started answers before ZooKeeper and the controller told it more.
+    # A broker that has just started may answer before it has its metadata.
     raise TransientError(f"{where} knows of no topic {name} yet: did `retail setup` run?")

@@ -1,4 +1,4 @@
-"""What a member of the group commits while partitions are shared out anew."""
+"""What a member of the group commits during and after a rebalance."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_could_not_be_committed_during_a_rebalance_is_committed_after_it(
     listener.on_partitions_assigned({place})
 
     kafka.commit.side_effect = RebalanceInProgressError()
-    member.commit(Batch(next_offsets={("tx", 0): 5}, share=1))
+    member.commit(Batch(next_offsets={("tx", 0): 5}, assignment=1))
     kafka.commit.reset_mock(side_effect=True)
     listener.on_partitions_revoked({place})
     member.poll()
@@ -38,7 +38,7 @@ def test_what_could_not_be_committed_during_a_rebalance_is_committed_after_it(
     kafka.commit.assert_called_once_with({place: OffsetAndMetadata(5, "", -1)}, timeout_ms=30_000)
 
 
-def test_progress_is_told_by_what_came_and_was_committed_without_a_question(
+def test_progress_follows_from_what_was_fetched_and_committed_without_a_request(
     mocker: MockerFixture,
 ) -> None:
     kafka = mocker.patch("retail_pipeline.adapters.kafka.consumer.KafkaConsumer").return_value
@@ -55,7 +55,7 @@ def test_progress_is_told_by_what_came_and_was_committed_without_a_question(
     listener.on_partitions_assigned(set(places))
 
     batch = member.poll()
-    # Taken, but not stored; all is taken; not fetched yet.
+    # Fetched, but not stored; fetched to the end; not fetched yet.
     expected = (Progress(0, 40, 100), Progress(1, 70, 70), Progress(2))
     assert member.progress() == expected
     assert member.partitions == 4
@@ -63,7 +63,7 @@ def test_progress_is_told_by_what_came_and_was_committed_without_a_question(
     assert member.progress()[0] == Progress(0, 42, 100)
     kafka.committed.assert_not_called()
 
-    # Shared out anew: what was committed then may be another's by now.
+    # After a rebalance another member may have committed more.
     kafka.poll.side_effect = lambda **_: listener.on_partitions_assigned(set(places)) or {}
     member.poll()
     assert member.progress()[0] == Progress(0, 70, 100)
