@@ -28,7 +28,7 @@ from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.adapters.reconcile.mongo import MongoRecords
-from retail_pipeline.adapters.sources.reparse import reread
+from retail_pipeline.adapters.sources.registry import reparse
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
@@ -186,7 +186,7 @@ def replay(
     """Return the flow from quarantine into Kafka; with ``dry_run`` it writes nothing."""
     return Replay(
         rows,
-        QuarantineReparser(rows.manifest, reread, Topics(*settings.topics)),
+        QuarantineReparser(rows.manifest, reparse, Topics(*settings.topics)),
         None if dry_run else lambda: publisher(settings, "retail-dlq"),
         retry,
         stop,

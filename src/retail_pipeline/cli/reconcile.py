@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TaskProgressColumn, TextColumn
 
-from retail_pipeline.adapters.sources.registry import find_files
+from retail_pipeline.adapters.sources.files import find_files
 from retail_pipeline.cli import failures
 from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging, server_settings
 from retail_pipeline.cli.progress import on_terminal
