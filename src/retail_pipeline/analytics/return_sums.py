@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.return_tables import MATCHED
-from retail_pipeline.analytics.sums import distinct, money, pounds, starts
+from retail_pipeline.analytics.sums import distinct, pounds_column, starts
 from retail_pipeline.analytics.tables import SALE, Array, Dictionaries
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Unit
 
 # Whole days from the sale to the return: the first of each bar, up to the day before the next.
@@ -50,9 +51,9 @@ def returned(rows: pd.DataFrame) -> Returned:
     return Returned(
         lines=int(rows["line"].nunique()),
         units=int(rows["units"].sum()),
-        value=money(-int(rows["micros"].sum())),
+        value=from_micros(-int(rows["micros"].sum())),
         matched_units=int(matched["units"].sum()),
-        matched_value=money(-int(matched["micros"].sum())),
+        matched_value=from_micros(-int(matched["micros"].sum())),
     )
 
 
@@ -84,8 +85,8 @@ def timeline(rows: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "start": found.index.to_numpy(),
-            "matched": pounds(found["matched"]).to_numpy(),
-            "unmatched": pounds(found["unmatched"]).to_numpy(),
+            "matched": pounds_column(found["matched"]).to_numpy(),
+            "unmatched": pounds_column(found["unmatched"]).to_numpy(),
         }
     )
 
@@ -165,7 +166,7 @@ def rates(
     )
     table = table.fillna(0).astype(np.int64)
     value = returns.groupby(by)["micros"].sum()
-    table["value"] = pounds(-value.reindex(table.index, fill_value=0))
+    table["value"] = pounds_column(-value.reindex(table.index, fill_value=0))
     divisor = table["sold"].where(table["sold"] > 0).astype(float)
     table["true_rate"] = table["undone"] / divisor
     table["plain_rate"] = table["returned"] / divisor
@@ -202,7 +203,7 @@ def _sums(rows: pd.DataFrame, keys: Array) -> pd.DataFrame:
         {
             "lines": distinct(places, rows["line"].to_numpy(), len(sums)),
             "units": sums["units"],
-            "value": pounds(-sums["micros"]),
+            "value": pounds_column(-sums["micros"]),
         },
         index=sums.index,
     )

@@ -17,9 +17,8 @@ from retail_pipeline.analytics.tables import (
     KINDS,
     Array,
     Dictionaries,
-    day_number,
-    day_of,
 )
+from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Customers, Selection, Status
@@ -51,7 +50,7 @@ class Snapshot:
     def days(self) -> Period | None:
         """The first and the last day with a transaction; None while there is none."""
         days = self.orders["day"]
-        return Period(day_of(days.min()), day_of(days.max())) if len(days) else None
+        return Period(date_of_number(days.min()), date_of_number(days.max())) if len(days) else None
 
     @cached_property
     def countries(self) -> tuple[str | None, ...]:

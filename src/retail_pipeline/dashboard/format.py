@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from retail_pipeline.domain.money import MINUS, pounds
+from retail_pipeline.domain.money import MINUS, format_pounds
 from retail_pipeline.domain.periods import Period, Unit, following
 
 NO_COUNTRY = "No country given"
@@ -38,7 +38,7 @@ def money(amount: Decimal | None) -> str:
     """Return pounds and pence with thousands separators: £1,234.50."""
     if amount is None:
         return NOTHING
-    return pounds(amount.quantize(_PENNY, ROUND_HALF_UP))
+    return format_pounds(amount.quantize(_PENNY, ROUND_HALF_UP))
 
 
 def signed_money(amount: Decimal) -> str:

@@ -18,7 +18,7 @@ from retail_pipeline.dashboard.charts import GREY, Spec
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
-from retail_pipeline.domain.money import digits
+from retail_pipeline.domain.money import format_digits
 from retail_pipeline.domain.report import Figures
 
 # The contract's prices, hence all sums of them, have no more decimals; only quotients do.
@@ -176,7 +176,7 @@ def csv_text(rows: pd.DataFrame) -> str:
 
 def _cell(value: object) -> object:
     if isinstance(value, Decimal):
-        return digits(value.quantize(_SMALLEST, ROUND_HALF_UP) + 0)  # no minus before zero
+        return format_digits(value.quantize(_SMALLEST, ROUND_HALF_UP) + 0)  # no minus before zero
     if value is None or value is pd.NA or value != value:  # nothing, or a ratio of nothing
         return ""
     if isinstance(value, str) and value.startswith(_FORMULA):

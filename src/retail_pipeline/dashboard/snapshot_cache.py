@@ -25,8 +25,6 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.analytics.tables import (
     Columns,
     Dictionaries,
-    day_number,
-    day_of,
     duplicates_table,
     orders_table,
     products_table,
@@ -34,6 +32,7 @@ from retail_pipeline.analytics.tables import (
 )
 from retail_pipeline.dashboard.returns_cache import ReturnsCache
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
+from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.report import Status
 from retail_pipeline.errors import AccessError, FiguresError, RetailError, TransientError
@@ -251,7 +250,7 @@ class Store:
             return _EVER
         newest_first = table["day"].value_counts().sort_index(ascending=False).cumsum()
         last = newest_first.index[newest_first > self._most][0]
-        return datetime.combine(day_of(last + 1), clock(), UTC)
+        return datetime.combine(date_of_number(last + 1), clock(), UTC)
 
     def _forget_older_days(self) -> None:
         """Let all rollups begin with the same day, that of the one with the least room."""

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, parse_date
+from retail_pipeline.domain.money import plain_text
 from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Transaction
 
@@ -99,9 +100,7 @@ def parse_price(text: str) -> str:
     digits = _check_number("UnitPrice", text)
     price = Decimal(digits)
     _check_range("UnitPrice", price)
-    plain = f"{price:f}"
-    if "." in plain:
-        plain = plain.rstrip("0").rstrip(".")
+    plain = plain_text(price)
     scale = CONTRACT.limit("UnitPrice", "scale")
     if len(plain.partition(".")[2]) > scale:
         raise RowError(

@@ -15,8 +15,8 @@ from retail_pipeline.analytics.tables import (
     GUEST,
     SALE,
     Dictionaries,
-    day_number,
 )
+from retail_pipeline.domain.days import day_number
 
 ANN, BOB, CAT = 1, 2, 3
 POUND = 1_000_000

@@ -13,7 +13,7 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import charts, explain, format
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.money import pounds
+from retail_pipeline.domain.money import format_pounds
 from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.report import Customers, Figures
 from retail_pipeline.domain.transaction import Kind
@@ -188,7 +188,7 @@ def test_a_share_changes_in_percentage_points(
     ],
 )
 def test_exact_money_keeps_every_digit(amount: str, text: str) -> None:
-    assert pounds(Decimal(amount)) == text
+    assert format_pounds(Decimal(amount)) == text
 
 
 def test_the_date_is_said_where_the_figures_are_not_of_today() -> None:

@@ -13,12 +13,13 @@ import pytest
 
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import FIELDS, MongoEntries
-from retail_pipeline.analytics.tables import Dictionary, day_number
+from retail_pipeline.analytics.tables import Dictionary
 from retail_pipeline.dashboard import snapshot_cache as module
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS
+from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Selection, Status
 from retail_pipeline.errors import FiguresError, TransientError

@@ -17,11 +17,12 @@ import pytest
 
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder
+from retail_pipeline.domain.money import format_pence
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Kind, Transaction, kind_of, total_amount
 from retail_pipeline.errors import UsageError
-from retail_pipeline.sample.catalogue import UK, opening_hours, pounds, quoted
+from retail_pipeline.sample.catalogue import UK, opening_hours, quoted
 from retail_pipeline.sample.generator import sample_lines
 from retail_pipeline.sample.invalid_rows import DIRT_KINDS, break_line
 from retail_pipeline.sample.writer import write_sample
@@ -255,7 +256,7 @@ def test_a_period_beyond_the_contracts_years_is_refused(start: date, days: int) 
 
 
 def test_amounts_in_pence_become_pounds() -> None:
-    assert [pounds(pence) for pence in (0, 5, 295, -110_620)] == [
+    assert [format_pence(pence) for pence in (0, 5, 295, -110_620)] == [
         "0.00",
         "0.05",
         "2.95",

@@ -18,10 +18,11 @@ from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import YEARS, DateOrder
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.money import to_micros
 from retail_pipeline.flows.source import RawRow, Reading, Source
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import Line, micros
+from retail_pipeline.reconcile.tally import Line
 
 _PIECE = 20_000
 _SHORT_YEAR = r"^(\d{1,2}[/.-]\d{1,2})[/.-](\d{2})(?!\d)"
@@ -153,7 +154,7 @@ def _whole(text: str) -> int | None:
 def _price(text: str) -> int | Decimal | None:
     try:
         price = Decimal(text.strip())
-        return micros(price) if _within("UnitPrice", price) else None
+        return to_micros(price) if _within("UnitPrice", price) else None
     except InvalidOperation:
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pandas as pd
 
@@ -19,16 +19,16 @@ from retail_pipeline.dashboard.charts import (
     facts,
     over,
 )
+from retail_pipeline.domain.days import moment_of_hour
 from retail_pipeline.domain.periods import Period, Unit, following
 
 MATCHED, UNMATCHED = "Undoes a sale", "Undoes none"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PIXELS = 280
 
 
 def moments(found: pd.DataFrame) -> list[datetime]:
     """Return the moments at which the rows of a timeline start."""
-    return [EPOCH + timedelta(hours=int(hours)) for hours in found["start"]]
+    return [moment_of_hour(hours) for hours in found["start"]]
 
 
 def timeline_frame(found: pd.DataFrame, unit: Unit) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from retail_pipeline.dashboard import filters, format, panel, picks, theme, url_
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.returns import charts as return_charts
-from retail_pipeline.dashboard.returns.charts import EPOCH
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.days import EPOCH
 from retail_pipeline.domain.returns import Reason
 
 MOST = 50
@@ -253,7 +253,7 @@ def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
     away = (found["returned"] - found["sold"]) / _MINUTES_A_DAY
     return pd.DataFrame(
         {
-            "Value": sums.pounds(-found["micros"]),
+            "Value": sums.pounds_column(-found["micros"]),
             "Units": found["units"],
             "Product": [view.snapshot.name(code) for code in codes],
             "Returned (UTC)": [_minute(each) for each in found["returned"]],
