@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retail_pipeline.adapters.sources.registry import inspect
+from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.transaction import Transaction
@@ -21,3 +22,8 @@ def transactions(source: Source) -> list[Transaction]:
     """Return a source's rows, all of which keep the contract."""
     parser = RowParser(source.facts.source, source.facts.date_order)
     return [parser.parse(row.number, row.fields) for row in source.rows()]
+
+
+def plain(transaction: Transaction) -> tuple[object, ...]:
+    """Return what the row says, without where it is from."""
+    return tuple(getattr(transaction, name) for name in DATASET_FIELDS)

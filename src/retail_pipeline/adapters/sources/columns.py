@@ -18,6 +18,8 @@ from retail_pipeline.flows.source import RawRow
 # Online Retail II calls three of the columns otherwise.
 _OTHER_NAMES = {"invoice": "InvoiceNo", "price": "UnitPrice"}
 _NAMES = {name.lower(): name for name in DATASET_FIELDS} | _OTHER_NAMES
+# Where the date is among the eight fields.
+DATE = DATASET_FIELDS.index("InvoiceDate")
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,14 @@ def field_of(name: str) -> str | None:
     return _NAMES.get("".join(letter for letter in name.lower() if letter.isalnum()))
 
 
-def find_columns(header: Sequence[str], file: str) -> tuple[int, ...]:
+def find_columns(
+    header: Sequence[str], file: str, has: str = "its first line has"
+) -> tuple[int, ...]:
     """Return where the fields stand in ``header``; additional columns are allowed.
 
     Raises:
-        SourceError: a column is missing or is there twice; the text names ``file`` and it.
+        SourceError: a column is missing or is there twice; the text names ``file``, the
+            column, and what the file ``has`` instead.
     """
     found: dict[str, int] = {}
     for position, name in enumerate(header):
@@ -86,7 +91,7 @@ def find_columns(header: Sequence[str], file: str) -> tuple[int, ...]:
     if missing:
         seen = ", ".join(name.strip()[:40] for name in header[:12] if name.strip()) or "nothing"
         raise SourceError(
-            f"{file}: no column {', '.join(missing)}; its first line has: {seen}."
+            f"{file}: no column {', '.join(missing)}; {has}: {seen}."
             f" Needed are {', '.join(DATASET_FIELDS)}"
         )
     return tuple(found[field] for field in DATASET_FIELDS)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
-from retail_pipeline.adapters.sources.columns import Layout, find_columns
+from retail_pipeline.adapters.sources.columns import DATE, Layout, find_columns
 from retail_pipeline.adapters.sources.csv_rows import read_rows, split_line
 from retail_pipeline.adapters.sources.file import FileSource, FileState, opened
 from retail_pipeline.adapters.sources.lines import (
@@ -17,7 +17,6 @@ from retail_pipeline.adapters.sources.lines import (
     only_row,
     unpacked,
 )
-from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.errors import SourceError
 from retail_pipeline.flows.source import RawRow, Reading
 
@@ -27,7 +26,6 @@ ADVICE: dict[str, tuple[str, ...]] = {
     "if it is delimited text, let its name end in .csv": (".txt", ".dat", ".tab", ".psv", ".asc")
 }
 _DELIMITERS = ",;\t|"
-_DATE = DATASET_FIELDS.index("InvoiceDate")
 
 
 def inspect(path: Path, reading: Reading) -> list[FileSource]:
@@ -43,7 +41,7 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
         for line in header:
             findings.add_header(line)
         while line := text.readline(1 << 20):
-            findings.add(line, _date(line, layout.columns[_DATE], layout.delimiter))
+            findings.add(line, _date(line, layout.columns[DATE], layout.delimiter))
 
     def read(stream: BufferedReader) -> Iterator[RawRow]:
         with unpacked(path, stream) as text:

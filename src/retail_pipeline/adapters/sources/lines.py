@@ -88,7 +88,7 @@ class Findings:
             self._other_lines += 1
             self._high_bytes.update(byte for byte in line if byte in _WINDOWS_ONLY)
 
-    def facts(self, path: Path, kind: str, reading: Reading, layout: str) -> SourceFacts:
+    def facts(self, path: Path, kind: str, reading: Reading, layout: str = "") -> SourceFacts:
         """Return the facts of the file, which is of the format ``kind``."""
         return SourceFacts(
             source=self.digest.hexdigest()[:16],

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retail_pipeline.adapters.sources.cells import cell_text, digest_of, reparse, row_of
-from retail_pipeline.adapters.sources.columns import Layout, find_columns
+from retail_pipeline.adapters.sources.columns import DATE, Layout, find_columns
 from retail_pipeline.adapters.sources.file import FileSource, FileState, opened, text_name, why
-from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrderDetector
 from retail_pipeline.errors import SourceError, UnreadableError
 from retail_pipeline.flows.source import RawRow, Reading, SourceFacts
@@ -29,7 +28,6 @@ ENDINGS: tuple[str, ...] = (".xlsx",)
 ADVICE: dict[str, tuple[str, ...]] = {
     "save it as .xlsx or .csv": (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 }
-_DATE = DATASET_FIELDS.index("InvoiceDate")
 # Dates are cells of their own type in a workbook; text ones show at once.
 _ROWS_SAMPLED = 2_000
 # As many as a sheet can have: a damaged row number must not become endless empty rows.
@@ -59,7 +57,7 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
                     problems.append(problem)
                     continue
                 layout = Layout(columns, len(header))
-                evidence = _evidence(islice(rows, _ROWS_SAMPLED), columns[_DATE])
+                evidence = _evidence(islice(rows, _ROWS_SAMPLED), columns[DATE])
                 facts = SourceFacts(
                     source=hashlib.sha256(f"{content}#{sheet.title}".encode()).hexdigest()[:16],
                     name=text_name(path) + (f"#{sheet.title}" if len(book.worksheets) > 1 else ""),

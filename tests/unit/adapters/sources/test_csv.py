@@ -13,9 +13,8 @@ from retail_pipeline.adapters.sources.lines import LONGEST_LINE
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import Reason, RowError
-from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
-from tests.sources import source_of, transactions
+from tests.sources import plain, source_of, transactions
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 ROW = "536365,85123A,WHITE HANGING HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n"
@@ -25,12 +24,6 @@ def write(folder: Path, content: str | bytes, name: str = "retail.csv") -> Path:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
-
-
-def plain(transaction: Transaction) -> tuple[object, ...]:
-    names = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate")
-    more = ("UnitPrice", "CustomerID", "Country")
-    return tuple(getattr(transaction, name) for name in names + more)
 
 
 EXPECTED = plain(RowParser("s", DateOrder.MONTH_FIRST).parse(2, ROW[:-1].split(",")))
