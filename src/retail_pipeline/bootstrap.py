@@ -21,6 +21,12 @@ from retail_pipeline.adapters.kafka.topics import ensure_topics, topic_id
 from retail_pipeline.adapters.mongo.client import Document, connect
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
+from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.latest import MongoLive
+from retail_pipeline.adapters.mongo.reads.products import MongoProducts
+from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.sample import MongoSample
@@ -193,6 +199,21 @@ def replay(
         None if force else settings.dlq_max_replays,
         tell,
     )
+
+
+class DashboardReads:
+    """What the dashboard reads through one client, which waits ``away_ms`` for MongoDB."""
+
+    def __init__(self, uri: str, database: str, away_ms: int) -> None:
+        client = connect(uri, name="retail-dashboard", timeout_ms=away_ms)
+        self.entries = MongoEntries(client, database)
+        self.reports = MongoReports(client, database)
+        self.reconciliations = MongoReconciliations(client, database)
+        self.heartbeats = MongoHeartbeats(client, database)
+        self.live = MongoLive(client, database)
+        self.quality = MongoQuality(client, database)
+        self.products = MongoProducts(client, database)
+        self.customers = MongoCustomers(client, database)
 
 
 @contextmanager
