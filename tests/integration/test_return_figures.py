@@ -110,7 +110,7 @@ def test_the_days_from_sale_to_return(snapshot: Snapshot, selection: Selection) 
         (line["InvoiceDate"] - TABLE["InvoiceDate"][line["sale"]]) // timedelta(days=1)
         for _, line in rows.iterrows()
     ]
-    found = return_sums.held(snapshot.return_rows(selection))
+    found = return_sums.by_days_to_return(snapshot.return_rows(selection))
     for _, bar in found.iterrows():
         within = [bar["first"] <= day and (day <= bar["last"] or bar["last"] < 0) for day in days]
         group = rows[pd.Series(within, index=rows.index, dtype=bool)]

@@ -1,6 +1,6 @@
 """Sums by customer, and who came for the first time.
 
-Only customers with a number can be told apart: guests are in none of these tables but for
+Only customers with a number can be identified: guests are in none of these tables but for
 :func:`split`, which says how much they are.
 """
 

@@ -88,7 +88,7 @@ def pareto(ranked: pd.DataFrame) -> Pareto:
     nets = ranked["net"].to_numpy()
     earns = nets > 0
     earned = ranked.loc[earns, ["code", "net"]].reset_index(drop=True)
-    # Python's whole numbers: nothing runs over, and the mark is met exactly.
+    # Python's whole numbers: nothing runs over, and the threshold is met exactly.
     running = np.cumsum(earned["net"].to_numpy(object))
     total = int(running[-1]) if len(running) else 0
     reached = [

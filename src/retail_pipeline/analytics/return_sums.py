@@ -20,7 +20,7 @@ from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Unit
 
 # Whole days from the sale to the return: the first of each bar, up to the day before the next.
-HELD_FROM = (0, 1, 2, 4, 8, 15, 31, 61, 91, 181)
+DAYS_FROM = (0, 1, 2, 4, 8, 15, 31, 61, 91, 181)
 _MINUTES_A_DAY = 24 * 60
 
 
@@ -96,22 +96,22 @@ def days_to_return(rows: pd.DataFrame) -> Array:
     return np.asarray((rows["returned"] - rows["sold"]) // _MINUTES_A_DAY)
 
 
-def held(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the matched parts by how long the goods were away.
+def by_days_to_return(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the matched parts by their days to return, a row for each bar.
 
     Columns: first, last (days; the last bar has none, -1), lines, units, value.
     """
     matched = rows[rows["reason"] == MATCHED]
-    bars = np.searchsorted(HELD_FROM, days_to_return(matched), side="right") - 1
+    bars = np.searchsorted(DAYS_FROM, days_to_return(matched), side="right") - 1
     found = _sums(matched, bars)
-    bars_of_all = range(len(HELD_FROM))
+    bars_of_all = range(len(DAYS_FROM))
     found = found.reindex(bars_of_all).assign(
         lines=found["lines"].reindex(bars_of_all, fill_value=0),
         units=found["units"].reindex(bars_of_all, fill_value=0),
         value=[found["value"].get(bar, Decimal(0)) for bar in bars_of_all],
     )
-    found.insert(0, "first", HELD_FROM)
-    found.insert(1, "last", [*(day - 1 for day in HELD_FROM[1:]), -1])
+    found.insert(0, "first", DAYS_FROM)
+    found.insert(1, "last", [*(day - 1 for day in DAYS_FROM[1:]), -1])
     return found
 
 

@@ -89,8 +89,8 @@ def by_sale(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(day=found["sold_day"], country=found["sold_country"])
 
 
-def standing(table: pd.DataFrame, duplicates: bool) -> Array:
-    """Return which rows stand, with or without exact duplicate lines."""
+def counted(table: pd.DataFrame, duplicates: bool) -> Array:
+    """Return which rows count, with or without exact duplicate lines."""
     other = RowOrigin.WITHOUT_DUPLICATES if duplicates else RowOrigin.WITH_DUPLICATES
     found: Array = (table["stands"] != other).to_numpy()
     return found

@@ -1,4 +1,4 @@
-"""The pages' way to MongoDB: one client a process, and what is held of it."""
+"""The pages' way to MongoDB: one client a process, and the answers that it caches."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def reports() -> MongoReports:
 
 @_kept(_SHORT_SECONDS, 20)
 def reconciled(uri: str, database: str) -> list[Reconciliation]:
-    """Return the last quick and the last full reconciliation, as far as there are any."""
+    """Return the last count check and the last full reconciliation, as far as there are any."""
     results = _reads(uri, database).reconciliations
     found = (results.last(mode) for mode in Mode)
     return [result for result in found if result is not None]
@@ -114,7 +114,7 @@ def live() -> MongoLive:
 
 @_kept(_LIVE_SECONDS, 20)
 def processors(uri: str, database: str) -> list[HeartbeatRecord]:
-    """Return what each processor said of itself last."""
+    """Return each processor's last heartbeat."""
     return _reads(uri, database).heartbeats.latest()
 
 
@@ -141,7 +141,7 @@ def quarantine(uri: str, database: str) -> list[QuarantineGroup]:
     return _reads(uri, database).quality.quarantine()
 
 
-# Below, a ``version`` is the snapshot's: what came in since is asked for anew.
+# Below, ``version`` is the snapshot's: a newer snapshot asks again.
 
 
 @_kept(_KEPT_SECONDS, 100)

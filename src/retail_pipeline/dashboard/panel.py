@@ -67,10 +67,10 @@ def chart(
     A ``spec`` that has its data in it needs no frame.
     """
     head(view, panel)
-    said = explain.footnote(view, panel.title, filtered=panel.filtered, scope=panel.scope)
+    footnote = explain.footnote(view, panel.title, filtered=panel.filtered, scope=panel.scope)
     return st.vega_lite_chart(
         frame,
-        _with_footnote(spec, said),
+        _with_footnote(spec, footnote),
         width="stretch",
         alt=alt,
         key=picks.chart_key(panel.key),
@@ -78,9 +78,9 @@ def chart(
     )
 
 
-def _with_footnote(spec: Spec, said: str) -> Spec:
+def _with_footnote(spec: Spec, footnote: str) -> Spec:
     """Return the chart with words below it, and as much higher, so that no mark gets smaller."""
-    lines = textwrap.wrap(said, _FOOTNOTE_WIDTH)
+    lines = textwrap.wrap(footnote, _FOOTNOTE_WIDTH)
     height = spec["height"] + len(lines) * _FOOTNOTE["lineHeight"] + _FOOTNOTE["offset"]
     return {**spec, "title": {**_FOOTNOTE, "text": lines}, "height": height}
 

@@ -163,7 +163,7 @@ def cohorts(found: Cohorts, frame: pd.DataFrame, ink: str) -> Spec:
     }
 
 
-def _squares(field: str, title: str, **mark: str) -> Spec:
+def _squares(field: str, title: str, **more: str) -> Spec:
     color = {
         "field": field,
         "type": "quantitative",
@@ -171,7 +171,7 @@ def _squares(field: str, title: str, **mark: str) -> Spec:
         "scale": {"scheme": "viridis", "domainMin": 0},
         "legend": {"format": ".0%", "orient": "bottom", "gradientLength": 200},
     }
-    return {"mark": {"type": "rect", "cornerRadius": 2, **mark}, "encoding": {"color": color}}
+    return {"mark": {"type": "rect", "cornerRadius": 2, **more}, "encoding": {"color": color}}
 
 
 def _written(field: str, number: str, frame: pd.DataFrame) -> Spec:

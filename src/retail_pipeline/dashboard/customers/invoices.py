@@ -28,7 +28,7 @@ def _invoice_rows(shown: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Invoice": shown["number"].tolist(),
-            "Hour (UTC)": [f"{_hour(each):%Y-%m-%d %H:00}" for each in shown["start"]],
+            "Hour (UTC)": [format.minute(_hour(each)) for each in shown["start"]],
             "Lines": shown["lines"].to_numpy(),
             "Units sold": shown["units"].to_numpy(),
             **{
@@ -120,7 +120,7 @@ def _lines(own: OneCustomer, invoice: str) -> None:
 def _line_rows(found: Sequence[Document]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Time (UTC)": [f"{line['InvoiceDate']:%Y-%m-%d %H:%M}" for line in found],
+            "Time (UTC)": [format.minute(line["InvoiceDate"]) for line in found],
             "Product": [line["StockCode"] for line in found],
             "Description": [line.get("Description") for line in found],
             "Quantity": [line["Quantity"] for line in found],

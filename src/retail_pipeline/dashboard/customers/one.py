@@ -22,7 +22,7 @@ from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Period
 
 MOST_PRODUCTS = 25
-MOST_LETTERS = 100  # of a number that is asked for; one longer than any is said to be nobody's
+MOST_LETTERS = 100  # of a number that is asked for; a longer one belongs to nobody
 CUSTOMER = url_state.text("id", "", MOST_LETTERS)
 _MOST_DAYS_BY_BEST_UNIT = 120
 # A customer's row of the segments; None without an order.
@@ -30,7 +30,7 @@ Scored = dict[Hashable, Any] | None
 
 
 def show(view: View, place: int, number: str) -> None:
-    """Draw the view of the customer that ``place`` stands for in the register."""
+    """Draw the view of the customer whose number in the dictionary is ``place``."""
     own = OneCustomer(view.snapshot, view.choice, view.days, place, number)
     st.button("All customers", icon=":material/arrow_back:", on_click=_back, key="back")
     st.header(f"Customer {format.plain(number)}")

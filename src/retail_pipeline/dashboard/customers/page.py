@@ -142,7 +142,7 @@ def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
         format.plain(
             f"Net sales {format.money(view.figures.net)} = customers with a number"
             f" {format.money(known_net)}, guests {format.money(guests.net)}"
-            f" ({format.percent(share_of_net)}). Guests can't be told apart: they are in no segment"
+            f" ({format.percent(share_of_net)}). Guests can't be identified: they are in no segment"
             " and no cohort."
         )
     )

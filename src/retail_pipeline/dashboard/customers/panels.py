@@ -39,7 +39,7 @@ _COHORTS = (
     " months later. The first order is looked for in all data up to the period's last day, also"
     " before its first, under the other filters; who bought before the data begins counts as new in"
     " it. Outlined: the month is not over, so the share can only grow. The top row adds up the"
-    " cohorts for which that month is over. Guests are left out: they can't be told apart."
+    " cohorts for which that month is over. Guests are left out: they can't be identified."
 )
 
 
@@ -209,7 +209,7 @@ def new_and_returning(view: View, first: pd.Series) -> None:
     meaning = (
         f"Customers who ordered in each {unit}: new in the one of their first order in all data up"
         " to the period's last day, under the other filters, and returning in all later ones."
-        " Guests are left out: they can't be told apart. A click on a bar shows its days alone."
+        " Guests are left out: they can't be identified. A click on a bar shows its days alone."
     )
     rows = pd.DataFrame(
         {

@@ -76,7 +76,7 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
 
 
 def days_to_return_frame(found: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each bar of :func:`retail_pipeline.analytics.return_sums.held`."""
+    """Return a row for each bar of ``return_sums.by_days_to_return``."""
     shares = {name: found[name] / max(1, found[name].sum()) for name in ("lines", "units")}
     return pd.DataFrame(
         {
@@ -98,7 +98,7 @@ def _days(first: int, last: int) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
-def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
+def days_to_return(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
     """Return a bar for each span of days, its share of the lines or units written over it."""
     x = {
         "field": "Days",
@@ -115,7 +115,7 @@ def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
         "scale": {"domainMax": 1.12 * max(1, int(frame[counted].max())), "nice": False},
         "axis": {"format": "~s", "tickCount": 5},
     }
-    told = facts(
+    tooltip = facts(
         "Days",
         "Cancellation lines",
         "Share of lines",
@@ -126,7 +126,7 @@ def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
     text = {"type": "text", "dy": -8, "fontSize": 12, "color": ink}
     return _drawn(
         {
-            "encoding": {"x": x, "y": y, "tooltip": told},
+            "encoding": {"x": x, "y": y, "tooltip": tooltip},
             "layer": [
                 {"mark": {"type": "bar", "color": BLUE, "cornerRadiusEnd": 2}},
                 {"mark": text, "encoding": {"text": {"field": f"Share of {counted}"}}},

@@ -57,7 +57,7 @@ def body(view: View) -> None:
 
 
 def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
-    # Of sales alone nobody can say what came back: no rate, rather than one of nought.
+    # Sales alone don't tell what came back: there is no rate, rather than one of zero.
     known = view.selection.has_cancellations
     sold = (
         int(return_sums.units_sold(view.products, view.snapshot.dictionaries).sum()) if known else 0

@@ -22,8 +22,8 @@ from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, R
 from retail_pipeline.domain.money import to_micros
 from retail_pipeline.domain.returns import RowOrigin
 
-# A look at a server that is away ends after the first; the driver goes on trying until then.
-_LOOK_SECONDS, _READ_SECONDS = 3.0, 60.0
+# Reading versions fails after the first while MongoDB is away; the driver retries until then.
+_VERSIONS_SECONDS, _READ_SECONDS = 3.0, 60.0
 _ORDER = NAMES[ORDERS_ROLLUP]
 FIELDS: dict[str, tuple[str, ...]] = {
     **NAMES,
@@ -69,7 +69,7 @@ class MongoEntries:
 
         A rollup has one for each day, whose id is the day.
         """
-        with translated(self._client), pymongo.timeout(_LOOK_SECONDS):
+        with translated(self._client), pymongo.timeout(_VERSIONS_SECONDS):
             found = self._database[rollup].find(
                 {"rebuilt_at": {"$gt": since}},
                 {"rebuilt_at": 1},
