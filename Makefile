@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# What a user's shell is set up for elsewhere: other modules, other installations, other shell start-up.
+# Settings of the user's shell that would change Python's modules, installations or the shell's start.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PIP_USER PIP_TARGET PIP_PREFIX BASH_ENV CDPATH
 
 PYTHON ?= python3
@@ -14,14 +14,14 @@ ROUNDS ?= 1
 FAULTS ?=
 ROWS ?=
 ARGS ?=
-# Each has servers of its own, about 1.2 GB; most of their time is waiting.
+# Each worker has its own servers and needs about 1.2 GB; workers wait most of the time.
 WORKERS ?= 3
 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # pip writes the checkout's path into the environment in the locale's encoding.
 UTF8 := LC_ALL=$(if $(filter Darwin,$(shell uname)),en_US.UTF-8,C.UTF-8)
 
-# The stamps .venv/.local and .venv/.dev say what was installed, not that it still runs.
+# The stamps .venv/.local and .venv/.dev record what was installed, not whether it still runs.
 ifneq ($(wildcard .venv/.local),)
 $(shell $(BIN)/python -I scripts/check_venv.py >/dev/null 2>&1 || rm -f .venv/.local .venv/.dev)
 endif
@@ -33,12 +33,12 @@ help: ## List the targets
 
 .venv/.local: pyproject.toml requirements.txt requirements-local.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
-	@# Without its stamp it was never whole, or is no longer: what is there can't be built upon.
+	@# Without its stamp the environment is incomplete or damaged, and is created again.
 	if [[ -e $@ ]]; then $(PYTHON) -m venv .venv; else $(PYTHON) -m venv --clear .venv; fi
 	rm -f .venv/.local .venv/.dev
 	$(PIP_INSTALL) -r requirements-local.txt
 	$(UTF8) $(PIP_INSTALL) --no-deps -e .
-	@# Relative, and so of ASCII letters: Python reads it in the locale's encoding, whatever that is.
+	@# A relative path has only ASCII letters: Python reads it in the locale's encoding.
 	for path in .venv/lib/python*/site-packages/__editable__.retail_pipeline-*.pth; do echo ../../../../src >"$$path"; done
 	touch $@
 
@@ -48,16 +48,16 @@ help: ## List the targets
 	touch .venv/.local
 	touch $@
 
-demo: .venv/.local ## Real servers, the sample (or DATA=path) streamed, the dashboard opened; Ctrl-C stops it (ARGS=--yes)
+demo: .venv/.local ## Start real servers, stream the sample (or DATA=path), open the dashboard; Ctrl-C stops it (ARGS=--yes)
 	$(BIN)/retail local up $(if $(DATA),--data "$(DATA)") $(ARGS)
 
-test: .venv/.dev ## Every test, on real ZooKeeper, Kafka and mongod; coverage of src/ is enforced
+test: .venv/.dev ## Run every test on real ZooKeeper, Kafka and mongod; enforce the coverage of src/
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term
 
-test-browser: .venv/.dev ## The dashboard in a real browser (chromium must be installed)
+test-browser: .venv/.dev ## Test the dashboard in a real browser (chromium must be installed)
 	$(BIN)/python -m pytest tests/browser
 
-lint: .venv/.dev ## black, isort, flake8, mypy --strict, import-linter, shellcheck
+lint: .venv/.dev ## Run black, isort, flake8, mypy --strict, import-linter, shellcheck
 	$(BIN)/black --check --quiet src tests bench chaos scripts
 	$(BIN)/isort --check --quiet src tests bench chaos scripts
 	$(BIN)/flake8 src tests bench chaos scripts
@@ -74,23 +74,23 @@ lock: .venv/.dev ## Pin every dependency, from requirements*.in (ARGS=--upgrade:
 	  $(BIN)/uv pip compile --quiet --universal --no-annotate --python-version 3.11 $(ARGS) $$part.in -o $$part.txt; \
 	done
 
-docs: .venv/.local ## Write what in docs/ follows from the code: commands, the contract's table
+docs: .venv/.local ## Write the parts of docs/ that follow from the code: commands, the contract's table
 	$(BIN)/python scripts/make_docs.py
 
-bench: .venv/.local ## Rows/s, CPU per row and memory on real servers, beside bare loops (DATA=path)
+bench: .venv/.local ## Measure rows/s, CPU per row and memory, compared with bare loops (DATA=path)
 	$(BIN)/python -m bench.run $(if $(DATA),--data "$(DATA)")
 
-bench-pages: .venv/.dev ## Seconds that viewers of each page wait, in a real browser (DATA=path TIMES=1)
+bench-pages: .venv/.dev ## Measure how long viewers of each page wait, in a real browser (DATA=path TIMES=1)
 	$(BIN)/python -m bench.pages --data "$(DATA)" $(if $(TIMES),--times $(TIMES)) $(ARGS)
 
-bench-viewers: .venv/.dev ## What viewers cost, and how long they wait, while rows are stored (DATA=path VIEWERS=10)
+bench-viewers: .venv/.dev ## Measure what viewers cost and how long they wait, while rows are stored (DATA=path VIEWERS=10)
 	$(BIN)/python -m bench.watched --data "$(DATA)" $(if $(VIEWERS),--viewers $(VIEWERS)) $(ARGS)
 
-chaos: .venv/.local ## Faults at seeded moments; nothing may differ (SEED=7 ROUNDS=1 FAULTS=kill,cut ROWS=n DATA=path)
+chaos: .venv/.local ## Inject seeded faults; the result must be identical (SEED=7 ROUNDS=1 FAULTS=kill,cut ROWS=n DATA=path)
 	$(BIN)/python -m chaos.run --seed $(SEED) --rounds $(ROUNDS) $(if $(FAULTS),--faults $(FAULTS)) $(if $(ROWS),--rows $(ROWS)) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
-chaos-recovery: .venv/.local ## Seconds from a killed part's return to the next stored row
+chaos-recovery: .venv/.local ## Measure the time from a killed part's return to the next stored row
 	$(BIN)/python -m chaos.recovery $(ARGS)
 
-clean: ## Remove the environment and what tools leave behind (not the local stack's data)
+clean: ## Remove the environment and the tools' caches (not the local stack's data)
 	rm -rf .venv .mypy_cache .import_linter_cache .pytest_cache .coverage* htmlcov build dist src/*.egg-info

@@ -29,7 +29,7 @@ from bench.run import OURS, produce_and_drain
 from bench.stage import Place, place, servers
 from retail_devstack.ports import pick
 from retail_devstack.services import dashboard_answers
-from retail_pipeline.adapters.sources.csv import inspect_csv
+from retail_pipeline.adapters.sources.registry import inspect
 
 PAGES = ("", "products", "customers", "returns", "live", "quality")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -209,7 +209,7 @@ def main(
     with console.status("starting the servers") as status, servers() as (stack, folder):
         if times > 1:
             data = years(data, times, folder / "years.csv")
-        rows = inspect_csv(data).facts.lines or 0
+        rows = inspect(data)[0].facts.lines or 0
         where = place(stack, folder)
         status.update(f"storing {rows:,} rows")
         produce_and_drain(OURS, where, data, rows)

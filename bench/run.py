@@ -20,7 +20,7 @@ from rich.table import Table
 from bench.measure import Arrival, Measured, Usage, load, watch
 from bench.stage import Place, place, servers
 from retail_devstack.stack import Stack
-from retail_pipeline.adapters.sources.csv import inspect_csv
+from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.sample.writer import write_sample
 
 BARE, OURS = "bare loop", "pipeline"
@@ -152,7 +152,7 @@ def main(
             write_sample(data, rows, 7, dirty=0.0)
         if times > 1:
             data = repeated(data, times, folder / "repeated.csv")
-        lines = inspect_csv(data).facts.lines or 0
+        lines = inspect(data)[0].facts.lines or 0
         done = []
         for number in range(1, rounds + 1):
             status.update(f"round {number} of {rounds}, {lines:,} rows")

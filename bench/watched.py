@@ -23,7 +23,7 @@ from bench.pages import PAGES, chromium, dashboard, drawn, first_view, new_conte
 from bench.run import OURS, Phase, end_to_end, produce_and_drain
 from bench.stage import Place, place, servers
 from bench.viewers import watching
-from retail_pipeline.adapters.sources.csv import inspect_csv
+from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.domain.collections import TRANSACTIONS
 
 
@@ -51,7 +51,7 @@ class Bench:
         """Store all rows once more; return rows/s of the phase's part ``what``."""
         later = years(self.data, 1, self.where.folder / "later.csv", self.times)
         self.times += 1
-        rows = inspect_csv(later).facts.lines or 0
+        rows = inspect(later)[0].facts.lines or 0
         where = self.where
         filled = Filled(where.env, where.database, where.folder, where.count(TRANSACTIONS))
         return phase(OURS, filled, later, rows)[what].rate

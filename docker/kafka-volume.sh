@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Runs inside the broker's container. Kafka's volume and ZooKeeper's must belong together: this says
-# in words when they don't, before the broker dies of it, and mends it without losing a record.
+# Runs inside the broker's container. Kafka's volume and ZooKeeper's must belong together. If they
+# don't, this script says so before the broker fails, and repairs it without losing a record.
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: kafka-volume.sh start | check | mend | partitions TOPIC
+usage: kafka-volume.sh start | check | repair | partitions TOPIC
 
-  start       wait for ZooKeeper and for a dead broker's node to go, check, start the broker
-  check       exit 0 when the volume and ZooKeeper belong together, 1 with the reason when they don't
-  mend        make them belong together; the broker must be stopped (scripts/mend-kafka.sh does it all)
-  partitions  print how many partitions of TOPIC lie in the volume
+  start       wait for ZooKeeper and until a dead broker's node expires, check, start the broker
+  check       exit 0 if the volume and ZooKeeper belong together, 1 with the reason if they don't
+  repair      make them belong together; the broker must be stopped (scripts/repair-kafka.sh does it all)
+  partitions  print how many partitions of TOPIC the volume has
 TEXT
 }
 
@@ -21,13 +21,13 @@ readonly jars=/usr/share/java/kafka
 
 say() { printf 'kafka-volume: %s\n' "$*" >&2; }
 
-# zk COMMAND...: one command for ZooKeeper; what it answers, without the client's own chatter.
+# zk COMMAND...: runs one command of ZooKeeper and prints the answer.
 zk() {
   java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$jars/*" \
     org.apache.zookeeper.ZooKeeperMain -server "$zookeeper" "$@" 2>&1
 }
 
-zookeeper_cluster() {  # the cluster id that ZooKeeper holds, or nothing; 1 when it can't be asked
+zookeeper_cluster() {  # prints ZooKeeper's cluster id, or nothing; 1 if ZooKeeper does not answer
   local answer
   answer=$(zk get /cluster/id) || true
   case "$answer" in
@@ -37,13 +37,13 @@ zookeeper_cluster() {  # the cluster id that ZooKeeper holds, or nothing; 1 when
   esac
 }
 
-volume_cluster() {  # the cluster id that the volume holds, or nothing
+volume_cluster() {  # prints the volume's cluster id, or nothing
   if [[ -f "$volume/meta.properties" ]]; then
     sed -n 's/^cluster\.id=//p' "$volume/meta.properties"
   fi
 }
 
-topic_folders() {  # the folders of the volume that hold records, Kafka's own topics left out
+topic_folders() {  # prints the volume's folders of records, without those of Kafka's own topics
   local folder
   for folder in "$volume"/*/; do
     folder=$(basename "$folder")
@@ -53,8 +53,8 @@ topic_folders() {  # the folders of the volume that hold records, Kafka's own to
 
 children() { zk ls "$1" | sed -n 's/^\[\(.*\)\]$/\1/p'; }
 
-# verdict: "together", "other-cluster" (the volume is of another cluster than ZooKeeper) or
-# "empty-volume" (ZooKeeper knows topics whose records are gone); 1 when ZooKeeper can't be asked.
+# verdict: "together", "other-cluster" (the volume belongs to another cluster than ZooKeeper) or
+# "empty-volume" (ZooKeeper has topics whose records are gone); 1 if ZooKeeper does not answer.
 verdict() {
   local here there
   here=$(volume_cluster)
@@ -72,13 +72,13 @@ explain() {
   case "$1" in
     other-cluster)
       say "CLUSTER ID MISMATCH: Kafka's volume belongs to cluster '$(volume_cluster)', ZooKeeper" \
-        "says '$(zookeeper_cluster || true)': one of the two volumes was removed or replaced without" \
+        "to '$(zookeeper_cluster || true)'. One of the two volumes was removed or replaced without" \
         "the other, and the broker can't start." ;;
     empty-volume)
-      say "KAFKA'S VOLUME IS EMPTY, but ZooKeeper knows topics: Kafka's volume was removed without" \
-        "ZooKeeper's. Records that were not stored yet are gone, and have to be sent again." ;;
+      say "KAFKA'S VOLUME IS EMPTY, but ZooKeeper has topics: Kafka's volume was removed without" \
+        "ZooKeeper's. Records that were not stored yet are lost, and must be sent again." ;;
   esac
-  say 'MongoDB is not touched by this. To mend it, run on the host: ./scripts/mend-kafka.sh'
+  say "MongoDB's data is not affected. To repair Kafka, run on the host: ./scripts/repair-kafka.sh"
 }
 
 check() {
@@ -93,8 +93,8 @@ check() {
   fi
 }
 
-# After a hard stop of the whole machine the containers start in any order. Asked too early, ZooKeeper
-# could tell neither whose volume this is nor whether a dead broker's node is still there.
+# After a hard stop of the whole machine the containers start in any order. Before ZooKeeper answers,
+# nobody can know whose volume this is, nor whether a dead broker's node still exists.
 wait_for_zookeeper() {
   local second
   for second in {0..120}; do
@@ -105,8 +105,8 @@ wait_for_zookeeper() {
   done
 }
 
-# A broker that was killed leaves its node in ZooKeeper until its session expires, and a new one
-# that meets the node gives up.
+# A killed broker's node stays in ZooKeeper until its session expires. A new broker that finds the
+# node there gives up.
 wait_for_dead_brokers_node() {
   local second
   for second in {0..60..2}; do
@@ -129,9 +129,9 @@ start() {
   exec /etc/confluent/docker/run
 }
 
-# The records stay; what ties them to the lost cluster goes: its id, and the topics' ids. Producer
-# ids start above any that the lost cluster gave out, else the broker would take a new producer's
-# first batches for repetitions of an old one's and drop them.
+# Keeps the records and removes what ties them to the lost cluster: its id, and the topics' ids.
+# Producer ids start above all that the lost cluster assigned. Otherwise the broker would take a new
+# producer's first batches for an old producer's duplicates, and drop them.
 adopt_records() {
   local first block
   first=$(( $(date +%s) * 1000 ))
@@ -142,12 +142,12 @@ adopt_records() {
     zk set /latest_producer_id_block "$block" >/dev/null
   fi
   if [[ "$(zk get /latest_producer_id_block)" != *"$first"* ]]; then
-    say 'ZooKeeper would not take the first producer id; nothing was changed in the volume'
+    say 'ZooKeeper did not accept the first producer id; nothing was changed in the volume'
     exit 1
   fi
   rm -f "$volume"/*/partition.metadata "$volume"/*/leader-epoch-checkpoint
   rm -f "$volume/meta.properties"
-  say "the records in Kafka's volume are kept, and belong to ZooKeeper's cluster from now on"
+  say "the records in Kafka's volume are kept, and now belong to ZooKeeper's cluster"
 }
 
 forget_topics() {
@@ -156,26 +156,26 @@ forget_topics() {
     zk deleteall "$node" >/dev/null || true
   done
   if [[ -n "$(children /brokers/topics || true)" ]]; then
-    say 'ZooKeeper would not forget its topics'
+    say 'ZooKeeper did not delete its topics'
     exit 1
   fi
-  say 'ZooKeeper has forgotten the topics whose records are gone'
+  say 'the topics whose records are gone are deleted from ZooKeeper'
 }
 
-mend() {
+repair() {
   local found
   found=$(verdict) || { say "ZooKeeper at $zookeeper does not answer"; exit 2; }
   case "$found" in
     other-cluster) adopt_records ;;
     empty-volume) forget_topics ;;
-    together) say 'nothing to mend: the volume and ZooKeeper belong together' ;;
+    together) say 'nothing needs repair: the volume and ZooKeeper belong together' ;;
   esac
 }
 
 partitions() { topic_folders | sed 's/-[0-9]*$//' | grep -Fxc -- "$1" || true; }
 
 case "${1:-}" in
-  start | check | mend) "$1" ;;
+  start | check | repair) "$1" ;;
   partitions) partitions "${2:?TOPIC is missing}" ;;
   -h | --help) usage ;;
   *) usage >&2; exit 2 ;;

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs in a container of the mongo image at every start of the stack: brings MongoDB's users to what
-# init-mongo.js and .env say now. The image itself runs init-mongo.js on an empty volume only.
+# Runs in a container of the mongo image at every start of the stack: updates MongoDB's users to what
+# init-mongo.js and .env say now. The image itself runs init-mongo.js only on an empty volume.
 set -euo pipefail
 
 readonly marker=/data/db/retail-checkout
 
-# The checkout's folder as the engine knows it, which is the same wherever docker compose is called
-# from. /proc writes blanks as octal numbers.
+# Prints the checkout's folder as the engine knows it; it does not depend on where docker compose is
+# called from. /proc writes blanks as octal numbers.
 checkout_folder() {
   local fields
   while read -r -a fields; do

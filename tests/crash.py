@@ -24,12 +24,12 @@ from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.sample import MongoSample
 from retail_pipeline.adapters.mongo.store import MongoStore
-from retail_pipeline.adapters.sources.registry import Reading
 from retail_pipeline.cli.common import start
 from retail_pipeline.cli.process import ProcessorRun
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.flows import produce
 from retail_pipeline.flows.process import DeadLetters
+from retail_pipeline.flows.source import Reading
 from retail_pipeline.flows.throttle import Throttle
 
 # Each step, and the method that does it.

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from retail_pipeline.domain.checkpoint import Checkpoint
+from retail_pipeline.domain.checkpoint import START, Checkpoint, ResumePoint
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Reason, Rejection
@@ -116,12 +116,12 @@ class FakeSource:
             date_order=DateOrder.MONTH_FIRST,
             bytes=1000,
             lines=len(self.lines),
-            columns=tuple(range(8)),
-            width=8,
+            layout="opaque",
         )
 
-    def rows(self) -> Iterator[RawRow]:
-        yield from self.lines
+    def rows(self, after: ResumePoint = START) -> Iterator[RawRow]:
+        positions = [START, *(line.position for line in self.lines)]
+        yield from self.lines[positions.index(after) :]
 
 
 @dataclass

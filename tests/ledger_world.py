@@ -16,6 +16,7 @@ from retail_pipeline.domain.collections import (
     PRODUCTS_ROLLUP,
     ROLLUPS,
 )
+from retail_pipeline.domain.days import DAY_MS
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.manifest import Manifest
@@ -37,7 +38,7 @@ from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import DAY_MS, Line, MisfiledDocument, QuarantinedRow, as_line
+from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow, as_line
 from tests.fakes import FakeMessage, manifest, rejection, transaction
 
 TOPICS = Topics("t", "t.dlq", "t.manifests")

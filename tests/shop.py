@@ -19,13 +19,13 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
-from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.report import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
+from tests.sources import source_of
 
 FIRST, LAST = date(2011, 1, 29), date(2011, 4, 3)
 FEE_CODES = ("POST", "M", "BANK CHARGES")
@@ -131,9 +131,9 @@ def parsed(transactions: Sequence[Transaction], folder: Path) -> list[Transactio
     """Return what the producer makes of a file of the transactions, under their own identities."""
     path = folder / "shop.csv"
     path.write_text(csv_text(transactions), "utf-8")
-    source = inspect_csv(path)
+    source = source_of(path)
     facts = source.facts
-    parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
+    parser = RowParser(facts.source, facts.date_order)
     return [
         msgspec.structs.replace(
             parser.parse(line.number, line.fields),

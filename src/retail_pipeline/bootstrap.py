@@ -21,6 +21,12 @@ from retail_pipeline.adapters.kafka.topics import ensure_topics, topic_id
 from retail_pipeline.adapters.mongo.client import Document, connect
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
+from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.latest import MongoLive
+from retail_pipeline.adapters.mongo.reads.products import MongoProducts
+from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
+from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.sample import MongoSample
@@ -28,7 +34,7 @@ from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.adapters.reconcile.kafka import KafkaLog
 from retail_pipeline.adapters.reconcile.mongo import MongoRecords
-from retail_pipeline.adapters.sources.reparse import reread
+from retail_pipeline.adapters.sources.registry import reparse
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
@@ -186,13 +192,28 @@ def replay(
     """Return the flow from quarantine into Kafka; with ``dry_run`` it writes nothing."""
     return Replay(
         rows,
-        QuarantineReparser(rows.manifest, reread, Topics(*settings.topics)),
+        QuarantineReparser(rows.manifest, reparse, Topics(*settings.topics)),
         None if dry_run else lambda: publisher(settings, "retail-dlq"),
         retry,
         stop,
         None if force else settings.dlq_max_replays,
         tell,
     )
+
+
+class DashboardReads:
+    """What the dashboard reads through one client, which waits ``away_ms`` for MongoDB."""
+
+    def __init__(self, uri: str, database: str, away_ms: int) -> None:
+        client = connect(uri, name="retail-dashboard", timeout_ms=away_ms)
+        self.entries = MongoEntries(client, database)
+        self.reports = MongoReports(client, database)
+        self.reconciliations = MongoReconciliations(client, database)
+        self.heartbeats = MongoHeartbeats(client, database)
+        self.live = MongoLive(client, database)
+        self.quality = MongoQuality(client, database)
+        self.products = MongoProducts(client, database)
+        self.customers = MongoCustomers(client, database)
 
 
 @contextmanager

@@ -4,14 +4,14 @@
     ├── UsageError          a setting, a flag or a file is wrong: exit status 2, nothing written
     │   ├── SettingsError   an environment variable
     │   └── SourceError     an input file, by its name
-    │       └── UnreadableError   the system doesn't let it be read now
+    │       └── UnreadableError   the file can't be read at the moment
     ├── RowError            one row breaks the contract and goes to quarantine (domain.rejection)
-    ├── TransientError      a server is away or busy: worth another try
+    ├── TransientError      a server is away or busy: try again
     ├── PermanentError      no retry will help: stop, exit status 1
     │   └── AccessError     the user's name, password or rights
-    └── FiguresError        what is summarised can't be made figures of: the dashboard says so
+    └── FiguresError        the summaries are not as expected: the dashboard says so
 
-The text of each is one line that names the thing at fault and says what to do about it.
+The text of each is one line that names what is wrong and says what to do.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class UsageError(RetailError):
 
 
 class SettingsError(UsageError):
-    """An environment variable is missing or holds something that can't be used."""
+    """An environment variable is missing or has a value that can't be used."""
 
 
 class SourceError(UsageError):
@@ -39,9 +39,9 @@ class SourceError(UsageError):
 
 
 class UnreadableError(SourceError):
-    """A file or a folder can't be read now, for a reason outside of it: rights, open files, a disk.
+    """A file or a folder can't be read now, because of rights, the limit of open files, or a disk.
 
-    What is watched is tried again; a command ends as with any other file that can't be used.
+    A watch tries again; a command ends as for any other file that can't be used.
     """
 
 
@@ -50,15 +50,15 @@ class TransientError(RetailError):
 
 
 class PermanentError(RetailError):
-    """Something that no retry mends: rights, a wrong password, a refused topic."""
+    """A failure that no retry corrects: rights, a wrong password, a refused topic."""
 
 
 class AccessError(PermanentError):
-    """A server knows the user not, or lets it not do this."""
+    """Authentication failed, or the user lacks the rights."""
 
 
 class FiguresError(RetailError):
-    """What is summarised is not as the dashboard expects it; the text says what it met."""
+    """The summaries are not as the dashboard expects them; the text says what it found."""
 
 
 _ADVICE = {
@@ -74,7 +74,7 @@ _ADVICE = {
 def os_words(error: OSError, path: Any = None) -> str:
     """Return one line for an OSError: the file, why, and what to do.
 
-    ``path`` is the folder to name and to mend, if it isn't the file on which the call failed.
+    ``path`` is the folder to name and to correct, if it isn't the file on which the call failed.
     """
     names = [path] if path else [error.filename, error.filename2]
     files = [os.fsdecode(name) for name in names if isinstance(name, (str, bytes, os.PathLike))]
@@ -82,12 +82,12 @@ def os_words(error: OSError, path: Any = None) -> str:
     why = error.strerror or " ".join(str(error).split()) or type(error).__name__
     advice = _ADVICE.get(error.errno or 0)
     if isinstance(error, PermissionError) and files:
-        advice = _how_to_be_let_in(os.fsdecode(failed), files[0])
+        advice = _how_to_get_access(os.fsdecode(failed), files[0])
     return ": ".join(filter(None, (" -> ".join(files), why, advice)))
 
 
-def _how_to_be_let_in(failed: str, path: str) -> str | None:
-    """Return the command on ``path`` that lets this user into ``failed``, or the folder above."""
+def _how_to_get_access(failed: str, path: str) -> str | None:
+    """Return the command on ``path`` that gives this user access to ``failed``, or its folder."""
     found = os.path.abspath(failed)
     while not os.path.lexists(found) and found != os.path.dirname(found):
         found = os.path.dirname(found)

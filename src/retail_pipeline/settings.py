@@ -30,8 +30,8 @@ from retail_pipeline.errors import SettingsError, UsageError
 DEVELOPMENT_SECRET = "dev-only"
 Kind = TypeVar("Kind", bound=BaseSettings)
 Role = Literal["writer", "reader", "monitor", "setup"]
-# Nothing after the user's part may hold an @: a password with / or ? in it would end there, and the
-# driver would quote the rest of it as a host, a database or an option.
+# The part after the user may not contain an @. A password with / or ? would end there, and the driver
+# would show the rest of it in an error as a host, a database or an option.
 _MONGO_URI = re.compile(
     r"(?P<scheme>mongodb(\+srv)?://)"
     r"((?P<user>[^:/?#\[\]@]+)(:(?P<password>[^:/?#\[\]@]*))?@)?"
@@ -46,7 +46,7 @@ _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 def expand_user(path: str | Path) -> Path:
     """Return ``path`` with the home folder in place of a ~ or ~user at its start.
 
-    Shells do so only with what is not quoted, and nobody does with what stands in ``.env``.
+    Shells do this only outside quotes, and nothing does it for values in ``.env``.
 
     Raises:
         UsageError: there is no such home folder.
@@ -72,9 +72,9 @@ UserPath = Annotated[Path, AfterValidator(_expanded)]
 
 
 def with_password(uri: str, password: str | None) -> str:
-    """Return the address ``uri`` with ``password`` in it, escaped, whatever characters it holds.
+    """Return the address ``uri`` with ``password`` in it, escaped.
 
-    An address that names no user, or has a password already, is returned as it is.
+    An address without a user, or with a password, is returned unchanged.
     """
     parts = _MONGO_URI.fullmatch(uri)
     if not password or not parts or not parts["user"] or parts["password"]:
@@ -84,7 +84,7 @@ def with_password(uri: str, password: str | None) -> str:
 
 
 class Settings(BaseSettings):
-    """What every process of the pipeline can be told from outside."""
+    """The settings of the pipeline's processes."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         description="Where this runs; staging and production refuse the development passwords.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="How much is logged; DEBUG shows the client libraries' log too."
+        "INFO", description="Log level; DEBUG shows the client libraries' log too."
     )
     state_dir: UserPath = Field(
         Path(".retail/state"), description="Folder of the producer's checkpoints."
@@ -106,56 +106,56 @@ class Settings(BaseSettings):
     kafka_topic: str = Field(
         "retail_transactions",
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
-        description="Topic of the transactions; .dlq and .manifests are added for the two others.",
+        description="Topic of the transactions; the two others add .dlq and .manifests.",
     )
     kafka_group: str = Field(
         "retail-processor", min_length=1, description="Consumer group of the processors."
     )
     kafka_partitions: int = Field(
-        6, ge=1, le=1000, description="Partitions of the transactions topic, when it is made."
+        6, ge=1, le=1000, description="Partitions of the transactions topic when it is created."
     )
     kafka_session_timeout_ms: int = Field(
         10_000,
         ge=6_000,
         le=300_000,
-        description="Milliseconds after which a silent processor's partitions go to another.",
+        description="Session timeout of a processor in its consumer group, in milliseconds.",
     )
     mongo_uri: str = Field(
         "mongodb://127.0.0.1:27017",
         repr=False,
-        description="MongoDB, for each role that has no own address.",
+        description="MongoDB's address, for each role without an address of its own.",
     )
     mongo_writer_uri: str | None = Field(
-        None, repr=False, description="MongoDB as the processor's user."
+        None, repr=False, description="MongoDB's address, for the processor's user."
     )
     mongo_reader_uri: str | None = Field(
-        None, repr=False, description="MongoDB as the dashboard's user."
+        None, repr=False, description="MongoDB's address, for the dashboard's user."
     )
     mongo_monitor_uri: str | None = Field(
-        None, repr=False, description="MongoDB as the monitor's user."
+        None, repr=False, description="MongoDB's address, for the monitor's user."
     )
     mongo_setup_uri: str | None = Field(
-        None, repr=False, description="MongoDB as the set-up step's user."
+        None, repr=False, description="MongoDB's address, for the set-up step's user."
     )
     mongo_writer_password: str | None = Field(
-        None, repr=False, description="The processor's password, where the address has a user only."
+        None, repr=False, description="The processor's password, if its address has only a user."
     )
     mongo_reader_password: str | None = Field(
-        None, repr=False, description="The dashboard's password, where the address has a user only."
+        None, repr=False, description="The dashboard's password, if its address has only a user."
     )
     mongo_monitor_password: str | None = Field(
-        None, repr=False, description="The monitor's password, where the address has a user only."
+        None, repr=False, description="The monitor's password, if its address has only a user."
     )
     mongo_setup_password: str | None = Field(
         None,
         repr=False,
-        description="The set-up step's password, where the address has a user only.",
+        description="The set-up step's password, if its address has only a user.",
     )
     mongo_database: str = Field(
         "retail_db", pattern=r"^[A-Za-z0-9_-]{1,60}$", description="Database of the pipeline."
     )
     processor_batch_rows: int = Field(
-        5_000, ge=1, le=50_000, description="Most records that the processor takes at a time."
+        5_000, ge=1, le=50_000, description="Most records in a batch of the processor."
     )
     processor_wait_ms: int = Field(
         200, ge=1, le=60_000, description="Longest wait for a batch to fill, in milliseconds."
@@ -163,31 +163,31 @@ class Settings(BaseSettings):
     dead_letter_limit_rows: int = Field(
         1_000,
         ge=0,
-        description="Records that processors may divert within the window, at any share; 0: any.",
+        description="Most records that processors divert within the window; 0: no limit.",
     )
     dead_letter_limit_share: float = Field(
-        0.2, ge=0, le=1, description="Share of the records that may be diverted, at any number."
+        0.2, ge=0, le=1, description="Largest share that processors divert beyond that number."
     )
     dead_letter_window_s: float = Field(
-        300.0, ge=1, le=86_400, description="The window of the dead-letter limit, in seconds."
+        300.0, ge=1, le=86_400, description="Window of the dead-letter limit, in seconds."
     )
     dlq_max_replays: int = Field(
-        3, ge=1, description="How often a row in quarantine may be replayed without --force."
+        3, ge=1, description="Most replays of a row in quarantine without --force."
     )
     reconcile_every_s: float = Field(
         60.0,
         ge=0,
         le=86_400,
-        description="Seconds between two quick reconciliations by the processors; 0: none.",
+        description="Seconds between two count checks by the processors; 0: none.",
     )
     dashboard_memory_mb: int = Field(
         256,
         ge=1,
-        description="Summaries that the dashboard may hold, in MB; days beyond are not shown.",
+        description="Most memory for the dashboard's summaries, in MB; older days are not shown.",
     )
     dashboard_sign_in_file: UserPath | None = Field(
         None,
-        description="File of OpenID Connect settings for a sign-in to the dashboard; unset: none.",
+        description="File of OpenID Connect settings for the dashboard's sign-in; unset: no sign-in.",
     )
     heartbeat_file: UserPath = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
@@ -225,7 +225,7 @@ class Settings(BaseSettings):
 
     @property
     def addressed(self) -> bool:
-        """Whether the user says where the servers are; else a stack that runs here may be used."""
+        """Whether the user set an address; otherwise a local stack that runs here may be used."""
         return self.retail_env != "development" or bool(self.model_fields_set & _ADDRESSES)
 
     @property
@@ -234,7 +234,7 @@ class Settings(BaseSettings):
         return self.retail_env == "development"
 
     def mongo(self, role: Role) -> str:
-        """Return the MongoDB address for ``role``, with its password if it has one of its own."""
+        """Return the MongoDB address for ``role``, with its password if one is set."""
         own: str | None = getattr(self, f"mongo_{role}_uri")
         password: str | None = getattr(self, f"mongo_{role}_password")
         return with_password(own or self.mongo_uri, password)
@@ -246,7 +246,7 @@ class Settings(BaseSettings):
 
     @property
     def manifest_topic(self) -> str:
-        """Topic in which the producer says what it read of each source."""
+        """Topic of the producer's manifests, one for each source."""
         return f"{self.kafka_topic}.manifests"
 
     @property
@@ -256,24 +256,24 @@ class Settings(BaseSettings):
 
 
 def load_settings(**values: Any) -> Settings:
-    """Read the settings from the environment and from ``.env``; ``values`` come before both.
+    """Return the settings from ``values``, the environment and ``.env``, in this order.
 
-    Where no address is set, in development, those of a stack that runs here hold.
+    In development, if no address is set, the addresses of a local stack that runs here apply.
 
     Raises:
-        SettingsError: a variable holds something that can't be used; the text names each one.
+        SettingsError: a variable has a value that can't be used; the text names each one.
     """
     settings = loaded(Settings, **values)
     if settings.addressed or not (stack := _stack_here()):
         return settings
-    # As if the shell had set them: what it sets itself holds, what .env says does not.
+    # As if the shell had set them: variables that it does set come first, those of .env come last.
     found = {name: value for name, value in stack.items() if name.upper() not in os.environ}
     return loaded(Settings, **{name.lower(): value for name, value in found.items()} | values)
 
 
 @cache
 def _stack_here() -> dict[str, str]:
-    """Return the variables that reach a stack that runs here; it is looked for, and named, once."""
+    """Return the variables of a local stack that runs here; find and name it only once."""
     for finder in entry_points(group="retail_pipeline.stacks"):
         if found := finder.load()():
             line, variables = found
@@ -287,7 +287,7 @@ def loaded(kind: type[Kind], **values: Any) -> Kind:
     """Return settings of one kind, as :func:`load_settings` does.
 
     Raises:
-        SettingsError: a variable holds something that can't be used; the text names each one.
+        SettingsError: a variable has a value that can't be used; the text names each one.
     """
     try:
         return kind(**values)

@@ -100,8 +100,8 @@ def test_every_page_keeps_every_filter_in_its_url(page: Page, address: str) -> N
         open_page(page, title)
         path = "" if title == "Overview" else "quality" if " " in title else title.lower()
         expect(page).to_have_url(f"{address}{path}?{query}")
-        said = page.get_by_text(re.compile("10 Feb 2011 to 20 Mar 2011, France and EIRE"))
-        expect(said.first).to_be_visible()
+        notice = page.get_by_text(re.compile("10 Feb 2011 to 20 Mar 2011, France and EIRE"))
+        expect(notice.first).to_be_visible()
         assert entries(page) == start + number
     # Such a link opened in a tab of its own has the filters, too.
     link = page.get_by_test_id("stSidebarNavLink").filter(has_text="Products")
@@ -179,7 +179,7 @@ def test_two_tabs_have_filters_of_their_own(page: Page, address: str) -> None:
 def test_what_a_link_asks_for_in_vain_is_named(page: Page, address: str) -> None:
     page.goto(f"{address}?period=Last+year&from=2011-02-30&country=France&colour=red")
     expect_net(page, FRANCE)
-    said = page.get_by_role("alert").filter(has_text="Part of the link is left out")
+    notice = page.get_by_role("alert").filter(has_text="Part of the link is left out")
     for part in ("period “Last year”", "from “2011-02-30”", "colour “red”"):
-        expect(said).to_contain_text(part)
+        expect(notice).to_contain_text(part)
     expect(page).to_have_url(f"{address}?country=France")

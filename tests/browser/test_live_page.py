@@ -45,7 +45,7 @@ def scrolled(page: Page) -> int:
     return int(page.get_by_test_id("stMain").evaluate("each => each.scrollTop"))
 
 
-def test_refreshes_keep_filters_scroll_and_what_is_open_and_draw_nothing_anew(
+def test_refreshes_keep_filters_scroll_and_what_is_open_and_draw_nothing_again(
     page: Page, address: str, fresh: Settings, root: MongoClient[Document]
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 700})

@@ -48,7 +48,7 @@ def test_new_rows_show_by_themselves_under_the_filters_chosen(
     expect(page.get_by_role("combobox", name="Period")).to_have_value("Last 30 days")
     expect(page.get_by_role("button", name="Remove France")).to_be_visible()
     expect(page).to_have_url(re.compile("country=France"))
-    # A country that came in meanwhile can be chosen without loading the page anew.
+    # A country that came in meanwhile can be chosen without a reload of the page.
     page.get_by_role("combobox", name="Countries").click()
     expect(page.get_by_role("option", name="Narnia", exact=True)).to_be_visible()
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the tests of the Compose stack have in common: the stack itself, questions to it, files for it.
+# Shared by the tests of the Compose stack: start and stop it, query it, and write files for it.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
@@ -12,7 +12,7 @@ fail() { reason=$*; exit 1; }
 compose() { docker compose "$@"; }
 quietly() { "$@" >"$work/output" 2>&1 || { tail -n 30 "$work/output" >&2; return 1; }; }
 
-# What copies the checkout as a user with a strict umask has it: readable for its owner only.
+# Copies the checkout as under a strict umask: only its owner can read it.
 copy_checkout() (  # copy_checkout FOLDER
   umask 077
   mkdir -p "$1"
@@ -21,7 +21,7 @@ copy_checkout() (  # copy_checkout FOLDER
     tar -C "$1" --no-same-permissions --extract
 )
 
-# A proxy at which nobody listens, in Docker's client configuration: it gets into every container.
+# Sets a proxy where nothing listens in Docker's client configuration, which every container inherits.
 proxy_in_docker_configuration() {
   DOCKER_HOST=$(docker context inspect --format '{{.Endpoints.docker.Host}}')
   mkdir "$work/docker"
@@ -38,7 +38,7 @@ free_port() {
   echo "$port"
 }
 
-# The surroundings are as inconvenient as users have them: umask, names of folders, passwords, a proxy.
+# Prepares an environment with difficult settings: umask, names of folders, passwords, a proxy.
 prepare() {
   local role
   chmod 755 "$work" && mkdir -m 755 "$data"
@@ -66,7 +66,7 @@ clean_up() {
   docker image ls --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" |
     xargs --no-run-if-empty docker image rm --force >/dev/null 2>&1 || true
   rm -rf "$work"
-  # Last, below all that was printed to explain it.
+  # The last line, below the logs.
   if (( status != 0 )); then say "FAILED in $current${reason:+: $reason}"; fi
   exit "$status"
 }
@@ -75,7 +75,7 @@ up() { quietly compose up --detach --wait --wait-timeout 300 "$@"; }
 
 retail() { compose run --rm -T retail "$@"; }
 
-ask() {  # ask EXPRESSION: what MongoDB answers to the reader
+ask() {  # ask EXPRESSION: prints its value in MongoDB, as the reader
   compose exec -T -e HOME=/dev/null mongodb mongosh --quiet --norc 'mongodb://127.0.0.1:27017/retail_db' \
     --username retail_reader --password "$MONGO_READER_PASSWORD" --authenticationDatabase retail_db \
     --eval "print($1)" 2>/dev/null | tail -n 1
@@ -83,8 +83,8 @@ ask() {  # ask EXPRESSION: what MongoDB answers to the reader
 
 rows() { ask 'db.transactions.countDocuments({}) + db.quarantine.countDocuments({})'; }
 
-# Each kind with its number of rows and its exact money, and what is in quarantine: of all rows, or of
-# those that two conditions choose. What is added to the money brings it to three decimals.
+# Prints the number of rows and the exact money of each kind, and the number of rows in quarantine: of all
+# rows, or of those that two conditions select. Adding 0.000 gives the money three decimals.
 totals() {  # totals [TRANSACTIONS QUARANTINE]
   local transactions=${1:-'{}'} quarantine=${2:-'{}'}
   # shellcheck disable=SC2016  # the dollars are MongoDB's
@@ -94,7 +94,7 @@ totals() {  # totals [TRANSACTIONS QUARANTINE]
     `quarantine ${db.quarantine.countDocuments('"$quarantine"')}`'
 }
 
-eventually() {  # eventually SECONDS VALUE COMMAND...: until the command's output is the value
+eventually() {  # eventually SECONDS VALUE COMMAND...: waits until the command's output is the value
   local seconds=$1 value=$2 deadline=$((SECONDS + $1)) got=''
   shift 2
   while (( SECONDS < deadline )); do
@@ -102,10 +102,10 @@ eventually() {  # eventually SECONDS VALUE COMMAND...: until the command's outpu
     if [[ "$got" == "$value" ]]; then return; fi
     sleep 2
   done
-  fail "after $seconds s '$*' says '$got', not '$value'"
+  fail "after $seconds s '$*' prints '$got', not '$value'"
 }
 
-# drop_file NAME ROWS: good rows, like no other file's, since the same content is the same source.
+# drop_file NAME ROWS: drops a file of valid rows. Its content is unique, since equal content is one source.
 drop_file() {
   local row
   { echo "$header"
@@ -116,7 +116,7 @@ drop_file() {
   expect_more "$2"
 }
 
-# expect_more ROWS: of other data, whose first row replaces the sample.
+# expect_more ROWS: expects that many more rows. The first row of other data replaces the sample.
 expect_more() {
   if [[ -n "$only_sample" ]]; then expected=0 only_sample=''; fi
   expected=$((expected + $1))

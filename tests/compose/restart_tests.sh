@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What stops in the middle of a stream comes back by itself, with nothing lost and nothing doubled.
+# A container that stops in the middle of a stream recovers by itself; no row is lost or doubled.
 # shellcheck disable=SC2154  # lib.sh sets what is not set here
 
 year=2011 file='' ledger='' fault=0
 readonly services=6
 
-# A file whose rows are all in one year, and beside it what must become of them: the kinds, their money
-# and the broken rows, counted apart from the pipeline.
+# Writes a file whose rows are all in one year, and a ledger of the expected result: rows and money by
+# kind, and the number of broken rows. The ledger is computed independently of the pipeline.
 write_year() {  # write_year FILE YEAR ROWS LEDGER
   awk -v header="$header" -v year="$2" -v rows="$3" -v ledger="$4" '
     function money(pence, sign) {
@@ -30,7 +30,7 @@ write_year() {  # write_year FILE YEAR ROWS LEDGER
     }' >"$1"
 }
 
-# stream NAME: drops such a file, of a year of its own, and returns in its middle.
+# stream NAME: drops such a file, for a new year, and returns while about half of it is stored.
 stream() {
   local rows=80000
   year=$((year + 1)) file=$1.csv
@@ -38,7 +38,7 @@ stream() {
   ledger=$(<"$work/ledger")
   chmod 644 "$work/$file" && mv "$work/$file" "$data/$file"
   expect_more "$rows"
-  # Asked within one question, so that the fault comes a moment after the answer.
+  # One command waits in the server, so that the fault follows the answer within a moment.
   ask "(() => { for (let i = 0; i < 3000 && db.transactions.countDocuments($(rows_of_the_year)) < 5000; i++)
     sleep(50) })()" >/dev/null
   fault=$SECONDS
@@ -47,8 +47,8 @@ stream() {
 rows_of_the_year() { echo "{InvoiceDate: {\$gte: ISODate('$year-01-01'), \$lt: ISODate('$((year + 1))-01-01')}}"; }
 of_the_stream() { totals "$(rows_of_the_year)" "{name: '$file'}"; }
 
-# What was stored when the fault had come: elsewhere than in the middle the test would prove nothing.
-# By the rows' own times, since some faults stop nobody, and to ask takes seconds on a busy machine.
+# Checks that the fault came in the middle of the stream; otherwise the test would prove nothing. It
+# counts by the rows' own times, since some faults stop nothing and a query takes seconds on a busy machine.
 was_in_the_middle() {
   local stored='' deadline=$((SECONDS + 300)) by_then
   by_then="{\$and: [$(rows_of_the_year), {stored_at: {\$lt: new Date($(date +%s%3N))}}]}"
@@ -59,7 +59,7 @@ was_in_the_middle() {
   (( 5000 <= stored && stored < 75000 )) || fail "the fault came with $stored rows stored: not in the middle"
 }
 
-# The longest time without a stored row: what the fault cost.
+# Prints the longest time without a stored row, in seconds.
 standstill() {
   ask "(() => { const at = db.transactions.distinct('stored_at', $(rows_of_the_year)).map(Number).sort();
     return (Math.max(...at.slice(1).map((t, i) => t - at[i])) / 1000).toFixed(1) })()"
@@ -67,9 +67,9 @@ standstill() {
 
 healthy() { compose ps --format '{{.Health}}' | grep -cx healthy || true; }
 
-kafka_said() { grep -q "$1" < <(compose logs --since "$((SECONDS - fault))s" kafka); }
+kafka_logged() { grep -q "$1" < <(compose logs --since "$((SECONDS - fault))s" kafka); }
 
-# Each row of the stream, and every row before it, is there once, and all services are healthy.
+# Waits until each row of the stream and of all earlier ones is stored once, and all services are healthy.
 comes_back_whole() {
   eventually 600 "$ledger" of_the_stream
   say "  whole $((SECONDS - fault)) s after the fault; no row stored for $(standstill) s"
@@ -79,7 +79,7 @@ comes_back_whole() {
   quietly retail reconcile --quick --wait 300 || fail 'reconcile finds that they differ'
 }
 
-# As a crash or a power cut does it: Docker is not asked, so that only restart policies help.
+# Kills processes as a crash or a power cut would. Docker is not involved, so only restart policies help.
 kill_from_outside() {  # kill_from_outside [SERVICE...]: all at the same moment
   local image pids
   image=$(docker inspect --format '{{.Image}}' "$(compose ps --quiet producer)")
@@ -110,24 +110,24 @@ test_killed_in_the_middle_and_up_again_it_goes_on() {
   comes_back_whole
 }
 
-# Nobody says up: every container starts by itself, in whatever order.
-test_a_power_cut_in_the_middle_mends_itself() {
+# Nobody runs `up`: every container starts by itself, in any order.
+test_after_a_power_cut_in_the_middle_the_stack_recovers_by_itself() {
   stream power-cut
   kill_from_outside
   was_in_the_middle
   comes_back_whole
-  if kafka_said 'does not answer'; then fail 'the broker did not wait for ZooKeeper'; fi
+  if kafka_logged 'does not answer'; then fail 'the broker did not wait for ZooKeeper'; fi
 }
 
-# ZooKeeper lives on and holds the dead broker's node: here for longer than any machine takes to start
-# a broker.
+# ZooKeeper keeps running and keeps the dead broker's node: here for longer than a broker needs to start
+# on any machine.
 test_a_killed_broker_comes_back_though_zookeeper_holds_its_node() {
   KAFKA_ZOOKEEPER_SESSION_TIMEOUT_MS=40000 up
   stream kafka
   kill_from_outside kafka
   was_in_the_middle
   comes_back_whole
-  kafka_said 'ZooKeeper still holds broker' || fail 'no node was left to wait for'
+  kafka_logged 'ZooKeeper still holds broker' || fail 'no node was left to wait for'
 }
 
 test_a_killed_zookeeper_comes_back() {

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The Compose stack, end to end and for real: what a newcomer sees, and what a rough operator, a
-# crash or a power cut does to it. Needs a Docker engine and Compose v2; leaves nothing behind.
+# Tests the Compose stack end to end: its first start, files, stops, crashes and power cuts. Needs a
+# Docker engine and Compose v2; removes everything that it creates.
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
 usage: tests/compose/run.sh [TEST...]
 
-Builds and starts the stack under a name and on ports of its own, then runs each test_* function of
-the files beside this one, or only those named. Each builds on the stack that the one before left.
+Builds and starts the stack under its own name and on its own ports, then runs each test_* function of
+the files beside this one, or only the named ones. Each test uses the stack as the previous test left it.
 MONGO_VERSION and CONFLUENT_VERSION choose other servers, as in .env.example.
 TEXT
 }
@@ -24,10 +24,10 @@ source "$here/restart_tests.sh"
 # shellcheck source=tests/compose/volume_tests.sh
 source "$here/volume_tests.sh"
 
-# What every other test builds on.
+# Every other test needs these.
 readonly first_tests=(test_the_stack_comes_up_by_one_command test_with_no_file_the_sample_arrives_whole)
 
-chosen_tests() {  # chosen_tests [TEST...]: those, after the first ones; all there are, if none is named
+chosen_tests() {  # chosen_tests [TEST...]: prints first_tests and the named tests, or all tests if none is named
   local name
   if (( $# == 0 )); then
     sed -n 's/^\(test_[a-z_]*\)() {$/\1/p' "$here"/{stack,restart,volume}_tests.sh

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a newcomer and a user see: the stack comes up, files arrive, doors are shut.
+# The stack starts, files arrive, and access is restricted.
 # shellcheck disable=SC2154  # lib.sh sets what is not set here
 
 readonly sample_rows=50000
@@ -7,12 +7,12 @@ readonly sample_rows=50000
 test_the_stack_comes_up_by_one_command() {
   up
   [[ "$(compose ps --all --format '{{.Service}} {{.ExitCode}}' | grep '^setup')" == 'setup 0' ]] ||
-    fail 'the set-up step has not ended well'
+    fail 'the set-up step has failed'
 }
 
 test_each_image_is_built_by_one_service() {
   local twice
-  # Builds run side by side, and the second export of one name fails on a machine that has none yet.
+  # Builds run concurrently, and on a machine without the image the second export of one name fails.
   twice=$(compose --profile tools config --format json | python3 -c '
 import collections, json, sys
 services = json.load(sys.stdin)["services"].values()
@@ -28,12 +28,12 @@ test_env_example_changes_nothing() {
   env "${own[@]}" docker compose --env-file /dev/null config |
     grep -Ev '^ +[A-Z_]+: null$' >"$work/without"
   env "${own[@]}" docker compose --env-file .env.example config >"$work/with"
-  # With the file, settings that are left to the programs otherwise are passed on: with their defaults.
+  # With the file, Compose passes more settings to the programs: with their defaults.
   if grep -Fxv -f "$work/with" "$work/without" >&2; then fail '.env.example has other defaults'; fi
   grep -qx 'name: retail' "$work/without" || fail 'the name of the stack follows from the folder'
 }
 
-test_the_data_folder_is_a_path_and_has_to_be_there() {
+test_the_data_folder_is_a_path_and_must_exist() {
   local answer
   # shellcheck disable=SC2088  # Compose is to expand it
   grep -qF "source: $HOME/exports" < <(RETAIL_DATA_DIR='~/exports' compose config producer) ||
@@ -41,7 +41,7 @@ test_the_data_folder_is_a_path_and_has_to_be_there() {
   if answer=$(RETAIL_DATA_DIR=exports compose run --rm --no-deps -T retail 2>&1); then
     fail 'a data folder that is missing is not an error'
   fi
-  [[ "$answer" == *"path does not exist: $PWD/exports"* && ! -e exports ]] || fail "it only says: $answer"
+  [[ "$answer" == *"path does not exist: $PWD/exports"* && ! -e exports ]] || fail "it only prints: $answer"
 }
 
 test_with_no_file_the_sample_arrives_whole() {
@@ -50,13 +50,13 @@ test_with_no_file_the_sample_arrives_whole() {
   all_arrived 180
 }
 
-no_sample_said() { compose logs producer | grep -c 'no sample is streamed: other data' || true; }
+no_sample_logged() { compose logs producer | grep -c 'no sample is streamed: other data' || true; }
 
 test_a_dropped_file_replaces_the_sample() {
   drop_file good.csv 7
   all_arrived
   [[ "$(ask 'db.transactions.countDocuments({Country: "Testland"})')" == 7 ]] ||
-    fail 'the good rows are not all stored'
+    fail 'not all valid rows are stored'
 }
 
 test_a_folder_that_was_emptied_gets_no_sample() {
@@ -66,7 +66,7 @@ test_a_folder_that_was_emptied_gets_no_sample() {
   quietly compose stop producer
   mv "$data"/*.csv "$work/archive/"
   up --no-recreate
-  eventually 60 1 no_sample_said
+  eventually 60 1 no_sample_logged
   all_arrived
   mv "$work"/archive/*.csv "$data/"
 }
@@ -101,7 +101,7 @@ try:
 except Exception as error:
     assert "auth" in str(error), error
 else:
-    raise SystemExit("MongoDB lets anybody in")
+    raise SystemExit("MongoDB needs no password")
 PY
 }
 
@@ -122,7 +122,7 @@ test_containers_are_locked_down() {
   done
 }
 
-# A power cut takes what is in memory only, which no test can show with a machine that stays on.
+# A power cut deletes what is only in memory. No test can show that while the machine stays on.
 test_what_kafka_acknowledges_is_on_disk() {
   local topic
   for topic in retail_transactions{,.dlq,.manifests}; do
@@ -135,7 +135,7 @@ test_what_kafka_acknowledges_is_on_disk() {
 test_a_heartbeat_that_stops_makes_the_processor_unhealthy() {
   compose exec -T processor retail health processor --max-age 30 >/dev/null
   if compose exec -T -e HEARTBEAT_FILE=/tmp/nobody processor retail health processor 2>/dev/null; then
-    fail 'a processor with no heartbeat is called healthy'
+    fail 'a processor without a heartbeat is reported as healthy'
   fi
 }
 
@@ -144,9 +144,9 @@ test_staging_refuses_the_development_passwords() {
   local -x MONGO_ROOT_PASSWORD=dev-only-root MONGO_MONITOR_PASSWORD=dev-only-monitor
   local -x MONGO_READER_PASSWORD=dev-only-reader
   if answer=$(RETAIL_ENV=staging compose run --rm --no-deps -T users 2>&1); then
-    fail 'staging takes the development passwords'
+    fail 'staging accepts the development passwords'
   fi
-  [[ "$answer" == *MONGO_ROOT_PASSWORD*MONGO_MONITOR_PASSWORD* ]] || fail "it only says: $answer"
+  [[ "$answer" == *MONGO_ROOT_PASSWORD*MONGO_MONITOR_PASSWORD* ]] || fail "it only prints: $answer"
   if RETAIL_ENV=staging compose run --rm --no-deps -T dashboard retail setup 2>/dev/null; then
     fail 'a program starts in staging with a development password'
   fi
@@ -156,24 +156,24 @@ test_another_checkout_is_refused_the_data() {
   local answer other="$work/другой клон"
   copy_checkout "$other"
   if answer=$(cd "$other" && compose run --rm --no-deps -T users 2>&1); then
-    fail "another checkout takes this one's data"
+    fail "another checkout can use this one's data"
   fi
   [[ "$answer" == *'мой проект/___'*'другой клон'*COMPOSE_PROJECT_NAME*RETAIL_TAKE_OVER=yes* ]] ||
-    fail "it only says: $answer"
-  # As after a move, and back; the next up shows that docker compose may be called from anywhere.
+    fail "it only prints: $answer"
+  # Like a move, and back; the next up shows that docker compose works from any folder.
   (cd "$other" && RETAIL_TAKE_OVER=yes quietly compose run --rm --no-deps -T users) ||
     fail 'a checkout that was moved is locked out'
   (cd / && RETAIL_TAKE_OVER=yes quietly compose -f "$checkout/docker-compose.yml" run --rm --no-deps -T users)
 }
 
-test_a_broken_row_can_be_looked_at_beside_the_stack() {
+test_the_retail_service_lists_a_broken_row() {
   printf '%s\n' "$header" '800001,22423,BROKEN,many,2011-06-01 10:30:00,1.00,,Testland' >"$data/bad.csv"
   expect_more 1
   all_arrived
   grep -q '"name":"bad.csv"' < <(retail dlq list --source bad.csv --json) || fail 'bad.csv is not listed'
 }
 
-test_a_new_password_is_taken_over() {
+test_the_next_up_applies_a_new_password() {
   export MONGO_WRITER_PASSWORD='%2B of my own: $$'
   up
   drop_file new-password.csv 2

@@ -19,8 +19,9 @@ from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.cohorts import cohorts
-from retail_pipeline.analytics.tables import day_number, day_of
 from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.domain.days import date_of_number, day_number, moment_of_hour
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import Settings
 from tests import customer_truth, shop
@@ -67,7 +68,7 @@ def records(table: pd.DataFrame) -> Iterator[tuple[int, dict[Hashable, Any]]]:
 
 
 def day(number: int) -> date | None:
-    return None if number == customers.NO_DAY else day_of(number)
+    return None if number == customers.NO_DAY else date_of_number(number)
 
 
 @every_selection
@@ -76,8 +77,8 @@ def test_customers_and_guests_equal_pandas(store: Store, selection: Selection) -
     texts = store.snapshot().dictionaries.customers.texts
     found = {
         texts[place]: Customer(
-            sums.money(each["net"]),
-            sums.money(each["gross"]),
+            from_micros(each["net"]),
+            from_micros(each["gross"]),
             each["orders"],
             each["cancellations"],
             each["units"],
@@ -176,10 +177,7 @@ def test_the_lines_of_an_invoice_equal_pandas(
     lines = shop.selected(TABLE, selection)
     for invoice in ITS_INVOICES[:8]:
         of_it = mine[mine["invoice"] == snapshot.dictionaries.invoices[invoice]]
-        hours = [
-            sums.EPOCH + timedelta(hours=int(each))
-            for each in np.unique(sums.starts(of_it, "hour"))
-        ]
+        hours = [moment_of_hour(each) for each in np.unique(sums.starts(of_it, "hour"))]
         found = reads.lines(selection, ONE, invoice, hours, 1_000)
         expected = lines[(lines["CustomerID"] == ONE) & (lines["InvoiceNo"] == invoice)]
         assert len(found) == len(expected)

@@ -19,10 +19,11 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.products import Elsewhere, MongoProducts
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
-from retail_pipeline.analytics import products, sums
+from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import UNITS, Unit
 from retail_pipeline.domain.products import Basket
 from retail_pipeline.domain.report import Selection
@@ -107,9 +108,9 @@ def test_the_ranking_equals_pandas(
     for each in found.to_dict("records"):
         lines = rows[rows["StockCode"] == each["code"]]
         sold, back = lines[lines["kind"] == "sale"], lines[lines["kind"] == "cancellation"]
-        assert sums.money(each["net"]) == sum(lines["amount"], Decimal(0))
-        assert sums.money(each["gross"]) == sum(sold["amount"], Decimal(0))
-        assert sums.money(each["cancelled"]) == sum(back["amount"], Decimal(0))
+        assert from_micros(each["net"]) == sum(lines["amount"], Decimal(0))
+        assert from_micros(each["gross"]) == sum(sold["amount"], Decimal(0))
+        assert from_micros(each["cancelled"]) == sum(back["amount"], Decimal(0))
         assert (each["units"], each["back"]) == (sum(sold["Quantity"]), -sum(back["Quantity"]))
         assert each["lines"] == len(lines)
         counted = {

@@ -67,10 +67,10 @@ def test_the_quarantine_is_counted_by_reason_stage_and_file(reads: MongoQuality)
 def test_samples_are_of_one_reason_and_no_more_than_asked_for(
     reads: MongoQuality, odd: str
 ) -> None:
-    assert len(reads.held("not_a_number", 10)) == 10
-    assert {each.row for each in reads.held("too_long", 10)} == set(range(5_000, 5_005))
-    assert reads.held("too_long", 10)[0].raw == REJECTED[0].raw
-    assert reads.held(odd, 10) == []
+    assert len(reads.quarantined("not_a_number", 10)) == 10
+    assert {each.row for each in reads.quarantined("too_long", 10)} == set(range(5_000, 5_005))
+    assert reads.quarantined("too_long", 10)[0].raw == REJECTED[0].raw
+    assert reads.quarantined(odd, 10) == []
 
 
 def test_a_sources_furthest_row_is_found_by_its_number(reads: MongoQuality) -> None:
@@ -126,7 +126,7 @@ def test_delays_are_from_the_file_to_the_database(live: MongoLive) -> None:
     ("ask", "index", "most"),
     [
         (lambda at: MongoQuality(*at).quarantine(), {"by_reason"}, 0),
-        (lambda at: MongoQuality(*at).held("not_a_number", 5), {"by_reason"}, 5),
+        (lambda at: MongoQuality(*at).quarantined("not_a_number", 5), {"by_reason"}, 5),
         (
             lambda at: MongoQuality(*at).undescribed(SELECTIONS["everything"]),
             {"by_date_undescribed"},

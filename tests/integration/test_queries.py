@@ -15,8 +15,9 @@ from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.analytics.tables import day_number
 from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.domain.days import day_number
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import UNITS, Period, Unit
 from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.domain.transaction import Transaction
@@ -125,7 +126,7 @@ def test_products_add_up_to_what_pandas_says(
     found = snapshot.product_rows(selection)
     net = found.groupby("product")["micros"].sum()
     codes = snapshot.dictionaries.products.texts
-    by_code = {codes[code]: sums.money(each) for code, each in zip(net.index, net, strict=True)}
+    by_code = {codes[code]: from_micros(each) for code, each in zip(net.index, net, strict=True)}
     assert by_code == {code: sum(group["amount"]) for code, group in rows.groupby("StockCode")}
 
 

@@ -16,9 +16,9 @@ from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import adjustments, return_sums
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.analytics.sums import money
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import UNITS, Unit
 from retail_pipeline.domain.report import Selection
 from tests import returns_truth, shop
@@ -110,7 +110,7 @@ def test_the_days_from_sale_to_return(snapshot: Snapshot, selection: Selection) 
         (line["InvoiceDate"] - TABLE["InvoiceDate"][line["sale"]]) // timedelta(days=1)
         for _, line in rows.iterrows()
     ]
-    found = return_sums.held(snapshot.return_rows(selection))
+    found = return_sums.by_days_to_return(snapshot.return_rows(selection))
     for _, bar in found.iterrows():
         within = [bar["first"] <= day and (day <= bar["last"] or bar["last"] < 0) for day in days]
         group = rows[pd.Series(within, index=rows.index, dtype=bool)]
@@ -155,7 +155,7 @@ def test_the_biggest_returns_come_first(snapshot: Snapshot, selection: Selection
     rows = parts(selection)
     values = [sum(group["value"], NONE) for _, group in rows.groupby("line")]
     found = return_sums.biggest(snapshot.return_rows(selection), 20)
-    assert [money(-micros) for micros in found["micros"]] == sorted(values, reverse=True)[:20]
+    assert [from_micros(-micros) for micros in found["micros"]] == sorted(values, reverse=True)[:20]
     places = {f"{row.source}:{row.row:09d}": place for place, row in TABLE.iterrows()}
     for _, line in found.iterrows():
         own = rows[rows["line"] == places[str(snapshot.dictionaries.lines.texts[line["line"]])]]

@@ -22,8 +22,8 @@ from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.analytics.tables import Dictionaries
-from retail_pipeline.dashboard import returns_cache
-from retail_pipeline.dashboard.returns_cache import ReturnsCache
+from retail_pipeline.dashboard import snapshot_cache
+from retail_pipeline.dashboard.snapshot_cache import ReturnsCache
 from retail_pipeline.domain.periods import floor
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
@@ -225,14 +225,14 @@ def test_what_customers_cancelled_is_read_from_an_index_alone(
     assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
-def held(client: MongoClient[Any], database: Data) -> ReturnsCache:
+def cache(client: MongoClient[Any], database: Data) -> ReturnsCache:
     return ReturnsCache(MongoEntries(client, database.name), Dictionaries())
 
 
-def test_the_dashboard_reads_again_what_was_matched_anew_alone(
+def test_the_dashboard_reads_again_only_what_was_matched_since(
     empty: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    returns = held(empty.client, empty)
+    returns = cache(empty.client, empty)
     assert not returns.refresh() and len(returns.table) == 0
     summaries = MongoSummaries(empty.client, empty.name)
     take_in(empty, ROWS[::2])
@@ -254,7 +254,7 @@ def test_the_dashboard_reads_again_what_was_matched_anew_alone(
     summarise(summaries)
     assert returns.refresh()
     assert 1 <= sum(read) <= 10
-    whole = held(empty.client, empty)
+    whole = cache(empty.client, empty)
     whole.refresh()
     columns = ["units", "micros", "sold_micros"]
     assert returns.table[columns].sum().equals(whole.table[columns].sum())
@@ -266,11 +266,11 @@ def test_what_is_gone_is_forgotten_at_the_next_whole_look(
 ) -> None:
     take_in(empty, ROWS[::3])
     summarise(MongoSummaries(empty.client, empty.name))
-    returns = held(empty.client, empty)
+    returns = cache(empty.client, empty)
     returns.refresh()
     assert len(returns.table)
     empty["returns"].delete_many({})
-    monkeypatch.setattr(returns_cache, "_SECONDS_BETWEEN_FULL_READS", 0.0)
+    monkeypatch.setattr(snapshot_cache, "_SECONDS_BETWEEN_FULL_READS", 0.0)
     assert returns.refresh() and len(returns.table) == 0
 
 
@@ -279,7 +279,7 @@ def test_a_frame_of_parts_adds_up_to_the_cancellations_of_goods(
 ) -> None:
     database, settings = loaded
     with connect(settings.mongo("reader"), name="tests") as client:
-        returns = held(client, database)
+        returns = cache(client, database)
         returns.refresh()
     table: pd.DataFrame = returns.table
     counted = table[table["stands"] != 2]

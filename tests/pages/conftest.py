@@ -44,7 +44,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]
 
     def point(uri: str, database: str) -> None:
         st.cache_data.clear()
-        st.cache_resource.clear()  # what is held of the database looked at before
+        st.cache_resource.clear()  # what is cached of the previous database
         monkeypatch.setenv("MONGO_READER_URI", uri)
         monkeypatch.setenv("MONGO_DATABASE", database)
 

@@ -27,7 +27,7 @@ from tests import customer_truth, shop
 from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, OpenPage
 from tests.pages.seen import Seen, shown
-from tests.pages.test_overview import cards, said
+from tests.pages.test_overview import cards, words
 
 TABLE = shop.frame(shop.shop())
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
@@ -67,7 +67,7 @@ def table(page: AppTest, column: str) -> pd.DataFrame:
 
 
 @every_selection
-def test_the_cards_are_pandas_figures_and_guests_are_told_apart(
+def test_the_cards_are_pandas_figures_and_guests_are_apart(
     open_customers: OpenPage, sold: Settings, query: Query, selection: Selection
 ) -> None:
     lines = shop.selected(TABLE, selection)
@@ -96,7 +96,7 @@ def test_the_cards_are_pandas_figures_and_guests_are_told_apart(
         "Guests' share": format.percent(shop.figures(lines).guest_share),
     }
     assert all(card.help for card in page.metric)
-    assert f"guests {format.plain(format.money(guests.net))}" in said(page)
+    assert f"guests {format.plain(format.money(guests.net))}" in words(page)
 
 
 @every_selection
@@ -138,9 +138,9 @@ def test_the_charts_are_drawn_and_movement_names_the_periods(
 ) -> None:
     page = open_customers(sold)
     assert len(page.get("vega_lite_chart")) == 4
-    assert "the two halves of this one" in said(page)
+    assert "the two halves of this one" in words(page)
     whole = open_customers(sold, **{**MARCH, "from_": "2011-03-10", "to": "2011-04-03"})
-    assert "13 Feb 2011 to 9 Mar 2011 to the left" in said(whole)
+    assert "13 Feb 2011 to 9 Mar 2011 to the left" in words(whole)
 
 
 def test_a_segment_in_the_address_shows_its_customers_alone(
@@ -160,7 +160,7 @@ def test_one_day_has_no_movement_and_no_later_month(
 ) -> None:
     day = "2011-01-29"
     page = open_customers(sold, period="Custom dates", from_=day, to=day)
-    text = said(page)
+    text = words(page)
     assert "one day can't be compared" in text and "no month after" in text
 
 
@@ -172,7 +172,7 @@ def test_without_an_order_of_a_customer_the_page_says_so(
 ) -> None:
     page = open_customers(sold, **query)
     assert cards(page)["Customers"] == "0"
-    assert "No order of a customer with a number" in said(page)
+    assert "No order of a customer with a number" in words(page)
 
 
 @every_selection
@@ -251,7 +251,7 @@ def test_an_invoice_of_very_many_lines_says_how_many_it_shows_and_exports_all(
     monkeypatch.setattr(customer_invoices, "MOST_LINES", 2)
     page = open_customers(sold, id=number, inv=invoice)
     assert len(table(page, "Unit price")) == 2 < len(mine)
-    assert f"The first 2 of {len(mine)} lines; the CSV has all." in said(page)
+    assert f"The first 2 of {len(mine)} lines; the CSV has all." in words(page)
     assert len(seen.rows(f"invoice-{invoice}")) == len(mine)
 
 
@@ -267,20 +267,20 @@ def test_all_customers_leads_back_with_the_filters(
 
 
 @pytest.mark.parametrize("odd", ["99999", "$ne", '{"$gt": ""}', "[x](http://x)", "None", "é" * 99])
-def test_a_number_that_nobody_has_is_said_and_shows_everyone(
+def test_a_number_that_nobody_has_is_reported_and_shows_everyone(
     open_customers: OpenPage, sold: Settings, odd: str
 ) -> None:
     page = open_customers(sold, id=odd)
-    assert "No customer has the number" in said(page)
-    assert "[x](" not in said(page)
+    assert "No customer has the number" in words(page)
+    assert "[x](" not in words(page)
     assert "Guests' orders" in cards(page)
 
 
-def test_a_customer_whom_the_filters_hide_is_told_apart_from_nobody(
+def test_a_customer_whom_the_filters_hide_is_distinct_from_nobody(
     open_customers: OpenPage, sold: Settings
 ) -> None:
     page = open_customers(sold, id=ONE, who="Guests", inv="nonsense")
-    assert "No transactions of this customer" in said(page)
+    assert "No transactions of this customer" in words(page)
     assert cards(page) == {}
 
 
@@ -291,15 +291,15 @@ def test_every_state_of_the_database_has_its_words(
     sold: Settings,
     stack: RunningStack,
 ) -> None:
-    assert "No transactions yet" in said(open_customers(fresh, live="false"))
+    assert "No transactions yet" in words(open_customers(fresh, live="false"))
     shop.load(stack, fresh, [shop.transaction(2)])
     page = open_customers(fresh, id="17850", live="false")
     assert cards(page)["Segment"] == "Potential loyalists", "alone, in the middle of all"
     use(NOBODY, sold.mongo_database)
-    assert "MongoDB is away" in said(page.run())
+    assert "MongoDB is away" in words(page.run())
     use(fresh.mongo("reader"), fresh.mongo_database)
     assert cards(page.run())["Orders"] == "1"
-    assert "No transactions** for" in said(open_customers(sold, country="Narnia", id=ONE))
+    assert "No transactions** for" in words(open_customers(sold, country="Narnia", id=ONE))
 
 
 def test_every_export_can_be_made(open_customers: OpenPage, sold: Settings, seen: Seen) -> None:

@@ -22,7 +22,7 @@ from tests import shop
 from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, OpenPage, app_at
 from tests.pages.seen import Seen
-from tests.pages.test_overview import said
+from tests.pages.test_overview import words
 
 PAGES = {
     "": "Overview",
@@ -117,7 +117,7 @@ def test_an_empty_database_says_how_data_gets_there(
     open_page: OpenPage, empty: Settings, path: str
 ) -> None:
     page = open_page(empty, script=PAGE, at=path)
-    text = said(page)
+    text = words(page)
     assert is_of(path, page)
     assert "**No transactions yet.**" in text
     assert "make demo DATA=" in text and "retail produce" in text
@@ -130,7 +130,7 @@ def test_rows_that_wait_to_be_summarised_are_announced(
 ) -> None:
     page = open_page(arrived, script=PAGE, at=path)
     assert is_of(path, page)
-    assert "The first 2 rows arrived** and are being summarised" in said(page)
+    assert "The first 2 rows arrived** and are being summarised" in words(page)
     assert path in BARE or not page.metric
 
 
@@ -140,7 +140,7 @@ def test_a_database_half_summarised_shows_what_it_has_and_says_what_is_pending(
 ) -> None:
     page = open_page(half, script=PAGE, at=path)
     assert is_of(path, page)
-    assert "2 days being summarised: the figures are catching up" in said(page)
+    assert "2 days being summarised: the figures are catching up" in words(page)
     assert page.metric or page.dataframe
 
 
@@ -153,12 +153,12 @@ def test_a_day_that_cannot_be_summarised_is_named_with_the_reason(
     assert is_of(path, page) and (page.metric or page.dataframe)
     assert "**This day can't be summarised:** 1 Feb 2011" in error.replace("\\", "")
     assert "returns" in error and "record contract" in error
-    assert "being summarised" not in said(page)
+    assert "being summarised" not in words(page)
     if path == "quality":
         [table] = [each.value for each in page.dataframe if "Attempts" in each.value.columns]
         assert table["Day"].to_list() == ["2011-02-01"]
         assert "85123A" in table["Why"].iloc[0]
-        assert "restart the processor" in said(page)
+        assert "restart the processor" in words(page)
 
 
 def test_files_and_explanations_of_figures_say_which_day_they_lack(
@@ -185,18 +185,18 @@ def test_where_no_day_can_be_summarised_the_pages_say_why(
     assert is_of(path, page)
     [error] = [each.value for each in page.error]
     assert error.startswith("**No day can be summarised:** no rights")
-    assert "in a few seconds" not in said(page)
+    assert "in a few seconds" not in words(page)
 
 
 @every_page
-def test_the_figures_of_the_sample_are_said_to_be_made_up_and_others_are_not(
+def test_the_figures_of_the_sample_are_marked_as_made_up_and_others_are_not(
     open_page: OpenPage, sampled: Settings, half: Settings, path: str
 ) -> None:
     page = open_page(sampled, script=PAGE, at=path)
     assert is_of(path, page)
-    assert "**These figures are made up.**" in said(page)
-    assert "make demo DATA=" in said(page)
-    assert "made up" not in said(open_page(half, script=PAGE, at=path))
+    assert "**These figures are made up.**" in words(page)
+    assert "make demo DATA=" in words(page)
+    assert "made up" not in words(open_page(half, script=PAGE, at=path))
 
 
 @every_page
@@ -206,19 +206,19 @@ def test_mongodb_away_says_that_nothing_is_lost_and_what_to_start(
     monkeypatch.setattr(data, "_AWAY_MS", 200)
     use(NOBODY, sold.mongo_database)
     page = app_at(path, PAGE).run()
-    text = said(page)
+    text = words(page)
     assert is_of(path, page) and not page.metric
     assert "**MongoDB is away.**" in text and "nothing stored is lost" in text
     assert "127.0.0.1:9" in text
 
 
 @every_page
-def test_a_user_without_rights_is_told_which_setting_to_mend(
+def test_a_user_without_rights_learns_which_setting_to_correct(
     use: Use, sold: Settings, path: str
 ) -> None:
     use(sold.mongo("reader"), "somebody_elses")
     page = app_at(path, PAGE).run()
-    text = said(page)
+    text = words(page)
     assert is_of(path, page) and not page.metric
     assert "MongoDB refuses" in text and "MONGO_READER_URI" in text
     assert sold.mongo("reader").split(":")[2].partition("@")[0] not in text, "its password"
@@ -227,7 +227,7 @@ def test_a_user_without_rights_is_told_which_setting_to_mend(
 @every_page
 def test_a_filter_without_rows_says_so(open_page: OpenPage, sold: Settings, path: str) -> None:
     page = open_page(sold, script=PAGE, at=path, country="Narnia")
-    text = said(page)
+    text = words(page)
     assert is_of(path, page)
     assert "Narnia" in text
     if path not in BARE:

@@ -35,11 +35,11 @@ def account(lines: pd.DataFrame, which: str, left: pd.DataFrame, stored: pd.Data
 def test_guests_and_known_customers_have_an_account_of_their_own(
     open_page: OpenPage, sold: Settings, seen: Seen
 ) -> None:
-    told = helps(open_page(sold, at="customers", country="France"))
+    texts = helps(open_page(sold, at="customers", country="France"))
     guests = FRANCE["CustomerID"].isna()
-    assert account(FRANCE[guests], "of guests", FRANCE, TABLE) in told["Guests' gross sales"]
+    assert account(FRANCE[guests], "of guests", FRANCE, TABLE) in texts["Guests' gross sales"]
     known = account(FRANCE[~guests], "of customers with a number", FRANCE, TABLE)
-    assert known in told["Ordered again"]
+    assert known in texts["Ordered again"]
     ordered = set(FRANCE["CustomerID"][(FRANCE["kind"] == "sale") & ~guests])
     theirs = FRANCE[FRANCE["CustomerID"].isin(ordered)]
     mine = account(theirs, "of customers in a segment", FRANCE, TABLE)
@@ -49,11 +49,11 @@ def test_guests_and_known_customers_have_an_account_of_their_own(
 def test_returns_count_cancellations_of_goods_and_the_true_rate_also_sales(
     open_page: OpenPage, sold: Settings, seen: Seen
 ) -> None:
-    told = helps(open_page(sold, at="returns", country="France"))
+    texts = helps(open_page(sold, at="returns", country="France"))
     goods = FRANCE[~FRANCE["StockCode"].isin(list(FEES))]
     back, sales = goods[goods["kind"] == "cancellation"], goods[goods["kind"] == "sale"]
     mine = account(back, "of cancellations of goods", FRANCE, TABLE)
-    assert mine in told["Units returned"]
+    assert mine in texts["Units returned"]
     assert f"Rows counted: {mine}" in seen.about("returns-over-time")
     parts = returns_truth.matched(TABLE, duplicates=True)
     since = parts["line"][parts["sale"].isin(sales.index)].nunique()
@@ -61,7 +61,7 @@ def test_returns_count_cancellations_of_goods_and_the_true_rate_also_sales(
         f"{format.counted(len(sales), 'sale line')} and {len(back)} cancellation lines of goods"
         f" within the filters; {since} cancellation lines, of whatever day, that undo these sales"
     )
-    assert rate in told["True return rate"]
+    assert rate in texts["True return rate"]
     assert f"Rows counted: {rate}" in seen.about("return-rate-by-country")
 
 
@@ -86,21 +86,21 @@ def test_what_came_in_last_is_headed_by_what_applies_to_it(
 def test_duplicates_are_not_headed_as_left_out(
     open_page: OpenPage, sold: Settings, seen: Seen
 ) -> None:
-    told = helps(open_page(sold, at="quality", country="France", duplicates="false"))
+    texts = helps(open_page(sold, at="quality", country="France", duplicates="false"))
     again = int(FRANCE.duplicated(list(shop.LINE)).sum())
     [filters, rows] = seen.about("duplicates")[1:3]
     assert filters.endswith("3 Apr 2011, France")
     stored = f"of {format.count(len(TABLE))} rows stored"
     assert rows == f"Rows counted: {again} {stored}, those that repeat an earlier one"
-    assert f"{format.count(len(FRANCE))} {stored}" in told["No customer"]
-    assert "without" not in told["No customer"]
+    assert f"{format.count(len(FRANCE))} {stored}" in texts["No customer"]
+    assert "without" not in texts["No customer"]
 
 
-def test_one_customer_s_rows_are_told_out_of_that_customer_s(
+def test_one_customer_s_rows_are_counted_out_of_that_customer_s(
     open_page: OpenPage, sold: Settings
 ) -> None:
     mine = TABLE[TABLE["CustomerID"] == "12007"]
-    told = helps(open_page(sold, at="customers", id="12007", kind="Sales"))
+    texts = helps(open_page(sold, at="customers", id="12007", kind="Sales"))
     sales = int((mine["kind"] == "sale").sum())
     stored = f"{sales} of {len(mine)} rows of this customer stored"
-    assert f"{stored}; {len(mine) - sales} left out by the filters" in told["Orders"]
+    assert f"{stored}; {len(mine) - sales} left out by the filters" in texts["Orders"]

@@ -17,7 +17,7 @@ from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, OpenPage, app_at
-from tests.pages.test_overview import cards, said
+from tests.pages.test_overview import cards, words
 
 SALES = shop.shop()
 Say = Callable[..., None]
@@ -74,13 +74,13 @@ def test_lag_processors_and_latency_are_shown(
     assert len(page.get("vega_lite_chart")) == 1
 
 
-def test_a_partition_that_nobody_reads_is_told_and_is_no_nought(
+def test_a_partition_that_nobody_reads_is_shown_and_is_no_zero(
     open_page: OpenPage, sold: Settings, say: Say
 ) -> None:
     say("gone", ago_s=40, partitions=2, progress=(Progress(0, 90, 100), Progress(1, 7, 7)))
     say("here", partitions=2, progress=(Progress(0, 95, 100),))
     page = open_page(sold, at="live")
-    assert "Nobody reads partition 1." in said(page)
+    assert "Nobody reads partition 1." in words(page)
     assert cards(page)["Records waiting"] == "≥ 5"
     partitions, processors, _ = tables(page)
     assert partitions["Waiting"].tolist() == [5, pd.NA]
@@ -91,12 +91,12 @@ def test_a_partition_that_nobody_reads_is_told_and_is_no_nought(
 
 def test_no_processor_alive_says_what_to_do(open_page: OpenPage, sold: Settings, say: Say) -> None:
     page = open_page(sold, at="live")
-    assert "No processor is alive" in said(page) and "retail process" in said(page)
+    assert "No processor is alive" in words(page) and "retail process" in words(page)
     assert cards(page)["Records waiting"] == "unknown"
     assert cards(page)["Processors alive"] == "0"
     say("stopped", ago_s=1, partitions=1, progress=(Progress(0, 4, 9),))
     page = open_page(sold, at="live")
-    assert "No processor is alive" in said(page)
+    assert "No processor is alive" in words(page)
     assert cards(page)["Records waiting"] == "≥ 5"
     assert "■ stopped" in tables(page)[1]["State"][0]
 
@@ -105,7 +105,7 @@ def test_a_processor_that_waits_for_a_server_is_named(
     open_page: OpenPage, sold: Settings, say: Say
 ) -> None:
     say("w", quiet_s=42, partitions=1, progress=(Progress(0, 4, 9),))
-    assert "w waits for a server** for 42 seconds" in said(open_page(sold, at="live"))
+    assert "w waits for a server** for 42 seconds" in words(open_page(sold, at="live"))
 
 
 def test_what_came_in_last_is_shown_by_its_kind_under_the_filters(
@@ -125,25 +125,25 @@ def test_what_came_in_last_is_shown_by_its_kind_under_the_filters(
 def test_the_page_is_drawn_where_no_row_counts(open_page: OpenPage, sold: Settings) -> None:
     page = open_page(sold, at="live", country="Narnia")
     assert cards(page)["Rows stored"] == "3,000"
-    assert "None of the 500 rows stored last counts" in said(page)
+    assert "None of the 500 rows stored last counts" in words(page)
 
 
 def test_an_empty_database_says_so_and_shows_the_processors(
     open_page: OpenPage, fresh: Settings
 ) -> None:
     page = open_page(fresh, at="live")
-    assert "No transactions yet" in said(page)
-    assert "No processor is alive" in said(page)
+    assert "No transactions yet" in words(page)
+    assert "No processor is alive" in words(page)
     assert cards(page)["Median latency"] == "–"
 
 
-def test_mongodb_away_or_closed_is_told_and_the_page_comes_back(
+def test_mongodb_away_or_closed_is_shown_and_the_page_comes_back(
     use: Callable[[str, str], None], sold: Settings
 ) -> None:
     use(NOBODY, sold.mongo_database)
     page = app_at("live")
-    assert "MongoDB is away" in said(page.run())
+    assert "MongoDB is away" in words(page.run())
     use(sold.mongo("reader"), "somebody_elses")
-    assert "MongoDB refuses" in said(page.run())
+    assert "MongoDB refuses" in words(page.run())
     use(sold.mongo("reader"), sold.mongo_database)
     assert cards(page.run())["Rows stored"] == "3,000"

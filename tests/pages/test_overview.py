@@ -49,7 +49,7 @@ def cards(page: AppTest) -> dict[str, str]:
     return {card.label: card.value for card in page.metric}
 
 
-def said(page: AppTest) -> str:
+def words(page: AppTest) -> str:
     """Return all words outside of charts and tables."""
     assert not page.exception, page.exception
     kinds = (
@@ -71,7 +71,7 @@ def test_the_whole_period_shows_the_exact_figures(
     page = open_page(sold, script=script)
     assert cards(page) == expected(Selection(shop.FIRST, shop.LAST))
     assert all(card.help for card in page.metric)
-    assert f"{format.day(TABLE['day'].min())} to {format.day(TABLE['day'].max())}" in said(page)
+    assert f"{format.day(TABLE['day'].min())} to {format.day(TABLE['day'].max())}" in words(page)
     assert len(page.get("vega_lite_chart")) == 4
 
 
@@ -173,7 +173,7 @@ def test_filters_that_leave_nothing_say_so(
 ) -> None:
     page = open_page(sold, **query)
     assert cards(page) == {}
-    assert message in said(page)
+    assert message in words(page)
 
 
 def test_an_empty_database_says_how_data_gets_there_and_shows_it_when_it_does(
@@ -183,8 +183,8 @@ def test_an_empty_database_says_how_data_gets_there_and_shows_it_when_it_does(
     stack: RunningStack,
 ) -> None:
     page = open_page(fresh, live="false")
-    assert "No transactions yet" in said(page)
-    assert "make demo" in said(page)
+    assert "No transactions yet" in words(page)
+    assert "make demo" in words(page)
 
     shop.load(stack, fresh, [shop.transaction(2)])
     use(fresh.mongo("reader"), fresh.mongo_database)  # Forgets the status it had seen.
@@ -199,13 +199,13 @@ def test_custom_dates_outlive_first_rows_of_another_year(
 ) -> None:
     dates = {"period": "Custom dates", "from_": "2011-02-01", "to": "2011-02-03"}
     page = open_page(fresh, live="false", **dates)
-    assert "No transactions yet" in said(page)
+    assert "No transactions yet" in words(page)
 
     december = datetime(2010, 12, 1, 9, tzinfo=UTC)
     shop.load(stack, fresh, [shop.transaction(2, InvoiceDate=december)])
     use(fresh.mongo("reader"), fresh.mongo_database)
     for _ in range(2):
-        assert "No transactions** for: 1 Feb 2011 to 3 Feb 2011" in said(page.run())
+        assert "No transactions** for: 1 Feb 2011 to 3 Feb 2011" in words(page.run())
 
     shop.load(stack, fresh, [shop.transaction(3, Quantity=2)])
     use(fresh.mongo("reader"), fresh.mongo_database)
@@ -221,9 +221,9 @@ def test_choices_of_a_link_that_are_left_out_are_counted(
     open_page: OpenPage, sold: Settings
 ) -> None:
     page = open_page(sold, country=[f"Country {number}" for number in range(103)])
-    assert "3 more of the link left out: 100 at most" in said(page)
+    assert "3 more of the link left out: 100 at most" in words(page)
     assert len(page.multiselect(key="country").value) == 100
-    assert "more of the link" not in said(open_page(sold, country="France"))
+    assert "more of the link" not in words(open_page(sold, country="France"))
 
 
 def test_filters_that_a_link_gets_wrong_are_named_before_unknown_keys(
@@ -233,7 +233,7 @@ def test_filters_that_a_link_gets_wrong_are_named_before_unknown_keys(
     page = open_page(sold, **unknown, who="nobody", guests="maybe", from_="2011-02-30")
     assert cards(page) == expected(Selection(shop.FIRST, shop.LAST))
     for part in ("who “nobody”", "guests “maybe”", r"from “2011\-02\-30”", "and 7 more"):
-        assert part in said(page)
+        assert part in words(page)
 
 
 def test_dates_alone_in_a_link_are_applied(open_page: OpenPage, sold: Settings) -> None:
@@ -249,11 +249,11 @@ def test_rows_not_yet_summarised_are_announced(
         ensure_schema(client[fresh.mongo_database])
         store = MongoStore(client, fresh.mongo_database)
         store.insert([shop.transaction(2)])
-        assert "The first 1 row arrived" in said(open_page(fresh))
+        assert "The first 1 row arrived" in words(open_page(fresh))
         shop.load(stack, fresh, [shop.transaction(2)])
         store.mark_dirty([datetime(2011, 2, day, tzinfo=UTC) for day in (1, 2)])
         page = open_page(fresh)
-    assert "2 days being summarised" in said(page)
+    assert "2 days being summarised" in words(page)
     assert cards(page)["Orders"] == "1"
 
 
@@ -267,7 +267,7 @@ def test_mongodb_away_says_what_to_do_and_the_page_comes_back_with_its_filters(
     use(NOBODY, sold.mongo_database)
     page.run()
     assert cards(page) == {}
-    assert "MongoDB is away" in said(page) and "127.0.0.1:9" in said(page)
+    assert "MongoDB is away" in words(page) and "127.0.0.1:9" in words(page)
     assert page.multiselect(key="country").value == ["France"]
 
     use(sold.mongo("reader"), sold.mongo_database)
@@ -281,16 +281,16 @@ def test_mongodb_away_at_first_sight_forgets_no_filter(
     page = AppTest.from_file(str(SCRIPT), default_timeout=60)
     page.query_params["country"] = "EIRE"
     page.query_params["period"] = "Last 30 days"
-    assert "MongoDB is away" in said(page.run())
+    assert "MongoDB is away" in words(page.run())
     use(sold.mongo("reader"), sold.mongo_database)
     assert cards(page.run()) == expected(Selection(date(2011, 3, 5), date(2011, 4, 3), ("EIRE",)))
 
 
-def test_a_user_without_rights_is_told_which_setting_to_mend(
+def test_a_user_without_rights_learns_which_setting_to_correct(
     use: Callable[[str, str], None], fresh: Settings
 ) -> None:
     use(fresh.mongo("reader"), "somebody_elses")
-    text = said(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
+    text = words(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
     assert "MongoDB refuses" in text and "MONGO_READER_URI" in text
     password = fresh.mongo("reader").split(":")[2].partition("@")[0]
     assert password not in text
@@ -302,7 +302,7 @@ def test_a_missing_index_is_no_matter_of_rights(
     shop.load(stack, fresh, [shop.transaction(2)])
     with connect(stack.root_uri, name="tests") as client:
         client[fresh.mongo_database][ORDERS_ROLLUP].drop_index("by_rebuild")
-    text = said(open_page(fresh))
+    text = words(open_page(fresh))
     assert "MongoDB can't answer" in text and "an index is missing, run `retail setup`" in text
     assert "refuses" not in text
 
@@ -318,22 +318,22 @@ def test_days_of_another_release_are_being_summarised(
         for rollup in (ORDERS_ROLLUP, PRODUCTS_ROLLUP):
             client[fresh.mongo_database][rollup].update_one({"_id": datetime(2011, 2, 1)}, older)
     page = open_page(fresh)
-    assert "1 day being summarised" in said(page)
+    assert "1 day being summarised" in words(page)
     assert cards(page)["Net sales"] == "£15.30"
 
 
-def test_summaries_that_nobody_can_read_are_told(
+def test_summaries_that_nobody_can_read_are_reported(
     open_page: OpenPage, fresh: Settings, stack: RunningStack
 ) -> None:
     shop.load(stack, fresh, [shop.transaction(2)])
     with connect(stack.root_uri, name="tests") as client:
         odd = {"$set": {"entries": [{"kind": "sale"}]}}
         client[fresh.mongo_database][ORDERS_ROLLUP].update_many({}, odd)
-    assert "The figures can't be worked out" in said(open_page(fresh))
+    assert "The figures can't be worked out" in words(open_page(fresh))
 
 
 @pytest.mark.parametrize("uri, database", [(NOBODY, "no/such name"), ("http://here", "retail_db")])
 def test_a_wrong_setting_is_named(use: Callable[[str, str], None], uri: str, database: str) -> None:
     use(uri, database)
-    text = said(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
+    text = words(AppTest.from_file(str(SCRIPT), default_timeout=60).run())
     assert "A setting is wrong" in text and "MONGO" in text

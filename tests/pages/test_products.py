@@ -26,7 +26,7 @@ from tests import shop
 from tests.conftest import RunningStack
 from tests.pages import seen
 from tests.pages.conftest import NOBODY, OpenPage
-from tests.pages.test_overview import cards, said
+from tests.pages.test_overview import cards, words
 
 TABLE = shop.frame(shop.shop())
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
@@ -122,11 +122,11 @@ def test_figures_of_a_row_are_those_of_its_lines(
     assert row["Mean price"] == float(sum(sales["amount"]) / sum(sales["Quantity"]))
 
 
-def test_the_concentration_is_said_in_words(open_products: OpenProducts, sold: Settings) -> None:
+def test_the_concentration_is_put_in_words(open_products: OpenProducts, sold: Settings) -> None:
     net = net_by_code(EVERYTHING)
     earned = sorted((each for each in net.values() if each > 0), reverse=True)
     best = next(n for n in range(1, 99) if sum(earned[:n]) >= sum(earned) * Decimal("0.8"))
-    text = said(open_products(sold)).replace("\\", "")
+    text = words(open_products(sold)).replace("\\", "")
     assert f"{format.percent(best / len(earned))} of the products ({best} of {len(earned)})" in text
     assert f"make 80% of their net sales of {format.money(sum(earned, Decimal(0)))}." in text
 
@@ -141,7 +141,7 @@ def test_a_search_without_a_match_says_so(
     open_products: OpenProducts, sold: Settings, find: str
 ) -> None:
     page = open_products(sold, find=find)
-    assert f"**No product** has “{format.plain(find)}” in its code or name." in said(page)
+    assert f"**No product** has “{format.plain(find)}” in its code or name." in words(page)
     assert not page.dataframe
 
 
@@ -212,8 +212,8 @@ def test_a_product_that_there_is_not_says_so(
 ) -> None:
     page = open_products(sold, item=item)
     assert cards(page) == {}
-    assert "No transactions" in said(page)
-    assert format.plain(item) in said(page)
+    assert "No transactions" in words(page)
+    assert format.plain(item) in words(page)
 
 
 def test_a_product_not_summarised_yet_has_figures_and_no_rank(
@@ -256,7 +256,7 @@ def test_a_product_that_the_filters_leave_out_says_so(
 ) -> None:
     page = open_products(sold, item=CODE, product="22011")
     assert cards(page) == {}
-    assert "The filters leave this product out" in said(page)
+    assert "The filters leave this product out" in words(page)
 
 
 def test_a_product_without_sales_has_no_prices_and_no_companions(
@@ -265,16 +265,16 @@ def test_a_product_without_sales_has_no_prices_and_no_companions(
     page = open_products(sold, item=CODE, kind="Cancellations")
     assert cards(page)["Return rate"] == format.NOTHING
     assert cards(page)["Mean price"] == format.NOTHING
-    assert "hence no price" in said(page)
-    assert "has anything else on it" in said(page)
+    assert "hence no price" in words(page)
+    assert "has anything else on it" in words(page)
 
 
 def test_filters_without_rows_and_an_empty_database_say_so(
     open_products: OpenProducts, sold: Settings, fresh: Settings
 ) -> None:
     page = open_products(sold, country="Narnia", item=CODE)
-    assert "No transactions" in said(page) and "Narnia" in said(page) and not page.metric
-    assert "No transactions yet" in said(open_products(fresh, item=CODE))
+    assert "No transactions" in words(page) and "Narnia" in words(page) and not page.metric
+    assert "No transactions yet" in words(open_products(fresh, item=CODE))
 
 
 def test_losing_everything_earned_leaves_no_concentration(
@@ -283,7 +283,7 @@ def test_losing_everything_earned_leaves_no_concentration(
     back = shop.transaction(2, InvoiceNo="C536365", Quantity=-6)
     shop.load(stack, fresh, [back])
     page = open_products(fresh)
-    assert "No product** has net sales above zero" in said(page)
+    assert "No product** has net sales above zero" in words(page)
     assert shown(page)["Return rate"].isna().all()
 
 
@@ -294,7 +294,7 @@ def test_mongodb_away_keeps_the_product_and_comes_back_to_it(
     figures = cards(page)
     use(NOBODY, sold.mongo_database)
     assert cards(page.run()) == {}
-    assert "MongoDB is away" in said(page)
+    assert "MongoDB is away" in words(page)
     use(sold.mongo("reader"), sold.mongo_database)
     assert cards(page.run()) == figures
 

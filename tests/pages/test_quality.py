@@ -30,7 +30,7 @@ from tests.fakes import manifest, rejection
 from tests.ledger_world import SOURCE, reconciliation
 from tests.pages.conftest import NOBODY, OpenPage, app_at
 from tests.pages.seen import shown
-from tests.pages.test_overview import cards, said
+from tests.pages.test_overview import cards, words
 
 TABLE = shop.frame(shop.shop())
 RAW = '=cmd|" /C calc"!A1,85123A,"two\nlines",x'
@@ -76,7 +76,7 @@ def test_the_ledger_and_both_verdicts_are_reconciles(
     keep(quick)
     keep(reconciliation(mode=Mode.FULL, sources=sources, seconds=12.3, by="somebody"))
     page = open_page(sold, at="quality")
-    text = said(page)
+    text = words(page)
     assert "Count check: all agrees.** 3,000 rows accounted for." in [
         each.value[2:] for each in page.success
     ]
@@ -113,30 +113,30 @@ def test_differences_are_shown_with_what_to_do(
     assert "Count check: 3 differences (2 rows)." in page.error[0].value
     [row] = table(page, "What to do").to_dict("records")
     assert (row["What is wrong"], row["What to do"]) == ("d", "a")
-    assert "2 differences more" in said(page) and "a note" in said(page)
+    assert "2 differences more" in words(page) and "a note" in words(page)
     assert cards(page)["Missing"] == "2"
 
 
-def test_a_look_that_is_not_settled_says_what_is_on_its_way(
+def test_a_reconciliation_that_is_not_settled_shows_what_is_on_its_way(
     open_page: OpenPage, sold: Settings, keep: Callable[[Reconciliation], None]
 ) -> None:
     keep(reconciliation(verdict=Verdict.UNSETTLED, lag=5, pending_days=1))
-    text = said(open_page(sold, at="quality"))
+    text = words(open_page(sold, at="quality"))
     assert "5 records on the way, 1 day to be summarised" in text
     assert "Full reconciliation: none yet" in text
 
 
-def test_before_the_first_look_the_sources_are_shown_as_read(
+def test_before_the_first_reconciliation_the_sources_are_shown_as_read(
     open_page: OpenPage, sold: Settings, refused: None
 ) -> None:
     page = open_page(sold, at="quality")
-    assert "Count check: none yet" in said(page)
+    assert "Count check: none yet" in words(page)
     ledger = table(page, "Purged")
     assert dict(zip(ledger["File"], ledger["Read"], strict=True)) == {
         "retail.csv": 3_000,
         "b.csv": 5,
     }
-    assert set(ledger["State"]) == {"not looked at yet"}
+    assert set(ledger["State"]) == {"not reconciled yet"}
     fresh = table(page, "Furthest row").set_index("File")
     assert fresh.loc["b.csv", "Finished (UTC)"] == "not yet"
     assert fresh.loc["retail.csv", "Finished (UTC)"] == "2026-01-01 00:00:00"
@@ -151,7 +151,7 @@ def test_a_source_that_came_after_the_reconciliation_is_in_the_ledger(
     keep(reconciliation())
     assert manifest().source == SOURCE
     ledger = table(open_page(sold, at="quality"), "Purged")
-    assert list(ledger["State"]) == ["✓ whole", "not looked at yet"]
+    assert list(ledger["State"]) == ["✓ whole", "not reconciled yet"]
 
 
 def test_the_quarantine_is_shown_by_reason_with_samples_of_the_one_chosen(
@@ -232,7 +232,7 @@ def test_rows_that_were_all_refused_are_shown_though_nothing_is_stored(
         ensure_schema(client[fresh.mongo_database])
         MongoStore(client, fresh.mongo_database).quarantine([rejection(2)])
     page = open_page(fresh, at="quality")
-    assert "No transactions yet" in said(page)
+    assert "No transactions yet" in words(page)
     assert list(table(page, "Share")["Rows"]) == [1]
 
 
@@ -255,17 +255,17 @@ def test_documents_that_cannot_be_read_are_left_out(
 
 
 def test_an_empty_database_says_so(open_page: OpenPage, fresh: Settings) -> None:
-    text = said(open_page(fresh, at="quality"))
+    text = words(open_page(fresh, at="quality"))
     assert "No transactions yet" in text and "No row is in quarantine" in text
 
 
-def test_mongodb_away_or_closed_is_told_and_the_page_comes_back(
+def test_mongodb_away_or_closed_is_shown_and_the_page_comes_back(
     use: Callable[[str, str], None], sold: Settings
 ) -> None:
     use(NOBODY, sold.mongo_database)
     page = app_at("quality")
-    assert "MongoDB is away" in said(page.run())
+    assert "MongoDB is away" in words(page.run())
     use(sold.mongo("reader"), "somebody_elses")
-    assert "MongoDB refuses" in said(page.run())
+    assert "MongoDB refuses" in words(page.run())
     use(sold.mongo("reader"), sold.mongo_database)
-    assert "No row is in quarantine" in said(page.run())
+    assert "No row is in quarantine" in words(page.run())

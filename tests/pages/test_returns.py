@@ -22,7 +22,7 @@ from retail_pipeline.settings import Settings
 from tests import returns_truth, shop
 from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, OpenPage
-from tests.pages.test_overview import cards, said
+from tests.pages.test_overview import cards, words
 
 TABLE = shop.frame(shop.shop())
 PARTS = {each: returns_truth.matched(TABLE, duplicates=each) for each in (True, False)}
@@ -111,7 +111,7 @@ def test_of_everything_sold_the_true_rate_is_what_is_matched(
     page = open_returns(sold)
     assert cards(page)["True return rate"] == format.percent(rate)
     cancelled = -sum(TABLE["amount"][TABLE["kind"] == "cancellation"], NONE)
-    text = said(page).replace("\\", "")
+    text = words(page).replace("\\", "")
     assert f"Cancellations {format.money(cancelled)} = undoing a sale" in text
     charts, tables = page.get("vega_lite_chart"), page.dataframe
     assert (len(charts), len(tables)) == (3, 5)
@@ -154,10 +154,10 @@ def test_without_cancellations_it_says_so_and_still_shows_the_adjustments(
     open_returns: Callable[..., AppTest], sold: Settings
 ) -> None:
     page = open_returns(sold, cancellations="false")
-    assert "No goods came back" in said(page)
+    assert "No goods came back" in words(page)
     assert "Adjustments and fees" in [each.value for each in page.subheader]
     page = open_returns(sold, adjustments="false")
-    assert "No adjustments or fees" in said(page)
+    assert "No adjustments or fees" in words(page)
 
 
 def test_filters_that_leave_nothing_say_so(
@@ -165,13 +165,13 @@ def test_filters_that_leave_nothing_say_so(
 ) -> None:
     page = open_returns(sold, country='{"$ne": null}')
     assert cards(page) == {}
-    assert "No transactions" in said(page)
+    assert "No transactions" in words(page)
 
 
 def test_an_empty_database_says_how_data_gets_there_and_shows_it_when_it_does(
     open_returns: Callable[..., AppTest], fresh: Settings, stack: RunningStack
 ) -> None:
-    assert "No transactions yet" in said(open_returns(fresh, live="false"))
+    assert "No transactions yet" in words(open_returns(fresh, live="false"))
     back = shop.transaction(3, InvoiceNo="C9", Quantity=-2)
     shop.load(stack, fresh, [shop.transaction(2), back])
     found = cards(open_returns(fresh))
@@ -185,7 +185,7 @@ def test_mongodb_away_says_what_to_do_and_the_page_comes_back(
     page = open_returns(sold, live="false")
     figures = cards(page)
     use(NOBODY, sold.mongo_database)
-    assert "MongoDB is away" in said(page.run())
+    assert "MongoDB is away" in words(page.run())
     use(sold.mongo("reader"), sold.mongo_database)
     assert cards(page.run()) == figures
 

@@ -1,4 +1,4 @@
-"""``retail dashboard`` serves, with MongoDB away too, and stops at once when told to."""
+"""``retail dashboard`` serves, with MongoDB away too, and stops at once on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def answer(url: str, process: subprocess.Popen[bytes]) -> str:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_the_dashboard_serves_and_stops_when_told(tmp_path: Path, stop: signal.Signals) -> None:
+def test_the_dashboard_serves_and_stops_on_a_signal(tmp_path: Path, stop: signal.Signals) -> None:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "retail_pipeline", "dashboard", "--port", str(port)],

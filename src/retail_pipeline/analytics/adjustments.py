@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from retail_pipeline.analytics.sums import pounds, starts
+from retail_pipeline.analytics.sums import pounds_column, starts
 from retail_pipeline.analytics.tables import ADJUSTMENT, KINDS, Dictionaries
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Unit
@@ -47,12 +47,12 @@ def by_code(rows: pd.DataFrame) -> pd.DataFrame:
             "name": [NAMES[_CODES[place]] for place in order],
             "lines": sums["lines"].to_numpy(),
             "units": sums["units"].to_numpy(),
-            "net": pounds(sums["micros"]).to_numpy(),
+            "net": pounds_column(sums["micros"]).to_numpy(),
         }
     )
     for number, kind in enumerate(KINDS):
         of_kind = rows[rows["kind"] == number].groupby("code")["micros"].sum()
-        table[kind.value] = pounds(of_kind.reindex(order, fill_value=0)).to_numpy()
+        table[kind.value] = pounds_column(of_kind.reindex(order, fill_value=0)).to_numpy()
     return table
 
 
@@ -69,6 +69,6 @@ def timeline(rows: pd.DataFrame, unit: Unit, code: str | None = None) -> pd.Data
             "start": sums.index.to_numpy(),
             "lines": sums["lines"].to_numpy(),
             "units": sums["units"].to_numpy(),
-            "net": pounds(sums["micros"]).to_numpy(),
+            "net": pounds_column(sums["micros"]).to_numpy(),
         }
     )

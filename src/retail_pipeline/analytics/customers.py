@@ -1,18 +1,19 @@
 """Sums by customer, and who came for the first time.
 
-Only customers with a number can be told apart: guests are in none of these tables but for
+Only customers with a number can be identified: guests are in none of these tables but for
 :func:`split`, which says how much they are.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from retail_pipeline.analytics.sums import EPOCH, distinct, starts, sums_by
+from retail_pipeline.analytics.sums import distinct, starts, sums_by
 from retail_pipeline.analytics.tables import GUEST, SALE, Array, Dictionaries
+from retail_pipeline.domain.days import moment_of_hour
 from retail_pipeline.domain.periods import Unit
 
 # The day of those who have none.
@@ -80,7 +81,7 @@ def new_and_returning(
     gross = table.reindex(columns=[0, 1], fill_value=0).to_numpy()
     return [
         (
-            EPOCH + timedelta(hours=int(hours)),
+            moment_of_hour(hours),
             {
                 "new": int(counts[row, 0]),
                 "returning": int(counts[row, 1]),

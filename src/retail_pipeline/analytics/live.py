@@ -1,4 +1,4 @@
-"""How the pipeline fares now, from what the processors say of themselves."""
+"""How the pipeline fares now, from the processors' heartbeats."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from retail_pipeline.domain.heartbeat import HeartbeatRecord, Progress
 BUSY_SECONDS = 15.0
 STEP_SECONDS = 5
 MINUTES = 10
-# What was stored in the last seconds was not said yet.
-_SAID_AFTER_SECONDS = 4
+# Not every processor has reported what it stored in the last seconds.
+_REPORTED_AFTER_SECONDS = 4
 
 
-def alive(heard: HeartbeatRecord) -> bool:
-    """Return whether the processor works: it said so lately, and not that it stopped."""
-    return not heard.stopped and heard.age_s < ALIVE_SECONDS
+def alive(record: HeartbeatRecord) -> bool:
+    """Return whether the processor works: its last heartbeat is recent, and it has not stopped."""
+    return not record.stopped and record.age_s < ALIVE_SECONDS
 
 
-def waiting(heard: HeartbeatRecord) -> bool:
-    """Return whether it is alive and gets nowhere: it waits for a server that is away."""
-    return alive(heard) and heard.quiet_s > BUSY_SECONDS
+def waiting(record: HeartbeatRecord) -> bool:
+    """Return whether the processor is alive and waits for a server that is away."""
+    return alive(record) and record.quiet_s > BUSY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,22 @@ class Partition:
 def partitions(processors: Sequence[HeartbeatRecord]) -> list[Partition]:
     """Return every partition of the topic, those that nobody has included.
 
-    Of two who say that a partition is theirs, as for a moment while it moves, the newer counts.
+    While a partition moves, two processors may report it: the newer heartbeat counts.
     """
     last: dict[int, tuple[HeartbeatRecord, Progress]] = {}
-    # Those alive before all others, and of them the one that spoke last.
-    for heard in sorted(processors, key=lambda each: (not alive(each), each.age_s)):
-        for progress in heard.progress:
-            last.setdefault(progress.partition, (heard, progress))
+    # The processors alive come first, and of them the one with the newest heartbeat.
+    for record in sorted(processors, key=lambda each: (not alive(each), each.age_s)):
+        for progress in record.progress:
+            last.setdefault(progress.partition, (record, progress))
     count = max((each.partitions for each in processors), default=0)
     found = []
     for number in sorted({*range(count), *last}):
         if number not in last:
             found.append(Partition(number))
             continue
-        heard, progress = last[number]
-        owner = heard.name if alive(heard) else None
-        found.append(Partition(number, owner, progress, heard.age_s + heard.quiet_s))
+        record, progress = last[number]
+        owner = record.name if alive(record) else None
+        found.append(Partition(number, owner, progress, record.age_s + record.quiet_s))
     return found
 
 
@@ -90,11 +90,11 @@ def throughput(
 ) -> pd.DataFrame:
     """Return rows stored per second over the last minutes, by all processors together.
 
-    Columns: start (UTC) of each ``step`` seconds, the newest last, and rate. Between two pulses a
-    processor counts as having stored at the same speed. The last four seconds are left out, as
-    not every processor has spoken of them.
+    Columns: start (UTC) of each ``step`` seconds, the newest last, and rate. Between two
+    heartbeats a processor counts as having stored at the same speed. The last four seconds are
+    left out: not every processor has reported them.
     """
-    until = _said_until(processors)
+    until = _reported_until(processors)
     if until is None:
         return pd.DataFrame({"start": pd.to_datetime([], utc=True), "rate": np.zeros(0)})
     last = int(until) // step * step
@@ -104,8 +104,8 @@ def throughput(
 
 
 def rate_now(processors: Sequence[HeartbeatRecord], seconds: float = 10.0) -> float:
-    """Return rows stored per second over the last ``seconds`` that were spoken of."""
-    until = _said_until(processors)
+    """Return rows stored per second over the last ``seconds`` that were reported."""
+    until = _reported_until(processors)
     if until is None:
         return 0.0
     before, now = _stored(processors, np.array([until - seconds, until]))
@@ -114,27 +114,27 @@ def rate_now(processors: Sequence[HeartbeatRecord], seconds: float = 10.0) -> fl
 
 def stored_lately(processors: Sequence[HeartbeatRecord], minutes: int = MINUTES) -> int:
     """Return rows stored in the last minutes."""
-    until = _said_until(processors)
+    until = _reported_until(processors)
     if until is None:
         return 0
     before, now = _stored(processors, np.array([until - minutes * 60, until]))
     return round(float(now - before))
 
 
-def _said_until(processors: Sequence[HeartbeatRecord]) -> float | None:
+def _reported_until(processors: Sequence[HeartbeatRecord]) -> float | None:
     """Return up to when it is known what was stored, in seconds since 1970."""
     if not processors:
         return None
     newest = processors[0]
     now = newest.at + timedelta(seconds=newest.age_s)
-    return now.timestamp() - _SAID_AFTER_SECONDS
+    return now.timestamp() - _REPORTED_AFTER_SECONDS
 
 
 def _stored(processors: Sequence[HeartbeatRecord], moments: Array) -> Array:
     """Return how many rows had been stored by each moment, all processors together.
 
-    Before its first sample a processor had stored nothing that is known of. One that was started
-    anew under the same name counts from nothing again.
+    Before its first sample a processor counts as having stored nothing. One that restarts under
+    the same name counts from zero again.
     """
     total = np.zeros(len(moments))
     for each in processors:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
-from retail_pipeline.analytics.sums import EPOCH, starts
+from retail_pipeline.analytics.sums import starts
 from retail_pipeline.analytics.tables import CANCELLATION, SALE, Array, Dictionaries
+from retail_pipeline.domain.days import moment_of_hour
 from retail_pipeline.domain.products import Basket
 
 THRESHOLD = Fraction(80, 100)
@@ -87,7 +88,7 @@ def pareto(ranked: pd.DataFrame) -> Pareto:
     nets = ranked["net"].to_numpy()
     earns = nets > 0
     earned = ranked.loc[earns, ["code", "net"]].reset_index(drop=True)
-    # Python's whole numbers: nothing runs over, and the mark is met exactly.
+    # Python's whole numbers: nothing runs over, and the threshold is met exactly.
     running = np.cumsum(earned["net"].to_numpy(object))
     total = int(running[-1]) if len(running) else 0
     reached = [
@@ -130,7 +131,7 @@ def incomplete(
     mine = sales[sales["invoice"].isin(short.index).to_numpy()]
     hours: dict[str, list[datetime]] = {}
     for place, hour in zip(mine["invoice"], starts(mine, "hour"), strict=True):
-        hours.setdefault(str(texts[place]), []).append(EPOCH + timedelta(hours=int(hour)))
+        hours.setdefault(str(texts[place]), []).append(moment_of_hour(hour))
     return hours
 
 

@@ -9,7 +9,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from retail_pipeline.analytics.tables import GUEST, Dictionaries, day_of
+from retail_pipeline.analytics.tables import GUEST, Dictionaries
+from retail_pipeline.domain.days import date_of_number
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation, SourceAccount
 
 
@@ -70,4 +71,6 @@ def by_day(duplicates: pd.DataFrame) -> dict[date, int]:
     """
     lines = -duplicates.groupby("day")["lines"].sum()
     days = lines.index.to_numpy().tolist()
-    return {day_of(day): count for day, count in zip(days, lines.tolist(), strict=True) if count}
+    return {
+        date_of_number(day): count for day, count in zip(days, lines.tolist(), strict=True) if count
+    }

@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.return_tables import MATCHED
-from retail_pipeline.analytics.sums import distinct, money, pounds, starts
+from retail_pipeline.analytics.sums import distinct, pounds_column, starts
 from retail_pipeline.analytics.tables import SALE, Array, Dictionaries
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Unit
 
 # Whole days from the sale to the return: the first of each bar, up to the day before the next.
-HELD_FROM = (0, 1, 2, 4, 8, 15, 31, 61, 91, 181)
+DAYS_FROM = (0, 1, 2, 4, 8, 15, 31, 61, 91, 181)
 _MINUTES_A_DAY = 24 * 60
 
 
@@ -50,9 +51,9 @@ def returned(rows: pd.DataFrame) -> Returned:
     return Returned(
         lines=int(rows["line"].nunique()),
         units=int(rows["units"].sum()),
-        value=money(-int(rows["micros"].sum())),
+        value=from_micros(-int(rows["micros"].sum())),
         matched_units=int(matched["units"].sum()),
-        matched_value=money(-int(matched["micros"].sum())),
+        matched_value=from_micros(-int(matched["micros"].sum())),
     )
 
 
@@ -84,8 +85,8 @@ def timeline(rows: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "start": found.index.to_numpy(),
-            "matched": pounds(found["matched"]).to_numpy(),
-            "unmatched": pounds(found["unmatched"]).to_numpy(),
+            "matched": pounds_column(found["matched"]).to_numpy(),
+            "unmatched": pounds_column(found["unmatched"]).to_numpy(),
         }
     )
 
@@ -95,22 +96,22 @@ def days_to_return(rows: pd.DataFrame) -> Array:
     return np.asarray((rows["returned"] - rows["sold"]) // _MINUTES_A_DAY)
 
 
-def held(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the matched parts by how long the goods were away.
+def by_days_to_return(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the matched parts by their days to return, a row for each bar.
 
     Columns: first, last (days; the last bar has none, -1), lines, units, value.
     """
     matched = rows[rows["reason"] == MATCHED]
-    bars = np.searchsorted(HELD_FROM, days_to_return(matched), side="right") - 1
+    bars = np.searchsorted(DAYS_FROM, days_to_return(matched), side="right") - 1
     found = _sums(matched, bars)
-    bars_of_all = range(len(HELD_FROM))
+    bars_of_all = range(len(DAYS_FROM))
     found = found.reindex(bars_of_all).assign(
         lines=found["lines"].reindex(bars_of_all, fill_value=0),
         units=found["units"].reindex(bars_of_all, fill_value=0),
         value=[found["value"].get(bar, Decimal(0)) for bar in bars_of_all],
     )
-    found.insert(0, "first", HELD_FROM)
-    found.insert(1, "last", [*(day - 1 for day in HELD_FROM[1:]), -1])
+    found.insert(0, "first", DAYS_FROM)
+    found.insert(1, "last", [*(day - 1 for day in DAYS_FROM[1:]), -1])
     return found
 
 
@@ -165,7 +166,7 @@ def rates(
     )
     table = table.fillna(0).astype(np.int64)
     value = returns.groupby(by)["micros"].sum()
-    table["value"] = pounds(-value.reindex(table.index, fill_value=0))
+    table["value"] = pounds_column(-value.reindex(table.index, fill_value=0))
     divisor = table["sold"].where(table["sold"] > 0).astype(float)
     table["true_rate"] = table["undone"] / divisor
     table["plain_rate"] = table["returned"] / divisor
@@ -202,7 +203,7 @@ def _sums(rows: pd.DataFrame, keys: Array) -> pd.DataFrame:
         {
             "lines": distinct(places, rows["line"].to_numpy(), len(sums)),
             "units": sums["units"],
-            "value": pounds(-sums["micros"]),
+            "value": pounds_column(-sums["micros"]),
         },
         index=sums.index,
     )

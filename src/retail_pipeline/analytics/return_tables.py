@@ -16,14 +16,15 @@ from retail_pipeline.analytics.tables import (
     Array,
     Columns,
     Dictionaries,
-    micros,
+    money_array,
     safe,
 )
+from retail_pipeline.domain.days import DAY_MS
 from retail_pipeline.domain.returns import RowOrigin
 
 # The number of "no reason": the units undo a sale.
 MATCHED = 0
-_MS_A_DAY, _MS_A_MINUTE = 86_400_000, 60_000
+_MINUTE_MS = 60_000
 
 
 def returns_table(pieces: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
@@ -36,8 +37,8 @@ def returns_table(pieces: Sequence[Columns], dictionaries: Dictionaries) -> pd.D
     """
     columns: dict[str, Callable[[Columns], Array]] = {
         "line": lambda each: dictionaries.lines.of(each["line"]),
-        "day": lambda each: _since(each["returned"], _MS_A_DAY),
-        "returned": lambda each: _since(each["returned"], _MS_A_MINUTE),
+        "day": lambda each: _since(each["returned"], DAY_MS),
+        "returned": lambda each: _since(each["returned"], _MINUTE_MS),
         "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
         "product": lambda each: dictionaries.products.of(each["StockCode"]),
         "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
@@ -46,12 +47,12 @@ def returns_table(pieces: Sequence[Columns], dictionaries: Dictionaries) -> pd.D
         "stands": lambda each: np.array(each["stands"], np.int8),
         "reason": lambda each: dictionaries.reasons.of(each["reason"]).astype(np.int8),
         "units": lambda each: np.array(each["units"], np.int64),
-        "micros": lambda each: micros(each["micros"]),
-        "sold_day": lambda each: _since(each["sold"], _MS_A_DAY),
-        "sold": lambda each: _since(each["sold"], _MS_A_MINUTE),
+        "micros": lambda each: money_array(each["micros"]),
+        "sold_day": lambda each: _since(each["sold"], DAY_MS),
+        "sold": lambda each: _since(each["sold"], _MINUTE_MS),
         "sold_invoice": lambda each: dictionaries.invoices.of(each["sold_invoice"]),
         "sold_country": lambda each: dictionaries.countries.of(each["sold_country"]),
-        "sold_micros": lambda each: micros([value or 0 for value in each["sold_micros"]]),
+        "sold_micros": lambda each: money_array([value or 0 for value in each["sold_micros"]]),
     }
     given = pieces or [dict.fromkeys(_FIELDS, ())]
     made = {name: np.concatenate([make(each) for each in given]) for name, make in columns.items()}
@@ -88,8 +89,8 @@ def by_sale(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(day=found["sold_day"], country=found["sold_country"])
 
 
-def standing(table: pd.DataFrame, duplicates: bool) -> Array:
-    """Return which rows stand, with or without exact duplicate lines."""
+def counted(table: pd.DataFrame, duplicates: bool) -> Array:
+    """Return which rows count, with or without exact duplicate lines."""
     other = RowOrigin.WITHOUT_DUPLICATES if duplicates else RowOrigin.WITH_DUPLICATES
     found: Array = (table["stands"] != other).to_numpy()
     return found

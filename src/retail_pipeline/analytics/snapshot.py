@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from retail_pipeline.analytics.return_tables import by_sale, returns_table, standing
+from retail_pipeline.analytics.return_tables import by_sale, counted, returns_table
 from retail_pipeline.analytics.tables import (
     ADJUSTMENT,
     CANCELLATION,
@@ -17,9 +17,8 @@ from retail_pipeline.analytics.tables import (
     KINDS,
     Array,
     Dictionaries,
-    day_number,
-    day_of,
 )
+from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Customers, Selection, Status
@@ -33,7 +32,7 @@ class Snapshot:
     """The three rollups' tables, and that of the returns, as of ``at`` (UTC).
 
     ``version`` changes whenever they do. ``names`` gives each product's description as last sold.
-    ``since`` is the first day held, where there was no room for those before.
+    ``since`` is the first day loaded, where memory lacks room for earlier days.
     """
 
     orders: pd.DataFrame
@@ -51,7 +50,7 @@ class Snapshot:
     def days(self) -> Period | None:
         """The first and the last day with a transaction; None while there is none."""
         days = self.orders["day"]
-        return Period(day_of(days.min()), day_of(days.max())) if len(days) else None
+        return Period(date_of_number(days.min()), date_of_number(days.max())) if len(days) else None
 
     @cached_property
     def countries(self) -> tuple[str | None, ...]:
@@ -78,8 +77,8 @@ class Snapshot:
         """Return a product's name, or its code where it has none."""
         return self.names.get(product, product).strip() or product
 
-    def held(self, selection: Selection) -> Selection:
-        """Return the selection without the days before ``since``: not all of them is held."""
+    def loaded(self, selection: Selection) -> Selection:
+        """Return the selection without the days before ``since``, which are not loaded."""
         if self.since is None or selection.first >= self.since:
             return selection
         return replace(selection, first=self.since)
@@ -93,7 +92,7 @@ class Snapshot:
         no products. Without duplicates, rows that take them away come with the others.
         """
         table = self.orders if of_products is None else of_products
-        found = table[_kept(table, self.dictionaries, self.held(selection))]
+        found = table[_kept(table, self.dictionaries, self.loaded(selection))]
         return self._less_duplicates(found, selection)
 
     def product_rows(self, selection: Selection) -> pd.DataFrame:
@@ -108,18 +107,18 @@ class Snapshot:
 
     def return_rows(self, selection: Selection) -> pd.DataFrame:
         """Return the parts of the cancellations of goods that count."""
-        return self._standing(self.returns, selection)
+        return self._returns_of(self.returns, selection)
 
     def undone_rows(self, selection: Selection) -> pd.DataFrame:
         """Return the parts that undo a sale that counts, whenever the goods came back.
 
         Their day and country are those of the sale.
         """
-        return self._standing(by_sale(self.returns), selection)
+        return self._returns_of(by_sale(self.returns), selection)
 
-    def _standing(self, table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-        kept = _kept(table, self.dictionaries, self.held(selection))
-        return table[kept & standing(table, selection.duplicates)]
+    def _returns_of(self, table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+        kept = _kept(table, self.dictionaries, self.loaded(selection))
+        return table[kept & counted(table, selection.duplicates)]
 
     def _less_duplicates(self, found: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         if selection.duplicates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -16,31 +16,25 @@ from retail_pipeline.analytics.tables import (
     SALE,
     Array,
     Dictionaries,
-    day_number,
-    day_of,
 )
+from retail_pipeline.domain.days import date_of_number, day_number, moment_of_hour
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Period, Shift, Unit
 from retail_pipeline.domain.report import Figures
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Sums by the start of an hour, day, week or month.
 Timeline = Sequence[tuple[datetime, Figures]]
 _MONEY = ("net", "gross", "cancelled", "adjusted", "guest_gross")
 
 
-def money(micros: int) -> Decimal:
-    """Return pounds sterling, exact."""
-    return Decimal(int(micros)).scaleb(-6)
-
-
 def net(rows: pd.DataFrame) -> Decimal:
     """Return what all rows add up to, in pounds sterling."""
-    return money(int(rows["micros"].sum()))
+    return from_micros(int(rows["micros"].sum()))
 
 
-def pounds(micros: pd.Series) -> pd.Series:
-    """Return a column of pounds sterling, exact, for one of millionths."""
-    return pd.Series([money(each) for each in micros], index=micros.index, dtype=object)
+def pounds_column(micros: pd.Series) -> pd.Series:
+    """Return a column of micros as pounds, exact."""
+    return pd.Series([from_micros(each) for each in micros], index=micros.index, dtype=object)
 
 
 def figures(rows: pd.DataFrame) -> Figures:
@@ -56,7 +50,7 @@ def figures_by(rows: pd.DataFrame, keys: Array) -> dict[int, Figures]:
     table = sums_by(rows, keys)
     names = list(table.columns)
     columns = [
-        [money(value) for value in table[name]] if name in _MONEY else table[name].tolist()
+        [from_micros(value) for value in table[name]] if name in _MONEY else table[name].tolist()
         for name in names
     ]
     made = (Figures(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True))
@@ -99,7 +93,7 @@ def distinct(places: Array, values: Array, count: int) -> Array:
 def timeline(rows: pd.DataFrame, unit: Unit) -> list[tuple[datetime, Figures]]:
     """Return the sums for each hour, day, week (from Monday) or month with a transaction."""
     found = figures_by(rows, starts(rows, unit))
-    return [(EPOCH + timedelta(hours=hours), each) for hours, each in found.items()]
+    return [(moment_of_hour(hours), each) for hours, each in found.items()]
 
 
 def in_each(found: Sequence[tuple[datetime, Figures]], period: Period, unit: Unit) -> list[Figures]:
@@ -111,7 +105,7 @@ def in_each(found: Sequence[tuple[datetime, Figures]], period: Period, unit: Uni
 def moved(rows: pd.DataFrame, shift: Shift) -> pd.DataFrame:
     """Return rows as if each were of the later day that its own is compared with."""
     days, places = np.unique(rows["day"].to_numpy(), return_inverse=True)
-    later = [day_number(shift.forward(day_of(day))) for day in days]
+    later = [day_number(shift.forward(date_of_number(day))) for day in days]
     return rows.assign(day=np.asarray(later, days.dtype)[places])
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from threading import Lock
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from retail_pipeline.domain.days import EPOCH, day_number
 from retail_pipeline.domain.returns import Reason
 from retail_pipeline.domain.transaction import Kind
 
@@ -24,7 +24,6 @@ KINDS = tuple(Kind)
 SALE, CANCELLATION, ADJUSTMENT = range(3)
 # The customer number of those who have none.
 GUEST = 0
-_EPOCH = date(1970, 1, 1)
 _MOST = 2**63 - 1
 # Held while a number is given out: two threads never take the same one.
 _GIVING = Lock()
@@ -76,16 +75,6 @@ class Dictionaries:
     reasons: Dictionary = field(default_factory=lambda: Dictionary(None, *Reason))
     # Of cancellations, by the identity of their row.
     lines: Dictionary = field(default_factory=Dictionary)
-
-
-def day_number(day: date) -> int:
-    """Return days since 1970, as the tables count them."""
-    return (day - _EPOCH).days
-
-
-def day_of(number: int) -> date:
-    """Return the date of a day number."""
-    return date.fromordinal(_EPOCH.toordinal() + int(number))
 
 
 def orders_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
@@ -146,14 +135,14 @@ def duplicates_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.
 
 def _table(days: Sequence[Columns], columns: dict[str, Callable[[Columns], Array]]) -> pd.DataFrame:
     every: dict[str, Callable[[Columns], Array]] = {
-        "day": lambda each: np.full(len(each["lines"]), day_number(_date(each["day"])), np.int32),
+        "day": lambda each: np.full(len(each["lines"]), day_number(each["day"]), np.int32),
         **columns,
         "lines": lambda each: np.array(each["lines"], np.int64),
         "units": lambda each: np.array(each["units"], np.int64),
-        "micros": lambda each: micros(each["micros"]),
+        "micros": lambda each: money_array(each["micros"]),
     }
     empty = {"day": None, **dict.fromkeys(_FIELDS, ())}
-    pieces = days or [{**empty, "day": _EPOCH}]
+    pieces = days or [{**empty, "day": EPOCH}]
     return pd.DataFrame(
         {name: np.concatenate([make(each) for each in pieces]) for name, make in every.items()}
     )
@@ -175,16 +164,12 @@ _FIELDS = (
 )
 
 
-def _date(day: date | datetime) -> date:
-    return day.date() if isinstance(day, datetime) else day
-
-
-def micros(values: Sequence[int]) -> Array:
-    """Return amounts of money; those beyond 64 bits stay exact, and are added up more slowly."""
+def money_array(micros: Sequence[int]) -> Array:
+    """Return amounts in micros as int64, or as objects, exact but slower, beyond 64 bits."""
     try:
-        return np.array(values, np.int64)
+        return np.array(micros, np.int64)
     except OverflowError:
-        return np.array(values, object)
+        return np.array(micros, object)
 
 
 def safe(table: pd.DataFrame, name: str = "micros") -> pd.DataFrame:

@@ -11,7 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import Progress
 
 from retail_pipeline import bootstrap
 from retail_pipeline.cli.common import server_settings, start
@@ -32,8 +32,7 @@ _NAMED = 20
 
 @contextmanager
 def _bar(total: int, shown: bool) -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with on_terminal(*columns, shown=shown) as bar:
+    with on_terminal(shown=shown) as bar:
         bar.add_task("rows", total=total)
         yield bar
 

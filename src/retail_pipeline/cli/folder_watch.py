@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retail_pipeline.adapters.sources.registry import list_entries
+from retail_pipeline.adapters.sources.files import list_entries
 from retail_pipeline.errors import SourceError, UnreadableError
 
 log = logging.getLogger("producer")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import typer
 
+from retail_pipeline.adapters.sources.registry import SUPPORTED
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.errors import TransientError, UsageError
 
 
 def produce(
     files: list[str] = typer.Argument(
-        None, help="Files (.csv, .tsv, .csv.gz, .tsv.gz, .xlsx), folders of them, or quoted globs."
+        None, help=f"Files ({', '.join(SUPPORTED)}), folders of them, or quoted globs."
     ),
     watch: Path | None = typer.Option(
         None, metavar="FOLDER", help="Go on for ever: stream each file that appears in FOLDER."
@@ -62,9 +63,10 @@ def produce(
 
       retail produce --watch data --sample-if-empty
     """
-    from retail_pipeline.adapters.sources.registry import Reading, find_files
+    from retail_pipeline.adapters.sources.files import find_files
     from retail_pipeline.cli.common import start
     from retail_pipeline.cli.produce_run import ProducerRun
+    from retail_pipeline.flows.source import Reading
     from retail_pipeline.flows.throttle import Throttle
     from retail_pipeline.settings import expand_user
 

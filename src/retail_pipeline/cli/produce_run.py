@@ -12,16 +12,17 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from retail_pipeline import bootstrap
-from retail_pipeline.adapters.sources.registry import Reading, find_files, inspect, list_entries
+from retail_pipeline.adapters.sources.files import find_files, list_entries
+from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.cli.folder_watch import FolderWatch
 from retail_pipeline.cli.progress import Progress
 from retail_pipeline.cli.sample_rule import SampleRule
-from retail_pipeline.domain.checkpoint import Checkpoint
+from retail_pipeline.domain.checkpoint import START, Checkpoint, ResumePoint
 from retail_pipeline.errors import RetailError, SourceError, TransientError
 from retail_pipeline.flows.ports import Publisher
 from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.retry import StopAfterStalled, retrying
-from retail_pipeline.flows.source import RawRow, Source, SourceFacts
+from retail_pipeline.flows.source import RawRow, Reading, Source, SourceFacts
 from retail_pipeline.flows.throttle import Throttle
 from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
@@ -47,9 +48,9 @@ class Pass:
         facts = self.once.facts
         return replace(facts, source=f"{facts.source}-{self.number}")
 
-    def rows(self) -> Iterator[RawRow]:
+    def rows(self, after: ResumePoint = START) -> Iterator[RawRow]:
         """Yield the source's rows."""
-        return self.once.rows()
+        return self.once.rows(after)
 
 
 @dataclass
@@ -160,7 +161,7 @@ class ProducerRun:
             else:
                 watched.streamed(path)
 
-    def _inspect(self, path: Path, is_retry: bool = False) -> list[Source]:
+    def _inspect(self, path: Path, is_retry: bool = False) -> Sequence[Source]:
         log.log(logging.DEBUG if is_retry else logging.INFO, "looking through %s", path.name)
         sources = inspect(path, self.reading)
         for source in sources:
@@ -214,15 +215,15 @@ class ProducerRun:
             return
         stop_after_stalled, furthest = (
             StopAfterStalled(self.give_up_after_s, self.clock),
-            before.row,
+            before.rows_read,
         )
         with Progress(facts.name, facts.lines) as progress:
 
             def tell(checkpoint: Checkpoint) -> None:
                 nonlocal furthest
                 # Rows that only come once more, after a failure, are no progress.
-                if checkpoint.row > furthest:
-                    furthest = checkpoint.row
+                if checkpoint.rows_read > furthest:
+                    furthest = checkpoint.rows_read
                     stop_after_stalled.renew()
                 progress.show(checkpoint)
                 self._beat()

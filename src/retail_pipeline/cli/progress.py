@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn
 from rich.progress import Progress as Bar
-from rich.progress import ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import ProgressColumn, TaskProgressColumn, TimeRemainingColumn
 
 from retail_pipeline.domain.checkpoint import Checkpoint
 
@@ -19,10 +19,12 @@ log = logging.getLogger("producer")
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-def on_terminal(*columns: ProgressColumn, transient: bool = False, shown: bool = True) -> Bar:
-    """Return a bar on standard error, which shows nothing where that is no terminal."""
+def on_terminal(*more: ProgressColumn, transient: bool = False, shown: bool = True) -> Bar:
+    """Return a bar of so many of so many, and ``more``, on standard error if that is a terminal."""
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn())
     disabled = not (shown and sys.stderr.isatty())
-    return Bar(*columns, console=Console(stderr=True), transient=transient, disable=disabled)
+    console = Console(stderr=True)
+    return Bar(*columns, *more, console=console, transient=transient, disable=disabled)
 
 
 class Progress:
@@ -39,13 +41,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
-            self._bar = on_terminal(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TaskProgressColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            )
+            self._bar = on_terminal(TaskProgressColumn(), TimeRemainingColumn())
             self._bar.start()
             self._task = self._bar.add_task(self._name, total=self._total)
         return self

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import TaskID, TaskProgressColumn
 
-from retail_pipeline.adapters.sources.registry import find_files
+from retail_pipeline.adapters.sources.files import find_files
 from retail_pipeline.cli import failures
 from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging, server_settings
 from retail_pipeline.cli.progress import on_terminal
@@ -94,11 +95,7 @@ class ReconcileRun:
         paths = find_files(self.names, log.warning)
         with reconciling(settings) as parts:
             self._wait(parts)
-            if self.quick:
-                result = parts.count_check().run()
-            else:
-                with ReadProgress() as progress:
-                    result = parts.full(paths, progress.report).run()
+            result = parts.count_check().run() if self.quick else _full(parts, paths)
             self._print(result)
             _keep(parts.results, result)
         return result.verdict is Verdict.AGREE
@@ -121,31 +118,17 @@ class ReconcileRun:
             show(result, Console())
 
 
-class ReadProgress:
-    """A bar for each place that is being read, on a terminal."""
+def _full(parts: ReconcileParts, paths: list[Path]) -> Reconciliation:
+    """Compare every row; on a terminal there is a bar for each place that is read."""
+    tasks: dict[str, TaskID] = {}
+    with on_terminal(TaskProgressColumn(), transient=True) as bar:
 
-    def __init__(self) -> None:
-        self._bar = on_terminal(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
-            transient=True,
-        )
-        self._tasks: dict[str, TaskID] = {}
+        def report(place: str, rows: int, total: int) -> None:
+            if place not in tasks:
+                tasks[place] = bar.add_task(escape(place))
+            bar.update(tasks[place], completed=rows, total=total)
 
-    def __enter__(self) -> ReadProgress:
-        self._bar.start()
-        return self
-
-    def report(self, place: str, rows: int, total: int) -> None:
-        """Say how far it is."""
-        if place not in self._tasks:
-            self._tasks[place] = self._bar.add_task(escape(place))
-        self._bar.update(self._tasks[place], completed=rows, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        return parts.full(paths, report).run()
 
 
 def _keep(results: Results, result: Reconciliation) -> None:

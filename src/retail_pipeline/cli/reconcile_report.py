@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from retail_pipeline.domain.money import pounds
+from retail_pipeline.domain.money import format_pounds
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
@@ -123,5 +123,5 @@ def _show_difference(difference: Difference, console: Console) -> None:
 
 
 def _sum(total: Sum) -> str:
-    money = "" if total.pounds is None else f", {pounds(Decimal(total.pounds))}"
+    money = "" if total.pounds is None else f", {format_pounds(Decimal(total.pounds))}"
     return f"{total.rows:,} row{'' if total.rows == 1 else 's'}{money}"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 
+from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.sample.generator import (
     DEFAULT_DAYS,
     DEFAULT_DIRT,
@@ -70,12 +70,7 @@ def sample(
     if output is None or str(output) == "-":
         _to_standard_output(lines)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    bar = Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    )
-    with bar:
+    with on_terminal(TimeRemainingColumn()) as bar:
         task = bar.add_task("rows", total=rows + 1)
         write_file(output, lines, lambda count: bar.advance(task, count))
     typer.echo(f"{output}: {rows:,} rows, seed {seed}", err=True)

@@ -88,14 +88,14 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     compared = "before" in frame
     x = over(period, unit)
     money = {"title": "Net sales", "axis": {"labelExpr": AXIS_MONEY, "tickCount": 5}}
-    told = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
+    facts_of = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
     encoding = {
         "x": x,
         "y": {"field": "net", "type": "quantitative", **money},
-        "tooltip": facts(*told, *(("Compared with",) if compared else ())),
+        "tooltip": facts(*facts_of, *(("Compared with",) if compared else ())),
     }
-    marks = _line() if len(frame) > MOST_BARS else _bars()
-    layers = [{**mark, "encoding": {**encoding, **mark["encoding"]}} for mark in marks]
+    parts = _line() if len(frame) > MOST_BARS else _bars()
+    layers = [{**part, "encoding": {**encoding, **part["encoding"]}} for part in parts]
     if compared:
         layers.append(_before(x))
     return {"layer": [*layers, ZERO], "height": _TIMELINE_PIXELS, **FRAME}
@@ -117,7 +117,7 @@ def _before(x: Spec) -> Spec:
 def _line() -> list[Spec]:
     area = {"type": "area", "color": BLUE, "opacity": 0.15}
     line = {"type": "line", "color": BLUE, "strokeWidth": 1.5}
-    return [{"mark": mark, "encoding": {}} for mark in (area, line)]
+    return [{"mark": each, "encoding": {}} for each in (area, line)]
 
 
 def _bars() -> list[Spec]:
@@ -186,7 +186,7 @@ def countries_frame(rows: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
 
 
 def by_sign(value: str) -> Spec:
-    """Return the colour of a mark: another one where ``value`` is below zero."""
+    """Return the colour of a bar: another one where ``value`` is below zero."""
     return {"condition": {"test": f"datum.{value} < 0", "value": VERMILION}, "value": BLUE}
 
 

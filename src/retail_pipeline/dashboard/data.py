@@ -1,4 +1,4 @@
-"""The pages' way to MongoDB: one client a process, and what is held of it."""
+"""The pages' way to MongoDB: one client a process, and the answers that it caches."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 import streamlit as st
-from pymongo import MongoClient
 
-from retail_pipeline.adapters.mongo.client import Document, connect
-from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
+from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.latest import MongoLive
-from retail_pipeline.adapters.mongo.reads.products import MongoProducts
 from retail_pipeline.adapters.mongo.reads.quality import Freshness, MongoQuality, QuarantineGroup
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
-from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.analytics.products import incomplete, ranking
 from retail_pipeline.analytics.snapshot import Snapshot
+from retail_pipeline.bootstrap import DashboardReads
 from retail_pipeline.dashboard.process import settings
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.heartbeat import HeartbeatRecord
@@ -73,14 +69,14 @@ def _kept(
 
 
 @st.cache_resource(show_spinner=False)
-def _client(uri: str) -> MongoClient[Document]:
-    return connect(uri, name="retail-dashboard", timeout_ms=_AWAY_MS)
+def _reads(uri: str, database: str) -> DashboardReads:
+    return DashboardReads(uri, database, _AWAY_MS)
 
 
 @st.cache_resource(show_spinner=False)
 def _store(uri: str, database: str) -> Store:
     room = settings().dashboard_memory_mb * 1_000_000 // _BYTES_AN_ENTRY
-    return Store(MongoEntries(_client(uri), database), reports(), room)
+    return Store(_reads(uri, database).entries, reports(), room)
 
 
 def _place() -> tuple[str, str]:
@@ -100,61 +96,58 @@ def snapshot() -> Snapshot:
 
 def reports() -> MongoReports:
     """Return the small reads beside the summaries."""
-    uri, database = _place()
-    return MongoReports(_client(uri), database)
+    return _reads(*_place()).reports
 
 
 @_kept(_SHORT_SECONDS, 20)
 def reconciled(uri: str, database: str) -> list[Reconciliation]:
-    """Return the last quick and the last full reconciliation, as far as there are any."""
-    results = MongoReconciliations(_client(uri), database)
+    """Return the last count check and the last full reconciliation, as far as there are any."""
+    results = _reads(uri, database).reconciliations
     found = (results.last(mode) for mode in Mode)
     return [result for result in found if result is not None]
 
 
 def live() -> MongoLive:
     """Return the reads of what came in last."""
-    uri, database = _place()
-    return MongoLive(_client(uri), database)
+    return _reads(*_place()).live
 
 
 @_kept(_LIVE_SECONDS, 20)
 def processors(uri: str, database: str) -> list[HeartbeatRecord]:
-    """Return what each processor said of itself last."""
-    return MongoHeartbeats(_client(uri), database).latest()
+    """Return each processor's last heartbeat."""
+    return _reads(uri, database).heartbeats.latest()
 
 
 @_kept(_LIVE_SECONDS, 20)
 def delays(uri: str, database: str, rows: int) -> list[float]:
     """Return the seconds that the last ``rows`` rows took from file to database."""
-    return MongoLive(_client(uri), database).delays(rows)
+    return _reads(uri, database).live.delays(rows)
 
 
 def quality() -> MongoQuality:
     """Return the reads that are about one thing, when somebody asks for it."""
-    uri, database = _place()
-    return MongoQuality(_client(uri), database)
+    return _reads(*_place()).quality
 
 
 @_kept(_QUALITY_SECONDS, 20)
 def sources(uri: str, database: str) -> list[Freshness]:
     """Return what is known of each source."""
-    return MongoQuality(_client(uri), database).sources()
+    return _reads(uri, database).quality.sources()
 
 
 @_kept(_QUALITY_SECONDS, 20)
 def quarantine(uri: str, database: str) -> list[QuarantineGroup]:
     """Return what is in quarantine, counted."""
-    return MongoQuality(_client(uri), database).quarantine()
+    return _reads(uri, database).quality.quarantine()
 
 
-# Below, a ``version`` is the snapshot's: what came in since is asked for anew.
+# Below, ``version`` is the snapshot's: a newer snapshot asks again.
 
 
 @_kept(_KEPT_SECONDS, 100)
 def undescribed(uri: str, database: str, selection: Selection, version: int) -> int:
     """Return how many lines that count have no description."""
-    return MongoQuality(_client(uri), database).undescribed(selection)
+    return _reads(uri, database).quality.undescribed(selection)
 
 
 @_kept(_KEPT_SECONDS, _MOST_PRODUCT_TABLES, st.cache_resource)
@@ -182,7 +175,7 @@ def prices(
     uri: str, database: str, code: str, selection: Selection, unit: Unit, version: int
 ) -> list[Prices]:
     """Return the prices paid for a product."""
-    return MongoProducts(_client(uri), database).prices(code, selection, unit)
+    return _reads(uri, database).products.prices(code, selection, unit)
 
 
 def bought_with(code: str, selection: Selection, of: Snapshot) -> Basket:
@@ -196,14 +189,13 @@ def _bought_with(
 ) -> Basket:
     rows = _of.order_rows(replace(selection, products=(), duplicates=True))
     elsewhere = partial(incomplete, rows, _of.dictionaries)
-    reads = MongoProducts(_client(uri), database)
+    reads = _reads(uri, database).products
     return reads.bought_with(code, selection, ORDERS_COMPARED, elsewhere)
 
 
 def customers() -> MongoCustomers:
     """Return the reads about one customer, when somebody asks for all of them."""
-    uri, database = _place()
-    return MongoCustomers(_client(uri), database)
+    return _reads(*_place()).customers
 
 
 @_kept(_KEPT_SECONDS, 50)
@@ -218,7 +210,7 @@ def lines_of_invoice(
     version: int,
 ) -> list[Document]:
     """Return a customer's lines on an invoice."""
-    reads = MongoCustomers(_client(uri), database)
+    reads = _reads(uri, database).customers
     return reads.lines(selection, customer, invoice, hours, limit)
 
 
@@ -232,4 +224,4 @@ def products_of_customer(selection: Selection, customer: str, snapshot: Snapshot
 def _products_of_customer(
     uri: str, database: str, selection: Selection, customer: str, _codes: list[str], version: int
 ) -> list[Document]:
-    return MongoCustomers(_client(uri), database).products(selection, customer, _codes)
+    return _reads(uri, database).customers.products(selection, customer, _codes)

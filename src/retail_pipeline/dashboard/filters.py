@@ -64,7 +64,7 @@ LIVE = url_state.switch("live")
 
 @dataclass(frozen=True)
 class Choice:
-    """What is set in the filter bar; presets are resolved anew as data comes in."""
+    """What is set in the filter bar; presets move with the newest day."""
 
     preset: str = WHOLE
     first: date | None = None

@@ -1,11 +1,11 @@
-"""Numbers, dates and names as the pages write them, and what each figure means."""
+"""How the pages write numbers, dates, durations and names, and what each figure means."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from retail_pipeline.domain.money import MINUS, pounds
+from retail_pipeline.domain.money import MINUS, format_pounds
 from retail_pipeline.domain.periods import Period, Unit, following
 
 NO_COUNTRY = "No country given"
@@ -38,7 +38,7 @@ def money(amount: Decimal | None) -> str:
     """Return pounds and pence with thousands separators: £1,234.50."""
     if amount is None:
         return NOTHING
-    return pounds(amount.quantize(_PENNY, ROUND_HALF_UP))
+    return format_pounds(amount.quantize(_PENNY, ROUND_HALF_UP))
 
 
 def signed_money(amount: Decimal) -> str:
@@ -107,8 +107,18 @@ def span(period: Period) -> str:
     return f"{day(period.first)} to {day(period.last)}"
 
 
+def minute(moment: datetime) -> str:
+    """Return a moment to the minute as tables and exports have it: 2011-12-09 12:50."""
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def second(moment: datetime | None) -> str | None:
+    """Return a moment to the second as tables and exports have it: 2011-12-09 12:50:00."""
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
 def bucket(start: datetime, unit: Unit) -> str:
-    """Return what a mark of a chart stands for: its hour, day, week or month."""
+    """Return the name of a start's hour, day, week or month."""
     if unit == "hour":
         return f"{day(start)}, {start:%H}:00 to {following(start, unit):%H}:00"
     if unit == "week":
@@ -135,6 +145,16 @@ def ago(moment: datetime, now: datetime) -> str:
         if seconds >= size:
             return f"{counted(seconds // size, name)} ago"
     return "just now" if seconds < 10 else f"{seconds} seconds ago"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration in a unit that fits: 0.36 s, 12.0 s, 3.4 min, 2.5 days."""
+    if value is None:
+        return NOTHING
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if value >= 2 * size:
+            return f"{decimal(value / size)} {unit}"
+    return f"{value:.2f} s" if value < 10 else f"{decimal(value)} s"
 
 
 def plain(text: str) -> str:

@@ -18,7 +18,7 @@ from retail_pipeline.dashboard.charts import GREY, Spec
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
-from retail_pipeline.domain.money import digits
+from retail_pipeline.domain.money import format_digits
 from retail_pipeline.domain.report import Figures
 
 # The contract's prices, hence all sums of them, have no more decimals; only quotients do.
@@ -67,10 +67,10 @@ def chart(
     A ``spec`` that has its data in it needs no frame.
     """
     head(view, panel)
-    said = explain.footnote(view, panel.title, filtered=panel.filtered, scope=panel.scope)
+    footnote = explain.footnote(view, panel.title, filtered=panel.filtered, scope=panel.scope)
     return st.vega_lite_chart(
         frame,
-        _with_footnote(spec, said),
+        _with_footnote(spec, footnote),
         width="stretch",
         alt=alt,
         key=picks.chart_key(panel.key),
@@ -78,9 +78,9 @@ def chart(
     )
 
 
-def _with_footnote(spec: Spec, said: str) -> Spec:
+def _with_footnote(spec: Spec, footnote: str) -> Spec:
     """Return the chart with words below it, and as much higher, so that no mark gets smaller."""
-    lines = textwrap.wrap(said, _FOOTNOTE_WIDTH)
+    lines = textwrap.wrap(footnote, _FOOTNOTE_WIDTH)
     height = spec["height"] + len(lines) * _FOOTNOTE["lineHeight"] + _FOOTNOTE["offset"]
     return {**spec, "title": {**_FOOTNOTE, "text": lines}, "height": height}
 
@@ -176,7 +176,7 @@ def csv_text(rows: pd.DataFrame) -> str:
 
 def _cell(value: object) -> object:
     if isinstance(value, Decimal):
-        return digits(value.quantize(_SMALLEST, ROUND_HALF_UP) + 0)  # no minus before zero
+        return format_digits(value.quantize(_SMALLEST, ROUND_HALF_UP) + 0)  # no minus before zero
     if value is None or value is pd.NA or value != value:  # nothing, or a ratio of nothing
         return ""
     if isinstance(value, str) and value.startswith(_FORMULA):

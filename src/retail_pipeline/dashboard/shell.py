@@ -18,7 +18,7 @@ from retail_pipeline.errors import RetailError
 
 # Each costs the server 0.1 s a viewer, which ten of them take from the processor beside it.
 REFRESH_SECONDS = 10
-# What each cleaning choice does changes slowly, and is worked out anew at each change of a filter.
+# What each cleaning choice does changes slowly. A change of a filter computes it again.
 _EFFECTS_SECONDS = 30
 _RETRYING = "retrying"
 # What is shown stays as bright while new figures are read: no flicker at each refresh.

@@ -1,8 +1,8 @@
-"""What the pages read from: all that is summarised, held once a process and kept fresh.
+"""The snapshot that the pages read: all summaries, cached once a process and kept fresh.
 
-The rollups' entries are held as columns of numbers, hence a filter costs milliseconds and no query.
-Every second or two, while somebody looks, a thread of its own asks MongoDB which days were
-summarised anew, and reads those alone; the pages meanwhile show what they have.
+The rollups' entries are columns of numbers: a filter costs milliseconds and no query. Every second
+or two, while a page is open, a thread asks MongoDB which days were summarised since and reads only
+those. The pages meanwhile show the previous snapshot.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from datetime import time as clock
+from datetime import timedelta
 from threading import Lock, Thread
 
 import msgspec
@@ -21,31 +22,40 @@ import pandas as pd
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.analytics.return_tables import returns_table
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.analytics.tables import (
     Columns,
     Dictionaries,
-    day_number,
-    day_of,
     duplicates_table,
     orders_table,
     products_table,
     safe,
 )
-from retail_pipeline.dashboard.returns_cache import ReturnsCache
-from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
+from retail_pipeline.domain.collections import (
+    DUPLICATES_ROLLUP,
+    ORDERS_ROLLUP,
+    PRODUCTS_ROLLUP,
+    RETURNS,
+)
+from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.report import Status
 from retail_pipeline.errors import AccessError, FiguresError, RetailError, TransientError
 
 log = logging.getLogger(__name__)
 
-# Younger than this, what is held is given at once; older than the second, it is waited for.
+# A younger snapshot is returned at once; for one older than the second, the caller waits.
 _FRESH_SECONDS, _STALE_SECONDS = 1.0, 10.0
-# While rows pour in, each look has many days to read: it rests so many times as long as that took.
+# While rows pour in, each refresh reads many days: the next one waits so many times its duration.
 REST_FACTOR = 10
 # Texts take far more room on their way than as numbers.
 _DAYS_AT_ONCE = 60
+_RETURNS_AT_ONCE = 5_000
+# While MongoDB is busy, a write may become visible this long after its timestamp.
+_LATE = timedelta(seconds=10)
+# This often all returns are compared: a later write or a deletion is noticed too.
+_SECONDS_BETWEEN_FULL_READS = 60.0
 _SALE = "sale"
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -63,19 +73,19 @@ class _Rollup:
 
     table: pd.DataFrame
     versions: dict[datetime, datetime] = field(default_factory=dict)
-    # Days that another release summarised in a form of its own: nothing is held of them.
+    # Days that another release summarised in a form of its own; they are not loaded.
     outdated: set[datetime] = field(default_factory=set)
-    # Days whose summaries no figures can be made of: nothing is held of them either.
+    # Days whose summaries can't be read; they are not loaded either.
     unreadable: dict[datetime, Exception] = field(default_factory=dict)
 
 
 class Store:
-    """Holds a database's snapshot; safe to use from many threads."""
+    """Caches a database's snapshot; safe to use from many threads."""
 
     def __init__(
         self, entries: MongoEntries, reports: MongoReports, most_entries: int = 10_000_000
     ) -> None:
-        """Hold up to ``most_entries`` entries of each rollup: those of the newest days."""
+        """Cache up to ``most_entries`` entries of each rollup: those of the newest days."""
         self._entries = entries
         self._most = most_entries
         self._since = _EVER
@@ -95,12 +105,12 @@ class Store:
         self._changed = False
 
     def snapshot(self) -> Snapshot:
-        """Return what is summarised: at most seconds old, and read again behind the caller's back.
+        """Return what is summarised, at most seconds old; a background thread refreshes it.
 
-        The first caller, and one who comes after nobody looked for a while, waits for it.
+        The first caller waits for it, and so does the first one after a while without callers.
 
         Raises:
-            RetailError: the last look failed; the next one is under way.
+            RetailError: the last refresh failed; the next one is under way.
         """
         age = time.monotonic() - self._tried_at
         fresh = max(_FRESH_SECONDS, REST_FACTOR * self._took)
@@ -108,13 +118,13 @@ class Store:
         if age > stale:
             with self._lock:
                 if time.monotonic() - self._tried_at > stale:
-                    self._look()
+                    self._update()
         elif age > fresh and self._lock.acquire(blocking=False):
             Thread(target=self._refresh_in_background, name="refresh", daemon=True).start()
         if self._failure is not None:
             raise self._failure
         if self._snapshot is None:
-            raise AssertionError("a look ends with a snapshot or a failure")
+            raise AssertionError("a refresh ends with a snapshot or a failure")
         return self._snapshot
 
     def orders_of_products(self, codes: Sequence[str]) -> pd.DataFrame:
@@ -123,32 +133,32 @@ class Store:
 
     def _refresh_in_background(self) -> None:
         try:
-            self._look()
+            self._update()
         finally:
             self._lock.release()
 
-    def _look(self) -> None:
-        """Bring what is held up to date; the caller holds the lock."""
+    def _update(self) -> None:
+        """Bring the snapshot up to date; the caller has the lock."""
         began = time.monotonic()
         try:
-            # What changed before a read failed is still new at the next look.
+            # What changed before a read failed is still new at the next refresh.
             for name in _MAKERS:
                 self._changed |= self._refresh(name)
             self._forget_older_days()
             self._changed |= self._returns.refresh()
-            self._snapshot = self._taken()
+            self._snapshot = self._current()
             self._changed = False
             self._failure = None
             self._took = time.monotonic() - began
         except RetailError as error:
             self._fail(error)
-        except Exception as error:  # told to the viewers, who would go on seeing old figures
+        except Exception as error:  # the viewers see it, instead of old figures
             self._fail(FiguresError(f"{type(error).__name__}: {error}"), error)
         finally:
             self._tried_at = time.monotonic()
 
-    def _taken(self) -> Snapshot:
-        """Return what is held now."""
+    def _current(self) -> Snapshot:
+        """Return the snapshot of what is loaded now."""
         outdated = set[datetime]().union(*(each.outdated for each in self._rollups.values()))
         status = self._with_unreadable(self._reports.status(outdated))
         self._version += self._changed or self._snapshot is None
@@ -179,14 +189,14 @@ class Store:
         return replace(status, failed_days=tuple(failed[day] for day in sorted(failed)))
 
     def _fail(self, failure: RetailError, unexpected: Exception | None = None) -> None:
-        """Note why the look failed; of what nobody expected, the log has the whole story once."""
+        """Keep why the refresh failed; log the traceback of an unexpected fault once."""
         if unexpected is not None and str(failure) != str(self._failure):
             log.error("The summaries can't be read", exc_info=unexpected)
         self._failure = failure
         self._took = 0.0  # no rest: MongoDB may be back at any moment
 
     def _refresh(self, name: str) -> bool:
-        """Read the days that were summarised anew; return whether there were any."""
+        """Read the days summarised since the last refresh; return whether there were any."""
         rollup = self._rollups[name]
         found = self._entries.versions(name)
         versions = {day: at for day, at in found.items() if day >= self._since}
@@ -251,7 +261,7 @@ class Store:
             return _EVER
         newest_first = table["day"].value_counts().sort_index(ascending=False).cumsum()
         last = newest_first.index[newest_first > self._most][0]
-        return datetime.combine(day_of(last + 1), clock(), UTC)
+        return datetime.combine(date_of_number(last + 1), clock(), UTC)
 
     def _forget_older_days(self) -> None:
         """Let all rollups begin with the same day, that of the one with the least room."""
@@ -274,3 +284,48 @@ class Store:
             ):
                 if name and kind == _SALE and (code not in names or names[code] < (at, name)):
                     names[code] = (at, name)
+
+
+class ReturnsCache:
+    """Caches the returns' table; the caller lets one thread at a time refresh it."""
+
+    def __init__(self, entries: MongoEntries, dictionaries: Dictionaries) -> None:
+        self._entries = entries
+        self._dictionaries = dictionaries
+        self._versions: dict[str, datetime] = {}
+        self._compared_at = float("-inf")
+        self.table: pd.DataFrame = returns_table([], dictionaries)
+
+    def refresh(self) -> bool:
+        """Read what was matched since the last refresh; return whether there was any.
+
+        Raises:
+            RetailError: MongoDB is away, or the user lacks the rights.
+        """
+        whole = time.monotonic() - self._compared_at > _SECONDS_BETWEEN_FULL_READS
+        found = self._versions_since(whole)
+        changed = [line for line, at in found.items() if self._versions.get(line) != at]
+        gone = [line for line in self._versions if line not in found] if whole else []
+        if changed or gone:
+            self._replace(changed, gone)
+        for line in gone:
+            del self._versions[line]
+        self._versions.update(found)
+        if whole:
+            self._compared_at = time.monotonic()
+        return bool(changed or gone)
+
+    def _versions_since(self, whole: bool) -> dict[str, datetime]:
+        """Return when each was matched last: all of them, or those of the last seconds."""
+        if whole or not self._versions:
+            return self._entries.versions(RETURNS)
+        return self._entries.versions(RETURNS, max(self._versions.values()) - _LATE)
+
+    def _replace(self, changed: Sequence[str], gone: Sequence[str]) -> None:
+        old = self._dictionaries.lines.of([*changed, *gone])
+        tables = [self.table[~self.table["line"].isin(old)]]
+        for start in range(0, len(changed), _RETURNS_AT_ONCE):
+            read = self._entries.return_parts(changed[start : start + _RETURNS_AT_ONCE])
+            tables.append(returns_table([read], self._dictionaries))
+        table = pd.concat(tables, ignore_index=True)
+        self.table = safe(safe(table), "sold_micros")

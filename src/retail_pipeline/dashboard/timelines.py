@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import panel
+from retail_pipeline.dashboard import format, panel
 from retail_pipeline.domain.periods import Period, Shift, Unit
 
 
@@ -22,7 +22,7 @@ def rows(
     starts = period.starts(unit)
     table = pd.DataFrame(
         {
-            "Start (UTC)": [_moment(start) for start in starts],
+            "Start (UTC)": [format.minute(start) for start in starts],
             **panel.figure_columns(sums.in_each(found, period, unit)),
         }
     )
@@ -40,8 +40,4 @@ def _days(days: Period, start: datetime, unit: Unit) -> str:
     """Return the days of a week or month, or the one day, or that day's hour of ``start``."""
     if unit in ("week", "month"):
         return f"{days.first} to {days.last}"
-    return _moment(datetime.combine(days.first, start.timetz()))
-
-
-def _moment(start: datetime) -> str:
-    return f"{start:%Y-%m-%d %H:%M}"
+    return format.minute(datetime.combine(days.first, start.timetz()))

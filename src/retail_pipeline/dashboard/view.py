@@ -31,12 +31,12 @@ class View:
 
     @cached_property
     def selection(self) -> Selection:
-        """Which transactions count; none of days for which there is no room."""
-        return self.snapshot.held(self.choice.selection(self.days))
+        """Which transactions count; days that are not loaded are left out."""
+        return self.snapshot.loaded(self.choice.selection(self.days))
 
     @property
     def as_of(self) -> str:
-        """When MongoDB was looked at last, with the date where that is not today."""
+        """When MongoDB was last read, with the date if that is not today."""
         at = self.snapshot.at
         date = "" if at.date() == datetime.now(UTC).date() else f"{format.day(at)}, "
         return f"{date}{at:%H:%M:%S} UTC"
@@ -92,7 +92,7 @@ class View:
 
 @dataclass(frozen=True)
 class OneCustomer(View):
-    """What there is of one customer; ``place`` stands for the customer in the register."""
+    """What there is of one customer; ``place`` is the customer's number in the dictionary."""
 
     place: int
     number: str

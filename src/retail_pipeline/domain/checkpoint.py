@@ -6,11 +6,18 @@ from datetime import datetime
 
 import msgspec
 
+# Where a source goes on. Only the source itself knows what it means: for a file, a row's number.
+ResumePoint = int | str
+START: ResumePoint = 0
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """All rows up to number ``row`` are acknowledged; the counts are of those rows."""
 
-    row: int = 0
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "row"}):
+    """All rows up to ``position`` are acknowledged; the counts are of those rows.
+
+    It is stored under the name ``row``, which older releases gave it.
+    """
+
+    position: ResumePoint = START
     rows_read: int = 0
     rows_sent: int = 0
     rows_rejected: int = 0

@@ -13,6 +13,7 @@ from retail_pipeline.domain.collections import (
     PRODUCTS_ROLLUP,
     RETURNS,
 )
+from retail_pipeline.domain.days import day_number
 
 # The name of each part of a day's summaries.
 PARTS = {
@@ -28,7 +29,6 @@ WHAT_TO_DO = (
 )
 NO_DAY = "no day can be summarised: {error}"
 _NAMED = 3
-_EPOCH = date(1970, 1, 1)
 
 
 class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def number(self) -> int:
         """The day, in days since 1970."""
-        return (self.day - _EPOCH).days
+        return day_number(self.day)
 
     @property
     def parts(self) -> str:

@@ -18,8 +18,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """How far one source was read: ``rows_read = rows_sent + rows_rejected``, all acknowledged.
 
     ``bytes`` is the size of the (uncompressed) content, ``complete`` whether its end was reached.
-    ``delimiter``, ``columns`` (the positions of the eight dataset fields) and ``width`` (fields in
-    a row) are needed to parse a row's raw text again; older producers don't write ``columns``.
+    ``layout`` is what the source's format needs to read a row's raw text again; only the format
+    reads it. Older producers wrote ``delimiter``, ``columns`` and ``width`` instead, or nothing.
     """
 
     source: str
@@ -34,11 +34,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     started_at: datetime
     updated_at: datetime
+    layout: str = ""
     delimiter: str = ","
     columns: Annotated[tuple[Count, ...], msgspec.Meta(max_length=len(DATASET_FIELDS))] = ()
     width: Count = 0
 
     def __post_init__(self) -> None:
+        if self.columns and not self.layout:
+            older = {name: getattr(self, name) for name in ("delimiter", "columns", "width")}
+            msgspec.structs.force_setattr(self, "layout", msgspec.json.encode(older).decode())
         within_years("started_at and updated_at", self.started_at, self.updated_at)
 
     def says_more(self, other: Manifest | None) -> bool:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, parse_date
+from retail_pipeline.domain.money import plain_text
 from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Transaction
 
@@ -26,7 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SHOWN = 60
 _REMEMBERED = 16_384
 # Longer than any limit of the contract; it bounds the size of the caches.
-_LONGEST_FIELD = 4_096
+LONGEST_FIELD = 4_096
 
 
 def shown(text: str) -> str:
@@ -99,9 +100,7 @@ def parse_price(text: str) -> str:
     digits = _check_number("UnitPrice", text)
     price = Decimal(digits)
     _check_range("UnitPrice", price)
-    plain = f"{price:f}"
-    if "." in plain:
-        plain = plain.rstrip("0").rstrip(".")
+    plain = plain_text(price)
     scale = CONTRACT.limit("UnitPrice", "scale")
     if len(plain.partition(".")[2]) > scale:
         raise RowError(
@@ -124,50 +123,52 @@ def parse_customer(text: str) -> str | None:
     return found[1]
 
 
+def check_cells(cells: Sequence[str], width: int) -> None:
+    """Refuse a row that has not ``width`` cells, or an endless one.
+
+    Raises:
+        RowError: it is such a row.
+    """
+    if len(cells) != width:
+        raise RowError(Reason.WRONG_FIELD_COUNT, f"{len(cells)} fields, {width} are needed")
+    if max(map(len, cells)) > LONGEST_FIELD:
+        raise RowError(Reason.TOO_LONG, f"a field has more than {LONGEST_FIELD} characters")
+
+
 class RowParser:
     """Turns the fields of one file's rows into transactions.
 
     Args:
         source: the file's identity, 16 hexadecimal digits.
-        columns: for each of the eight dataset fields, its position in a row.
-        width: how many fields a row has.
         order: whether the day or the month comes first in the file's dates.
     """
 
-    def __init__(self, source: str, columns: Sequence[int], width: int, order: DateOrder) -> None:
-        if len(columns) != len(DATASET_FIELDS):
-            raise ValueError("a position is needed for each of the eight fields")
+    def __init__(self, source: str, order: DateOrder) -> None:
         self._source = source
-        self._columns = tuple(columns)
-        self._width = width
         self._date: Callable[[str], datetime] = lru_cache(maxsize=_REMEMBERED)(
             lambda text: parse_date(text, order)
         )
         self.ingested_at = datetime.now(UTC)
 
     def parse(self, row: int, fields: Sequence[str]) -> Transaction:
-        """Return the transaction in ``fields``.
+        """Return the transaction in ``fields``, which are in the order of DATASET_FIELDS.
 
         Raises:
             RowError: the row breaks the contract; the error has the reason.
         """
-        if len(fields) != self._width:
-            raise RowError(
-                Reason.WRONG_FIELD_COUNT, f"{len(fields)} fields, {self._width} are needed"
-            )
-        if max(map(len, fields)) > _LONGEST_FIELD:
-            raise RowError(Reason.TOO_LONG, f"a field has more than {_LONGEST_FIELD} characters")
-        invoice, stock, description, quantity, date, price, customer, country = self._columns
+        if len(fields) != len(DATASET_FIELDS) or max(map(len, fields)) > LONGEST_FIELD:
+            check_cells(fields, len(DATASET_FIELDS))
+        invoice, stock, description, quantity, date, price, customer, country = fields
         return Transaction(
             self._source,
             row,
-            parse_code("InvoiceNo", fields[invoice]),
-            parse_code("StockCode", fields[stock]),
-            parse_quantity(fields[quantity]),
-            self._date(fields[date]),
-            parse_price(fields[price]),
+            parse_code("InvoiceNo", invoice),
+            parse_code("StockCode", stock),
+            parse_quantity(quantity),
+            self._date(date),
+            parse_price(price),
             self.ingested_at,
-            parse_text("Description", fields[description]),
-            parse_customer(fields[customer]),
-            parse_text("Country", fields[country]),
+            parse_text("Description", description),
+            parse_customer(customer),
+            parse_text("Country", country),
         )

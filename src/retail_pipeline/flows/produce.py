@@ -92,13 +92,11 @@ class Production:
     def _chunks(self, start: Checkpoint) -> Iterator[Checkpoint]:
         """Send the rows after ``start``; yield the checkpoint after each chunk."""
         facts = self._facts
-        parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
-        number, read, rejected, chunk = start.row, start.rows_read, start.rows_rejected, 0
+        parser = RowParser(facts.source, facts.date_order)
+        read, rejected, chunk = start.rows_read, start.rows_rejected, 0
+        row: RawRow | None = None
         limited, began = self.throttle.limited, self.clock()
-        for row in self.source.rows():
-            if row.number <= start.row:
-                continue
-            number = row.number
+        for row in self.source.rows(start.position):
             read += 1
             chunk += 1
             item = self._parse(parser, row)
@@ -110,12 +108,12 @@ class Production:
                 rejected += 1
                 self.publisher.reject(item)
             if chunk == CHUNK_ROWS or limited and self.clock() - began >= _SECONDS_BETWEEN_SAVES:
-                yield _reached(start, number, read, rejected)
+                yield _reached(start, row, read, rejected)
                 chunk, began = 0, self.clock()
                 parser.ingested_at = datetime.now(UTC)
             elif limited and self.stop.is_set():
                 break
-        yield _reached(start, number, read, rejected)
+        yield _reached(start, row, read, rejected)
 
     def _parse(self, parser: RowParser, row: RawRow) -> Transaction | Rejection:
         if row.problem:
@@ -166,16 +164,14 @@ class Production:
                 complete=checkpoint.complete,
                 started_at=checkpoint.started_at or now,
                 updated_at=now,
-                delimiter=self._facts.delimiter,
-                columns=self._facts.columns,
-                width=self._facts.width,
+                layout=self._facts.layout,
             )
         )
 
 
-def _reached(start: Checkpoint, number: int, read: int, rejected: int) -> Checkpoint:
+def _reached(start: Checkpoint, row: RawRow | None, read: int, rejected: int) -> Checkpoint:
     return Checkpoint(
-        row=number,
+        position=row.position if row else start.position,
         rows_read=read,
         rows_sent=read - rejected,
         rows_rejected=rejected,

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import msgspec
 
-from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.parsing import RowParser
@@ -24,7 +23,7 @@ from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, UNDECO
 from retail_pipeline.flows.source import RawRow
 
 # (row number, bytes, encoding, manifest of its file) -> the row, as the source would yield it.
-Reread = Callable[[int, bytes, str, Manifest], RawRow]
+Reparse = Callable[[int, bytes, str, Manifest], RawRow]
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,17 @@ class QuarantineReparser:
 
     Args:
         manifest: returns what the producer said of a source.
-        reread: splits a row's raw text as the source would.
+        reparse: reads a row's raw text as the source would.
         topics: tell which records were none of transactions.
     """
 
     def __init__(
-        self, manifest: Callable[[str], Manifest | None], reread: Reread, topics: Topics
+        self, manifest: Callable[[str], Manifest | None], reparse: Reparse, topics: Topics
     ) -> None:
         self._manifest = lru_cache(maxsize=64)(manifest)
-        self._reread = reread
+        self._reparse = reparse
         self._topics = topics
-        self._parser = lru_cache(maxsize=64)(_parser)
+        self._parser = lru_cache(maxsize=64)(RowParser)
 
     def reparse(self, row: Quarantined, edited: str | None = None) -> Reparsed | StillInvalid:
         """Return what to send for ``row``; ``edited`` stands for its raw text, if it is given."""
@@ -79,32 +78,23 @@ class QuarantineReparser:
     def _read_row(
         self, row: Quarantined, value: bytes, encoding: str | None
     ) -> Reparsed | StillInvalid:
-        manifest = self._manifest(row.source)
-        if manifest is None or not _tells_how_to_read(manifest):
-            return StillInvalid(
-                row.reason,
-                "no manifest says how to read its file's rows: `retail produce FILE --again` does",
-            )
         try:
-            parser = self._parser(manifest)
-            raw = self._reread(row.row, value, encoding or manifest.encoding, manifest)
+            manifest = self._manifest(row.source)
+            if manifest is None:
+                raise LookupError("there is none")
+            parser = self._parser(manifest.source, DateOrder(manifest.date_order))
+            raw = self._reparse(row.row, value, encoding or manifest.encoding, manifest)
             if raw.problem:
                 return StillInvalid(raw.problem[0].value, raw.problem[1])
             return parser.parse(row.row, raw.fields)
         except RowError as error:
             return StillInvalid(error.reason.value, error.detail)
-        except (ValueError, LookupError) as error:  # of a manifest that another writer made
-            return StillInvalid(row.reason, f"its file's manifest can't be used: {error}")
-
-
-def _parser(manifest: Manifest) -> RowParser:
-    order = DateOrder(manifest.date_order)
-    return RowParser(manifest.source, manifest.columns, manifest.width, order)
-
-
-def _tells_how_to_read(manifest: Manifest) -> bool:
-    columns = manifest.columns
-    return len(columns) == len(DATASET_FIELDS) and max(columns) < manifest.width
+        except (ValueError, LookupError, msgspec.ValidationError) as error:
+            return StillInvalid(
+                row.reason,
+                f"no manifest says how to read its file's rows ({error}):"
+                " `retail produce FILE --again` does",
+            )
 
 
 def _as_quarantined(row: Quarantined, inner: Rejection) -> Quarantined:

@@ -8,14 +8,17 @@ from typing import Protocol
 
 import msgspec
 
+from retail_pipeline.domain.checkpoint import START, ResumePoint
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.rejection import Reason
 
 
 class RawRow(msgspec.Struct, frozen=True, gc=False):
-    """One row of a file before it is parsed; ``problem`` is (reason, detail) if it can't be.
+    """One row of a source before it is parsed; ``problem`` is (reason, detail) if it can't be.
 
-    ``encoding`` is set where ``raw`` was decoded otherwise than the rest of the file.
+    ``fields`` are the texts of the eight dataset fields, in the order of DATASET_FIELDS.
+    ``encoding`` is set where ``raw`` was decoded otherwise than the rest of the source.
+    ``resume_at`` is set by a source that finds its rows again by something else than a number.
     """
 
     number: int
@@ -24,6 +27,12 @@ class RawRow(msgspec.Struct, frozen=True, gc=False):
     problem: tuple[Reason, str] | None = None
     truncated: bool = False
     encoding: str | None = None
+    resume_at: str | None = None
+
+    @property
+    def position(self) -> ResumePoint:
+        """What a source goes on from after this row."""
+        return self.number if self.resume_at is None else self.resume_at
 
 
 class Source(Protocol):
@@ -33,8 +42,8 @@ class Source(Protocol):
     def facts(self) -> SourceFacts:
         """What the inspection found."""
 
-    def rows(self) -> Iterator[RawRow]:
-        """Yield every row, in order."""
+    def rows(self, after: ResumePoint = START) -> Iterator[RawRow]:
+        """Yield every row that comes after a position, in order."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,12 @@ class SourceFacts:
     Attributes:
         source: identity, 16 hexadecimal digits of its content's SHA-256.
         name: the file's name, and the sheet's in a workbook with several.
-        format: csv or xlsx.
+        format: the name of the format that reads it.
+        encoding: in which the raw text of a row gives its bytes back.
         bytes: size of the uncompressed content.
         lines: about how many rows there are, for a progress bar; None if unknown.
-        columns: where the eight dataset fields stand in a row; width is a row's field count.
         date_order_known: whether the dates themselves, or the user, settled their order.
-        delimiter: what stands between two fields of a row's raw text.
+        layout: what its format needs to read a row's raw text again; only the format reads it.
     """
 
     source: str
@@ -59,7 +68,13 @@ class SourceFacts:
     date_order: DateOrder
     bytes: int
     lines: int | None
-    columns: tuple[int, ...]
-    width: int
     date_order_known: bool = True
-    delimiter: str = ","
+    layout: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the user says about a file, instead of having it detected."""
+
+    encoding: str | None = None
+    date_order: DateOrder | None = None

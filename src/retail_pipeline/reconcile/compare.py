@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from retail_pipeline.domain.money import from_micros, plain_text
 from retail_pipeline.reconcile.state import FILE, KAFKA, MONGODB, ReconciliationState
-from retail_pipeline.reconcile.tally import NOT_IN_KAFKA, PLAIN, REPLAYED, Line, Tally, pounds
+from retail_pipeline.reconcile.tally import NOT_IN_KAFKA, PLAIN, REPLAYED, Line, Tally
 
 _WORDS = {
     "invoice": "InvoiceNo",
@@ -99,6 +100,6 @@ def changed_fields(expected: Line, found: Line) -> str:
         right, real = getattr(expected, name), getattr(found, name)
         if right != real:
             if name in ("price", "total"):
-                right, real = pounds(right), pounds(real)
+                right, real = plain_text(from_micros(right)), plain_text(from_micros(real))
             parts.append(f"{word} is {real}, {right} is right")
     return "; ".join(parts)

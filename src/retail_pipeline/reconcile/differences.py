@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from retail_pipeline.domain.days import date_of_number
 from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.reconcile import advice
 from retail_pipeline.reconcile.compare import BucketDifference, BucketRows
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.state import KAFKA, MONGODB, SHOWN, ReconciliationState
-from retail_pipeline.reconcile.tally import Tally, date_of
+from retail_pipeline.reconcile.tally import Tally
 
 # Reading takes a while: rows found wrong are checked once more, unless they are too many.
 _RECHECKED_AT_MOST = 1_000
@@ -198,7 +199,7 @@ def of_bucket(
             place=bucket.place,
             source=bucket.source,
             name=name,
-            day=date_of(bucket.day).isoformat(),
+            day=date_of_number(bucket.day).isoformat(),
             kind=bucket.kind,
             detail=f"{detail} ({bucket.against} compared)",
             advice=advice.of(what, bucket.place, name),
@@ -224,4 +225,4 @@ def of_misfiled(state: ReconciliationState) -> Iterator[Difference]:
 
 def as_sum(tally: Tally) -> Sum:
     """Return a tally's rows and money in the form of a result."""
-    return Sum(tally.rows, str(tally.pounds))
+    return Sum(tally.rows, tally.pounds)

@@ -32,7 +32,7 @@ from retail_pipeline.reconcile.rollup_differences import (
     of_rollups,
 )
 from retail_pipeline.reconcile.state import ReconciliationState
-from retail_pipeline.reconcile.tally import Tally, pounds
+from retail_pipeline.reconcile.tally import Tally
 
 
 def evaluate(
@@ -137,7 +137,7 @@ def _account(
         quarantined=len(own | (quarantined - stored - purged)),
         purged=len(purged),
         kinds={kind: tally.rows for kind, tally in sorted(kinds.items())},
-        pounds=str(pounds(sum(tally.micros for tally in kinds.values()))),
+        pounds=sum(kinds.values(), Tally()).pounds,
         replayed=len(stored & state.dead.rows.of(source)),
         repeated=state.kafka.repeated[source],
         on_their_way=len(rows.on_their_way),

@@ -14,6 +14,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
+from retail_pipeline.domain.days import EPOCH
+from retail_pipeline.domain.money import from_micros, plain_text
 from retail_pipeline.domain.returns import (
     Part,
     TradedLine,
@@ -22,9 +24,8 @@ from retail_pipeline.domain.returns import (
     without_duplicates,
 )
 from retail_pipeline.domain.transaction import Kind
-from retail_pipeline.reconcile.tally import Line, Tally, checksum_of, pounds
+from retail_pipeline.reconcile.tally import Line, Tally, checksum_of
 
-_EPOCH = datetime(1970, 1, 1)
 _MONEY = {"amount", "UnitPrice"}
 
 
@@ -173,15 +174,13 @@ def _flat(prefix: str, document: ReturnDocument | ReturnPart) -> Iterator[tuple[
 def _value(name: str, fields: Mapping[str, object]) -> str:
     value = fields.get(name, "nothing")
     if name.rpartition(".")[2] in _MONEY and isinstance(value, int | Decimal):
-        return str(pounds(value))
+        return plain_text(from_micros(value))
     return str(value)
 
 
-@lru_cache(maxsize=16_384)
-def _exact(amount: int | Decimal) -> Decimal:
-    return pounds(amount)
+_exact = lru_cache(maxsize=16_384)(from_micros)
 
 
 @lru_cache(maxsize=1_024)
 def _at(moment: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=moment)
+    return EPOCH + timedelta(milliseconds=moment)

@@ -16,8 +16,9 @@ from decimal import Decimal
 from functools import lru_cache
 
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
+from retail_pipeline.domain.days import DAY_MS
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.reconcile.tally import DAY_MS, Line, Tally, checksum_of
+from retail_pipeline.reconcile.tally import Line, Tally, checksum_of
 
 _HOUR_MS = 3_600_000
 # Large and odd: a change of units can't make up for one of money, or of invoices.

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, ROLLUPS
+from retail_pipeline.domain.days import date_of_number
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.reconcile import advice
 from retail_pipeline.reconcile.differences import as_sum
 from retail_pipeline.reconcile.state import SHOWN, ReconciliationState
-from retail_pipeline.reconcile.tally import Tally, date_of
+from retail_pipeline.reconcile.tally import Tally
 
 
 @dataclass
@@ -95,7 +96,7 @@ def _of_rollup(
     return Difference(
         what="rollup",
         place=rollup,
-        day=date_of(day).isoformat(),
+        day=date_of_number(day).isoformat(),
         kind=kind,
         detail=advice.DETAIL[what].format(place=rollup),
         advice=advice.of("rollup", rollup, ""),
@@ -131,7 +132,7 @@ def of_returns(state: ReconciliationState, read_details: ReadReturnDetails) -> I
             yield Difference(
                 what=what,
                 place=RETURNS,
-                day=date_of(day).isoformat(),
+                day=date_of_number(day).isoformat(),
                 kind=Kind.CANCELLATION.value,
                 detail=detail,
                 advice=advice.of(what, RETURNS, ""),

@@ -14,19 +14,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import NamedTuple
 
+from retail_pipeline.domain.days import DAY_MS, to_milliseconds
+from retail_pipeline.domain.money import from_micros, plain_text, text_to_micros
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Kind, Transaction, kind_of, split_row_id
 from retail_pipeline.reconcile.rowset import Rows
 
-DAY_MS = 86_400_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_MILLION = 1_000_000
 _KINDS = {kind: kind.value for kind in Kind}
 # The origin of a bucket's rows: never rejected, or rejected once and sent again.
 PLAIN, REPLAYED = 0, 1
@@ -113,9 +109,9 @@ class Tally:
         )
 
     @property
-    def pounds(self) -> Decimal:
-        """The money, exact."""
-        return pounds(self.micros)
+    def pounds(self) -> str:
+        """The money in pounds, as exact decimal text."""
+        return plain_text(from_micros(self.micros))
 
 
 # (source, day, kind, origin)
@@ -180,7 +176,7 @@ class LineTally:
 def as_line(transaction: Transaction) -> Line:
     """Return a record of Kafka as a line; its amount and kind are computed from its fields."""
     quantity = transaction.Quantity
-    price = price_of(transaction.UnitPrice)
+    price = text_to_micros(transaction.UnitPrice)
     total = quantity * price
     return Line(
         transaction.source,
@@ -189,35 +185,13 @@ def as_line(transaction: Transaction) -> Line:
         transaction.StockCode,
         transaction.Description,
         quantity,
-        milliseconds(transaction.InvoiceDate),
+        to_milliseconds(transaction.InvoiceDate),
         price,
         transaction.CustomerID,
         transaction.Country,
         total,
         _KINDS[kind_of(transaction.InvoiceNo, total, quantity)],
     )
-
-
-@lru_cache(maxsize=16_384)
-def price_of(text: str) -> int | Decimal:
-    """Return the price in a record of Kafka, in millionths of a pound."""
-    return micros(Decimal(text))
-
-
-@lru_cache(maxsize=16_384)
-def micros(amount: Decimal) -> int | Decimal:
-    """Return pounds as millionths: a whole number, unless it has more than six decimals."""
-    if not amount.is_finite():
-        return 0
-    scaled = amount * _MILLION
-    return int(scaled) if scaled == scaled.to_integral_value() else scaled
-
-
-def pounds(amount: int | Decimal) -> Decimal:
-    """Return millionths as pounds, without needless zeros."""
-    whole = Decimal(amount).scaleb(-6)
-    text = f"{whole:f}"
-    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def checksum_of(value: Hashable) -> int:
@@ -232,13 +206,3 @@ def row_of(identity: str) -> tuple[str, int]:
         return split_row_id(identity)
     except ValueError:
         return identity, 0
-
-
-def milliseconds(moment: datetime) -> int:
-    """Return a moment as MongoDB counts it: whole milliseconds since 1970."""
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def date_of(day: int) -> date:
-    """Return the date that is ``day`` days after 1 January 1970."""
-    return date(1970, 1, 1) + timedelta(days=day)

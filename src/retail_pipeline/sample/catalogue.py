@@ -14,6 +14,7 @@ from itertools import accumulate
 from random import Random
 from typing import Generic, TypeVar
 
+from retail_pipeline.domain.money import format_pence
 from retail_pipeline.errors import UsageError
 
 T = TypeVar("T")
@@ -109,12 +110,6 @@ class Catalogue:
     customers: Weighted[Customer]
 
 
-def pounds(pence: int) -> str:
-    """Return an amount in pence as pounds with two decimals."""
-    sign = "-" if pence < 0 else ""
-    return f"{sign}{abs(pence) // 100}.{abs(pence) % 100:02d}"
-
-
 def quoted(text: str) -> str:
     """Return ``text`` as a CSV field, in quotes where it needs them."""
     if "," in text or '"' in text:
@@ -141,8 +136,8 @@ def make_catalogue(rng: Random) -> Catalogue:
         products.append(
             Product(
                 f"{20_000 + number * 21 + int(rng.random() * 21)}{letter},{name}",
-                pounds(pence),
-                pounds(pence * 83 // 100),
+                format_pence(pence),
+                format_pence(pence * 83 // 100),
                 cheap if pence < 300 else dear,
             )
         )

@@ -14,13 +14,13 @@ from itertools import islice
 from random import Random
 
 from retail_pipeline.domain.contract import DATASET_FIELDS
+from retail_pipeline.domain.money import format_pence
 from retail_pipeline.sample.catalogue import (
     UK,
     Customer,
     Weighted,
     make_catalogue,
     opening_hours,
-    pounds,
 )
 from retail_pipeline.sample.invalid_rows import break_line
 
@@ -113,7 +113,7 @@ class _Shop:
             units, price = 1 + int(random() * 4), "18.00" if random() < 0.6 else "28.00"
             return [self._line(invoice, "POST,POSTAGE", units, moment, price, customer.csv)]
         if customer is _GUEST and random() < 0.2:
-            price = pounds(2_000 + int(random() * 80_000))
+            price = format_pence(2_000 + int(random() * 80_000))
             return [self._line(invoice, "DOT,DOTCOM POSTAGE", 1, moment, price, customer.csv)]
         return []
 
@@ -140,7 +140,7 @@ class _Shop:
         return [self._line(self._invoice(), item, units, moment, "0.00", _GUEST.csv)]
 
     def _manual(self, moment: str) -> list[str]:
-        price = pounds(100 + int(self._rng.random() * 20_000))
+        price = format_pence(100 + int(self._rng.random() * 20_000))
         back = self._rng.random() < 0.4
         customer = self._catalogue.customers.draw(self._rng).csv
         invoice = self._invoice("C" if back else "")
@@ -149,7 +149,7 @@ class _Shop:
     def _fee(self, moment: str) -> list[str]:
         amazon = self._rng.random() < 0.45
         item = "AMAZONFEE,AMAZON FEE" if amazon else "BANK CHARGES,Bank Charges"
-        price = pounds(1_500 + int(self._rng.random() * (700_000 if amazon else 20_000)))
+        price = format_pence(1_500 + int(self._rng.random() * (700_000 if amazon else 20_000)))
         return [self._line(self._invoice("C"), item, -1, moment, price, _GUEST.csv)]
 
     def _invoice(self, prefix: str = "") -> str:

@@ -61,7 +61,7 @@ class Drawn:
         self.words.append(text)
 
     def choice(self, _label: str, offered: Sequence[object] = (), **options: Any) -> object:
-        """Answer one of the page's own choices: as the test said, or as it is at first."""
+        """Answer one of the page's own choices: as the test asked, or with the default."""
         first = next(iter(offered), None) if options.get("index", 0) is not None else None
         at_first = options.get("default", options.get("value", first))
         return self.answers.get(options["key"], at_first)

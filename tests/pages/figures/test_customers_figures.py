@@ -16,11 +16,11 @@ import pytest
 
 from retail_pipeline.analytics import customers as sums_of_customers
 from retail_pipeline.analytics import rfm
-from retail_pipeline.analytics.sums import money
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.customers import charts as customer_charts
 from retail_pipeline.dashboard.customers import page as customers
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.report import Selection
 from tests import customer_truth, shop
@@ -198,7 +198,7 @@ def test_new_and_returning_customers_and_their_money_are_pandas(
         }
     pounds = ("new_gross", "returning_gross")
     assert {
-        start: {name: money(n) if name in pounds else n for name, n in each.items()}
+        start: {name: from_micros(n) if name in pounds else n for name, n in each.items()}
         for start, each in found
     } == expected
 

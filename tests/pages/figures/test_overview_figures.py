@@ -116,7 +116,7 @@ def test_the_lines_in_the_cards_are_pandas_figures_over_time(
     found: dict[datetime, dict[str, Value]] = {start: values(group) for start, group in of_each}
     first, last = max(selection.first, shop.FIRST), min(selection.last, shop.LAST)
     hours = pd.date_range(first, last + timedelta(1), freq="h", inclusive="left")
-    # A ratio of no orders has no point, anything else is nought where nothing was sold.
+    # A ratio of no orders has no point, anything else is zero where nothing was sold.
     every = sorted(set(starts_of(pd.DataFrame({"InvoiceDate": hours}), unit)))
     points = [found.get(start, values(lines[:0])) for start in every]
     assert found and len(points) >= len(found)
@@ -142,11 +142,11 @@ def test_cards_compare_with_the_previous_period_and_the_year_before(
             for name, before in (("previous period", previous), ("year before", year))
             if (found := change(label, now[label], before[label])) is not None
         }
-        told = [f"on {name}" for name in known]
+        texts = [f"on {name}" for name in known]
         if len(known) == 2:
-            told[1] = f"{known['year before']} {told[1]}".replace("-", "\N{MINUS SIGN}")
+            texts[1] = f"{known['year before']} {texts[1]}".replace("-", "\N{MINUS SIGN}")
         assert options.get("delta") == next(iter(known.values()), None)
-        assert options.get("delta_description", "") == "; ".join(told)
+        assert options.get("delta_description", "") == "; ".join(texts)
         meaning = options["meaning"].replace("\\", "")
         assert f"Previous period: {written(label, previous[label])}." in meaning
         assert f"Year before: {written(label, year[label])}." in meaning
@@ -177,7 +177,7 @@ def test_the_dashed_line_is_what_the_other_period_sold_on_the_day_in_the_same_pl
 
 
 @pytest.mark.parametrize(
-    ("compared", "days", "told"),
+    ("compared", "days", "texts"),
     [
         ("Previous period", PREVIOUS, ["2012-02-20 to 2012-02-23", "2012-02-24 to 2012-02-29"]),
         ("Year before", YEAR_BEFORE, ["2011-03-01 to 2011-03-04", "2011-03-05 to 2011-03-10"]),
@@ -189,7 +189,7 @@ def test_weeks_are_compared_day_by_day_and_add_up_to_the_other_period(
     selection: Selection,
     compared: str,
     days: tuple[date, date],
-    told: list[str],
+    texts: list[str],
 ) -> None:
     selection = in_2012(selection)
     drawn = of_years.draw(overview.body, selection, vs=compared, by="Week")
@@ -197,7 +197,7 @@ def test_weeks_are_compared_day_by_day_and_add_up_to_the_other_period(
     parts = [(days[0], days[0] + timedelta(3)), (days[0] + timedelta(4), days[1])]
     sold = [sum(during(selection, part)["amount"], Decimal(0)) for part in parts]
     rows = drawn.rows["revenue-over-time"]
-    assert rows["Compared with (UTC)"].tolist() == told
+    assert rows["Compared with (UTC)"].tolist() == texts
     assert rows["Net sales then"].tolist() == sold
     assert sum(sold) == sum(during(selection, days)["amount"], Decimal(0))
     assert drawn.frames["revenue-over-time"]["before"].tolist() == [float(each) for each in sold]

@@ -131,7 +131,7 @@ def test_adjustments_over_time_are_pandas_by_code_and_for_all(
 
 
 @every_selection
-def test_why_it_is_not_matched_is_told_in_shares_of_the_units(
+def test_why_it_is_not_matched_is_shown_in_shares_of_the_units(
     of_shop: Pages, selection: Selection
 ) -> None:
     found = of_shop.draw(returns.body, selection).rows.get("matched-and-not")

@@ -18,16 +18,24 @@ SOURCE = "abcdef0123456789"
 
 def test_what_is_saved_is_loaded_until_it_is_forgotten(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, "topic")
-    folder.save(SOURCE, Checkpoint(row=7, rows_read=6))
-    assert CheckpointFolder(tmp_path, "topic").load(SOURCE) == Checkpoint(row=7, rows_read=6)
+    folder.save(SOURCE, Checkpoint(position=7, rows_read=6))
+    assert CheckpointFolder(tmp_path, "topic").load(SOURCE) == Checkpoint(position=7, rows_read=6)
     assert CheckpointFolder(tmp_path, "made anew").load(SOURCE) == Checkpoint()
     folder.forget(SOURCE)
     assert folder.load(SOURCE) == Checkpoint()
 
 
+def test_a_checkpoint_of_an_older_release_is_loaded(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path, "topic")
+    folder.save(SOURCE, Checkpoint())
+    [path] = tmp_path.rglob("*.json")
+    path.write_text('{"row":7,"rows_read":6,"rows_sent":6,"rows_rejected":0,"complete":false}')
+    assert folder.load(SOURCE) == Checkpoint(position=7, rows_read=6, rows_sent=6)
+
+
 def test_a_damaged_checkpoint_means_from_the_start(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, "topic")
-    folder.save(SOURCE, Checkpoint(row=7))
+    folder.save(SOURCE, Checkpoint(position=7))
     [path] = tmp_path.rglob("*.json")
     path.write_bytes(path.read_bytes()[:-3])
     assert folder.load(SOURCE) == Checkpoint()
@@ -45,7 +53,7 @@ def test_two_producers_of_one_process_id_save_at_once(
 
     def save(row: int) -> None:
         try:
-            folder.save(SOURCE, Checkpoint(row=row))
+            folder.save(SOURCE, Checkpoint(position=row))
         except OSError as error:
             failed.append(error)
 
@@ -56,7 +64,7 @@ def test_two_producers_of_one_process_id_save_at_once(
     for producer in producers:
         producer.join(20)
     assert failed == []
-    assert folder.load(SOURCE).row in (3, 5)
+    assert folder.load(SOURCE).position in (3, 5)
     assert len(list(tmp_path.rglob("*.*"))) == 1
 
 
@@ -82,6 +90,6 @@ def test_a_checkpoint_that_can_not_be_written_names_its_folder_and_leaves_no_dra
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(kind) as refusal:
-        folder.save(SOURCE, Checkpoint(row=7))
+        folder.save(SOURCE, Checkpoint(position=7))
     assert str(tmp_path) in str(refusal.value) and os.strerror(number) in str(refusal.value)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

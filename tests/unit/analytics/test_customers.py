@@ -15,8 +15,8 @@ from retail_pipeline.analytics.tables import (
     GUEST,
     SALE,
     Dictionaries,
-    day_number,
 )
+from retail_pipeline.domain.days import day_number
 
 ANN, BOB, CAT = 1, 2, 3
 POUND = 1_000_000
@@ -129,7 +129,7 @@ def test_cohorts_are_the_months_of_first_orders() -> None:
     assert found.happened(0, 2) and not found.happened(1, 2)
 
 
-def test_a_month_that_is_not_over_is_told_apart_and_in_no_average() -> None:
+def test_a_month_that_is_not_over_is_marked_and_in_no_average() -> None:
     found = cohorts(ROWS, date(2011, 3, 5))
     assert not found.whole
     assert found.complete(0, 1) and found.happened(0, 2) and not found.complete(0, 2)

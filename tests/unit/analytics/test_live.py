@@ -1,5 +1,4 @@
-"""What the processors say of themselves becomes lag, speed and signs of life; nothing unknown
-reads as a nought."""
+"""Heartbeats become lag, speed and liveness; nothing unknown reads as a zero."""
 
 from __future__ import annotations
 
@@ -12,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.analytics import live
-from retail_pipeline.dashboard.operations import texts
+from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard.operations import live as page
 from retail_pipeline.domain.heartbeat import HeartbeatRecord, Progress, Sample
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def heard(name: str = "p1", **changes: Any) -> HeartbeatRecord:
-    """Return the pulse of a processor that reads two of two partitions, of just now."""
+def heartbeat(name: str = "p1", **changes: Any) -> HeartbeatRecord:
+    """Return a new heartbeat of a processor that reads two of two partitions."""
     one = HeartbeatRecord(
         name=name,
         started_at=NOW - timedelta(hours=1),
@@ -41,14 +41,14 @@ def samples(*stored: int, every_s: float = 2.0) -> tuple[Sample, ...]:
 
 
 def gone(name: str = "p1", **changes: Any) -> HeartbeatRecord:
-    return heard(name, at=NOW - timedelta(seconds=30), age_s=30.0, **changes)
+    return heartbeat(name, at=NOW - timedelta(seconds=30), age_s=30.0, **changes)
 
 
 def test_lag_is_each_partitions_end_less_what_is_committed() -> None:
-    parts = live.partitions([heard()])
+    parts = live.partitions([heartbeat()])
     assert [(each.number, each.owner, each.lag) for each in parts] == [(0, "p1", 10), (1, "p1", 0)]
     assert live.lag(parts) == (10, 0)
-    assert texts.lag(parts) == "10"
+    assert page.lag_text(parts) == "10"
 
 
 def test_a_commit_beyond_the_end_last_fetched_is_no_lag() -> None:
@@ -60,46 +60,46 @@ def test_the_lag_of_a_partition_that_nobody_has_is_unknown_not_zero() -> None:
     assert [each.owner for each in parts] == [None, None]
     assert [each.lag for each in parts] == [None, None]
     assert [(each.lag, each.last_known_lag) for each in parts] == [(None, 10), (None, 0)]
-    assert texts.lag(parts) == "≥ 10"
-    assert texts.as_of(parts[0]) == "30 seconds ago"
+    assert page.lag_text(parts) == "≥ 10"
+    assert page.as_of(parts[0]) == "30 seconds ago"
 
 
 def test_a_partition_that_nobody_ever_spoke_of_is_unknown() -> None:
-    parts = live.partitions([heard(partitions=3, progress=(Progress(0, 1, 1),))])
+    parts = live.partitions([heartbeat(partitions=3, progress=(Progress(0, 1, 1),))])
     assert [each.lag for each in parts] == [0, None, None]
     assert [(each.lag, each.last_known_lag) for each in parts] == [
         (0, 0),
         (None, None),
         (None, None),
     ]
-    assert texts.lag(parts) == "≥ 0"
+    assert page.lag_text(parts) == "≥ 0"
 
 
 @pytest.mark.parametrize("progress", [Progress(0), Progress(0, 5), Progress(0, None, 5)])
 def test_a_partition_not_fetched_yet_is_unknown(progress: Progress) -> None:
-    [part] = live.partitions([heard(partitions=1, progress=(progress,))])
+    [part] = live.partitions([heartbeat(partitions=1, progress=(progress,))])
     assert part.owner == "p1" and part.lag is None
-    assert texts.lag([part]) == "unknown"
+    assert page.lag_text([part]) == "unknown"
 
 
 def test_without_any_processor_nothing_is_known() -> None:
     assert live.partitions([]) == []
-    assert texts.lag([]) == "unknown"
+    assert page.lag_text([]) == "unknown"
     assert live.rate_now([]) == 0 and live.stored_lately([]) == 0
     assert len(live.throughput([])) == 0
 
 
 def test_of_two_who_say_that_a_partition_is_theirs_the_one_alive_and_newer_counts() -> None:
     dead = gone("dead", progress=(Progress(0, 1, 1000),))
-    old = heard("old", age_s=3.0, progress=(Progress(0, 2, 1000),))
-    new = heard("new", age_s=1.0, progress=(Progress(0, 900, 1000),))
+    old = heartbeat("old", age_s=3.0, progress=(Progress(0, 2, 1000),))
+    new = heartbeat("new", age_s=1.0, progress=(Progress(0, 900, 1000),))
     for order in ([dead, old, new], [new, old, dead]):
         [first, _] = live.partitions(order)
         assert (first.owner, first.lag) == ("new", 100)
 
 
 def test_what_a_killed_processor_had_goes_to_the_one_that_lives() -> None:
-    heir = heard("heir", progress=(Progress(0, 95, 120), Progress(1, 50, 50)))
+    heir = heartbeat("heir", progress=(Progress(0, 95, 120), Progress(1, 50, 50)))
     assert [each.owner for each in live.partitions([gone(), heir])] == ["heir", "heir"]
 
 
@@ -117,16 +117,16 @@ def test_what_a_killed_processor_had_goes_to_the_one_that_lives() -> None:
 def test_a_processor_is_alive_until_it_falls_silent_or_says_that_it_stops(
     changes: dict[str, Any], state: str
 ) -> None:
-    one = heard(**changes)
-    assert texts.state(one) == state
+    one = heartbeat(**changes)
+    assert page.state(one) == state
     assert live.alive(one) == (state[0] in "●◐")
-    assert (texts.own(one) == "0, 1") == live.alive(one)
+    assert (page.own_partitions(one) == "0, 1") == live.alive(one)
 
 
 def test_speed_is_what_all_processors_stored_in_each_five_seconds() -> None:
     two = [
-        heard("a", history=samples(*range(0, 3000, 100))),  # 50 a second, for a minute
-        heard("b", history=samples(*range(0, 600, 20))),  # 10 a second
+        heartbeat("a", history=samples(*range(0, 3000, 100))),  # 50 a second, for a minute
+        heartbeat("b", history=samples(*range(0, 600, 20))),  # 10 a second
     ]
     rates = live.throughput(two)
     assert len(rates) == live.MINUTES * 60 / live.STEP_SECONDS
@@ -135,17 +135,17 @@ def test_speed_is_what_all_processors_stored_in_each_five_seconds() -> None:
     assert live.rate_now(two) == pytest.approx(60.0)
 
 
-def test_a_processor_started_anew_under_its_name_counts_from_nothing() -> None:
+def test_a_processor_restarted_under_its_name_counts_from_zero() -> None:
     history = samples(0, 100, 200, 0, 100, 100, 100, 100)
-    assert live.stored_lately([heard(history=history)]) == 300
-    assert (live.throughput([heard(history=history)])["rate"] >= 0).all()
+    assert live.stored_lately([heartbeat(history=history)]) == 300
+    assert (live.throughput([heartbeat(history=history)])["rate"] >= 0).all()
 
 
 def test_a_processor_that_is_gone_keeps_its_share_of_the_past() -> None:
     past = tuple(
         Sample(each.at - timedelta(seconds=60), each.stored) for each in samples(0, 100, 200)
     )
-    both = [heard("new", history=samples(0, 0)), gone("old", history=past)]
+    both = [heartbeat("new", history=samples(0, 0)), gone("old", history=past)]
     assert live.rate_now(both) == 0
     assert live.stored_lately(both) == 200
     assert live.throughput(both)["rate"].max() > 0
@@ -154,8 +154,8 @@ def test_a_processor_that_is_gone_keeps_its_share_of_the_past() -> None:
 @given(st.lists(st.integers(0, 5_000), min_size=1, max_size=200))
 def test_the_chart_adds_up_to_what_was_stored(more: list[int]) -> None:
     stored = [sum(more[:place]) for place in range(len(more) + 1)]
-    history = samples(*stored, *[stored[-1]] * 6)  # all of it said more than ten seconds ago
-    one = heard(history=history)
+    history = samples(*stored, *[stored[-1]] * 6)  # all of it reported more than ten seconds ago
+    one = heartbeat(history=history)
     total = float(live.throughput([one])["rate"].sum()) * live.STEP_SECONDS
     assert total == pytest.approx(stored[-1])
     assert live.stored_lately([one]) == stored[-1]
@@ -181,9 +181,9 @@ def test_the_median_and_the_slowest_twentieth_of_the_delays() -> None:
     ],
 )
 def test_a_delay_reads_in_a_unit_that_fits(value: float | None, text: str) -> None:
-    assert texts.seconds(value) == text
+    assert format.seconds(value) == text
 
 
 def test_partitions_read_as_a_sentence_has_them() -> None:
-    assert texts.partitions([3]) == "partition 3"
-    assert texts.partitions([0, 2, 5]) == "partitions 0, 2 and 5"
+    assert page.partition_names([3]) == "partition 3"
+    assert page.partition_names([0, 2, 5]) == "partitions 0, 2 and 5"

@@ -107,13 +107,13 @@ def test_one_product_in_five_can_make_four_fifths_of_net_sales() -> None:
     assert found.curve["share"].tolist() == [0.8, 0.85, 0.9, 0.95, 1.0]
 
 
-def test_a_millionth_of_a_pound_below_the_mark_takes_one_more_product() -> None:
+def test_a_millionth_of_a_pound_below_the_threshold_takes_one_more_product() -> None:
     assert products.pareto(ranked([8 * 10**12, 2 * 10**12])).best == 1
     assert products.pareto(ranked([8 * 10**12 - 1, 2 * 10**12 + 1])).best == 2
 
 
 @given(st.lists(st.integers(-(10**15), 10**15), max_size=40))
-def test_the_best_products_are_the_fewest_that_reach_the_mark(nets: list[int]) -> None:
+def test_the_best_products_are_the_fewest_that_reach_the_threshold(nets: list[int]) -> None:
     found = products.pareto(ranked(nets))
     earned = sorted((net for net in nets if net > 0), reverse=True)
     assert (found.earning, found.total) == (len(earned), sum(earned))
@@ -121,15 +121,15 @@ def test_the_best_products_are_the_fewest_that_reach_the_mark(nets: list[int]) -
         len(nets) - len(earned),
         sum(net for net in nets if net <= 0),
     )
-    mark = Fraction(8, 10) * sum(earned)
-    assert sum(earned[: found.best]) >= mark
-    assert not earned or sum(earned[: found.best - 1]) < mark
+    threshold = Fraction(8, 10) * sum(earned)
+    assert sum(earned[: found.best]) >= threshold
+    assert not earned or sum(earned[: found.best - 1]) < threshold
     shares = found.curve["share"].tolist()
     assert shares == sorted(shares) and all(0 < share <= 1 for share in shares)
 
 
 @given(st.integers(1, 900), st.integers(1, 900), st.integers(2, 300))
-def test_a_thinned_curve_keeps_its_ends_and_its_mark(rows: int, keep: int, most: int) -> None:
+def test_a_thinned_curve_keeps_its_ends_and_its_threshold(rows: int, keep: int, most: int) -> None:
     keep = min(keep, rows)
     drawn = products.thinned(pd.DataFrame({"place": range(1, rows + 1)}), keep, most)["place"]
     assert {1, keep, rows} <= set(drawn)

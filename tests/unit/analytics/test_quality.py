@@ -27,14 +27,14 @@ FULL = reconciliation(
 )
 
 
-def test_the_ledger_is_that_of_the_last_look() -> None:
+def test_the_ledger_is_that_of_the_last_reconciliation() -> None:
     assert quality.ledger([]) == []
     [account] = quality.ledger([QUICK])
     assert account.account == ACCOUNT and account.kinds == {}
     assert account.accounted == ACCOUNT.read and account.missing == 0
 
 
-def test_kinds_come_from_the_full_look_as_long_as_as_many_rows_are_stored() -> None:
+def test_kinds_come_from_the_full_reconciliation_as_long_as_as_many_rows_are_stored() -> None:
     assert quality.ledger([QUICK, FULL])[0].kinds == KINDS
     more = msgspec.structs.replace(ACCOUNT, stored=ACCOUNT.stored + 1)
     grown = msgspec.structs.replace(QUICK, sources=[more])
@@ -42,7 +42,7 @@ def test_kinds_come_from_the_full_look_as_long_as_as_many_rows_are_stored() -> N
     assert account.kinds == {} and account.account.stored == more.stored
 
 
-def test_a_newer_full_look_counts_before_an_older_quick_one() -> None:
+def test_a_newer_full_reconciliation_counts_before_an_older_count_check() -> None:
     newer = msgspec.structs.replace(FULL, at=THEN + timedelta(hours=1), sources=[])
     assert quality.latest([QUICK, newer]) is newer
     assert quality.ledger([QUICK, newer]) == []
@@ -85,18 +85,18 @@ def test_duplicates_are_counted_by_day() -> None:
 
 
 def test_the_quarantine_is_added_up_by_reason_the_most_frequent_first() -> None:
-    held = [
+    groups = [
         QuarantineGroup("not_a_number", "producer", "a.csv", 3, THEN),
         QuarantineGroup("too_long", "producer", "a.csv", 5, THEN),
         *(QuarantineGroup("not_a_number", "processor", f"{name}.csv", 1, THEN) for name in "bcde"),
     ]
-    rows = by_reason(held, 3)
+    rows = by_reason(groups, 3)
     assert list(rows["Reason"]) == ["not_a_number", "too_long"]
     assert list(rows["Rows"]) == [7, 5]
     assert list(rows["Share"]) == [7 / 12, 5 / 12]
     assert list(rows["Refused by"]) == ["processor, producer", "producer"]
     assert list(rows["Files"]) == ["a.csv, b.csv, c.csv and 2 more", "a.csv"]
-    assert list(by_reason(held)["Files"]) == ["a.csv, b.csv, c.csv, d.csv, e.csv", "a.csv"]
+    assert list(by_reason(groups)["Files"]) == ["a.csv, b.csv, c.csv, d.csv, e.csv", "a.csv"]
     assert len(by_reason([])) == 0
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.adapters.sources.registry import Reading, entry_at, inspect
+from retail_pipeline.adapters.sources.files import entry_at
+from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
@@ -167,7 +168,7 @@ def test_a_file_replaced_by_another_of_its_size_and_time_while_it_is_read_is_no_
     path.write_text(CSV)
     other.write_text(CSV.replace("536365", "536366"))
     os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
-    [source] = inspect(path, Reading())
+    [source] = inspect(path)
     os.replace(other, path)
     with pytest.raises(SourceError, match="changed while it was being read"):
         list(source.rows())

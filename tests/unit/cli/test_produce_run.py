@@ -11,12 +11,12 @@ from threading import Event, Thread
 import pytest
 
 from retail_pipeline import bootstrap
-from retail_pipeline.adapters.sources.registry import Reading
 from retail_pipeline.cli import produce_run
 from retail_pipeline.cli.produce_run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows import produce, retry
+from retail_pipeline.flows.source import Reading
 from retail_pipeline.flows.throttle import Throttle
 from retail_pipeline.settings import Settings
 from tests.fakes import FakePublisher

@@ -9,7 +9,6 @@ import pytest
 import typer
 from pytest_mock import MockerFixture
 
-from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.cli import sample_rule
 from retail_pipeline.cli.sample_rule import SampleRule
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE, is_sample
@@ -19,6 +18,7 @@ from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
 from tests.fakes import FakeSource
+from tests.sources import source_of
 
 OWN, OTHER = "abcdef0123456789", "0123456789abcdef"
 
@@ -46,9 +46,9 @@ def rule(*sent: str, yes: bool = False, env: str = "development") -> SampleRule:
 def test_the_file_that_the_producer_makes_is_known_as_the_sample(tmp_path: Path) -> None:
     for name in ("x.csv", "y.csv.gz"):
         write_sample(tmp_path / name, SAMPLE_ROWS, SAMPLE_SEED)
-        assert inspect_csv(tmp_path / name).facts.source == SAMPLE_SOURCE
+        assert source_of(tmp_path / name).facts.source == SAMPLE_SOURCE
     write_sample(tmp_path / "z.csv", 1_000, SAMPLE_SEED + 1)
-    assert not is_sample(inspect_csv(tmp_path / "z.csv").facts.source)
+    assert not is_sample(source_of(tmp_path / "z.csv").facts.source)
     assert is_sample(f"{SAMPLE_SOURCE}-2"), "a second pass of --loop"
 
 

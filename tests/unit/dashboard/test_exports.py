@@ -58,7 +58,7 @@ def test_text_that_a_spreadsheet_takes_for_a_formula_is_quoted(text: str) -> Non
     assert cells(text) == [f"'{text}"]
 
 
-def test_numbers_below_nought_are_no_formulas() -> None:
+def test_numbers_below_zero_are_no_formulas() -> None:
     assert cells(-5, -0.25, Decimal("-1.5")) == ["-5", "-0.25", "-1.50"]
 
 

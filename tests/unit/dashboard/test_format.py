@@ -13,7 +13,7 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import charts, explain, format
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.money import pounds
+from retail_pipeline.domain.money import format_pounds
 from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.report import Customers, Figures
 from retail_pipeline.domain.transaction import Kind
@@ -54,7 +54,7 @@ def test_counts_and_ratios_have_separators_and_a_real_minus() -> None:
         ("month", "December 2011"),
     ],
 )
-def test_a_mark_of_a_chart_says_what_it_stands_for(unit: Unit, text: str) -> None:
+def test_a_bar_is_named_by_its_hour_day_week_or_month(unit: Unit, text: str) -> None:
     assert format.bucket(MOMENT, unit) == text
 
 
@@ -69,7 +69,7 @@ def test_a_mark_of_a_chart_says_what_it_stands_for(unit: Unit, text: str) -> Non
         (200_000, "2 days ago"),
     ],
 )
-def test_how_long_ago_is_said_in_the_largest_unit(seconds: int, text: str) -> None:
+def test_how_long_ago_is_given_in_the_largest_unit(seconds: int, text: str) -> None:
     assert format.ago(MOMENT, MOMENT + timedelta(seconds=seconds)) == text
 
 
@@ -77,16 +77,16 @@ def test_text_from_data_cannot_become_markup() -> None:
     assert format.plain("[x](http://x) $y$ :red[z]") == (r"\[x\]\(http\://x\) \$y\$ \:red\[z\]")
 
 
-def test_filters_are_said_in_words() -> None:
+def test_filters_are_written_in_words() -> None:
     period = Period(date(2011, 12, 1), date(2011, 12, 9))
-    said = "1 Dec 2011 to 9 Dec 2011"
-    assert explain.shown(Choice(), period) == f"{said}, all countries"
+    days = "1 Dec 2011 to 9 Dec 2011"
+    assert explain.shown(Choice(), period) == f"{days}, all countries"
     assert explain.shown(Choice(countries=("EIRE", None)), period) == (
-        f"{said}, EIRE and No country given"
+        f"{days}, EIRE and No country given"
     )
-    assert explain.shown(Choice(countries=("A", "B", "C", "D")), period) == f"{said}, 4 countries"
+    assert explain.shown(Choice(countries=("A", "B", "C", "D")), period) == f"{days}, 4 countries"
     assert explain.shown(Choice(countries=("A", "B", "C", "D")), period, every_name=True) == (
-        f"{said}, A and B and C and D"
+        f"{days}, A and B and C and D"
     )
     strict = Choice(
         products=("22423",),
@@ -95,7 +95,7 @@ def test_filters_are_said_in_words() -> None:
         adjustments=False,
     )
     assert explain.shown(strict, period) == (
-        f"{said}, all countries, 22423, known customers only, sales and cancellations,"
+        f"{days}, all countries, 22423, known customers only, sales and cancellations,"
         " without adjustments and fees"
     )
 
@@ -188,10 +188,10 @@ def test_a_share_changes_in_percentage_points(
     ],
 )
 def test_exact_money_keeps_every_digit(amount: str, text: str) -> None:
-    assert pounds(Decimal(amount)) == text
+    assert format_pounds(Decimal(amount)) == text
 
 
-def test_the_date_is_said_where_the_figures_are_not_of_today() -> None:
+def test_the_date_is_given_where_the_figures_are_not_of_today() -> None:
     def as_of(at: datetime) -> str:
         snapshot = cast(Snapshot, SimpleNamespace(at=at))
         return View(snapshot, Choice(), Period(at.date(), at.date())).as_of

@@ -8,8 +8,8 @@ from retail_pipeline.dashboard.overview.map import on_map, world
 
 def countries(**net: float) -> pd.DataFrame:
     names = [name.replace("_", " ") for name in net]
-    told = {"Net sales": "", "Orders": "", "Customers": ""}
-    return pd.DataFrame({"name": names, "net": list(net.values())}).assign(**told)
+    texts = {"Net sales": "", "Orders": "", "Customers": ""}
+    return pd.DataFrame({"name": names, "net": list(net.values())}).assign(**texts)
 
 
 def test_the_datasets_own_names_find_their_place() -> None:

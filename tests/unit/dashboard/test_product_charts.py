@@ -14,12 +14,12 @@ from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.products import Prices
 
 
-def test_the_curve_runs_from_none_to_all_with_one_mark() -> None:
+def test_the_curve_runs_from_none_to_all_with_one_threshold() -> None:
     ranked = pd.DataFrame({"code": ["A", "B", "C"], "net": np.array([70, 20, 10])})
     frame = product_charts.pareto_frame(pareto(ranked), ["Lamp", "Cup", "Pen"])
     assert frame["products"].tolist() == [0, 1 / 3, 2 / 3, 1]
     assert frame["share"].tolist() == [0, 0.7, 0.9, 1]
-    assert frame["mark"].tolist() == [False, False, True, False]
+    assert frame["threshold"].tolist() == [False, False, True, False]
     assert frame["Best products"].tolist() == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
     assert frame["Down to"].tolist() == ["–", "Lamp", "Cup", "Pen"]
 
@@ -31,11 +31,11 @@ def test_of_thousands_of_products_hundreds_of_points_are_drawn() -> None:
     found = pareto(ranked)
     frame = product_charts.pareto_frame(found, found.curve["code"].tolist())
     assert len(frame) <= 202
-    [mark] = frame.loc[frame["mark"], "Best products"]
-    assert mark == f"{found.best:,} of 5,000"
+    [best] = frame.loc[frame["threshold"], "Best products"]
+    assert best == f"{found.best:,} of 5,000"
 
 
-def test_prices_are_told_exactly_and_their_mean_by_units() -> None:
+def test_prices_are_shown_exactly_and_their_mean_by_units() -> None:
     week = Prices(
         datetime(2011, 3, 7, tzinfo=UTC), Decimal("1.25"), Decimal("2.10"), Decimal("38.00"), 20, 3
     )

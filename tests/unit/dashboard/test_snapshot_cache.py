@@ -1,4 +1,4 @@
-"""What the dashboard holds: bounded, of this release's form, and never silently old."""
+"""The snapshot is bounded, of this release's form, and never silently old."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import pytest
 
 from retail_pipeline.adapters.mongo.reads.filters import MongoReports
 from retail_pipeline.adapters.mongo.reads.rollups import FIELDS, MongoEntries
-from retail_pipeline.analytics.tables import Dictionary, day_number
+from retail_pipeline.analytics.tables import Dictionary
 from retail_pipeline.dashboard import snapshot_cache as module
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS
+from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.domain.report import Selection, Status
 from retail_pipeline.errors import FiguresError, TransientError
@@ -57,7 +58,7 @@ class Summaries:
         self.read: list[tuple[str, list[datetime]]] = []
         self.failure: Exception | None = None
         self.broken: set[datetime] = set()
-        self.looking, self.go_on = Event(), Event()
+        self.reading, self.go_on = Event(), Event()
         self.go_on.set()
 
     def make(self, *places: int) -> None:
@@ -65,7 +66,7 @@ class Summaries:
         self.made |= {DAY + timedelta(days=place): datetime.now(UTC) for place in places}
 
     def versions(self, rollup: str, since: datetime = datetime.min) -> dict[Any, datetime]:
-        self.looking.set()
+        self.reading.set()
         assert self.go_on.wait(LONG)
         return {} if rollup == RETURNS else dict(self.made)
 
@@ -92,7 +93,7 @@ def summaries() -> Summaries:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each caller wait for a look of its own."""
+    """Have each caller wait for a refresh of its own."""
     monkeypatch.setattr(module, "_FRESH_SECONDS", -1.0)
     monkeypatch.setattr(module, "_STALE_SECONDS", -1.0)
     monkeypatch.setattr(module, "REST_FACTOR", 0)
@@ -119,7 +120,7 @@ def test_a_day_of_another_release_is_one_to_be_summarised(summaries: Summaries) 
 
 
 @pytest.mark.usefixtures("hurry")
-def test_what_nobody_expected_is_a_failure_that_is_told(
+def test_an_unexpected_fault_is_a_failure_that_viewers_see(
     summaries: Summaries, caplog: pytest.LogCaptureFixture
 ) -> None:
     summaries.make(0)
@@ -155,7 +156,7 @@ def test_a_day_that_no_figures_can_be_made_of_is_named_and_keeps_no_other_from_b
     assert snapshot.order_rows(EVER)["lines"].sum() == 3
 
 
-def test_a_look_behind_the_callers_back_tells_what_nobody_expected(
+def test_a_refresh_in_the_background_reports_an_unexpected_fault(
     summaries: Summaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_FRESH_SECONDS", -1.0)
@@ -173,7 +174,7 @@ def test_a_look_behind_the_callers_back_tells_what_nobody_expected(
 
 
 @pytest.mark.usefixtures("hurry")
-def test_what_changed_before_a_read_failed_is_new_at_the_next_look(
+def test_what_changed_before_a_read_failed_is_new_at_the_next_refresh(
     summaries: Summaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summaries.make(0)
@@ -191,18 +192,18 @@ def test_what_changed_before_a_read_failed_is_new_at_the_next_look(
     assert store.snapshot().version > before
 
 
-def test_a_product_filter_does_not_wait_for_a_look(summaries: Summaries) -> None:
+def test_a_product_filter_does_not_wait_for_a_refresh(summaries: Summaries) -> None:
     summaries.make(0)
     summaries.go_on.clear()
     store = store_of(summaries)
     with ThreadPoolExecutor(2) as threads:
-        looks = threads.submit(store.snapshot)
-        assert summaries.looking.wait(LONG)
+        waiting = threads.submit(store.snapshot)
+        assert summaries.reading.wait(LONG)
         try:
             found = threads.submit(store.orders_of_products, ["85123A"]).result(LONG / 2)
         finally:
             summaries.go_on.set()
-        assert len(found) == len(looks.result(LONG).orders) == 1
+        assert len(found) == len(waiting.result(LONG).orders) == 1
 
 
 class Slow(list[str | None]):
@@ -248,7 +249,7 @@ def test_a_dashboard_that_began_with_little_never_reads_all_that_comes(
 def test_days_that_came_late_are_read_as_far_as_they_have_room(
     summaries: Summaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not the days that are held already, but those as new as what is read count."""
+    """Not the days that are loaded already, but those as new as what is read count."""
     monkeypatch.setattr(module, "_DAYS_AT_ONCE", 1)
     summaries.lines = 10
     summaries.make(0, 1, 2, 9)

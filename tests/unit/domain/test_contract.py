@@ -28,7 +28,7 @@ ENRICHED: dict[str, dict[str, Any]] = CONTRACT.schema["enriched"]
 STRUCT = msgspec.json.schema(Transaction)["$defs"]["Transaction"]
 LIMITS = ("minLength", "maxLength", "minimum", "maximum", "format")
 ROW = ["536365", "85123A", "HOLDER", "6", "2010-12-01 08:26:00", "2.55", "", ""]
-TRANSACTION = RowParser("0123456789abcdef", range(8), 8, DateOrder.MONTH_FIRST).parse(2, ROW)
+TRANSACTION = RowParser("0123456789abcdef", DateOrder.MONTH_FIRST).parse(2, ROW)
 
 
 def struct_rule(name: str) -> tuple[set[str], dict[str, Any]]:

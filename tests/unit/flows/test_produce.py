@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from threading import Event
 
+import msgspec
 import pytest
 
 from retail_pipeline.domain.checkpoint import Checkpoint
@@ -43,7 +44,7 @@ def test_every_row_is_acknowledged_and_the_checkpoint_says_so() -> None:
     publisher, checkpoints = FakePublisher(), FakeCheckpoints()
     end = run(FakeSource.of(10), publisher, checkpoints)
     assert rows(publisher) == list(range(2, 12))
-    assert (end.complete, end.row, end.rows_read, end.rows_sent) == (True, 11, 10, 10)
+    assert (end.complete, end.position, end.rows_read, end.rows_sent) == (True, 11, 10, 10)
     assert checkpoints.kept[SOURCE] == end
 
 
@@ -60,7 +61,7 @@ def test_the_manifest_says_how_to_read_a_raw_row_again() -> None:
     publisher = FakePublisher()
     run(FakeSource.of(2), publisher, FakeCheckpoints())
     last = publisher.of(Manifest)[-1]
-    assert (last.delimiter, last.columns, last.width) == (",", tuple(range(8)), 8)
+    assert last.layout == "opaque"
 
 
 def test_a_broken_row_is_rejected_with_its_place_and_the_others_go_on() -> None:
@@ -114,13 +115,25 @@ def test_a_failure_at_any_acknowledgement_loses_no_row_at_the_next_run(failing: 
     assert (end.complete, end.rows_read, end.rows_sent, end.rows_rejected) == (True, 20, 19, 1)
 
 
+def test_a_source_may_go_on_from_something_else_than_a_rows_number() -> None:
+    lines = [
+        msgspec.structs.replace(row, resume_at=f"page {row.number}")
+        for row in FakeSource.of(10).lines
+    ]
+    checkpoints, second = FakeCheckpoints(), FakePublisher()
+    checkpoints.kept[SOURCE] = Checkpoint(position="page 6", rows_read=5, rows_sent=5)
+    end = run(FakeSource(lines), second, checkpoints)
+    assert rows(second) == list(range(7, 12))
+    assert (end.position, end.rows_read) == ("page 11", 10)
+
+
 def test_a_checkpoint_never_runs_ahead_of_the_acknowledgements() -> None:
     publisher = FakePublisher()
 
     class Watching(FakeCheckpoints):
         def save(self, source: str, checkpoint: Checkpoint) -> None:
             super().save(source, checkpoint)
-            assert set(range(2, checkpoint.row + 1)) <= set(rows(publisher))
+            assert set(range(2, int(checkpoint.position) + 1)) <= set(rows(publisher))
 
     stop, clock = Event(), iter(range(0, 10_000, 10))
     Production(
@@ -144,7 +157,7 @@ def test_a_stop_ends_after_the_chunk_in_flight_with_a_checkpoint_to_resume_from(
     stop, publisher, checkpoints = Event(), FakePublisher(), FakeCheckpoints()
     stop.set()
     end = production(FakeSource.of(10), publisher, checkpoints, stop).run()
-    assert (end.complete, end.row, rows(publisher)) == (False, 4, [2, 3, 4])
+    assert (end.complete, end.position, rows(publisher)) == (False, 4, [2, 3, 4])
     second = FakePublisher()
     assert run(FakeSource.of(10), second, checkpoints).complete
     assert rows(second) == list(range(5, 12))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_pipeline.adapters.sources.reparse import reread
+from retail_pipeline.adapters.sources.registry import reparse
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.rejection import Reason
@@ -34,7 +34,7 @@ class World:
         self.quarantine.manifests[SOURCE] = manifest(**KNOWN)
         self.publisher = FakePublisher()
         self.stop = Event()
-        self.reparser = QuarantineReparser(self.quarantine.manifest, reread, TOPICS)
+        self.reparser = QuarantineReparser(self.quarantine.manifest, reparse, TOPICS)
 
     def replay(
         self, edits: dict[str, str] | None = None, most: int | None = 3, dry: bool = False

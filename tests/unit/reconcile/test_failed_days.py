@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from retail_pipeline.domain.collections import ROLLUPS
+from retail_pipeline.domain.days import date_of_number
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.reconciliation import Verdict
-from retail_pipeline.reconcile.tally import as_line, date_of
+from retail_pipeline.reconcile.tally import as_line
 from tests.fakes import transaction
 from tests.ledger_world import World, rows
 
@@ -15,7 +16,7 @@ from tests.ledger_world import World, rows
 def failed(day: int, **reasons: str) -> FailedDay:
     """Return a day that can't be summarised, for reasons by part."""
     then = datetime(2026, 1, 1, tzinfo=UTC)
-    return FailedDay(day=date_of(day), reasons=reasons, since=then, attempts=3, next_at=then)
+    return FailedDay(day=date_of_number(day), reasons=reasons, since=then, attempts=3, next_at=then)
 
 
 def test_a_day_that_cannot_be_summarised_is_named_with_its_reason_and_is_no_mismatch() -> None:
@@ -25,7 +26,7 @@ def test_a_day_that_cannot_be_summarised_is_named_with_its_reason_and_is_no_mism
     for result in (world.full(), world.quick()):
         assert (result.verdict, result.pending_days) == (Verdict.DIFFER, 0)
         assert [(each.what, each.place, each.day) for each in result.differences] == [
-            ("not_summarised", rollup, date_of(day).isoformat()) for rollup in ROLLUPS
+            ("not_summarised", rollup, date_of_number(day).isoformat()) for rollup in ROLLUPS
         ]
         assert "too large (3 attempts since 2026-01-01 00:00 UTC)" in result.differences[0].detail
         assert "restart the processor" in result.differences[0].advice

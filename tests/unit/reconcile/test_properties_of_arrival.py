@@ -53,7 +53,7 @@ arrivals = st.lists(st.tuples(fields, st.integers(STORED, NOT_SENT)), max_size=1
 def published(read: RawRow) -> Item:
     """Return the record that the producer makes of a row."""
     try:
-        return RowParser(SOURCE, range(8), 8, DateOrder.MONTH_FIRST).parse(read.number, read.fields)
+        return RowParser(SOURCE, DateOrder.MONTH_FIRST).parse(read.number, read.fields)
     except RowError as error:
         return rejection(read.number, reason=error.reason, detail=error.detail, raw=read.raw)
 

@@ -9,20 +9,17 @@ from typing import Any
 import pytest
 
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, PRODUCTS_ROLLUP
+from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.reconciliation import Difference, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.reconcile.expected_returns import ReturnDocument, ReturnPart
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
-from retail_pipeline.reconcile.tally import DAY_MS, Line, as_line, milliseconds
+from retail_pipeline.reconcile.tally import Line, as_line
 from tests.fakes import transaction
 from tests.ledger_world import SOURCE, World, rows
 
 SOLD, CANCELLED = datetime(2011, 1, 3, 9, tzinfo=UTC), datetime(2011, 1, 7, 9, tzinfo=UTC)
 RETURN = row_id(SOURCE, 4)
-
-
-def day_of(moment: datetime) -> int:
-    return milliseconds(moment) // DAY_MS
 
 
 def shop() -> list[Transaction]:
@@ -54,7 +51,7 @@ def test_what_returns_must_say_follows_from_the_rows() -> None:
     first, guests = World.of(shop()).return_documents()
     sale = {"InvoiceNo": "536365", "UnitPrice": 2_550_000, "Country": "EIRE"}
     sale["InvoiceDate"] = as_line(shop()[0]).moment
-    assert (first.id, first.day, first.lines) == (RETURN, day_of(CANCELLED), 3)
+    assert (first.id, first.day, first.lines) == (RETURN, day_number(CANCELLED), 3)
     assert (first.units, first.amount) == (9, -9 * 2_550_000)
     assert first.parts == (
         ReturnPart(6, -6 * 2_550_000, sale=row_id(SOURCE, 3), **sale),
@@ -117,9 +114,9 @@ def test_changes_of_units_that_cancel_each_other_out_are_seen() -> None:
 @pytest.mark.parametrize("pending", [SOLD, CANCELLED])
 def test_returns_are_not_compared_while_a_day_before_them_is_pending(pending: datetime) -> None:
     world = damaged(lambda returns: returns.clear())
-    world.pending = {day_of(pending)}
+    world.pending = {day_number(pending)}
     assert world.full().verdict is Verdict.UNSETTLED
-    world.pending = {day_of(CANCELLED) + 1}
+    world.pending = {day_number(CANCELLED) + 1}
     assert {each.place for each in world.full().differences} == {"returns"}
 
 
@@ -170,5 +167,5 @@ def test_duplicates_are_found_across_pieces_and_under_other_ids_but_not_across_d
     expected.summarise([line(5), line(6, InvoiceDate=CANCELLED), line(7)])
     found = {key: tally for key, tally in expected.tallies.items() if key[0] == DUPLICATES_ROLLUP}
     [(key, tally)] = found.items()
-    assert key == (DUPLICATES_ROLLUP, day_of(SOLD), "sale")
+    assert key == (DUPLICATES_ROLLUP, day_number(SOLD), "sale")
     assert (tally.rows, tally.units, tally.micros) == (2, 12, 12 * 2_550_000)

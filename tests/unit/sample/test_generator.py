@@ -15,24 +15,25 @@ from random import Random
 
 import pytest
 
-from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder
+from retail_pipeline.domain.money import format_pence
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Kind, Transaction, kind_of, total_amount
 from retail_pipeline.errors import UsageError
-from retail_pipeline.sample.catalogue import UK, opening_hours, pounds, quoted
+from retail_pipeline.sample.catalogue import UK, opening_hours, quoted
 from retail_pipeline.sample.generator import sample_lines
 from retail_pipeline.sample.invalid_rows import DIRT_KINDS, break_line
 from retail_pipeline.sample.writer import write_sample
+from tests.sources import source_of
 
 HEADER = ",".join(DATASET_FIELDS) + "\n"
 
 
 def parsed(lines: list[str]) -> list[Transaction]:
     """Return the transactions of clean lines."""
-    parser = RowParser("0123456789abcdef", range(8), 8, DateOrder.MONTH_FIRST)
+    parser = RowParser("0123456789abcdef", DateOrder.MONTH_FIRST)
     rows = csv.reader(lines, strict=True)
     return [parser.parse(number, fields) for number, fields in enumerate(rows, 2)]
 
@@ -159,7 +160,7 @@ def test_one_row_in_a_thousand_is_broken_by_default() -> None:
 
 
 def test_with_nothing_but_dirt_no_row_is_a_transaction() -> None:
-    parser = RowParser("0123456789abcdef", range(8), 8, DateOrder.MONTH_FIRST)
+    parser = RowParser("0123456789abcdef", DateOrder.MONTH_FIRST)
     for line in islice(sample_lines(200, 7, 1), 1, None):
         with pytest.raises((RowError, csv.Error)):
             parser.parse(2, next(csv.reader([line], strict=True)))
@@ -193,8 +194,8 @@ def test_each_kind_of_dirt_is_refused_for_its_own_reason(
 
 def rejected(path: Path) -> dict[int, str]:
     """Return the reason of each row of a file that is no transaction, by its line."""
-    source = inspect_csv(path)
-    parser = RowParser("0123456789abcdef", source.facts.columns, 8, source.facts.date_order)
+    source = source_of(path)
+    parser = RowParser("0123456789abcdef", source.facts.date_order)
     found: dict[int, str] = {}
     for row in source.rows():
         if row.problem:
@@ -210,7 +211,7 @@ def rejected(path: Path) -> dict[int, str]:
 def test_every_row_of_a_soiled_file_is_found_again(tmp_path: Path) -> None:
     path = tmp_path / "sample.csv"
     write_sample(path, 20_000, 7, 0.02)
-    numbers = [row.number for row in inspect_csv(path).rows()]
+    numbers = [row.number for row in source_of(path).rows()]
     assert numbers == list(range(2, 20_002))
     clean = sample_lines(20_000, 7, 0)
     with path.open(encoding="utf-8", newline="\n") as soiled:
@@ -255,7 +256,7 @@ def test_a_period_beyond_the_contracts_years_is_refused(start: date, days: int) 
 
 
 def test_amounts_in_pence_become_pounds() -> None:
-    assert [pounds(pence) for pence in (0, 5, 295, -110_620)] == [
+    assert [format_pence(pence) for pence in (0, 5, 295, -110_620)] == [
         "0.00",
         "0.05",
         "2.95",

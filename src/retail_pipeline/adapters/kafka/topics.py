@@ -10,10 +10,10 @@ from kafka import KafkaAdminClient
 from kafka.partitioner.default import murmur2
 
 from retail_pipeline.adapters.kafka.errors import translated
+from retail_pipeline.domain.days import DAY_MS
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 
-_DAY_MS = 24 * 60 * 60 * 1000
 _MEGABYTE = 1024 * 1024
 
 
@@ -51,7 +51,7 @@ def partition_of(invoice: bytes, partitions: int) -> int:
 
 def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
     """Return each topic's partitions and configuration, as the admin API takes them."""
-    month, forever = str(30 * _DAY_MS), "-1"
+    month, forever = str(30 * DAY_MS), "-1"
     return {
         settings.kafka_topic: {
             "num_partitions": settings.kafka_partitions,
@@ -61,7 +61,7 @@ def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
         # Only closed segments are compacted, and each count check reads the whole topic.
         settings.manifest_topic: {
             "num_partitions": 1,
-            "configs": {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)},
+            "configs": {"cleanup.policy": "compact", "segment.ms": str(DAY_MS)},
         },
     }
 

@@ -14,14 +14,15 @@ from typing import Any
 
 import pandas as pd
 
-from retail_pipeline.adapters.sources.registry import Reading, inspect
+from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import YEARS, DateOrder
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.flows.source import RawRow, Source
+from retail_pipeline.domain.money import to_micros
+from retail_pipeline.flows.source import RawRow, Reading, Source
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import Line, micros
+from retail_pipeline.reconcile.tally import Line
 
 _PIECE = 20_000
 _SHORT_YEAR = r"^(\d{1,2}[/.-]\d{1,2})[/.-](\d{2})(?!\d)"
@@ -36,7 +37,7 @@ def source_files(paths: Sequence[Path], manifests: Sequence[Manifest]) -> list[F
     sent = {manifest.source: manifest for manifest in manifests}
     found: dict[str, File] = {}
     for path in paths:
-        sources = inspect(path, Reading())
+        sources = inspect(path)
         for source in sources:
             manifest = sent.get(source.facts.source)
             detected = (source.facts.encoding, source.facts.date_order)
@@ -72,14 +73,13 @@ class SourceFile:
             broken: list[tuple[int, str]] = []
             whole: list[RawRow] = []
             for row in piece:
-                if row.problem or len(row.fields) != facts.width or row.number in rejected:
+                if row.problem or len(row.fields) != len(DATASET_FIELDS) or row.number in rejected:
                     broken.append((row.number, row.raw))
                 else:
                     whole.append(row)
             lines = []
             if whole:
-                cells = list(zip(*(row.fields for row in whole), strict=True))
-                columns = [cells[position] for position in facts.columns]
+                columns = list(zip(*(row.fields for row in whole), strict=True))
                 table = _parsed([row.number for row in whole], columns, day_first)
                 good = table["good"].to_numpy()
                 broken += [(row.number, row.raw) for row, ok in zip(whole, good) if not ok]
@@ -154,7 +154,7 @@ def _whole(text: str) -> int | None:
 def _price(text: str) -> int | Decimal | None:
     try:
         price = Decimal(text.strip())
-        return micros(price) if _within("UnitPrice", price) else None
+        return to_micros(price) if _within("UnitPrice", price) else None
     except InvalidOperation:
         return None
 

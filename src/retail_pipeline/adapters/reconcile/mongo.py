@@ -18,7 +18,6 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
     FIELDS,
     UNREADABLE,
     Moment,
-    day_number,
     line_of,
     within,
 )
@@ -31,6 +30,7 @@ from retail_pipeline.domain.collections import (
     ROLLUPS,
     TRANSACTIONS,
 )
+from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.transaction import row_id

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
-from functools import lru_cache
 from operator import index
 
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.reconcile.tally import DAY_MS, Line, micros
+from retail_pipeline.domain.days import EPOCH, to_milliseconds
+from retail_pipeline.domain.money import text_to_micros
+from retail_pipeline.reconcile.tally import Line
 
-EPOCH = datetime(1970, 1, 1)
-_MILLISECOND = timedelta(milliseconds=1)
 # Raised for a document that lacks a field, or has what no row can have.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
@@ -48,7 +46,7 @@ class Moment:
     def __call__(self, moment: datetime) -> int:
         """Return a date that MongoDB gave, in milliseconds since 1970."""
         if moment != self._last:
-            self._found = (moment - EPOCH) // _MILLISECOND
+            self._found = to_milliseconds(moment)
             self._last = moment
         return self._found
 
@@ -69,25 +67,14 @@ def line_of(document: Document, moment: Moment) -> Line:
         document["Description"],
         index(document["Quantity"]),
         moment(document["InvoiceDate"]),
-        micros_of(document["UnitPrice"]),
+        text_to_micros(document["UnitPrice"]),
         document["CustomerID"],
         document["Country"],
-        micros_of(document["TotalAmount"]),
+        text_to_micros(document["TotalAmount"]),
         str(document["kind"]),
     )
     hash(line)  # raises a TypeError for what no field of a row can be
     return line
-
-
-@lru_cache(maxsize=65_536)
-def micros_of(text: str) -> int | Decimal:
-    """Return an amount's text in millionths of a pound."""
-    return micros(Decimal(text))
-
-
-def day_number(moment: datetime) -> int:
-    """Return the day of a date that MongoDB gave, in days since 1970."""
-    return (moment - EPOCH) // _MILLISECOND // DAY_MS
 
 
 def within(day: int) -> dict[str, datetime]:

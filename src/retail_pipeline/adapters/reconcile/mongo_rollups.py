@@ -24,16 +24,15 @@ from retail_pipeline.adapters.reconcile.mongo_lines import (
     UNREADABLE,
     Moment,
     as_text,
-    day_number,
     line_of,
-    micros_of,
     within,
 )
 from retail_pipeline.domain.collections import PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
+from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.fields import ROLLUP_KEYS
+from retail_pipeline.domain.money import text_to_micros, to_micros
 from retail_pipeline.reconcile.expected_returns import ReturnDocument, ReturnPart, Stored
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
-from retail_pipeline.reconcile.tally import micros
 
 # Collection, condition, fields, options.
 Find = Callable[..., Iterator[Document]]
@@ -77,7 +76,7 @@ def _add(expected: ExpectedRollups, rollup: str, day: int, entries: Iterable[Doc
         if products:
             more = entry.get("invoices"), entry.get("Description")
         try:
-            figures = entry["lines"], entry["units"], micros_of(entry["amount"])
+            figures = entry["lines"], entry["units"], text_to_micros(entry["amount"])
             expected.add(rollup, day, key, figures, more)
         except UNREADABLE:
             expected.add(rollup, day, _UNREADABLE_ENTRY, (1, 0, 0))
@@ -189,7 +188,7 @@ def _plain(value: Any, moment: Moment) -> Any:
 @lru_cache(maxsize=65_536)
 def _micros(bid: bytes) -> int | Decimal:
     amount = Decimal128.from_bid(bid).to_decimal()
-    return micros(amount) if amount.is_finite() else amount
+    return to_micros(amount) if amount.is_finite() else amount
 
 
 def _on(days: Iterable[int] | None) -> Document:

@@ -9,64 +9,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
 
-import msgspec
-
+from retail_pipeline.adapters.sources.columns import Layout
+from retail_pipeline.adapters.sources.lines import (
+    EXACT,
+    LineReader,
+    decoded,
+    exact,
+    too_long,
+    without_end,
+)
 from retail_pipeline.domain.rejection import Reason
 from retail_pipeline.flows.source import RawRow
 
-LONGEST_LINE = 65_536  # bytes; a retail line has about 90
 _MOST_LINES_PER_ROW = 50
-# Those that are detected write each text as the bytes it was read from; not all others do.
-_EXACT = frozenset({"utf-8", "cp1252", "iso-8859-1"})
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a file's lines become fields: ``encoding``, ``delimiter``, and fields in a row."""
-
-    encoding: str
-    delimiter: str
-    width: int
-
-
-class LineReader:
-    """Physical lines with their ends, numbered from 1; some can be given back."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._kept: list[bytes] = []
-        self.number = 0
-
-    def next(self) -> bytes | None:
-        """Return the next line, cut at LONGEST_LINE + 2 bytes, or None at the end."""
-        if self._kept:
-            self.number += 1
-            return self._kept.pop()
-        line = self._stream.readline(LONGEST_LINE + 2)
-        if not line:
-            return None
-        self.number += 1
-        if not line.endswith(b"\n") and len(line) > LONGEST_LINE:
-            self._skip_rest()
-        return line
-
-    def give_back(self, lines: list[bytes]) -> None:
-        """Make ``lines``, the last ones taken, the next ones again."""
-        self._kept.extend(reversed(lines))
-        self.number -= len(lines)
-
-    def _skip_rest(self) -> None:
-        while rest := self._stream.readline(LONGEST_LINE):
-            if rest.endswith(b"\n"):
-                return
-
-
-def without_end(line: bytes) -> bytes:
-    """Return a line without its end, and nothing else taken away."""
-    return line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
 
 
 def split_line(text: str, delimiter: str) -> list[str]:
@@ -81,99 +37,81 @@ def split_line(text: str, delimiter: str) -> list[str]:
     return next(csv.reader((text,), delimiter=delimiter, strict=True))
 
 
-def read_rows(lines: LineReader, dialect: Dialect) -> Iterator[RawRow]:
+def read_line(number: int, text: str, layout: Layout) -> RawRow:
+    """Return the row that is all of ``text``; a problem says why it is none."""
+    try:
+        return layout.row(number, split_line(text, layout.delimiter), text)
+    except csv.Error as error:
+        return _malformed(number, text, error)
+
+
+def read_rows(lines: LineReader, encoding: str, layout: Layout) -> Iterator[RawRow]:
     """Yield every row from where ``lines`` stands; blank lines are none."""
-    encoding, delimiter = dialect.encoding, dialect.delimiter
-    exact = encoding in _EXACT
+    delimiter, is_exact = layout.delimiter, encoding in EXACT
     while (ended := lines.next()) is not None:
-        number = lines.number
-        line = without_end(ended)
-        if len(line) > LONGEST_LINE:
-            yield _too_long(number, line)
-            continue
-        try:
-            text = line.decode(encoding)
-        except UnicodeDecodeError as error:
-            detail = f"byte {line[error.start]:#04x} is not {encoding}"
-            yield _broken(number, line.decode("latin-1"), Reason.CONTROL_BYTE, detail, "latin-1")
+        number, line = lines.number, without_end(ended)
+        text = decoded(number, line, encoding)
+        if isinstance(text, RawRow):
+            yield text
             continue
         if '"' in text:
-            row, line = _quoted_row(lines, number, ended, dialect)
+            row, line = _quoted_row(lines, ended, encoding, layout)
         elif not line or line.isspace() and delimiter not in text:
             continue
         else:
-            row = RawRow(number, text.rstrip("\r").split(delimiter), text)
-        yield row if exact else _exact(row, line, encoding)
+            row = layout.row(number, text.rstrip("\r").split(delimiter), text)
+        yield row if is_exact else exact(row, line, encoding)
 
 
 def _quoted_row(
-    lines: LineReader, number: int, ended: bytes, dialect: Dialect
+    lines: LineReader, ended: bytes, encoding: str, layout: Layout
 ) -> tuple[RawRow, bytes]:
     """Return the row that starts with the line ``ended``, and all its bytes."""
-    line = without_end(ended)
-    text = line.decode(dialect.encoding)
+    number, line = lines.number, without_end(ended)
+    text = line.decode(encoding)
     try:
-        return RawRow(number, split_line(text, dialect.delimiter), text), line
+        return layout.row(number, split_line(text, layout.delimiter), text), line
     except csv.Error as error:
         if "unexpected end of data" not in str(error):
-            detail = f"malformed quotes: {error}"
-            return _broken(number, text, Reason.MALFORMED_QUOTE, detail), line
-    if joined := _joined_row(lines, number, ended, dialect):
+            return _malformed(number, text, error), line
+    if joined := _joined_row(lines, ended, encoding, layout):
         return joined
-    detail = "a quote is opened and never closed"
-    return _broken(number, text, Reason.UNCLOSED_QUOTE, detail), line
+    problem = (Reason.UNCLOSED_QUOTE, "a quote is opened and never closed")
+    return RawRow(number, (), text, problem), line
 
 
 def _joined_row(
-    lines: LineReader, number: int, whole: bytes, dialect: Dialect
+    lines: LineReader, whole: bytes, encoding: str, layout: Layout
 ) -> tuple[RawRow, bytes] | None:
     """Return the row that starts with ``whole`` and spans lines, or None and no line taken."""
-    taken: list[bytes] = []
+    number, taken = lines.number, list[bytes]()
     while len(taken) < _MOST_LINES_PER_ROW and (more := lines.next()) is not None:
         taken.append(more)
         whole += more
-        if len(whole) > LONGEST_LINE:
+        if too_long(whole):
             break
         try:
-            if _is_whole_row(more.decode(dialect.encoding), dialect):
+            if _is_whole_row(more.decode(encoding), layout):
                 break
-            text = without_end(whole).decode(dialect.encoding)
-            fields = split_line(text, dialect.delimiter)
+            text = without_end(whole).decode(encoding)
+            fields = split_line(text, layout.delimiter)
         except UnicodeDecodeError:
             break
         except csv.Error:
             continue
-        if len(fields) == dialect.width:
-            return RawRow(number, fields, text), without_end(whole)
+        if len(fields) == layout.width:
+            return layout.row(number, fields, text), without_end(whole)
         break
     lines.give_back(taken)
     return None
 
 
-def _exact(row: RawRow, line: bytes, encoding: str) -> RawRow:
-    """Return ``row`` with a raw text that gives the bytes of ``line`` back."""
+def _is_whole_row(text: str, layout: Layout) -> bool:
     try:
-        if row.raw.encode(row.encoding or encoding) == line:
-            return row
-    except UnicodeEncodeError:
-        pass
-    return msgspec.structs.replace(row, raw=line.decode("latin-1"), encoding="latin-1")
-
-
-def _is_whole_row(text: str, dialect: Dialect) -> bool:
-    try:
-        return len(split_line(text, dialect.delimiter)) == dialect.width
+        return len(split_line(text, layout.delimiter)) == layout.width
     except csv.Error:
         return False
 
 
-def _broken(
-    number: int, raw: str, reason: Reason, detail: str, encoding: str | None = None
-) -> RawRow:
-    return RawRow(number, (), raw, (reason, detail), encoding=encoding)
-
-
-def _too_long(number: int, line: bytes) -> RawRow:
-    problem = (Reason.TOO_LONG, f"the line has more than {LONGEST_LINE} bytes")
-    raw = line[:LONGEST_LINE].decode("latin-1")
-    return RawRow(number, (), raw, problem, truncated=True, encoding="latin-1")
+def _malformed(number: int, text: str, error: csv.Error) -> RawRow:
+    return RawRow(number, (), text, (Reason.MALFORMED_QUOTE, f"malformed quotes: {error}"))

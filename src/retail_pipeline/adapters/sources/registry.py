@@ -1,197 +1,71 @@
-"""From what a user names (files, folders, globs) to inspected sources.
-
-Whatever is in a folder and is no file to read is named with a reason, never left out in silence;
-except what nobody means to be read: hidden and temporary files, and a folder's own README.
-"""
+"""The formats of files that can be read. A new one is a module, and its name here."""
 
 from __future__ import annotations
 
-import glob
-import os
-import stat
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
-from retail_pipeline.adapters.sources.csv import inspect_csv
-from retail_pipeline.adapters.sources.file_state import why
-from retail_pipeline.domain.dates import DateOrder
-from retail_pipeline.errors import SourceError, UnreadableError
-from retail_pipeline.flows.source import Source
-from retail_pipeline.settings import expand_user
-
-SUPPORTED = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xlsx")
-_ONLY = f"only files that end in {', '.join(SUPPORTED)} can be read"
-_FOLDER = "it is a folder, and files in it are not read: move them up, or name the folder itself"
-# What to do with a file of another kind, by its ending.
-_ADVICE = {
-    "unpack it": (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"),
-    "save it as .xlsx or .csv": (".xls", ".xlsm", ".xlsb", ".ods", ".numbers"),
-    "if it is delimited text, let its name end in .csv": (".txt", ".dat", ".tab", ".psv", ".asc"),
-}
-_TEMPORARY = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp", ".temp", "~")
-_NOBODYS = ("readme", "thumbs.db", "desktop.ini", "lost+found", "__macosx")
-_NAMED_AT_MOST = 5
+from retail_pipeline.adapters.sources import csv, jsonl, xlsx
+from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.errors import SourceError
+from retail_pipeline.flows.source import RawRow, Reading, Source
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What the user says about the files, rather than having it detected."""
+class Format(Protocol):
+    """What a format's module has.
 
-    encoding: str | None = None
-    date_order: DateOrder | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is under a path now.
-
-    ``state`` is another one once the file is written, replaced, or its rights change; ``problem``
-    says why it can't be read and what to do, and is None for a file that can.
+    Attributes:
+        NAME: what manifests call the format.
+        ENDINGS: how the names of its files end, in lower case.
+        ADVICE: what to do with files that are not read, but nearly of this format, by ending.
     """
 
-    path: Path
-    state: tuple[int, ...]
-    problem: str | None
+    NAME: str
+    ENDINGS: tuple[str, ...]
+    ADVICE: dict[str, tuple[str, ...]]
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
+    def inspect(self, path: Path, reading: Reading) -> Sequence[Source]:
+        """Return the sources in a file: one, or one a sheet.
+
+        Raises:
+            UnreadableError: the system doesn't let it be read now.
+            SourceError: it can't be used; the text names it.
+        """
+
+    def reparse(self, number: int, raw: bytes, encoding: str, layout: str) -> RawRow:
+        """Return the row in ``raw``, under its ``number``; a problem says why it is none.
+
+        Raises:
+            LookupError, ValueError: there is no such encoding, or layout.
+        """
 
 
-def find_files(
-    names: Iterable[str], pass_over: Callable[[str], None] = lambda text: None
-) -> list[Path]:
-    """Return the files that ``names`` stand for, sorted within each, none twice.
+FORMATS: tuple[Format, ...] = (csv, jsonl, xlsx)
+SUPPORTED = tuple(ending for each in FORMATS for ending in each.ENDINGS)
+ADVICE = {text: endings for each in FORMATS for text, endings in each.ADVICE.items()}
+ONLY = f"only files that end in {', '.join(SUPPORTED)} can be read"
 
-    ``pass_over`` is called with a sentence for each other thing in a folder or under a glob.
+
+def inspect(path: Path, reading: Reading = Reading()) -> Sequence[Source]:
+    """Return the sources in a file, as its format does.
 
     Raises:
-        SourceError: a name stands for nothing that can be read.
-        UsageError: a name starts with ~, and there is no such home folder.
+        SourceError: no format has its ending, or as Format.inspect says.
     """
-    found: dict[Path, Path] = {}
-    for name in names:
-        for entry in _expand(expand_user(name)):
-            if entry.problem is None:
-                # A link is read under its own name, and once, however many lead to the file.
-                found.setdefault(entry.path.resolve(), entry.path.absolute())
-            else:
-                pass_over(f"{entry}; it is passed over")
-    return list(found.values())
+    for each in FORMATS:
+        if path.name.lower().endswith(each.ENDINGS):
+            return each.inspect(path, reading)
+    raise SourceError(f"{path}: {ONLY}")
 
 
-def _expand(path: Path) -> list[Entry]:
-    """Return what ``path`` stands for, with at least one file that can be read."""
-    if os.path.isdir(path):
-        entries, nothing = (
-            list(list_entries(path)),
-            f"the folder has no file that ends in {', '.join(SUPPORTED)}",
-        )
-    elif entry := entry_at(path):
-        if entry.problem:
-            raise SourceError(str(entry))
-        return [entry]
-    else:
-        matches = map(Path, sorted(glob.glob(str(path), recursive=True)))
-        found = (entry_at(match) for match in matches if not is_silent(match.name))
-        entries, nothing = [entry for entry in found if entry], "no such file or folder"
-    if all(entry.problem for entry in entries):
-        raise SourceError(f"{path}: {_others(entries) if entries else nothing}")
-    return entries
-
-
-def _others(entries: list[Entry]) -> str:
-    first = ", ".join(f"{each.path.name} ({each.problem})" for each in entries[:_NAMED_AT_MOST])
-    more = len(entries) - _NAMED_AT_MOST
-    return f"none of what is there can be read: {first}{f' and {more} more' if more > 0 else ''}"
-
-
-def list_folder(folder: Path) -> list[Path]:
-    """Return the files right in ``folder`` that can be read, by name.
+def reparse(number: int, raw: bytes, encoding: str, manifest: Manifest) -> RawRow:
+    """Return a row of the file that ``manifest`` is about, as its format does.
 
     Raises:
-        UnreadableError: it can't be listed.
+        LookupError, ValueError: there is no such format, encoding or layout.
     """
-    return [entry.path for entry in list_entries(folder) if entry.problem is None]
-
-
-def list_entries(folder: Path) -> Iterator[Entry]:
-    """Yield what is right in ``folder``, by name, each as it is when its turn comes.
-
-    Raises:
-        UnreadableError: it can't be listed.
-    """
-    try:
-        names = sorted(name for name in os.listdir(folder) if not is_silent(name))
-    except OSError as error:
-        raise UnreadableError(f"{folder}: it can't be listed: {why(error)}") from error
-    for name in names:
-        if entry := entry_at(folder / name):
-            yield entry
-
-
-def is_silent(name: str) -> bool:
-    """Whether nobody means a file of this name to be read: hidden, temporary, or a README."""
-    lower = name.lower()
-    return (
-        lower.startswith((".", "~$"))
-        or lower.endswith(_TEMPORARY)
-        or lower in _NOBODYS
-        or lower.startswith("readme.")
-    )
-
-
-def entry_at(path: Path) -> Entry | None:
-    """Return what is under ``path``, or None if nothing is there (any more)."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        return _unreachable(path, error)
-    state: tuple[int, ...] = (status.st_dev, status.st_ino)
-    if stat.S_ISDIR(status.st_mode):
-        # Its own times change with each file in it, which is not read either way.
-        return Entry(path, state, _FOLDER)
-    state += (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    if not stat.S_ISREG(status.st_mode):
-        return Entry(path, state, "it is a pipe or a device: write its content to a file first")
-    return Entry(path, state, _problem_of(path.name.lower()))
-
-
-def _unreachable(path: Path, error: OSError) -> Entry | None:
-    try:
-        status = path.lstat()
-        target = os.readlink(path) if stat.S_ISLNK(status.st_mode) else None
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return Entry(path, (), f"it can't be read: {why(error)}")
-    state = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
-    if target is None:
-        return Entry(path, state, f"it can't be read: {why(error)}")
-    problem = f"it is a link to {target}, which can't be reached: {error.strerror}"
-    return Entry(path, state, problem)
-
-
-def _problem_of(name: str) -> str | None:
-    if name.endswith(SUPPORTED):
-        return None
-    advice = [text for text, endings in _ADVICE.items() if name.endswith(endings)]
-    return ": ".join([_ONLY, *advice])
-
-
-def inspect(path: Path, reading: Reading) -> list[Source]:
-    """Return the sources in a file: one, or one a sheet.
-
-    Raises:
-        UnreadableError: the system doesn't let it be read now.
-        SourceError: it can't be used; the text names it.
-    """
-    try:
-        if path.name.lower().endswith(".xlsx"):
-            # Loaded here, since it takes memory that a CSV file doesn't need.
-            from retail_pipeline.adapters.sources.xlsx import inspect_xlsx
-
-            return list(inspect_xlsx(path, reading.date_order))
-        return [inspect_csv(path, reading.encoding, reading.date_order)]
-    except OSError as error:
-        raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
+    for each in FORMATS:
+        if each.NAME == manifest.format:
+            return each.reparse(number, raw, encoding, manifest.layout)
+    raise LookupError(f"there is no format {manifest.format!r}")

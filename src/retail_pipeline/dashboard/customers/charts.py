@@ -9,10 +9,10 @@ import pandas as pd
 
 from retail_pipeline.analytics.cohorts import Cohorts
 from retail_pipeline.analytics.rfm import NAMES
-from retail_pipeline.analytics.sums import money
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, Spec, facts, over, picking
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Period, Unit, following
 
 ORANGE = "#E69F00"
@@ -39,7 +39,8 @@ def segments_frame(summary: pd.DataFrame) -> pd.DataFrame:
             "share": [count / total for _, count, _ in rows],
             "Share of customers": [format.percent(count / total) for _, count, _ in rows],
             SEGMENT_FIGURES: [
-                f"{format.count(count)} · {format.money(money(net))}" for _, count, net in rows
+                f"{format.count(count)} · {format.money(from_micros(net))}"
+                for _, count, net in rows
             ],
         }
     )
@@ -162,7 +163,7 @@ def cohorts(found: Cohorts, frame: pd.DataFrame, ink: str) -> Spec:
     }
 
 
-def _squares(field: str, title: str, **mark: str) -> Spec:
+def _squares(field: str, title: str, **more: str) -> Spec:
     color = {
         "field": field,
         "type": "quantitative",
@@ -170,7 +171,7 @@ def _squares(field: str, title: str, **mark: str) -> Spec:
         "scale": {"scheme": "viridis", "domainMin": 0},
         "legend": {"format": ".0%", "orient": "bottom", "gradientLength": 200},
     }
-    return {"mark": {"type": "rect", "cornerRadius": 2, **mark}, "encoding": {"color": color}}
+    return {"mark": {"type": "rect", "cornerRadius": 2, **more}, "encoding": {"color": color}}
 
 
 def _written(field: str, number: str, frame: pd.DataFrame) -> Spec:
@@ -199,7 +200,7 @@ def new_and_returning_frame(
             "Period": [format.bucket(start, unit) for start, *_ in each],
             "Number": [format.count(found[name]) for _, found, _, name in each],
             "Gross sales": [
-                format.money(money(found[f"{name}_gross"])) for _, found, _, name in each
+                format.money(from_micros(found[f"{name}_gross"])) for _, found, _, name in each
             ],
         }
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,8 @@ from retail_pipeline.dashboard.explain import Scope, among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import OneCustomer
 from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.days import moment_of_hour
+from retail_pipeline.domain.money import from_micros
 
 MOST_INVOICES, MOST_LINES = 500, 1_000
 INVOICE = url_state.text("inv", None, CONTRACT.limit("InvoiceNo", "maxLength"))
@@ -26,11 +28,11 @@ def _invoice_rows(shown: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Invoice": shown["number"].tolist(),
-            "Hour (UTC)": [f"{_hour(each):%Y-%m-%d %H:00}" for each in shown["start"]],
+            "Hour (UTC)": [format.minute(_hour(each)) for each in shown["start"]],
             "Lines": shown["lines"].to_numpy(),
             "Units sold": shown["units"].to_numpy(),
             **{
-                title: [sums.money(each) for each in shown[name]]
+                title: [from_micros(each) for each in shown[name]]
                 for title, name in (
                     ("Gross sales", "gross"),
                     ("Cancellations", "cancelled"),
@@ -87,7 +89,7 @@ def pick_invoice(numbers: list[str]) -> None:
 
 
 def _hour(number: int) -> datetime:
-    return sums.EPOCH + timedelta(hours=int(number))
+    return moment_of_hour(number)
 
 
 def _lines(own: OneCustomer, invoice: str) -> None:
@@ -118,7 +120,7 @@ def _lines(own: OneCustomer, invoice: str) -> None:
 def _line_rows(found: Sequence[Document]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Time (UTC)": [f"{line['InvoiceDate']:%Y-%m-%d %H:%M}" for line in found],
+            "Time (UTC)": [format.minute(line["InvoiceDate"]) for line in found],
             "Product": [line["StockCode"] for line in found],
             "Description": [line.get("Description") for line in found],
             "Quantity": [line["Quantity"] for line in found],

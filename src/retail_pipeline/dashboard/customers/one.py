@@ -10,17 +10,19 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import customers, rfm, sums
-from retail_pipeline.analytics.tables import SALE, day_number, day_of
+from retail_pipeline.analytics.tables import SALE
 from retail_pipeline.dashboard import charts, data, format, panel, picks, timelines, url_state
 from retail_pipeline.dashboard.customers import invoices as customer_invoices
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import OneCustomer, View
+from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Period
 
 MOST_PRODUCTS = 25
-MOST_LETTERS = 100  # of a number that is asked for; one longer than any is said to be nobody's
+MOST_LETTERS = 100  # of a number that is asked for; a longer one belongs to nobody
 CUSTOMER = url_state.text("id", "", MOST_LETTERS)
 _MOST_DAYS_BY_BEST_UNIT = 120
 # A customer's row of the segments; None without an order.
@@ -28,7 +30,7 @@ Scored = dict[Hashable, Any] | None
 
 
 def show(view: View, place: int, number: str) -> None:
-    """Draw the view of the customer that ``place`` stands for in the register."""
+    """Draw the view of the customer whose number in the dictionary is ``place``."""
     own = OneCustomer(view.snapshot, view.choice, view.days, place, number)
     st.button("All customers", icon=":material/arrow_back:", on_click=_back, key="back")
     st.header(f"Customer {format.plain(number)}")
@@ -50,7 +52,7 @@ def _elsewhere(own: OneCustomer) -> str:
     """Return what there is of the customer when the filters leave nothing."""
     rows = own.snapshot.orders
     days = rows["day"][(rows["customer"] == own.place).to_numpy()]
-    there = Period(day_of(days.min()), day_of(days.max()))
+    there = Period(date_of_number(days.min()), date_of_number(days.max()))
     return (
         "**No transactions of this customer** under these filters. There are some from"
         f" {format.span(there)}: choose another period, or set a filter back."
@@ -62,7 +64,7 @@ def _cards(view: View, own: OneCustomer) -> None:
     found = rfm.segmented(customers.by_customer(view.orders), day_number(own.period.last))
     first = customers.first_orders(reach)
     scored = next(iter(found[found.index == own.place].to_dict("records")), None)
-    since = format.day(day_of(first.iloc[0])) if len(first) else format.NOTHING
+    since = format.day(date_of_number(first.iloc[0])) if len(first) else format.NOTHING
     cards = {
         "Net sales": (format.money(figures.net), ""),
         "Gross sales": (format.money(figures.gross), ""),
@@ -169,6 +171,6 @@ def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:
     less = pd.DataFrame({"units": units, "micros": taken["micros"].to_numpy()}).groupby(codes).sum()
     less = less.reindex(table.index, fill_value=0)
     amounts = [
-        each + sums.money(more) for each, more in zip(table["amount"], less["micros"], strict=True)
+        each + from_micros(more) for each, more in zip(table["amount"], less["micros"], strict=True)
     ]
     return table.assign(units=table["units"] + less["units"], amount=amounts)

@@ -11,7 +11,6 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import customers, rfm, sums
-from retail_pipeline.analytics.tables import day_number, day_of
 from retail_pipeline.dashboard import format, panel, picks, url_state
 from retail_pipeline.dashboard.customers import one as customer_view
 from retail_pipeline.dashboard.customers import panels as customer_panels
@@ -20,6 +19,8 @@ from retail_pipeline.dashboard.customers.panels import EVERY_SEGMENT, SEGMENT
 from retail_pipeline.dashboard.explain import EVERYTHING, among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.days import date_of_number, day_number
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import CUSTOM
 
 TOP = 100
@@ -115,7 +116,7 @@ def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
     began = first.reindex(ordered.index) >= day_number(view.period.first)
     known_rows, guest_rows = customers.split(view.orders)
     guests = sums.figures(guest_rows)
-    known_net = sums.money(int(table["net"].sum()))
+    known_net = from_micros(int(table["net"].sum()))
     share_of_net = float(guests.net / view.figures.net) if view.figures.net else None
     values = {
         "Customers": format.count(len(ordered)),
@@ -141,7 +142,7 @@ def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
         format.plain(
             f"Net sales {format.money(view.figures.net)} = customers with a number"
             f" {format.money(known_net)}, guests {format.money(guests.net)}"
-            f" ({format.percent(share_of_net)}). Guests can't be told apart: they are in no segment"
+            f" ({format.percent(share_of_net)}). Guests can't be identified: they are in no segment"
             " and no cohort."
         )
     )
@@ -190,14 +191,14 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     if len(table) > len(shown):
         rest = int(table["net"].sum() - shown["net"].sum())
         others = format.counted(len(table) - len(shown), "other customer")
-        st.caption(format.plain(f"{others}: {format.money(sums.money(rest))} of net sales."))
+        st.caption(format.plain(f"{others}: {format.money(from_micros(rest))} of net sales."))
 
 
 def _top_rows(view: View, shown: pd.DataFrame) -> pd.DataFrame:
     texts = view.snapshot.dictionaries.countries.texts
     rows = view.orders[view.orders["customer"].isin(shown.index)]
     country = customers.countries(rows).reindex(shown.index)
-    net, gross = ([sums.money(each) for each in shown[name]] for name in ("net", "gross"))
+    net, gross = ([from_micros(each) for each in shown[name]] for name in ("net", "gross"))
     orders, ordered = shown["orders"].tolist(), shown["orders"].where(shown["orders"] > 0)
     return pd.DataFrame(
         {
@@ -220,7 +221,7 @@ def _top_rows(view: View, shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _day(number: int) -> date | None:
-    return None if number == customers.NO_DAY else day_of(number)
+    return None if number == customers.NO_DAY else date_of_number(number)
 
 
 def open_customer(numbers: list[str]) -> None:

@@ -9,12 +9,13 @@ import streamlit as st
 
 from retail_pipeline.analytics import cohorts as retention
 from retail_pipeline.analytics import customers, rfm, sums
-from retail_pipeline.analytics.tables import day_number
 from retail_pipeline.dashboard import charts, format, panel, picks, theme, url_state
 from retail_pipeline.dashboard.customers import charts as customer_charts
 from retail_pipeline.dashboard.explain import Scope, among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.days import day_number
+from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Period, Unit
 
 # Of the choice of a segment, which a click on one sets.
@@ -38,7 +39,7 @@ _COHORTS = (
     " months later. The first order is looked for in all data up to the period's last day, also"
     " before its first, under the other filters; who bought before the data begins counts as new in"
     " it. Outlined: the month is not over, so the share can only grow. The top row adds up the"
-    " cohorts for which that month is over. Guests are left out: they can't be told apart."
+    " cohorts for which that month is over. Guests are left out: they can't be identified."
 )
 
 
@@ -87,12 +88,12 @@ def _segment_rows(summary: pd.DataFrame) -> pd.DataFrame:
             "Segment": rfm.NAMES,
             "Customers": counts.to_numpy(),
             "Share": (counts / counts.sum()).to_numpy(),
-            "Net sales": [sums.money(each) for each in summary["net"]],
-            "Gross sales": [sums.money(each) for each in summary["gross"]],
+            "Net sales": [from_micros(each) for each in summary["net"]],
+            "Gross sales": [from_micros(each) for each in summary["gross"]],
             _RECENCY: summary["recency"].round(1).to_numpy(),
             _FREQUENCY: summary["frequency"].round(1).to_numpy(),
             "Net sales each": [
-                sums.money(net) / count if count else None
+                from_micros(net) / count if count else None
                 for net, count in zip(summary["net"], counts, strict=True)
             ],
         }
@@ -115,7 +116,7 @@ def _pick_moved() -> None:
 def _left_out(view: View, table: pd.DataFrame, found: pd.DataFrame) -> str:
     """Return how much of net sales is in no segment, and whose it is."""
     others = table[(table["orders"] == 0).to_numpy()]
-    without, with_one = (sums.money(int(each["net"].sum())) for each in (others, found))
+    without, with_one = (from_micros(int(each["net"].sum())) for each in (others, found))
     guests = sums.net(customers.split(view.orders)[1])
     return format.plain(
         f"In no segment: guests, {format.money(guests)} of net sales; and"
@@ -208,15 +209,15 @@ def new_and_returning(view: View, first: pd.Series) -> None:
     meaning = (
         f"Customers who ordered in each {unit}: new in the one of their first order in all data up"
         " to the period's last day, under the other filters, and returning in all later ones."
-        " Guests are left out: they can't be told apart. A click on a bar shows its days alone."
+        " Guests are left out: they can't be identified. A click on a bar shows its days alone."
     )
     rows = pd.DataFrame(
         {
             "Start (UTC)": [start.date() for start, _ in found],
             "New": [each["new"] for _, each in found],
             "Returning": [each["returning"] for _, each in found],
-            "Gross sales to new": [sums.money(each["new_gross"]) for _, each in found],
-            "Gross sales to returning": [sums.money(each["returning_gross"]) for _, each in found],
+            "Gross sales to new": [from_micros(each["new_gross"]) for _, each in found],
+            "Gross sales to returning": [from_micros(each["returning_gross"]) for _, each in found],
         }
     )
     panel.chart(

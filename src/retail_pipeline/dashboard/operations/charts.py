@@ -1,5 +1,5 @@
-"""How the charts about the pipeline itself look. A spec never changes with its data: at each
-refresh the marks move, and nothing is drawn anew."""
+"""Charts of the pipeline itself. A spec never changes with its data: a refresh moves what is
+drawn, and the chart is not built again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AT_LEAST: Spec = {
 
 
 def speed_frame(rates: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame of rows stored per second, with what a mark says of itself."""
+    """Return the frame of rows stored per second, with its tooltips."""
     return rates.assign(
         Time=[f"{start:%H:%M:%S} UTC" for start in rates["start"]],
         Speed=[f"{format.count(round(rate))} rows/s" for rate in rates["rate"]],

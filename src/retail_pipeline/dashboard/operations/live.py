@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import streamlit as st
@@ -15,7 +15,6 @@ from retail_pipeline.analytics import live
 from retail_pipeline.dashboard import data, format, panel
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.operations import charts as pipeline_charts
-from retail_pipeline.dashboard.operations import texts
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.heartbeat import HeartbeatRecord
@@ -35,16 +34,16 @@ _LATENCY = (
 )
 _HELP = {
     "Rows per second": "Rows that all processors stored, per second, over the last ten seconds"
-    " that they spoke of. A row that comes once more counts, too.",
+    " that they reported. A row that arrives again counts, too.",
     "Stored in 10 minutes": "Rows that all processors stored in the last ten minutes.",
     "Records waiting": "Records of the transactions' topic in Kafka that no processor has stored"
-    " and committed: each partition's end, as its processor's last fetch said, less the offset"
-    " committed. A partition that nobody reads counts with what was known of it last, or not at"
-    " all: the figure is then the least that waits.",
+    " and committed: each partition's end, from its processor's last fetch, less the committed"
+    " offset. A partition that nobody reads counts with its last known lag, or not at all: the"
+    " figure is then a minimum.",
     "Median latency": f"{_LATENCY} Half of them took no longer.",
     "95th percentile": f"{_LATENCY} 95 % of them took no longer.",
-    "Processors alive": "Processors whose last sign of life is less than ten seconds old; each"
-    " leaves one in MongoDB every two seconds.",
+    "Processors alive": "Processors whose last heartbeat is less than ten seconds old; each writes"
+    " one to MongoDB every two seconds.",
     "Rows stored": "Rows in the database, by its own counter.",
     "Last row stored": "How long ago a row was stored last.",
 }
@@ -75,21 +74,21 @@ def _warnings(processors: Sequence[HeartbeatRecord], parts: Sequence[live.Partit
         return
     for each in filter(live.waiting, processors):
         st.warning(
-            f"**{format.plain(texts.short(each.name))} waits for a server** for"
+            f"**{format.plain(short_name(each.name))} waits for a server** for"
             f" {round(each.quiet_s)} seconds; its log says which.",
             icon=":material/hourglass_top:",
         )
     for each in filter(live.alive, processors):
         if each.summaries_error:
             st.warning(
-                f"**{format.plain(texts.short(each.name))} can't summarise any day:**"
+                f"**{format.plain(short_name(each.name))} can't summarise any day:**"
                 f" {format.plain(each.summaries_error)}.",
                 icon=":material/sync_problem:",
             )
     orphans = [each.number for each in parts if each.owner is None]
     if orphans:
         st.warning(
-            f"**Nobody reads {texts.partitions(orphans)}.** Kafka gives what a processor leaves"
+            f"**Nobody reads {partition_names(orphans)}.** Kafka gives what a processor leaves"
             " to the others within seconds; until then nobody knows how much waits there.",
             icon=":material/link_off:",
         )
@@ -104,9 +103,9 @@ def _cards(
     values = {
         "Rows per second": format.count(round(live.rate_now(processors))),
         "Stored in 10 minutes": format.count(live.stored_lately(processors)),
-        "Records waiting": texts.lag(parts),
-        "Median latency": texts.seconds(live.delay(delays, 0.5)),
-        "95th percentile": texts.seconds(live.delay(delays, 0.95)),
+        "Records waiting": lag_text(parts),
+        "Median latency": format.seconds(live.delay(delays, 0.5)),
+        "95th percentile": format.seconds(live.delay(delays, 0.95)),
         "Processors alive": format.count(sum(map(live.alive, processors))),
         "Rows stored": format.count(status.stored),
         "Last row stored": format.ago(stored_at, view.snapshot.at) if stored_at else format.NOTHING,
@@ -120,7 +119,7 @@ def _speed(view: View, processors: Sequence[HeartbeatRecord]) -> None:
     rates = live.throughput(processors)
     rows = pd.DataFrame(
         {
-            "Start (UTC)": [f"{start:%Y-%m-%d %H:%M:%S}" for start in rates["start"]],
+            "Start (UTC)": [format.second(start) for start in rates["start"]],
             "Rows per second": [round(rate) for rate in rates["rate"]],
         }
     )
@@ -130,7 +129,7 @@ def _speed(view: View, processors: Sequence[HeartbeatRecord]) -> None:
             "speed",
             "Rows stored per second",
             f"Rows that all processors stored in each {live.STEP_SECONDS} seconds of the last"
-            f" {live.MINUTES} minutes, per second, as they said every two seconds.",
+            f" {live.MINUTES} minutes, per second, as their heartbeats report every two seconds.",
             rows,
             filtered=False,
         ),
@@ -145,10 +144,10 @@ def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
         {
             "Partition": [each.number for each in parts],
             "Waiting": _counts(each.lag for each in parts),
-            "Processor": [texts.short(each.owner) if each.owner else "nobody" for each in parts],
+            "Processor": [short_name(each.owner) if each.owner else "nobody" for each in parts],
             "Stored up to": _counts(each.last.committed if each.last else None for each in parts),
             "End": _counts(each.last.end if each.last else None for each in parts),
-            "As of": [texts.as_of(each) for each in parts],
+            "As of": [as_of(each) for each in parts],
             "Last known": _counts(each.last_known_lag for each in parts),
         }
     )
@@ -175,13 +174,13 @@ def _counts(values: Iterable[int | None]) -> ExtensionArray:
 def _processors(view: View, processors: Sequence[HeartbeatRecord]) -> None:
     rows = pd.DataFrame(
         {
-            "Processor": [texts.short(each.name) for each in processors],
-            "State": [texts.state(each) for each in processors],
-            "Partitions": [texts.own(each) for each in processors],
+            "Processor": [short_name(each.name) for each in processors],
+            "State": [state(each) for each in processors],
+            "Partitions": [own_partitions(each) for each in processors],
             "Rows/s": [round(live.rate_now([each])) for each in processors],
             "Stored": [each.stored for each in processors],
             "Quarantined": [each.quarantined for each in processors],
-            "Started (UTC)": [f"{each.started_at:%Y-%m-%d %H:%M:%S}" for each in processors],
+            "Started (UTC)": [format.second(each.started_at) for each in processors],
         }
     )
     panel.table(
@@ -189,9 +188,9 @@ def _processors(view: View, processors: Sequence[HeartbeatRecord]) -> None:
         Panel(
             "processors",
             "Processors",
-            "What each processor of the last day said of itself last: rows since it started,"
-            " those included that were stored already. Gone: it fell silent without a word."
-            " Stopped: it said so.",
+            "The last heartbeat of each processor of the last day: rows since it started,"
+            " those included that were stored already. Gone: its heartbeats ended."
+            " Stopped: it reported its stop.",
             rows,
             filtered=False,
         ),
@@ -236,7 +235,7 @@ def _selection(view: View) -> Selection:
 def _lines(found: Sequence[Document]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Stored (UTC)": [f"{each['stored_at']:%Y-%m-%d %H:%M:%S}" for each in found],
+            "Stored (UTC)": [format.second(each["stored_at"]) for each in found],
             "Kind": [KINDS.get(each["kind"], each["kind"]) for each in found],
             "Invoice": [each["InvoiceNo"] for each in found],
             "Code": [each["StockCode"] for each in found],
@@ -246,6 +245,53 @@ def _lines(found: Sequence[Document]) -> pd.DataFrame:
             "Amount": [each["TotalAmount"] for each in found],
             "Customer": [each["CustomerID"] or "guest" for each in found],
             "Country": [format.country(each["Country"]) for each in found],
-            "Invoiced (UTC)": [f"{each['InvoiceDate']:%Y-%m-%d %H:%M}" for each in found],
+            "Invoiced (UTC)": [format.minute(each["InvoiceDate"]) for each in found],
         }
     )
+
+
+def short_name(name: str) -> str:
+    """Return a processor's name without the prefix that all of them share."""
+    return name.removeprefix("retail-processor-")
+
+
+def state(record: HeartbeatRecord) -> str:
+    """Return what a processor does, with a sign that needs no colour."""
+    if live.waiting(record):
+        return "◐ waits for a server"
+    if live.alive(record):
+        return "● alive"
+    return f"{'■ stopped' if record.stopped else '✕ gone'} {_ago(record.age_s)}"
+
+
+def own_partitions(record: HeartbeatRecord) -> str:
+    """Return the partitions that a processor reads."""
+    if not live.alive(record):
+        return format.NOTHING
+    return ", ".join(str(each.partition) for each in record.progress) or "none"
+
+
+def lag_text(parts: Sequence[live.Partition]) -> str:
+    """Return how many records wait in all partitions, or at least how many."""
+    known, unknown = live.lag(parts)
+    if not parts or unknown == len(parts) and not known:
+        return "unknown"
+    return f"≥ {format.count(known)}" if unknown else format.count(known)
+
+
+def as_of(part: live.Partition) -> str:
+    """Return when a partition's lag was last known; a recent one is always "now"."""
+    if part.age_s is None:
+        return format.NOTHING
+    return "now" if part.age_s < live.ALIVE_SECONDS else _ago(part.age_s)
+
+
+def partition_names(numbers: Sequence[int]) -> str:
+    """Return partitions by their numbers: partition 3; partitions 0, 2 and 5."""
+    *most, last = map(str, numbers)
+    return f"partitions {', '.join(most)} and {last}" if most else f"partition {last}"
+
+
+def _ago(age_s: float) -> str:
+    now = datetime.now(UTC)
+    return format.ago(now - timedelta(seconds=age_s), now)

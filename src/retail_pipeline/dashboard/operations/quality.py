@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pandas as pd
 import streamlit as st
@@ -28,7 +28,7 @@ def body(view: View) -> None:
     """Draw the page."""
     results = data.reconciled()
     sources = data.sources()
-    _looks(view, results)
+    _verdicts(view, results)
     _unsummarised(view)
     _ledger(view, results, sources)
     _freshness(view, sources)
@@ -38,7 +38,7 @@ def body(view: View) -> None:
         _duplicates(view)
 
 
-def _looks(view: View, results: list[Reconciliation]) -> None:
+def _verdicts(view: View, results: list[Reconciliation]) -> None:
     by_mode = {result.mode: result for result in results}
     for column, mode in zip(st.columns(2, gap="medium"), Mode, strict=True):
         with column:
@@ -60,10 +60,10 @@ def _unsummarised(view: View) -> None:
             "Day": [each.day.isoformat() for each, _, _ in found],
             "Missing or older": [PARTS.get(part, part) for _, part, _ in found],
             "Why": [why for _, _, why in found],
-            "Since (UTC)": [_moment(each.since) for each, _, _ in found],
+            "Since (UTC)": [format.second(each.since) for each, _, _ in found],
             "Attempts": [each.attempts for each, _, _ in found],
             "Next attempt (UTC)": [
-                "now" if each.changed else _moment(each.next_at) for each, _, _ in found
+                "now" if each.changed else format.second(each.next_at) for each, _, _ in found
             ],
         }
     )
@@ -90,8 +90,9 @@ def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness])
             "ledger",
             "The ledger",
             "Each source's rows as the last reconciliation counted them: read = stored +"
-            " quarantined + purged + missing. What is missing may be on its way. Kinds are the"
-            " last full look's, where as many rows are stored still; else they are left empty.",
+            " quarantined + purged + missing. What is missing may be on its way. Kinds come"
+            " from the last full reconciliation, while the number of stored rows is the same;"
+            " otherwise they are empty.",
             _ledger_rows(accounts, sources),
             filtered=False,
             every_row=lambda: _ledger_rows(accounts, reads.sources(0)),
@@ -101,14 +102,14 @@ def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness])
 
 
 def _ledger_rows(accounts: list[quality.Account], sources: list[Freshness]) -> pd.DataFrame:
-    """Return a row for each account, and for each source that was not looked at yet."""
-    looked_at = {each.account.source for each in accounts}
-    later = [each.manifest for each in sources if each.manifest.source not in looked_at]
+    """Return a row for each account, and for each source that was not reconciled yet."""
+    reconciled = {each.account.source for each in accounts}
+    later = [each.manifest for each in sources if each.manifest.source not in reconciled]
     begun = pd.DataFrame(
         {
             "File": [each.name for each in later],
             "Read": pd.array([each.rows_read for each in later], "Int64"),
-            "State": ["not looked at yet"] * len(later),
+            "State": ["not reconciled yet"] * len(later),
         }
     )
     return pd.concat([_accounts(accounts), begun], ignore_index=True)
@@ -139,7 +140,7 @@ def _state(account: quality.Account) -> str:
     if not account.account.complete:
         return "not read to its end"
     if account.missing is None:
-        return "nobody said what was read"
+        return "not known what was read"
     return "✓ whole" if not account.missing else "✕ differs, or on its way"
 
 
@@ -178,7 +179,7 @@ def _freshness(view: View, sources: list[Freshness]) -> None:
         Panel(
             "freshness",
             "Freshness",
-            "What the producer said of each source when it began and when it came to its end;"
+            "What the producer reported of each source at its start and at its end;"
             " when the row that stands furthest in the file was stored, and its number there."
             f" The {MOST_SOURCES} sources that were begun last; the CSV has all.",
             _freshness_rows(sources),
@@ -190,26 +191,22 @@ def _freshness(view: View, sources: list[Freshness]) -> None:
 
 
 def _freshness_rows(sources: list[Freshness]) -> pd.DataFrame:
-    said = [each.manifest for each in sources]
+    manifests = [each.manifest for each in sources]
     furthest = [each.last_row for each in sources]
     return pd.DataFrame(
         {
-            "File": [each.name for each in said],
-            "Format": [each.format for each in said],
-            "Started (UTC)": [_moment(each.started_at) for each in said],
+            "File": [each.name for each in manifests],
+            "Format": [each.format for each in manifests],
+            "Started (UTC)": [format.second(each.started_at) for each in manifests],
             "Finished (UTC)": [
-                _moment(each.updated_at) if each.complete else "not yet" for each in said
+                format.second(each.updated_at) if each.complete else "not yet" for each in manifests
             ],
-            "Last row stored (UTC)": [_moment(each.last_stored_at) for each in sources],
+            "Last row stored (UTC)": [format.second(each.last_stored_at) for each in sources],
             "Furthest row": pd.array(furthest, "Int64"),
-            "Read": pd.array([each.rows_read for each in said], "Int64"),
-            "Rejected": pd.array([each.rows_rejected for each in said], "Int64"),
+            "Read": pd.array([each.rows_read for each in manifests], "Int64"),
+            "Rejected": pd.array([each.rows_rejected for each in manifests], "Int64"),
         }
     )
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _lacking(view: View) -> None:

@@ -24,8 +24,8 @@ _FILES_NAMED = 3
 
 def draw(view: View) -> None:
     """Draw the quarantine's counts, and samples of the reason that the viewer chooses."""
-    held = data.quarantine()
-    counts = by_reason(held, _FILES_NAMED)
+    groups = data.quarantine()
+    counts = by_reason(groups, _FILES_NAMED)
     panel.table(
         view,
         Panel(
@@ -35,7 +35,7 @@ def draw(view: View) -> None:
             " while reading, or a processor what it took from Kafka.",
             counts,
             filtered=False,
-            every_row=lambda: by_reason(held),
+            every_row=lambda: by_reason(groups),
         ),
     )
     if not len(counts):
@@ -46,27 +46,28 @@ def draw(view: View) -> None:
     _samples(view, reason, total)
 
 
-def by_reason(held: Sequence[QuarantineGroup], files: int | None = None) -> pd.DataFrame:
+def by_reason(groups: Sequence[QuarantineGroup], files: int | None = None) -> pd.DataFrame:
     """Return a row for each reason: rows, their share, stages, files, and when the last came.
 
     At most so many ``files`` are named, and the others counted; None names them all.
     """
-    reasons = sorted(
-        {each.reason for each in held},
-        key=lambda reason: (-sum(each.rows for each in held if each.reason == reason), reason),
-    )
-    groups = [[each for each in held if each.reason == reason] for reason in reasons]
-    total = sum(each.rows for each in held)
-    rows = [sum(each.rows for each in group) for group in groups]
+    found: dict[str, list[QuarantineGroup]] = {}
+    for each in groups:
+        found.setdefault(each.reason, []).append(each)
+    counts = {reason: sum(each.rows for each in same) for reason, same in found.items()}
+    reasons = sorted(counts, key=lambda reason: (-counts[reason], reason))
+    total = sum(counts.values())
     return pd.DataFrame(
         {
             "Reason": reasons,
-            "Rows": pd.array(rows, "Int64"),
-            "Share": [count / total for count in rows],
-            "Refused by": [", ".join(sorted({each.stage for each in group})) for group in groups],
-            "Files": [_named(group, files) for group in groups],
+            "Rows": pd.array([counts[reason] for reason in reasons], "Int64"),
+            "Share": [counts[reason] / total for reason in reasons],
+            "Refused by": [
+                ", ".join(sorted({each.stage for each in found[reason]})) for reason in reasons
+            ],
+            "Files": [_named(found[reason], files) for reason in reasons],
             "Last (UTC)": [
-                f"{max(each.last_at for each in group):%Y-%m-%d %H:%M:%S}" for group in groups
+                format.second(max(each.last_at for each in found[reason])) for reason in reasons
             ],
         }
     )
@@ -88,7 +89,7 @@ def _chosen(reasons: list[str]) -> str:
 
 def _samples(view: View, reason: str, total: int) -> None:
     reads = data.quality()
-    found = reads.held(reason, SAMPLES)
+    found = reads.quarantined(reason, SAMPLES)
     exported = format.count(min(total, MOST_EXPORTED))
     panel.table(
         view,
@@ -101,7 +102,7 @@ def _samples(view: View, reason: str, total: int) -> None:
             _shown(found),
             filtered=False,
             scope=Scope(rows=f"the newest {len(found)} of {total} in quarantine for {reason}"),
-            every_row=lambda: _shown(reads.held(reason, MOST_EXPORTED)),
+            every_row=lambda: _shown(reads.quarantined(reason, MOST_EXPORTED)),
         ),
     )
     panel.offer(
@@ -122,9 +123,7 @@ def _shown(found: Sequence[Quarantined]) -> pd.DataFrame:
             "What is wrong": [each.detail for each in found],
             "Text": [each.raw for each in found],
             "Refused by": [each.stage for each in found],
-            "In quarantine since (UTC)": [
-                f"{each.quarantined_at:%Y-%m-%d %H:%M}" for each in found
-            ],
+            "In quarantine since (UTC)": [format.minute(each.quarantined_at) for each in found],
         }
     )
 
@@ -133,7 +132,7 @@ def export(reads: MongoQuality, reason: str) -> Callable[[], str]:
     """Return what makes the file of a reason's rows when it is asked for."""
 
     def make() -> str:
-        found = reads.held(reason, MOST_EXPORTED)
+        found = reads.quarantined(reason, MOST_EXPORTED)
         columns = {
             "id": [each.id for each in found],
             "file": [each.name for each in found],

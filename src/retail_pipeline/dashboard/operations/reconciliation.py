@@ -13,7 +13,7 @@ import streamlit as st
 from retail_pipeline.dashboard import format, panel
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.money import pounds
+from retail_pipeline.domain.money import format_pounds
 from retail_pipeline.domain.reconciliation import Difference, Mode, Reconciliation, Sum, Verdict
 
 _NAMES = {Mode.QUICK: "Count check", Mode.FULL: "Full reconciliation"}
@@ -112,5 +112,5 @@ def _numbers(sides: Mapping[str, Sequence[Sum | None]]) -> dict[str, Any]:
 def _sum(value: Sum | None) -> str:
     if value is None:
         return ""
-    money = f", {pounds(Decimal(value.pounds))}" if value.pounds else ""
+    money = f", {format_pounds(Decimal(value.pounds))}" if value.pounds else ""
     return format.counted(value.rows, "row") + money

@@ -37,7 +37,7 @@ def pareto_frame(found: Pareto, names: Sequence[str]) -> pd.DataFrame:
         {
             "products": products,
             "share": share,
-            "mark": [rank == found.best for rank in ranks],
+            "threshold": [rank == found.best for rank in ranks],
             "Best products": [f"{rank:,} of {found.earning:,}" for rank in ranks],
             "Share of products": [format.percent(each) for each in products],
             "Share of net sales": [format.percent(each) for each in share],
@@ -51,22 +51,22 @@ def pareto(ink: str) -> Spec:
     x = _share("products", "Share of products, best first")
     y = _share("share", "Share of net sales")
     place = {"x": x, "y": y}
-    told = facts("Best products", "Share of products", "Share of net sales", "Down to")
+    tooltip = facts("Best products", "Share of products", "Share of net sales", "Down to")
     curve = {"type": "area", "color": BLUE, "opacity": 0.15, "line": {"color": BLUE}}
     dashed = {"type": "rule", "color": GREY, "strokeDash": [4, 3]}
     # Unseen, to be found by a pointer anywhere on the curve.
     target = {"type": "point", "filled": True, "size": 200, "opacity": 0}
     dot = {"type": "point", "filled": True, "size": 110, "color": VERMILION, "opacity": 1}
-    at_mark: Spec = {"transform": [{"filter": "datum.mark"}]}
+    at_threshold: Spec = {"transform": [{"filter": "datum.threshold"}]}
     text = {"text": {"field": "Share of products"}}
     return {
         "layer": [
             {"mark": curve, "encoding": place},
             {"mark": dashed, "encoding": {"y": {"datum": float(THRESHOLD)}}},
-            {**at_mark, "mark": dashed, "encoding": {"x": x}},
-            {"mark": target, "encoding": {**place, "tooltip": told}},
-            {**at_mark, "mark": dot, "encoding": {**place, "tooltip": told}},
-            {**at_mark, "mark": {**_BESIDE, "color": ink}, "encoding": {**place, **text}},
+            {**at_threshold, "mark": dashed, "encoding": {"x": x}},
+            {"mark": target, "encoding": {**place, "tooltip": tooltip}},
+            {**at_threshold, "mark": dot, "encoding": {**place, "tooltip": tooltip}},
+            {**at_threshold, "mark": {**_BESIDE, "color": ink}, "encoding": {**place, **text}},
         ],
         "height": 380,
         **FRAME,

@@ -123,7 +123,7 @@ def _prices(view: View, code: str) -> None:
         return
     rows = pd.DataFrame(
         {
-            "Start (UTC)": [f"{each.start:%Y-%m-%d %H:%M}" for each in found],
+            "Start (UTC)": [format.minute(each.start) for each in found],
             "Lowest price": [each.lowest for each in found],
             "Mean price": [each.mean for each in found],
             "Highest price": [each.highest for each in found],

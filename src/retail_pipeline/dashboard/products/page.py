@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.analytics import products, sums
+from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard import charts, data, format, panel, picks, theme, url_state
 from retail_pipeline.dashboard.explain import Scope
@@ -19,6 +19,7 @@ from retail_pipeline.dashboard.products import one as product
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.money import from_micros
 
 TOP = 10
 _OFFERED = 200
@@ -28,11 +29,11 @@ FIND = url_state.text("find", "", _LONGEST, typed=True)
 _BELOW_ZERO = "Cancellations"
 # What products are ranked by: the column, and how its figures read.
 _MEASURES: dict[str, tuple[str, Callable[[int], str]]] = {
-    "Net sales": ("net", lambda micros: format.money(sums.money(micros))),
+    "Net sales": ("net", lambda micros: format.money(from_micros(micros))),
     "Units sold": ("units", format.count),
     "Orders": ("orders", format.count),
     "Units returned": ("back", format.count),
-    _BELOW_ZERO: ("cancelled", lambda micros: format.money(sums.money(micros))),
+    _BELOW_ZERO: ("cancelled", lambda micros: format.money(from_micros(micros))),
 }
 RANK = url_state.one_of("rank", list(_MEASURES), "Net sales")
 _MEANING = (
@@ -214,7 +215,7 @@ def _open_row(codes: list[str]) -> None:
 def _rows(view: View, found: pd.DataFrame, total: int) -> pd.DataFrame:
     """Return the table as it is shown and exported."""
     units, back = found["units"].to_numpy(), found["back"].to_numpy()
-    gross = [sums.money(micros) for micros in found["gross"]]
+    gross = [from_micros(micros) for micros in found["gross"]]
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(units > 0, back / units, np.nan)
         share = found["net"].to_numpy(float) / (total or np.nan)
@@ -222,7 +223,7 @@ def _rows(view: View, found: pd.DataFrame, total: int) -> pd.DataFrame:
         {
             "Code": found["code"].tolist(),
             "Product": [view.snapshot.name(code) for code in found["code"]],
-            "Net sales": [sums.money(micros) for micros in found["net"]],
+            "Net sales": [from_micros(micros) for micros in found["net"]],
             "Share of net sales": share,
             "Units sold": units,
             "Orders": found["orders"].to_numpy(),
@@ -231,7 +232,7 @@ def _rows(view: View, found: pd.DataFrame, total: int) -> pd.DataFrame:
                 for amount, sold in zip(gross, units.tolist(), strict=True)
             ],
             "Units returned": back,
-            "Cancellations": [sums.money(micros) for micros in found["cancelled"]],
+            "Cancellations": [from_micros(micros) for micros in found["cancelled"]],
             "Return rate": rate,
         }
     )
@@ -249,7 +250,7 @@ def _pareto(view: View, ranked: pd.DataFrame) -> None:
             "Rank": range(1, len(codes) + 1),
             "Code": codes,
             "Product": names,
-            "Net sales": [sums.money(micros) for micros in found.curve["net"]],
+            "Net sales": [from_micros(micros) for micros in found.curve["net"]],
             "Share of products": found.curve["products"],
             "Share of net sales": found.curve["share"],
         }
@@ -275,7 +276,7 @@ def _pareto(view: View, ranked: pd.DataFrame) -> None:
         st.caption(
             format.plain(
                 f"{format.counted(found.others, 'more product')} had no net sales, or less than"
-                f" none: {format.money(sums.money(found.lost))} together."
+                f" none: {format.money(from_micros(found.lost))} together."
             )
         )
 
@@ -284,5 +285,5 @@ def _concentration(found: products.Pareto) -> str:
     share = format.percent(found.best / found.earning)
     return (
         f"{share} of the products ({format.count(found.best)} of {format.count(found.earning)})"
-        f" make 80% of their net sales of {format.money(sums.money(found.total))}."
+        f" make 80% of their net sales of {format.money(from_micros(found.total))}."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pandas as pd
 
@@ -19,16 +19,16 @@ from retail_pipeline.dashboard.charts import (
     facts,
     over,
 )
+from retail_pipeline.domain.days import moment_of_hour
 from retail_pipeline.domain.periods import Period, Unit, following
 
 MATCHED, UNMATCHED = "Undoes a sale", "Undoes none"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PIXELS = 280
 
 
 def moments(found: pd.DataFrame) -> list[datetime]:
     """Return the moments at which the rows of a timeline start."""
-    return [EPOCH + timedelta(hours=int(hours)) for hours in found["start"]]
+    return [moment_of_hour(hours) for hours in found["start"]]
 
 
 def timeline_frame(found: pd.DataFrame, unit: Unit) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
 
 
 def days_to_return_frame(found: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each bar of :func:`retail_pipeline.analytics.return_sums.held`."""
+    """Return a row for each bar of ``return_sums.by_days_to_return``."""
     shares = {name: found[name] / max(1, found[name].sum()) for name in ("lines", "units")}
     return pd.DataFrame(
         {
@@ -98,7 +98,7 @@ def _days(first: int, last: int) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
-def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
+def days_to_return(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
     """Return a bar for each span of days, its share of the lines or units written over it."""
     x = {
         "field": "Days",
@@ -115,7 +115,7 @@ def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
         "scale": {"domainMax": 1.12 * max(1, int(frame[counted].max())), "nice": False},
         "axis": {"format": "~s", "tickCount": 5},
     }
-    told = facts(
+    tooltip = facts(
         "Days",
         "Cancellation lines",
         "Share of lines",
@@ -126,7 +126,7 @@ def held(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
     text = {"type": "text", "dy": -8, "fontSize": 12, "color": ink}
     return _drawn(
         {
-            "encoding": {"x": x, "y": y, "tooltip": told},
+            "encoding": {"x": x, "y": y, "tooltip": tooltip},
             "layer": [
                 {"mark": {"type": "bar", "color": BLUE, "cornerRadiusEnd": 2}},
                 {"mark": text, "encoding": {"text": {"field": f"Share of {counted}"}}},

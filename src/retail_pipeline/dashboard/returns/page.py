@@ -7,7 +7,7 @@ from decimal import Decimal
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.analytics import adjustments, return_sums, sums
+from retail_pipeline.analytics import adjustments, return_sums
 from retail_pipeline.analytics.return_sums import Returned
 from retail_pipeline.analytics.tables import CANCELLATION
 from retail_pipeline.dashboard import format, panel
@@ -15,6 +15,7 @@ from retail_pipeline.dashboard.explain import among
 from retail_pipeline.dashboard.returns import adjustments as adjustment_panels
 from retail_pipeline.dashboard.returns import panels as return_panels
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.money import from_micros
 
 RULE = (
     "**Matching:** a cancellation line of a known customer undoes sale lines of the same customer"
@@ -56,7 +57,7 @@ def body(view: View) -> None:
 
 
 def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
-    # Of sales alone nobody can say what came back: no rate, rather than one of nought.
+    # Sales alone don't tell what came back: there is no rate, rather than one of zero.
     known = view.selection.has_cancellations
     sold = (
         int(return_sums.units_sold(view.products, view.snapshot.dictionaries).sum()) if known else 0
@@ -70,7 +71,7 @@ def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
         "True return rate": format.percent(_rate(int(view.undone["units"].sum()), sold)),
         "Plain return rate": format.percent(_rate(found.units, sold)),
         "Days to return": format.NOTHING if days is None else f"{days:g}",
-        "Adjustments and fees": format.money(sums.money(int(rows["micros"].sum()))),
+        "Adjustments and fees": format.money(from_micros(int(rows["micros"].sum()))),
     }
     of_goods = return_panels.of_goods(view.returns)
     scopes = {
@@ -91,7 +92,7 @@ def _rate(units: int, sold: int) -> float | None:
 def _equation(view: View, found: Returned) -> str:
     """Say what all cancellations are made of, to the penny."""
     rows = view.products[view.products["kind"] == CANCELLATION]
-    every: Decimal = sums.money(-int(rows["micros"].sum()))
+    every: Decimal = from_micros(-int(rows["micros"].sum()))
     unmatched = found.value - found.matched_value
     return format.plain(
         f"Cancellations {format.money(every)} = undoing a sale {format.money(found.matched_value)}"

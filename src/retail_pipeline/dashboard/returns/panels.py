@@ -14,8 +14,8 @@ from retail_pipeline.dashboard import filters, format, panel, picks, theme, url_
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.returns import charts as return_charts
-from retail_pipeline.dashboard.returns.charts import EPOCH
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.days import EPOCH
 from retail_pipeline.domain.returns import Reason
 
 MOST = 50
@@ -68,7 +68,7 @@ def draw(view: View) -> None:
     _over_time(view)
     left, right = st.columns(2, gap="large")
     with left:
-        _held(view)
+        _days_to_return(view)
     with right:
         _reasons(view)
 
@@ -78,7 +78,7 @@ def _over_time(view: View) -> None:
     found = return_sums.timeline(view.returns, unit)
     rows = pd.DataFrame(
         {
-            "Start (UTC)": [f"{each:%Y-%m-%d %H:%M}" for each in return_charts.moments(found)],
+            "Start (UTC)": [format.minute(each) for each in return_charts.moments(found)],
             _MATCHED: found["matched"],
             "Undoes none": found["unmatched"],
         }
@@ -100,8 +100,8 @@ def _over_time(view: View) -> None:
     )
 
 
-def _held(view: View) -> None:
-    found = return_sums.held(view.returns)
+def _days_to_return(view: View) -> None:
+    found = return_sums.by_days_to_return(view.returns)
     frame = return_charts.days_to_return_frame(found)
     rows = pd.DataFrame(
         {
@@ -119,7 +119,7 @@ def _held(view: View) -> None:
     panel.chart(
         view,
         Panel("days-to-return", "Days from sale to return", meaning, rows, scope=matched(view)),
-        return_charts.held(frame, counted, theme.ink()),
+        return_charts.days_to_return(frame, counted, theme.ink()),
         frame,
         alt=f"{counted.capitalize()} returned by days since the sale",
     )
@@ -253,7 +253,7 @@ def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
     away = (found["returned"] - found["sold"]) / _MINUTES_A_DAY
     return pd.DataFrame(
         {
-            "Value": sums.pounds(-found["micros"]),
+            "Value": sums.pounds_column(-found["micros"]),
             "Units": found["units"],
             "Product": [view.snapshot.name(code) for code in codes],
             "Returned (UTC)": [_minute(each) for each in found["returned"]],

@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 
 from retail_pipeline.adapters.reconcile.file import SourceFile
-from retail_pipeline.adapters.sources.csv import inspect_csv
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import RowError
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.tally import Line, as_line
 from retail_pipeline.sample.writer import write_sample
+from tests.sources import source_of
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 
 
 def both_ways(path: Path, order: DateOrder | None = None) -> tuple[list[Line], list[Line]]:
     """Return the good rows as pandas and as the producer's parser read them."""
-    source = inspect_csv(path, order=order)
+    source = source_of(path, order=order)
     facts = source.facts
-    parser = RowParser(facts.source, facts.columns, facts.width, facts.date_order)
+    parser = RowParser(facts.source, facts.date_order)
     rejected, parsed = RowSet(), []
     for row in source.rows():
         try:
@@ -96,6 +96,6 @@ def test_what_cannot_be_parsed_is_broken_with_its_text(tmp_path: Path) -> None:
         "5",
     ]
     path.write_text(HEADER + "\n".join([good, *broken]) + "\n")
-    [(lines, left)] = SourceFile(inspect_csv(path)).lines(RowSet())
+    [(lines, left)] = SourceFile(source_of(path)).lines(RowSet())
     assert [line.row for line in lines] == [2]
     assert sorted(left) == list(enumerate(broken, start=3))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_pipeline.adapters.sources.xlsx import inspect_xlsx
+from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.errors import SourceError
 from tests.unit.adapters.sources.test_xlsx import CANCELLATION, SALE, UCI, workbook
 
@@ -52,7 +52,7 @@ def with_part(book: bytes, name: str, text: bytes) -> bytes:
 def rows_of(folder: Path, book: bytes) -> list[str]:
     path = folder / "retail.xlsx"
     path.write_bytes(book)
-    return [row.raw for source in inspect_xlsx(path) for row in source.rows()]
+    return [row.raw for source in inspect(path) for row in source.rows()]
 
 
 def late(change: Callable[[bytes], bytes]) -> bytes:
@@ -93,7 +93,7 @@ def test_damage_far_behind_is_found_before_any_row_is_given(tmp_path: Path, dama
     path = tmp_path / "retail.xlsx"
     path.write_bytes(BEFORE_ANYTHING_IS_SENT[damage]())
     with pytest.raises(SourceError, match="retail.xlsx: .*damaged.*: fetch it again"):
-        inspect_xlsx(path)
+        inspect(path)
 
 
 @pytest.mark.parametrize("damage", WHILE_IT_IS_READ)

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from retail_pipeline.adapters.sources import csv_rows
-from retail_pipeline.adapters.sources.csv import inspect_csv
-from retail_pipeline.adapters.sources.csv_rows import Dialect, LineReader, read_rows
+from retail_pipeline.adapters.sources import lines as physical
+from retail_pipeline.adapters.sources.columns import Layout
+from retail_pipeline.adapters.sources.csv_rows import read_rows
+from retail_pipeline.adapters.sources.lines import LineReader
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
@@ -25,6 +26,7 @@ from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.source import RawRow
 from retail_pipeline.flows.throttle import Throttle
 from tests.fakes import FakeCheckpoints, FakePublisher
+from tests.sources import source_of
 
 HEADER = b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 ROW = b"536365,85123A,HANGING HEART,6,2010-12-01 08:26:00,2.55,17850,United Kingdom"
@@ -51,21 +53,28 @@ lines = st.one_of(
 )
 bodies = st.lists(st.tuples(lines, ends).map(b"".join), max_size=8).map(b"".join)
 encodings = st.sampled_from(["utf-8", "cp1252", "iso-8859-1", "utf-8-sig", "cp932", "gb18030"])
-dialects = st.builds(Dialect, encodings, st.sampled_from([",", "\t", ";"]), st.just(8))
+dialects = st.builds(
+    lambda encoding, delimiter: (encoding, Layout(tuple(range(8)), 8, delimiter)),
+    encodings,
+    st.sampled_from([",", "\t", ";"]),
+)
 
 
 @pytest.fixture(autouse=True)
 def short_lines() -> Iterator[None]:
-    with patch.object(csv_rows, "LONGEST_LINE", LIMIT):
+    with patch.object(physical, "LONGEST_LINE", LIMIT):
         yield
 
 
+Dialect = tuple[str, Layout]
+
+
 def rows_of(body: bytes, dialect: Dialect) -> list[RawRow]:
-    return list(read_rows(LineReader(io.BytesIO(body)), dialect))
+    return list(read_rows(LineReader(io.BytesIO(body)), *dialect))
 
 
 def bytes_of(row: RawRow, dialect: Dialect) -> bytes:
-    return row.raw.encode(row.encoding or dialect.encoding)
+    return row.raw.encode(row.encoding or dialect[0])
 
 
 def without_end(lines: list[bytes]) -> bytes:
@@ -74,8 +83,8 @@ def without_end(lines: list[bytes]) -> bytes:
 
 
 @given(bodies, dialects)
-@example(b'a,"b\r\nc",d\r\r\n', Dialect("utf-8", ",", 3))
-@example(b"\t\t\t\n", Dialect("utf-8", "\t", 4))
+@example(b'a,"b\r\nc",d\r\r\n', ("utf-8", Layout((0, 1, 2), 3)))
+@example(b"\t\t\t\n", ("utf-8", Layout((0, 1, 2, 3), 4, "\t")))
 def test_each_line_is_in_one_row_whose_bytes_can_be_had_back(body: bytes, dialect: Dialect) -> None:
     physical = body.splitlines(keepends=True) if b"\r" not in body else _split(body)
     left = dict(enumerate(physical, start=1))
@@ -107,7 +116,7 @@ def test_every_row_of_a_file_ends_in_one_state_and_all_are_counted(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(HEADER + b"\n" + body)
-    source = inspect_csv(path)
+    source = source_of(path)
     rows = {row.number: row for row in source.rows()}
     publisher, stop = FakePublisher(), Event()
     Production(source, publisher, FakeCheckpoints(), Throttle(stop), stop).run()
@@ -157,7 +166,7 @@ def test_any_damage_to_a_packed_file_is_rows_or_one_named_error(
 def _read_whole(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     try:
-        for row in inspect_csv(path).rows():
+        for row in source_of(path).rows():
             assert row.raw
     except SourceError as error:
         assert str(path) in str(error)
@@ -169,6 +178,6 @@ def test_no_line_before_the_header_costs_a_row_its_place(tmp_path: Path, blank: 
     path.write_bytes(blank + HEADER + b"\n" + ROW + b"\n" + ROW + b"\n")
     if len(blank) > 1 << 16:
         with pytest.raises(SourceError, match="its first line has more than 65,536 bytes"):
-            inspect_csv(path)
+            source_of(path)
     else:
-        assert len(list(inspect_csv(path).rows())) == 2
+        assert len(list(source_of(path).rows())) == 2

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from retail_pipeline.adapters.sources.registry import Reading, find_files, inspect
+from retail_pipeline.adapters.sources.files import find_files
+from retail_pipeline.adapters.sources.registry import FORMATS, SUPPORTED, inspect, reparse
 from retail_pipeline.errors import SourceError, UsageError
+from tests.fakes import manifest
 
 
 @pytest.fixture
@@ -42,10 +46,10 @@ def test_a_file_named_twice_is_taken_once(folder: Path) -> None:
     ("name", "words"),
     [
         ("absent.csv", "absent.csv: no such file"),
-        ("*.parquet", "no such file"),
+        ("*.tsv", "no such file"),
         (
             "notes.txt",
-            "notes.txt: only files that end in .csv, .csv.gz, .tsv, .tsv.gz, .xlsx can be read",
+            f"notes.txt: only files that end in {', '.join(SUPPORTED)} can be read",
         ),
     ],
 )
@@ -62,9 +66,28 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_is_inspected_by_its_ending(folder: Path) -> None:
     with pytest.raises(SourceError, match="b.csv: it is empty"):
-        inspect(folder / "b.csv", Reading())
+        inspect(folder / "b.csv")
     with pytest.raises(SourceError, match="c.xlsx: it is no Excel workbook"):
-        inspect(folder / "c.xlsx", Reading())
+        inspect(folder / "c.xlsx")
+
+
+def test_no_format_is_loaded_before_a_file_of_it_is_read() -> None:
+    heavy = "{'openpyxl', 'pyarrow', 'pandas', 'numpy'}"
+    code = f"import sys, retail_pipeline.cli.produce; sys.exit(str({heavy} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "set()"
+
+
+def test_each_format_has_a_name_and_endings_of_its_own() -> None:
+    assert len({each.NAME for each in FORMATS}) == len(FORMATS)
+    for each in FORMATS:
+        others = tuple(set(SUPPORTED) - set(each.ENDINGS))
+        assert not any(ending.endswith(others) for ending in each.ENDINGS)
+
+
+def test_a_row_of_a_format_that_no_release_knows_yet_is_not_read() -> None:
+    with pytest.raises(LookupError, match="there is no format 'avro'"):
+        reparse(2, b"", "utf-8", manifest(format="avro"))
 
 
 OTHERS = {

@@ -31,7 +31,7 @@ _MOST_GROUPS = 1_000
 
 @dataclass(frozen=True)
 class Freshness:
-    """What the producer said of a source, and when its furthest stored row was stored."""
+    """What the producer reported of a source, and when its furthest stored row was stored."""
 
     manifest: Manifest
     last_row: int | None
@@ -88,7 +88,7 @@ class MongoQuality:
             groups = list(self._database[QUARANTINE].aggregate(pipeline))
         return _readable(({**each, **each["_id"]} for each in groups), QuarantineGroup)
 
-    def held(self, reason: str, limit: int) -> list[Quarantined]:
+    def quarantined(self, reason: str, limit: int) -> list[Quarantined]:
         """Return rows that are in quarantine for ``reason``, the newest first."""
         with translated(self._client), pymongo.timeout(_SECONDS):
             found = self._database[QUARANTINE].find(

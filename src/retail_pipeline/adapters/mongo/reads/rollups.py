@@ -1,4 +1,4 @@
-"""The rollups as columns, a list a field: nothing is unpacked entry by entry.
+"""The rollups and the returns as columns, a list a field: nothing is unpacked entry by entry.
 
 A filter's values reach a pipeline as values to compare with, under ``$in``, so that none of them
 can act as an operator.
@@ -11,24 +11,49 @@ from datetime import datetime
 from typing import Any
 
 import pymongo
+from bson import Decimal128
 from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.reads.micros import in_micros, whole
-from retail_pipeline.adapters.mongo.reads.return_parts import RETURN_FIELDS, parts_of
 from retail_pipeline.adapters.mongo.rollup_pipelines import KEYS, NAMES
 from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
+from retail_pipeline.domain.money import to_micros
+from retail_pipeline.domain.returns import RowOrigin
 
-# A look at a server that is away ends after the first; the driver goes on trying until then.
-_LOOK_SECONDS, _READ_SECONDS = 3.0, 60.0
+# Reading versions fails after the first while MongoDB is away; the driver retries until then.
+_VERSIONS_SECONDS, _READ_SECONDS = 3.0, 60.0
 _ORDER = NAMES[ORDERS_ROLLUP]
 FIELDS: dict[str, tuple[str, ...]] = {
     **NAMES,
     PRODUCTS_ROLLUP: (*NAMES[PRODUCTS_ROLLUP], "invoices", "Description"),
 }
 _FIGURES = ("lines", "units")
+
+
+def _in_micros(amount: Any) -> Document:
+    """Return the expression of an amount in micros; one of more than 64 bits stays in pounds."""
+    micros = {"$multiply": [amount, 1_000_000]}
+    return {"$convert": {"input": micros, "to": "long", "onError": amount}}
+
+
+_RETURN_FIELDS: Document = {
+    "line": "$_id",
+    "InvoiceNo": "$InvoiceNo",
+    "StockCode": "$StockCode",
+    "CustomerID": "$CustomerID",
+    "Country": "$Country",
+    "returned": {"$toLong": "$InvoiceDate"},
+    "units": "$each.part.units",
+    "micros": _in_micros("$each.part.amount"),
+    "stands": "$each.stands",
+    "reason": "$each.part.reason",
+    "sold": {"$toLong": "$each.part.sale.InvoiceDate"},
+    "sold_invoice": "$each.part.sale.InvoiceNo",
+    "sold_country": "$each.part.sale.Country",
+    "sold_micros": _in_micros({"$multiply": ["$each.part.units", "$each.part.sale.UnitPrice"]}),
+}
 
 
 class MongoEntries:
@@ -44,7 +69,7 @@ class MongoEntries:
 
         A rollup has one for each day, whose id is the day.
         """
-        with translated(self._client), pymongo.timeout(_LOOK_SECONDS):
+        with translated(self._client), pymongo.timeout(_VERSIONS_SECONDS):
             found = self._database[rollup].find(
                 {"rebuilt_at": {"$gt": since}},
                 {"rebuilt_at": 1},
@@ -67,12 +92,23 @@ class MongoEntries:
                 yield _whole(document)
 
     def return_parts(self, ids: Sequence[str]) -> Document:
-        """Return the parts of these cancellations as columns; moments are in milliseconds."""
-        found: Document = dict.fromkeys(RETURN_FIELDS, [])
+        """Return the parts of these cancellations as columns; moments are in milliseconds.
+
+        A cancellation that another release matched in a form of its own is left out.
+        """
+        fields = {name: {"$ifNull": [made, None]} for name, made in _RETURN_FIELDS.items()}
+        pipeline: list[Document] = [
+            {"$match": {"_id": {"$in": list(ids)}, "layout": LAYOUT}},
+            {"$set": {"each": {"$concatArrays": _parts_with_origin()}}},
+            {"$unwind": "$each"},
+            {"$project": {"_id": 0, **fields}},
+            {"$group": {"_id": None, **{name: {"$push": f"${name}"} for name in fields}}},
+        ]
+        found: Document = dict.fromkeys(fields, [])
         with translated(self._client), pymongo.timeout(_READ_SECONDS):
-            for document in self._database[RETURNS].aggregate(parts_of(ids)):
+            for document in self._database[RETURNS].aggregate(pipeline):
                 found = document
-        return found | {name: whole(found[name]) for name in ("micros", "sold_micros")}
+        return found | {name: _all_micros(found[name]) for name in ("micros", "sold_micros")}
 
     def orders_of_products(self, codes: Sequence[str]) -> list[Document]:
         """Return what :meth:`days` gives of the orders, made of these products' lines alone.
@@ -90,7 +126,7 @@ class MongoEntries:
         pipeline: list[Document] = [
             {"$match": {"StockCode": {"$in": list(codes)}}},
             {"$group": {"_id": key, **figures}},
-            {"$project": {"lines": 1, "units": 1, "micros": in_micros("$amount")}},
+            {"$project": {"lines": 1, "units": 1, "micros": _in_micros("$amount")}},
         ]
         days: dict[datetime, Document] = {}
         with translated(self._client), pymongo.timeout(_READ_SECONDS):
@@ -123,10 +159,32 @@ def _columns(names: Iterable[str]) -> Document:
         "day": "$_id",
         **fields,
         **figures,
-        "micros": each(in_micros("$$entry.amount")),
+        "micros": each(_in_micros("$$entry.amount")),
     }
 
 
+def _parts_with_origin() -> list[Document]:
+    """Return the expressions of the parts with and without duplicates, each with its origin."""
+    same = {"$lte": ["$distinct_parts", None]}
+    with_duplicates = {"$cond": [same, RowOrigin.ALWAYS.value, RowOrigin.WITH_DUPLICATES.value]}
+    return [
+        {"$map": {"input": parts, "in": {"part": "$$this", "stands": origin}}}
+        for parts, origin in (
+            ("$parts", with_duplicates),
+            ({"$ifNull": ["$distinct_parts", []]}, RowOrigin.WITHOUT_DUPLICATES.value),
+        )
+    ]
+
+
 def _whole(document: Document) -> Document:
-    document["micros"] = whole(document["micros"])
+    document["micros"] = _all_micros(document["micros"])
     return document
+
+
+def _all_micros(amounts: list[Any]) -> list[Any]:
+    """Return amounts in micros; those of more than 64 bits came in pounds."""
+    if not any(isinstance(each, Decimal128) for each in amounts):
+        return amounts
+    return [
+        to_micros(each.to_decimal()) if isinstance(each, Decimal128) else each for each in amounts
+    ]

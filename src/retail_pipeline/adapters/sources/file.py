@@ -1,13 +1,19 @@
-"""A source's file: its name as text, and whether it still is the file that was looked through."""
+"""A file as a source: opened, and still the file that was looked through before."""
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
+from itertools import dropwhile
 from pathlib import Path
 
+from retail_pipeline.domain.checkpoint import START, ResumePoint
 from retail_pipeline.errors import SourceError, UnreadableError
+from retail_pipeline.flows.source import RawRow, SourceFacts
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,38 @@ class FileState:
         """
         if FileState.of(path) != self:
             raise SourceError(f"{path}: it changed while it was being read: stream it anew")
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file (or a sheet of one) that holds transactions; ``read`` takes rows from its bytes."""
+
+    path: Path
+    facts: SourceFacts
+    state: FileState
+    read: Callable[[BufferedReader], Iterator[RawRow]]
+
+    def rows(self, after: ResumePoint = START) -> Iterator[RawRow]:
+        """Yield every row behind number ``after``, in order.
+
+        Raises:
+            SourceError: the file can't be read any more, is damaged, or is another one now.
+        """
+        last = int(after)
+        with opened(self.path) as stream:
+            self.state.check(self.path)
+            yield from dropwhile(lambda row: row.number <= last, self.read(stream))
+            self.state.check(self.path)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a file; that the system doesn't let it be read names the file."""
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
 
 
 def why(error: OSError) -> str:

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Mend a Compose stack whose Kafka and ZooKeeper volumes no longer belong together.
+# Repairs a Compose stack whose Kafka and ZooKeeper volumes no longer belong together.
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: scripts/mend-kafka.sh [--check]
+usage: scripts/repair-kafka.sh [--check]
 
-Kafka's volume and ZooKeeper's carry the same cluster id. When one of them is removed or replaced
-without the other, the broker can't start. This finds out which of the two happened, mends it, and
-starts the stack again. MongoDB's data is never touched.
+Kafka's volume and ZooKeeper's have the same cluster id. If one of them is removed or replaced
+without the other, the broker can't start. This script finds out which of the two happened, repairs
+the stack and starts it again. It never changes MongoDB's data.
 
   ZooKeeper's volume was lost   every record in Kafka and every committed offset is kept
-  Kafka's volume was lost       the records in it are gone; those that were stored are in MongoDB
+  Kafka's volume was lost       the records in it are lost; those that were stored are in MongoDB
 
-In both cases the producer then sends the files of ./data once more, since the topics are new to it;
-a row's id is decided by its file, so nothing is counted twice.
+In both cases the producer then sends the files of ./data again, because the topics are new to it.
+A row's id comes from its file, so no row is counted twice.
 
-  --check   only say whether there is something to mend: exit 0 when there is not, 1 when there is
+  --check   only report: exit 0 if nothing needs repair, 1 if something does
 
-COMPOSE_PROJECT_NAME, COMPOSE_FILE and .env are respected, as by docker compose.
+COMPOSE_PROJECT_NAME, COMPOSE_FILE and .env apply, as they do to docker compose.
 TEXT
 }
 
@@ -28,7 +28,7 @@ in_broker_container() {
   docker compose run --rm --no-deps -T kafka bash /opt/retail/kafka-volume.sh "$@"
 }
 
-# The topics are made again by the one step that knows them, with as many partitions as were kept.
+# The set-up step creates the topics again, with as many partitions as the volume has.
 make_topics() {
   local topic kept options=()
   topic=$(docker compose run --rm --no-deps -T setup python -c \
@@ -42,19 +42,19 @@ main() {
   cd "$(dirname "${BASH_SOURCE[0]}")/.."
   docker compose up --detach --wait --no-recreate zookeeper
   if [[ "${1:-}" == --check ]]; then
-    in_broker_container check && echo 'nothing to mend'
+    in_broker_container check && echo 'nothing needs repair'
     return
   fi
-  say 'stopping what uses Kafka'
+  say 'stopping the containers that use Kafka'
   docker compose stop producer processor kafka
   say 'comparing the volumes'
-  in_broker_container mend
-  say 'starting Kafka, and making its topics'
+  in_broker_container repair
+  say 'starting Kafka, and creating its topics'
   docker compose up --detach --wait kafka
   make_topics
   say 'starting the rest'
   docker compose up --detach --wait
-  say 'mended'
+  say 'repaired'
 }
 
 case "${1:-}" in
