@@ -94,9 +94,9 @@ def damage_named(path: Path, kind: str, advice: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno:
             raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise SourceError(
-            f"{path}: it is no {kind}, or damaged ({type(error).__name__}: {' '.join(str(error).split())}):"
-            f" fetch it again, or {advice}"
+            f"{path}: it is no {kind}, or damaged ({what}): fetch it again, or {advice}"
         ) from error
 
 
