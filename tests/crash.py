@@ -26,7 +26,7 @@ from retail_pipeline.adapters.mongo.sample import MongoSample
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.cli.common import start
 from retail_pipeline.cli.process import ProcessorRun
-from retail_pipeline.cli.produce_run import ProducerRun
+from retail_pipeline.cli.produce.run import ProducerRun
 from retail_pipeline.flows import produce
 from retail_pipeline.flows.process import DeadLetters
 from retail_pipeline.flows.source import Reading

@@ -13,7 +13,7 @@ from retail_devstack.stack import Stack
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.sample import MongoSample, is_shown
 from retail_pipeline.bootstrap import sample_in_mongo, sent_sources
-from retail_pipeline.cli.sample_rule import OTHER_DATA, not_here
+from retail_pipeline.cli.produce.sample_rule import OTHER_DATA, not_here
 from retail_pipeline.domain.sample_source import only_sample, other_data
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.settings import Settings, loaded

@@ -17,7 +17,7 @@ from retail_devstack.sample import holds_sample, why_no_sample
 from retail_devstack.signals import uninterruptible
 from retail_devstack.stack import SERVERS, STOP_ORDER, Stack
 from retail_devstack.users import secure
-from retail_pipeline.cli.sample_rule import confirm_replacement
+from retail_pipeline.cli.produce.sample_rule import confirm_replacement
 from retail_pipeline.errors import PermanentError
 
 # Seconds for which another command may hold the lock: a moment, to see whether one does; and until

@@ -30,8 +30,8 @@ from retail_pipeline.errors import SettingsError, UsageError
 DEVELOPMENT_SECRET = "dev-only"
 Kind = TypeVar("Kind", bound=BaseSettings)
 Role = Literal["writer", "reader", "monitor", "setup"]
-# The part after the user may not contain an @. A password with / or ? would end there, and the driver
-# would show the rest of it in an error as a host, a database or an option.
+# The part after the user may not contain an @. A password with / or ? would end there, and the
+# driver would show the rest of it in an error as a host, a database or an option.
 _MONGO_URI = re.compile(
     r"(?P<scheme>mongodb(\+srv)?://)"
     r"((?P<user>[^:/?#\[\]@]+)(:(?P<password>[^:/?#\[\]@]*))?@)?"
@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     )
     dashboard_sign_in_file: UserPath | None = Field(
         None,
-        description="File of OpenID Connect settings for the dashboard's sign-in; unset: no sign-in.",
+        description="File of OpenID Connect settings for a sign-in to the dashboard; unset: none.",
     )
     heartbeat_file: UserPath = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."

@@ -11,8 +11,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from retail_pipeline.cli.app import app
-from retail_pipeline.cli.dlq_edits import Edits
-from retail_pipeline.cli.dlq_view import as_line, print_row, print_table, printable
+from retail_pipeline.cli.dlq.edits import Edits
+from retail_pipeline.cli.dlq.view import as_line, print_row, print_table, printable
 from retail_pipeline.errors import UsageError
 from tests.fake_quarantine import quarantined
 from tests.fakes import rejection

@@ -16,7 +16,7 @@ import pytest
 
 from retail_pipeline.adapters.sources.files import entry_at
 from retail_pipeline.adapters.sources.registry import inspect
-from retail_pipeline.cli.produce_run import ProducerRun
+from retail_pipeline.cli.produce.run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import SourceError
 from tests.pipeline import HEADER, ROW

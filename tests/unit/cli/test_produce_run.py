@@ -11,8 +11,8 @@ from threading import Event, Thread
 import pytest
 
 from retail_pipeline import bootstrap
-from retail_pipeline.cli import produce_run
-from retail_pipeline.cli.produce_run import ProducerRun
+from retail_pipeline.cli.produce import run as produce_run
+from retail_pipeline.cli.produce.run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows import produce, retry

@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from retail_pipeline.cli.app import app
-from retail_pipeline.cli.reconcile_report import show
+from retail_pipeline.cli.reconcile.report import show
 from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.reconciliation import (
     Difference,

@@ -9,8 +9,8 @@ import pytest
 import typer
 from pytest_mock import MockerFixture
 
-from retail_pipeline.cli import sample_rule
-from retail_pipeline.cli.sample_rule import SampleRule
+from retail_pipeline.cli.produce import sample_rule
+from retail_pipeline.cli.produce.sample_rule import SampleRule
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE, is_sample
 from retail_pipeline.errors import SourceError, UsageError
 from retail_pipeline.flows.source import SourceFacts

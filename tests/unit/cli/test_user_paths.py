@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from retail_devstack import services
 from retail_devstack.home import Home
 from retail_pipeline.cli.app import app
-from retail_pipeline.cli.dlq_edits import Edits
+from retail_pipeline.cli.dlq.edits import Edits
 from retail_pipeline.errors import SettingsError, UsageError
 from retail_pipeline.settings import load_settings
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from retail_pipeline.adapters.reconcile.file import SourceFile
-from retail_pipeline.cli.reconcile_report import show
+from retail_pipeline.cli.reconcile.report import show
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Sequence
 from datetime import date, datetime, time
-from pathlib import Path
 from typing import Any
 
 from retail_pipeline.adapters.sources.columns import Layout
 from retail_pipeline.adapters.sources.csv_rows import read_line
-from retail_pipeline.adapters.sources.file import opened
-from retail_pipeline.adapters.sources.lines import LONGEST_LINE
+from retail_pipeline.adapters.sources.lines import LONGEST_LINE, exact
 from retail_pipeline.flows.source import RawRow
 
 
@@ -37,7 +34,10 @@ def row_of(number: int, texts: Sequence[str], layout: Layout) -> RawRow:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(texts)
     raw = line.getvalue()
-    return layout.row(number, texts, raw[:LONGEST_LINE], truncated=len(raw) > LONGEST_LINE)
+    kept = raw[:LONGEST_LINE]
+    row = layout.row(number, texts, kept, truncated=len(raw) > LONGEST_LINE)
+    # Bytes that are no text are kept as they were; see exact.
+    return row if raw.isascii() else exact(row, kept.encode("utf-8", "surrogateescape"), "utf-8")
 
 
 def reparse(number: int, raw: bytes, encoding: str, layout: str) -> RawRow:
@@ -46,10 +46,4 @@ def reparse(number: int, raw: bytes, encoding: str, layout: str) -> RawRow:
     Raises:
         LookupError, ValueError: there is no such encoding, or layout.
     """
-    return read_line(number, raw.decode(encoding), Layout.of(layout))
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
-    with opened(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return read_line(number, raw.decode(encoding, "surrogateescape"), Layout.of(layout))

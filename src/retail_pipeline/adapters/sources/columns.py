@@ -65,6 +65,10 @@ class Layout:
         return RawRow(number, self._fields(cells), raw, None, truncated)
 
 
+# Nothing but the eight fields, in their order.
+PLAIN = Layout(tuple(range(len(DATASET_FIELDS))), len(DATASET_FIELDS))
+
+
 @lru_cache(maxsize=256)
 def field_of(name: str) -> str | None:
     """Return the dataset field that a column holds, by the column's name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,32 @@ def opened(path: Path) -> Iterator[BufferedReader]:
             yield stream
     except OSError as error:
         raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
+
+
+@contextmanager
+def damage_named(path: Path, kind: str, advice: str) -> Iterator[None]:
+    """Have what goes wrong in the library that reads a file of some ``kind`` name the file.
+
+    Raises:
+        SourceError: the library can't read it; libraries raise whatever damage leads to.
+    """
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise SourceError(
+            f"{path}: it is no {kind}, or damaged ({what}): fetch it again, or {advice}"
+        ) from error
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
+    with opened(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def why(error: OSError) -> str:

@@ -8,7 +8,7 @@ from io import BufferedReader, BytesIO
 from pathlib import Path
 
 from retail_pipeline.adapters.sources.cells import cell_text
-from retail_pipeline.adapters.sources.columns import DATE, Layout, field_of, find_columns
+from retail_pipeline.adapters.sources.columns import DATE, PLAIN, field_of, find_columns
 from retail_pipeline.adapters.sources.file import FileSource, FileState, opened
 from retail_pipeline.adapters.sources.lines import (
     BYTE_ORDER_MARK,
@@ -31,8 +31,6 @@ ENDINGS: tuple[str, ...] = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 ADVICE: dict[str, tuple[str, ...]] = {
     "if it has one JSON object a line, let its name end in .jsonl": (".json",)
 }
-_WIDTH = len(DATASET_FIELDS)
-_LAYOUT = Layout(tuple(range(_WIDTH)), _WIDTH)
 # An object becomes a tuple of pairs and a number its own text: no digit of an amount is lost, and
 # a name that is there twice shows.
 _DECODER = json.JSONDecoder(
@@ -94,7 +92,7 @@ def _rows(lines: LineReader, encoding: str) -> Iterator[RawRow]:
             yield text
             continue
         try:
-            row = _LAYOUT.row(lines.number, _fields(_pairs(text)), text)
+            row = PLAIN.row(lines.number, _fields(_pairs(text)), text)
         except ValueError as error:
             row = RawRow(lines.number, (), text, (Reason.UNREADABLE_RECORD, str(error)))
         yield row if encoding in EXACT else exact(row, line, encoding)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from retail_pipeline.adapters.sources import csv, jsonl, xlsx
+from retail_pipeline.adapters.sources import csv, jsonl, parquet, xlsx
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.errors import SourceError
 from retail_pipeline.flows.source import RawRow, Reading, Source
@@ -41,7 +41,7 @@ class Format(Protocol):
         """
 
 
-FORMATS: tuple[Format, ...] = (csv, jsonl, xlsx)
+FORMATS: tuple[Format, ...] = (csv, jsonl, parquet, xlsx)
 SUPPORTED = tuple(ending for each in FORMATS for ending in each.ENDINGS)
 ADVICE = {text: endings for each in FORMATS for text, endings in each.ADVICE.items()}
 ONLY = f"only files that end in {', '.join(SUPPORTED)} can be read"

@@ -12,11 +12,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retail_pipeline.adapters.sources.cells import cell_text, digest_of, reparse, row_of
+from retail_pipeline.adapters.sources.cells import cell_text, reparse, row_of
 from retail_pipeline.adapters.sources.columns import DATE, Layout, find_columns
-from retail_pipeline.adapters.sources.file import FileSource, FileState, opened, text_name, why
+from retail_pipeline.adapters.sources.file import (
+    FileSource,
+    FileState,
+    damage_named,
+    digest_of,
+    opened,
+    text_name,
+)
 from retail_pipeline.domain.dates import DateOrderDetector
-from retail_pipeline.errors import SourceError, UnreadableError
+from retail_pipeline.errors import SourceError
 from retail_pipeline.flows.source import RawRow, Reading, SourceFacts
 
 if TYPE_CHECKING:
@@ -30,6 +37,7 @@ ADVICE: dict[str, tuple[str, ...]] = {
 }
 # Dates are cells of their own type in a workbook; text ones show at once.
 _ROWS_SAMPLED = 2_000
+_DAMAGED = ("Excel workbook", "save it anew from a spreadsheet program")
 # As many as a sheet can have: a damaged row number must not become endless empty rows.
 _MOST_ROWS = 1 << 20
 
@@ -101,7 +109,7 @@ def _look_through(path: Path, stream: BufferedReader) -> None:
     import zipfile
     from xml.parsers import expat
 
-    with _named(path), zipfile.ZipFile(stream) as archive:
+    with damage_named(path, *_DAMAGED), zipfile.ZipFile(stream) as archive:
         for part in archive.infolist():
             with archive.open(part) as content:
                 if part.filename.startswith("xl/worksheets/") and part.filename.endswith(".xml"):
@@ -111,7 +119,7 @@ def _look_through(path: Path, stream: BufferedReader) -> None:
 
 
 def _cells(path: Path, book: Workbook, sheet: str) -> Iterator[Sequence[Any]]:
-    with _named(path):
+    with damage_named(path, *_DAMAGED):
         page = book[sheet]
         width = page.max_column
         # Some programs write a wrong size: what lies behind it are rows, too.
@@ -127,24 +135,10 @@ def _book(path: Path, stream: BufferedReader) -> Iterator[Workbook]:
     # Loaded here, since it takes memory that other files don't need.
     from openpyxl import load_workbook
 
-    with _named(path), warnings.catch_warnings():
+    with damage_named(path, *_DAMAGED), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles, which carry no data
         book = load_workbook(stream, read_only=True, data_only=True)
     try:
         yield book
     finally:
         book.close()
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Have what goes wrong with a workbook name it."""
-    try:
-        yield
-    except OSError as error:
-        raise UnreadableError(f"{path}: it can't be read: {why(error)}") from error
-    except Exception as error:  # openpyxl lets through whatever the damage leads to, of any kind
-        raise SourceError(
-            f"{path}: it is no Excel workbook, or damaged ({type(error).__name__}: {error}):"
-            " fetch it again, or save it anew from a spreadsheet program"
-        ) from error

@@ -65,7 +65,7 @@ def produce(
     """
     from retail_pipeline.adapters.sources.files import find_files
     from retail_pipeline.cli.common import start
-    from retail_pipeline.cli.produce_run import ProducerRun
+    from retail_pipeline.cli.produce.run import ProducerRun
     from retail_pipeline.flows.source import Reading
     from retail_pipeline.flows.throttle import Throttle
     from retail_pipeline.settings import expand_user

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from retail_pipeline import bootstrap
 from retail_pipeline.adapters.sources.files import find_files, list_entries
 from retail_pipeline.adapters.sources.registry import inspect
-from retail_pipeline.cli.folder_watch import FolderWatch
+from retail_pipeline.cli.produce.folder_watch import FolderWatch
+from retail_pipeline.cli.produce.sample_rule import SampleRule
 from retail_pipeline.cli.progress import Progress
-from retail_pipeline.cli.sample_rule import SampleRule
 from retail_pipeline.domain.checkpoint import START, Checkpoint, ResumePoint
 from retail_pipeline.errors import RetailError, SourceError, TransientError
 from retail_pipeline.flows.ports import Publisher

@@ -61,7 +61,7 @@ def list_(
     from rich.console import Console
 
     from retail_pipeline.bootstrap import quarantine
-    from retail_pipeline.cli.dlq_view import as_line, print_table
+    from retail_pipeline.cli.dlq.view import as_line, print_table
 
     selection = _selection([], reasons, source, since, until, stage)
     with quarantine(server_settings(), "reader") as held:
@@ -86,7 +86,7 @@ def show(
     from rich.console import Console
 
     from retail_pipeline.bootstrap import quarantine
-    from retail_pipeline.cli.dlq_view import print_row
+    from retail_pipeline.cli.dlq.view import print_row
 
     with quarantine(server_settings(), "reader") as held:
         rows = list(held.find(Selection(ids=(identity,))))
@@ -133,7 +133,7 @@ def replay(
 
       retail dlq replay --all --wait 120
     """
-    from retail_pipeline.cli.dlq_run import ReplayRun
+    from retail_pipeline.cli.dlq.run import ReplayRun
 
     selection = _selection(ids, reasons, source, since, until, stage)
     if edited and (everything or limit or not selection.everything):
@@ -168,7 +168,7 @@ def purge(
 
       retail dlq purge --reason unreadable_record --until 2026-01-31 --yes
     """
-    from retail_pipeline.cli.dlq_run import purge_rows
+    from retail_pipeline.cli.dlq.run import purge_rows
 
     selection = _selection(ids, reasons, source, since, until, stage)
     _must_say_which(selection, everything, "purge")

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from retail_pipeline import bootstrap
 from retail_pipeline.cli.common import server_settings, start
-from retail_pipeline.cli.dlq_edits import Edits
+from retail_pipeline.cli.dlq.edits import Edits
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, Selection
 from retail_pipeline.flows.reparse import StillInvalid

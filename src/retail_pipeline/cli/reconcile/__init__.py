@@ -113,7 +113,7 @@ class ReconcileRun:
         if self.as_json:
             print(msgspec.json.format(msgspec.json.encode(result)).decode())
         else:
-            from retail_pipeline.cli.reconcile_report import show
+            from retail_pipeline.cli.reconcile.report import show
 
             show(result, Console())
 
