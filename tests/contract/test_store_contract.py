@@ -256,10 +256,10 @@ def test_a_day_marked_again_during_its_rebuild_stays_marked(
     store.mark_dirty({DAY})
     release = summaries._release
 
-    def late_row(mark: dict[str, Any]) -> None:
+    def late_row(dirty: dict[str, Any]) -> None:
         store.insert([transaction(3)])
         store.mark_dirty({DAY})
-        release(mark)
+        release(dirty)
 
     monkeypatch.setattr(summaries, "_release", late_row)
     while not summaries.rebuild_next():

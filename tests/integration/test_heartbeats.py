@@ -1,4 +1,4 @@
-"""Processors tell through MongoDB how far they are; one that is killed shows as gone."""
+"""Processors report through MongoDB how far they are; one that is killed shows as gone."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ ROWS = 120
 def listen(
     pipeline: Pipeline, until: Callable[[list[HeartbeatRecord]], bool]
 ) -> list[HeartbeatRecord]:
-    """Return what the processors said, as soon as ``until`` holds of it."""
+    """Return the processors' heartbeats as soon as ``until`` holds for them."""
     with connect(pipeline.settings.mongo("reader"), name="tests") as client:
         processors = MongoHeartbeats(client, pipeline.settings.mongo_database)
         end = time.monotonic() + LONGEST_S
-        while not until(heard := processors.latest()):
-            assert time.monotonic() < end, heard
+        while not until(records := processors.latest()):
+            assert time.monotonic() < end, records
             time.sleep(0.2)
-        return heard
+        return records
 
 
-def settled(heard: list[HeartbeatRecord]) -> bool:
-    parts = live.partitions(heard)
+def settled(records: list[HeartbeatRecord]) -> bool:
+    parts = live.partitions(records)
     return len(parts) == 3 and all(each.lag == 0 for each in parts)
 
 
@@ -44,15 +44,15 @@ def test_lag_and_rows_reach_mongodb_and_a_killed_processor_is_gone(pipeline: Pip
     pipeline.run("produce", str(file))
     processor = pipeline.start("process")
 
-    [one] = listen(pipeline, lambda heard: settled(heard) and heard[0].stored == ROWS)
-    assert live.alive(one) and one.quarantined == 0 and one.partitions == 3
+    [one] = listen(pipeline, lambda records: settled(records) and records[0].stored == ROWS)
+    assert one.alive and one.quarantined == 0 and one.partitions == 3
     assert sum(each.end or 0 for each in one.progress) == ROWS
-    listen(pipeline, lambda heard: live.stored_lately(heard) == ROWS)
+    listen(pipeline, lambda records: live.stored_lately(records) == ROWS)
 
     processor.kill()
     processor.wait(10)
     # What comes in now is nobody's: how much waits is not known, and not nothing.
-    [one] = listen(pipeline, lambda heard: not live.alive(heard[0]))
+    [one] = listen(pipeline, lambda records: not records[0].alive)
     assert not one.stopped
     parts = live.partitions([one])
     assert [each.lag for each in parts] == [None] * 3
@@ -60,14 +60,14 @@ def test_lag_and_rows_reach_mongodb_and_a_killed_processor_is_gone(pipeline: Pip
 
     heir = pipeline.start("process")
     both = listen(pipeline, settled)
-    assert [live.alive(each) for each in both] == [True, False]
+    assert [each.alive for each in both] == [True, False]
     heir.send_signal(signal.SIGTERM)
     assert heir.wait(30) == 0
-    [last, _] = listen(pipeline, lambda heard: heard[0].stopped)
+    [last, _] = listen(pipeline, lambda records: records[0].stopped)
     assert [each.lag for each in last.progress] == [0, 0, 0]
 
 
-def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
+def test_a_history_is_bounded_and_old_heartbeats_are_deleted_by_mongodb(
     stack: RunningStack, fresh: Settings
 ) -> None:
     with connect(fresh.mongo("setup"), name="tests") as client:
@@ -79,9 +79,9 @@ def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
         processors = MongoHeartbeats(client, fresh.mongo_database)
         for _ in range(KEPT_SAMPLES + 3):
             processors.keep(heartbeat, 0.5)
-        [heard] = processors.latest()
-        assert len(heard.history) == KEPT_SAMPLES
-        assert (heard.name, heard.progress, heard.quiet_s) == (
+        [record] = processors.latest()
+        assert len(record.history) == KEPT_SAMPLES
+        assert (record.name, record.progress, record.quiet_s) == (
             heartbeat.name,
             heartbeat.progress,
             0.5,
@@ -90,7 +90,7 @@ def test_a_history_is_bounded_and_old_pulses_go_by_themselves(
         assert indexes["by_age"]["expireAfterSeconds"] == 86_400
 
 
-def test_a_pulse_that_cannot_be_read_is_left_out(stack: RunningStack, fresh: Settings) -> None:
+def test_a_heartbeat_that_cannot_be_read_is_left_out(stack: RunningStack, fresh: Settings) -> None:
     with connect(stack.root_uri, name="tests") as client:
         processors = MongoHeartbeats(client, fresh.mongo_database)
         processors.keep(ProcessorHeartbeat(name="p1", started_at=datetime.now(UTC)), 0.0)

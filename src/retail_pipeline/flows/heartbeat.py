@@ -1,4 +1,4 @@
-"""A processor's sign of life beside its work, which never waits for it."""
+"""Writes a processor's heartbeat from a thread of its own, so that no work waits for it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SECONDS_BETWEEN_HEARTBEATS = 2.0
 
 
 class Heartbeats(Protocol):
-    """Where signs of life are kept."""
+    """Where heartbeats are kept."""
 
     def keep(self, heartbeat: ProcessorHeartbeat, quiet_s: float, *, stopped: bool = False) -> None:
-        """Replace the last one of the same processor.
+        """Replace the last heartbeat of the same processor.
 
         Raises:
             TransientError, PermanentError: the database is away, or refuses.
@@ -25,9 +25,9 @@ class Heartbeats(Protocol):
 
 
 class HeartbeatTimer(Thread):
-    """Says every two seconds what was noted last, until ``stop`` is set; then that it is over.
+    """Writes the last heartbeat noted every two seconds until ``stop`` is set, then one as stopped.
 
-    No failure of it stops anything: the pulse's age tells.
+    A failed write stops nothing: readers see the age of the last one.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class HeartbeatTimer(Thread):
         stop: Event,
         every_s: float = SECONDS_BETWEEN_HEARTBEATS,
     ) -> None:
-        super().__init__(name="pulse", daemon=True)
+        super().__init__(name="heartbeat", daemon=True)
         self._heartbeats = heartbeats
         self._stop_asked = stop
         self._every_s = every_s
@@ -45,23 +45,23 @@ class HeartbeatTimer(Thread):
         self._failing = False
 
     def note(self, heartbeat: ProcessorHeartbeat) -> None:
-        """Have this said from now on; the processor's own thread comes by after its cycles."""
+        """Write this one from now on; the processor's own thread calls this after its cycles."""
         self._noted = heartbeat, time.monotonic()
 
     def run(self) -> None:
-        """Say it at once, and again and again."""
-        self._say()
+        """Write at once, then on the timer."""
+        self._write()
         while not self._stop_asked.wait(self._every_s):
-            self._say()
-        self._say(stopped=True)
+            self._write()
+        self._write(stopped=True)
 
-    def _say(self, *, stopped: bool = False) -> None:
+    def _write(self, *, stopped: bool = False) -> None:
         heartbeat, noted_at = self._noted
         try:
             self._heartbeats.keep(heartbeat, time.monotonic() - noted_at, stopped=stopped)
             self._failing = False
         except Exception as error:
-            # Said once, not every two seconds.
+            # Logged once, not every two seconds.
             if not self._failing and not stopped:
-                log.warning("could not leave a sign of life: %s", error)
+                log.warning("could not write the heartbeat: %s", error)
             self._failing = True
