@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from retail_pipeline.adapters.mongo.store import as_documents, dirty_mark
+from retail_pipeline.adapters.mongo.store import as_documents, mark_dirty
 from tests import shop
 
 # One entry of the rollups is longer than this, and MongoDB's limit is 16 MB.
@@ -42,4 +42,4 @@ def store_too_large(database: Database[Any], day: datetime, rows: int = ROWS) ->
         each |= {"Country": each["InvoiceNo"] + "x" * _LONG}
         each |= {"Description": each["InvoiceNo"] + "y" * _LONG}
     database.transactions.insert_many(documents, ordered=False, bypass_document_validation=True)
-    database.dirty_buckets.bulk_write([dirty_mark(day)])
+    mark_dirty(database, [day])

@@ -13,6 +13,7 @@ from retail_pipeline.adapters.kafka.offsets import positions
 from retail_pipeline.adapters.kafka.topics import kafka_admin
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.failed_days import summaries_left
+from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.errors import TransientError
 from retail_pipeline.settings import Settings
 
@@ -81,7 +82,7 @@ class Gauge:
         except PyMongoError as error:
             raise TransientError(f"MongoDB: {error}") from error
         sent = sum(position.end - position.first for position in found)
-        return Backlog(sent, sum(position.lag for position in found), dirty, problem)
+        return Backlog(sent, total_lag(found), dirty, problem)
 
     def _drop_admin(self) -> None:
         if self._admin is not None:

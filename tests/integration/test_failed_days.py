@@ -16,7 +16,7 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.rollups import MongoSummaries
 from retail_pipeline.adapters.mongo.schema import ensure_schema
-from retail_pipeline.adapters.mongo.store import as_documents, dirty_mark
+from retail_pipeline.adapters.mongo.store import as_documents, mark_dirty
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     DUPLICATES_ROLLUP,
@@ -104,7 +104,7 @@ def shop_of(stack: RunningStack, fresh: Settings) -> Iterator[tuple[Documents, M
         database = root[fresh.mongo_database]
         ensure_schema(database)
         database.transactions.insert_many(documents, bypass_document_validation=True)
-        database.dirty_buckets.bulk_write([dirty_mark(DAY), dirty_mark(OTHER)])
+        mark_dirty(database, [DAY, OTHER])
         yield database, MongoSummaries(writer, fresh.mongo_database)
 
 
@@ -138,7 +138,7 @@ def test_a_failed_day_is_tried_again_later_or_when_it_changes_or_a_processor_sta
     assert not summaries.rebuild_next()
     first = failure_of(database)
     tries: list[Callable[[], object]] = [
-        lambda: database.dirty_buckets.bulk_write([dirty_mark(DAY)]),
+        lambda: mark_dirty(database, [DAY]),
         summaries.mark_outdated,
         lambda: database.dirty_buckets.update_one(
             {"_id": DAY}, {"$set": {"failure.retry_at": datetime(2000, 1, 1, tzinfo=UTC)}}
@@ -162,7 +162,7 @@ def test_a_failed_day_is_tried_again_later_or_when_it_changes_or_a_processor_sta
     assert database.dirty_buckets.count_documents({}) == 0 and summaries.failed() == []
 
 
-def test_a_dirty_day_that_no_processor_wrote_stops_no_day(
+def test_a_dirty_bucket_that_no_processor_wrote_stops_no_day(
     shop_of: tuple[Documents, MongoSummaries],
 ) -> None:
     database, summaries = shop_of

@@ -1,4 +1,4 @@
-"""Processors tell through MongoDB how far they are; one that is killed shows as gone."""
+"""Processors report through MongoDB how far they are; one that is killed shows as gone."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ ROWS = 120
 def listen(
     pipeline: Pipeline, until: Callable[[list[HeartbeatRecord]], bool]
 ) -> list[HeartbeatRecord]:
-    """Return the latest heartbeats as soon as ``until`` is true of them."""
+    """Return the processors' heartbeats as soon as ``until`` holds for them."""
     with connect(pipeline.settings.mongo("reader"), name="tests") as client:
         processors = MongoHeartbeats(client, pipeline.settings.mongo_database)
         end = time.monotonic() + LONGEST_S
-        while not until(found := processors.latest()):
-            assert time.monotonic() < end, found
+        while not until(records := processors.latest()):
+            assert time.monotonic() < end, records
             time.sleep(0.2)
-        return found
+        return records
 
 
-def settled(found: list[HeartbeatRecord]) -> bool:
-    parts = live.partitions(found)
+def settled(records: list[HeartbeatRecord]) -> bool:
+    parts = live.partitions(records)
     return len(parts) == 3 and all(each.lag == 0 for each in parts)
 
 
@@ -44,15 +44,15 @@ def test_lag_and_rows_reach_mongodb_and_a_killed_processor_is_gone(pipeline: Pip
     pipeline.run("produce", str(file))
     processor = pipeline.start("process")
 
-    [one] = listen(pipeline, lambda found: settled(found) and found[0].stored == ROWS)
-    assert live.alive(one) and one.quarantined == 0 and one.partitions == 3
+    [one] = listen(pipeline, lambda records: settled(records) and records[0].stored == ROWS)
+    assert one.alive and one.quarantined == 0 and one.partitions == 3
     assert sum(each.end or 0 for each in one.progress) == ROWS
-    listen(pipeline, lambda found: live.stored_lately(found) == ROWS)
+    listen(pipeline, lambda records: live.stored_lately(records) == ROWS)
 
     processor.kill()
     processor.wait(10)
     # What comes in now is nobody's: how much waits is not known, and not nothing.
-    [one] = listen(pipeline, lambda found: not live.alive(found[0]))
+    [one] = listen(pipeline, lambda records: not records[0].alive)
     assert not one.stopped
     parts = live.partitions([one])
     assert [each.lag for each in parts] == [None] * 3
@@ -60,14 +60,14 @@ def test_lag_and_rows_reach_mongodb_and_a_killed_processor_is_gone(pipeline: Pip
 
     heir = pipeline.start("process")
     both = listen(pipeline, settled)
-    assert [live.alive(each) for each in both] == [True, False]
+    assert [each.alive for each in both] == [True, False]
     heir.send_signal(signal.SIGTERM)
     assert heir.wait(30) == 0
-    [last, _] = listen(pipeline, lambda found: found[0].stopped)
+    [last, _] = listen(pipeline, lambda records: records[0].stopped)
     assert [each.lag for each in last.progress] == [0, 0, 0]
 
 
-def test_a_history_is_bounded_and_old_heartbeats_expire(
+def test_a_history_is_bounded_and_old_heartbeats_are_deleted_by_mongodb(
     stack: RunningStack, fresh: Settings
 ) -> None:
     with connect(fresh.mongo("setup"), name="tests") as client:
@@ -79,9 +79,9 @@ def test_a_history_is_bounded_and_old_heartbeats_expire(
         processors = MongoHeartbeats(client, fresh.mongo_database)
         for _ in range(KEPT_SAMPLES + 3):
             processors.keep(heartbeat, 0.5)
-        [found] = processors.latest()
-        assert len(found.history) == KEPT_SAMPLES
-        assert (found.name, found.progress, found.quiet_s) == (
+        [record] = processors.latest()
+        assert len(record.history) == KEPT_SAMPLES
+        assert (record.name, record.progress, record.quiet_s) == (
             heartbeat.name,
             heartbeat.progress,
             0.5,

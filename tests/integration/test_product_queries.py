@@ -265,7 +265,7 @@ def examined(plan: object) -> int:
     return max([int(plan.get("totalDocsExamined", 0)), *map(examined, plan.values())])
 
 
-def test_mongodb_away_and_a_user_without_rights_are_told_apart(fresh: Settings) -> None:
+def test_mongodb_away_and_a_user_without_rights_are_different_errors(fresh: Settings) -> None:
     selection = SELECTIONS["one day"]
     with connect("mongodb://127.0.0.1:9", name="tests", timeout_ms=300) as client:
         with pytest.raises(TransientError, match=r"127\.0\.0\.1:9 is away"):

@@ -201,7 +201,7 @@ def _winner(plan: Any) -> Any:
     return plan
 
 
-def test_a_server_away_and_a_user_without_rights_are_told_apart(loaded: Settings) -> None:
+def test_a_server_away_and_a_user_without_rights_are_different_errors(loaded: Settings) -> None:
     with connect("mongodb://127.0.0.1:9", name="tests", timeout_ms=200) as client:
         with pytest.raises(TransientError, match=r"127\.0\.0\.1:9 is away"):
             MongoQuality(client, "retail_db").quarantine()

@@ -10,25 +10,13 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.tables import Array
-from retail_pipeline.domain.heartbeat import ALIVE_SECONDS as ALIVE_SECONDS
 from retail_pipeline.domain.heartbeat import HeartbeatRecord, Progress
+from retail_pipeline.domain.offsets import total_lag
 
-# A cycle takes at most seconds while no server keeps it waiting.
-BUSY_SECONDS = 15.0
 STEP_SECONDS = 5
 MINUTES = 10
 # Not every processor has reported what it stored in the last seconds.
 _REPORTED_AFTER_SECONDS = 4
-
-
-def alive(record: HeartbeatRecord) -> bool:
-    """Return whether the processor works: its last heartbeat is recent, and it has not stopped."""
-    return not record.stopped and record.age_s < ALIVE_SECONDS
-
-
-def waiting(record: HeartbeatRecord) -> bool:
-    """Return whether the processor is alive and waits for a server that is away."""
-    return alive(record) and record.quiet_s > BUSY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,7 @@ def partitions(processors: Sequence[HeartbeatRecord]) -> list[Partition]:
     """
     last: dict[int, tuple[HeartbeatRecord, Progress]] = {}
     # The processors alive come first, and of them the one with the newest heartbeat.
-    for record in sorted(processors, key=lambda each: (not alive(each), each.age_s)):
+    for record in sorted(processors, key=lambda each: (not each.alive, each.age_s)):
         for progress in record.progress:
             last.setdefault(progress.partition, (record, progress))
     count = max((each.partitions for each in processors), default=0)
@@ -71,7 +59,7 @@ def partitions(processors: Sequence[HeartbeatRecord]) -> list[Partition]:
             found.append(Partition(number))
             continue
         record, progress = last[number]
-        owner = record.name if alive(record) else None
+        owner = record.name if record.alive else None
         found.append(Partition(number, owner, progress, record.age_s + record.quiet_s))
     return found
 
@@ -81,7 +69,7 @@ def lag(parts: Sequence[Partition]) -> tuple[int, int]:
 
     What was known of a partition that nobody has counts: at least that much waits there.
     """
-    known = sum(each.last_known_lag or 0 for each in parts)
+    known = total_lag(each.last for each in parts if each.last)
     return known, sum(each.lag is None for each in parts)
 
 

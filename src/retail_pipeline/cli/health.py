@@ -1,7 +1,7 @@
-"""``retail health``: does a process still get its work done? For health checks and people.
+"""``retail health``: whether a process still does its work, for health checks and people.
 
 A process that works touches its heartbeat file after every cycle; one that hangs, or waits for a
-server that is away, does not. Being alive is not enough to be healthy.
+server that is away, does not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import typer
 
+from retail_pipeline.domain.heartbeat import is_recent
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.settings import load_settings
 
@@ -44,13 +45,13 @@ def heartbeat_age(heartbeat: Path, *, now: float) -> float:
 
 
 def check(heartbeat: Path, max_age: float) -> str:
-    """Return what there is to say about a young enough ``heartbeat``.
+    """Return the text about a recent ``heartbeat`` file.
 
     Raises:
-        PermanentError: it is older than ``max_age`` seconds, or missing.
+        PermanentError: it is ``max_age`` seconds old or older, or missing.
     """
     age = heartbeat_age(heartbeat, now=time.time())
-    if age > max_age:
+    if not is_recent(age, max_age):
         raise PermanentError(
             f"the last heartbeat is {age:.0f} s old, more than {max_age:.0f} s: {heartbeat}"
         )
@@ -89,5 +90,5 @@ def processor(max_age: float = MAX_AGE) -> None:
 
 @health.command()
 def producer(max_age: float = MAX_AGE) -> None:
-    """Tell whether the producer has shown a sign of life lately."""
+    """Tell whether the producer has touched its heartbeat file lately."""
     typer.echo(check(load_settings().state_dir / PRODUCER_HEARTBEAT, max_age))

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from retail_pipeline.cli.common import start
 from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in_words
 from retail_pipeline.domain.heartbeat import ProcessorHeartbeat
+from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.heartbeat import HeartbeatTimer
 from retail_pipeline.flows.process import Processor
@@ -155,7 +156,7 @@ class ProcessorRun:
     def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
         """Note how far this processor is; only its own thread may ask the consumer."""
         progress = consumer.progress()
-        waiting = sum(each.lag or 0 for each in progress)
+        waiting = total_lag(progress)
         if waiting > _BATCHES_BEHIND * self.settings.processor_batch_rows:
             self._behind.set()
         else:

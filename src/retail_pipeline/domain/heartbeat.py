@@ -1,4 +1,9 @@
-"""A processor's heartbeat: how much it stored, and how far it is in its partitions."""
+"""Heartbeats: how the others know that a process works, and the rule of liveness.
+
+There are two. A *heartbeat file* is touched after every cycle; a container's health check reads its
+age (``retail health``). A *heartbeat record* is what a processor writes to the database every
+two seconds; the dashboard and the state of the summaries read it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,24 @@ from datetime import datetime
 
 import msgspec
 
-# After five missed heartbeats a processor counts as gone.
+from retail_pipeline.domain.offsets import lag_of
+
+# Five heartbeat records missed.
 ALIVE_SECONDS = 10.0
+# A cycle takes seconds at most, unless it waits for a server.
+STALLED_SECONDS = 15.0
+
+
+def is_recent(age_s: float, limit_s: float = ALIVE_SECONDS) -> bool:
+    """Return whether a heartbeat of this age, in seconds, shows a process that is alive."""
+    return age_s < limit_s
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a processor is in one of its partitions of the transactions' topic.
+    """How far a processor is in a partition of the transactions topic that is assigned to it.
 
-    ``committed`` is the offset of the next record to store, ``end`` the one after the last record
-    as of the last fetch; None while it is not known.
+    ``committed`` is the offset of the next record to store, ``end`` the offset after the last
+    record as of the last fetch; None while not known.
     """
 
     partition: int
@@ -23,18 +37,18 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def lag(self) -> int | None:
-        """The number of records to store; None while it is not known."""
+        """Records not stored yet; None while not known."""
         if self.committed is None or self.end is None:
             return None
-        return max(0, self.end - self.committed)
+        return lag_of(self.end, self.committed)
 
 
 class ProcessorHeartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one processor, written every few seconds.
+    """What a processor reports about itself.
 
-    ``stored`` and ``quarantined`` are rows since ``started_at``, including rows that existed
-    already. ``partitions`` is the number of the topic's partitions. ``summaries_error`` is set if
-    the processor can't summarise any day.
+    ``stored`` and ``quarantined`` are rows since ``started_at``, including those that were there
+    already; ``partitions`` is how many the topic has, assigned to any processor.
+    ``summaries_error`` is why it can't summarise any day, if so.
     """
 
     name: str
@@ -47,18 +61,18 @@ class ProcessorHeartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """The number of rows a processor had stored at a moment."""
+    """How many rows a processor had stored at a moment."""
 
     at: datetime
     stored: int
 
 
 class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
-    """A processor's last heartbeat as it is stored; times and ages are by the database's clock.
+    """The last heartbeat of a processor, as the database has it, with times by its clock.
 
-    ``age_s`` is the age of the heartbeat. ``quiet_s`` is the time since the processor's last cycle
-    ended: a long one means that it waits for a server. A ``stopped`` processor ended in good
-    order. ``history`` is in order of time.
+    ``age_s`` is its age. ``quiet_s`` is how long the processor's cycle had been running when it
+    wrote the record. ``stopped`` is whether the processor stopped in good order. ``history`` is
+    oldest first.
     """
 
     at: datetime
@@ -66,3 +80,13 @@ class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
     quiet_s: float = 0.0
     stopped: bool = False
     history: tuple[Sample, ...] = ()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the processor works: its record is recent, and it has not stopped."""
+        return not self.stopped and is_recent(self.age_s)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether it is alive and waits for a server that is away."""
+        return self.alive and self.quiet_s > STALLED_SECONDS

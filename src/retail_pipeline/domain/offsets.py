@@ -1,12 +1,35 @@
-"""The offsets of a partition and of the consumer group in it, and the lag between them."""
+"""Where a consumer group is in a partition: offsets, and the lag that follows from them.
+
+Lag is in records.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 
+class HasLag(Protocol):
+    """A partition whose lag may be unknown: None."""
+
+    @property
+    def lag(self) -> int | None: ...
+
+
+def lag_of(end: int, committed: int) -> int:
+    """Return the lag between the offset after the last record and that of the next to store."""
+    return max(0, end - committed)
+
+
+def total_lag(partitions: Iterable[HasLag]) -> int:
+    """Return the lag of several partitions together; an unknown one counts as 0."""
+    return sum(each.lag or 0 for each in partitions)
+
+
 class PartitionOffsets(msgspec.Struct, frozen=True, kw_only=True):
-    """The offsets of a partition: its first record, its end, and the next record to store."""
+    """One partition: offsets of its first record, after its last one, and of the next to store."""
 
     topic: str
     partition: int
@@ -17,7 +40,7 @@ class PartitionOffsets(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def lag(self) -> int:
         """Records that no processor has stored yet."""
-        return max(0, self.end - max(self.first, self.committed))
+        return lag_of(self.end, max(self.first, self.committed))
 
     @property
     def lost(self) -> int:

@@ -1,4 +1,4 @@
-"""Writes a processor's heartbeat beside its work."""
+"""Writes a processor's heartbeat from a thread of its own, so that no work waits for it."""
 
 from __future__ import annotations
 

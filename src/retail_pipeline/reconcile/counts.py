@@ -11,7 +11,7 @@ import msgspec
 
 from retail_pipeline.domain.failed_days import throughout
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.offsets import PartitionOffsets
+from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.reconciliation import (
     Difference,
     Mode,
@@ -66,7 +66,7 @@ class CountCheck:
         # A count is wrong only if nothing changed it meanwhile.
         later = self.log.positions()
         came = sum(each.end for each in later) - sum(each.end for each in positions)
-        lag = sum(position.lag for position in positions) + came
+        lag = total_lag(positions) + came
         pending |= self.records.pending_days()
         failed, others = throughout(failed, self.records.failed_days())
         pending |= others

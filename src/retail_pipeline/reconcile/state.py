@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.offsets import PartitionOffsets
+from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.reconcile.expected_returns import ExpectedReturns
@@ -115,7 +115,7 @@ class ReconciliationState:
     @property
     def lag(self) -> int:
         """Records that were not stored when the reconciliation began, or arrived since."""
-        return self.came_meanwhile + sum(position.lag for position in self.positions)
+        return self.came_meanwhile + total_lag(self.positions)
 
     def unsettled_days(self, part: str) -> set[int]:
         """Return the days whose rollup or returns, as ``part`` says, may lack rows."""

@@ -119,8 +119,8 @@ def test_a_processor_is_alive_until_it_falls_silent_or_says_that_it_stops(
 ) -> None:
     one = heartbeat(**changes)
     assert page.state(one) == state
-    assert live.alive(one) == (state[0] in "●◐")
-    assert (page.own_partitions(one) == "0, 1") == live.alive(one)
+    assert one.alive == (state[0] in "●◐")
+    assert (page.own_partitions(one) == "0, 1") == one.alive
 
 
 def test_speed_is_what_all_processors_stored_in_each_five_seconds() -> None:

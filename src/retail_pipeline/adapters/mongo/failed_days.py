@@ -1,8 +1,8 @@
 """Days that can't be summarised, as ``dirty_buckets`` keeps them.
 
-Such a day stays marked. Its document there also has ``failure``: the reasons by part, since when,
-how many attempts, when the next one is due, and the token of the mark that the last one was made
-for. While that is the mark's own token, nothing has changed since.
+Such a day stays dirty. Its document also has ``failure``: the reasons by part, since when, how many
+attempts, when the next one is due, and the token that the day had at the last attempt. While that
+token is the day's own, no rows have arrived since.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from retail_pipeline.domain.failed_days import NO_DAY, WHAT_TO_DO, FailedDay, in
 
 _FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 10_000, 3_600_000
 _CHANGED: Document = {"$ne": ["$failure.token", "$token"]}
-# A mark of anything but a day is nobody's work.
+# A document about anything but a day is ignored.
 DAYS: Document = {"_id": {"$type": "date"}}
-# The marked days that will be summarised within seconds or minutes.
+# The dirty days that will be summarised within seconds or minutes.
 PENDING: Document = {**DAYS, "$or": [{"failure": None}, {"$expr": _CHANGED}]}
-# The marked days that may be tried now, as a condition of an aggregation.
+# The dirty days that may be tried now, as a condition of an aggregation.
 MAY_BE_TRIED: Document = {
     "$or": [
         {"$lte": ["$failure", None]},
@@ -58,7 +58,7 @@ def _failed(document: Document) -> FailedDay:
 
 
 def summaries_left(database: Database[Document]) -> tuple[int, str | None]:
-    """Return how many days will be summarised, and which can't be, with what to do.
+    """Return how many dirty days will be summarised, and which days can't be, with what to do.
 
     Its errors are the driver's own.
     """
@@ -74,15 +74,15 @@ def pause_ms(attempts: int) -> int:
     return int(min(_FIRST_PAUSE_MS * 2 ** min(attempts - 1, 20), _LONGEST_PAUSE_MS))
 
 
-def failure_of(mark: Document, reasons: dict[str, str]) -> tuple[Document, int]:
-    """Return the write that keeps another failure of a claimed day, and the pause after it in ms.
+def failure_of(dirty: Document, reasons: dict[str, str]) -> tuple[Document, int]:
+    """Return the update that records another failure of a claimed day, and the pause after it.
 
-    The day is no longer claimed then.
+    The pause is in milliseconds; the update releases the claim.
     """
-    attempts = int((mark.get("failure") or {}).get("attempts", 0)) + 1
+    attempts = int((dirty.get("failure") or {}).get("attempts", 0)) + 1
     pause = pause_ms(attempts)
     failure = {
-        "token": {"$literal": mark["token"]},
+        "token": {"$literal": dirty["token"]},
         "reasons": {"$literal": reasons},
         "since": {"$ifNull": ["$failure.since", "$$NOW"]},
         "attempts": attempts,

@@ -1,6 +1,6 @@
-"""The processors' signs of life: one document a processor, kept for a day after its last one.
+"""The processors' heartbeats: one document a processor, kept for a day after its last one.
 
-Kafka's offsets come to the dashboard this way: it knows MongoDB alone.
+Kafka's offsets reach the dashboard this way: it reads MongoDB alone.
 """
 
 from __future__ import annotations
@@ -8,28 +8,29 @@ from __future__ import annotations
 import msgspec
 import pymongo
 from pymongo import DESCENDING, MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.domain.collections import PROCESSORS
-from retail_pipeline.domain.heartbeat import ALIVE_SECONDS, HeartbeatRecord, ProcessorHeartbeat
+from retail_pipeline.domain.heartbeat import HeartbeatRecord, ProcessorHeartbeat
 
 _SECONDS = 5.0
-# Ten minutes of a pulse every two seconds.
+# Ten minutes of a heartbeat every two seconds.
 KEPT_SAMPLES = 300
 _MOST_PROCESSORS = 50
 
 
 class MongoHeartbeats:
-    """Keeps and finds pulses; raises TransientError or PermanentError as every adapter does."""
+    """Keeps and reads heartbeats; raises TransientError or PermanentError as every adapter does."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
         self._processors = client[database][PROCESSORS]
 
     def keep(self, heartbeat: ProcessorHeartbeat, quiet_s: float, *, stopped: bool = False) -> None:
-        """Replace the processor's last pulse, and add what it had stored to its history."""
+        """Replace the processor's last heartbeat, and add its stored rows to its history."""
         fields = msgspec.to_builtins(heartbeat, builtin_types=(type(heartbeat.started_at),))
         sample = {"at": "$$NOW", "stored": heartbeat.stored}
         history = {"$concatArrays": [{"$ifNull": ["$history", []]}, [sample]]}
@@ -44,19 +45,12 @@ class MongoHeartbeats:
             self._processors.update_one({"_id": heartbeat.name}, [{"$set": change}], upsert=True)
 
     def latest(self) -> list[HeartbeatRecord]:
-        """Return the last pulse of each processor, the newest first.
+        """Return the last heartbeat of each processor, the newest first.
 
         One that another release wrote, and that this one can't read, is left out.
         """
-        age = {"$divide": [{"$subtract": ["$$NOW", "$at"]}, 1000]}
-        pipeline: list[Document] = [
-            {"$sort": {"at": DESCENDING}},
-            {"$limit": _MOST_PROCESSORS},
-            {"$set": {"age_s": age}},
-        ]
         with translated(self._client), pymongo.timeout(_SECONDS):
-            found = list(self._processors.aggregate(pipeline))
-        return [heard for each in found if (heard := _record(each)) is not None]
+            return _latest(self._processors)
 
 
 def summaries_error(database: Database[Document]) -> str | None:
@@ -64,10 +58,21 @@ def summaries_error(database: Database[Document]) -> str | None:
 
     Its errors are the driver's own.
     """
-    lately = {"$gt": ["$at", {"$subtract": ["$$NOW", int(ALIVE_SECONDS * 1000)]}]}
-    failing = {"summaries_error": {"$type": "string"}, "stopped": False, "$expr": lately}
-    found = database[PROCESSORS].find(failing, {"summaries_error": 1}, limit=1)
-    return next((str(each["summaries_error"]) for each in found), None)
+    records = _latest(database[PROCESSORS], {"$unset": "history"})
+    errors = (each.summaries_error for each in records if each.alive)
+    return next((error for error in errors if error), None)
+
+
+def _latest(processors: Collection[Document], *more: Document) -> list[HeartbeatRecord]:
+    age = {"$divide": [{"$subtract": ["$$NOW", "$at"]}, 1000]}
+    pipeline: list[Document] = [
+        {"$sort": {"at": DESCENDING}},
+        {"$limit": _MOST_PROCESSORS},
+        {"$set": {"age_s": age}},
+        *more,
+    ]
+    found = map(_record, processors.aggregate(pipeline))
+    return [record for record in found if record]
 
 
 def _record(document: Document) -> HeartbeatRecord | None:

@@ -1,4 +1,4 @@
-"""The quarantine for those who look at it, replay its rows or give them up."""
+"""The quarantine, as `retail dlq` lists, replays and purges its rows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pymongo import ASCENDING, MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.insert import insert_new
-from retail_pipeline.adapters.mongo.store import rows_filter
+from retail_pipeline.adapters.mongo.store import insert_new, rows_filter
 from retail_pipeline.domain.collections import MANIFESTS, PURGED, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined, Selection
@@ -32,7 +31,7 @@ class MongoQuarantine:
         self._rows = self._database[QUARANTINE]
 
     def find(self, selection: Selection, limit: int | None = None) -> Iterator[Quarantined]:
-        """Yield rows a page at a time: it may take long, and they may go away meanwhile."""
+        """Yield rows, read page by page: it may take long, and rows may be deleted meanwhile."""
         wanted, last, left = as_filter(selection), "", limit
         while left is None or left > 0:
             size = _PAGE_ROWS if left is None else min(left, _PAGE_ROWS)
@@ -46,7 +45,7 @@ class MongoQuarantine:
             left = None if left is None else left - len(page)
 
     def totals(self, selection: Selection) -> dict[str, int]:
-        """Return how many rows are meant, by reason, the most frequent first."""
+        """Return how many rows are selected, by reason, the most frequent first."""
         steps: list[Document] = [
             {"$match": as_filter(selection)},
             {"$group": {"_id": "$reason", "rows": {"$sum": 1}}},
@@ -56,7 +55,7 @@ class MongoQuarantine:
             return {group["_id"]: group["rows"] for group in self._rows.aggregate(steps)}
 
     def manifest(self, source: str) -> Manifest | None:
-        """Return the manifest that says the most of ``source``."""
+        """Return the most complete manifest of ``source``."""
         with translated(self._client):
             found = self._database[MANIFESTS].find_one({"_id": source})
         try:
@@ -65,7 +64,7 @@ class MongoQuarantine:
             raise PermanentError(f"the manifest of {source} can't be used: {error}") from error
 
     def count_replays(self, ids: Sequence[str], run: str | None = None) -> None:
-        """Count a replay in the documents that are still there."""
+        """Add one replay to each document that is still there."""
         changes: dict[str, Any] = {"last_replayed_at": datetime.now(UTC)}
         if run:
             changes["replaying"] = run
@@ -75,7 +74,7 @@ class MongoQuarantine:
             )
 
     def waiting(self, run: str) -> int:
-        """Count what ``run`` sent and no processor has released."""
+        """Count the rows that ``run`` sent and no processor has released."""
         with translated(self._client):
             return self._rows.count_documents({"replaying": run})
 
@@ -85,7 +84,7 @@ class MongoQuarantine:
             self._rows.delete_many({"_id": {"$in": list(ids)}})
 
     def purge(self, rows: Sequence[Quarantined]) -> int:
-        """Write the tombstones, then delete: in between, a row is merely there twice."""
+        """Write the tombstones, then delete; in between a row is there twice. Return how many."""
         if not rows:
             return 0
         now = datetime.now(UTC)
@@ -102,7 +101,7 @@ class MongoQuarantine:
 
 
 def as_filter(selection: Selection) -> Document:
-    """Return the MongoDB filter of the rows that are meant."""
+    """Return the MongoDB filter of the selected rows."""
     parts: list[Document] = []
     if selection.ids:
         parts.append(rows_filter(selection.ids))
@@ -122,7 +121,7 @@ def as_filter(selection: Selection) -> Document:
 
 
 def _tombstone(row: Quarantined, now: datetime) -> Document:
-    """Return what is left of a purged row: no text of it."""
+    """Return the document that is kept of a purged row, without its text."""
     fields = msgspec.structs.asdict(row)
     kept = {name: fields[name] for name in _KEPT_OF_A_PURGED_ROW if fields[name] is not None}
     return {"_id": row.id, **kept, "purged_at": now}

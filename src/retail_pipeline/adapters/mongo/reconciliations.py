@@ -1,6 +1,6 @@
 """The latest reconciliations, kept as data: one document a mode.
 
-The quick one's document also says who may look next, and when: of many processors one looks.
+The count check's document also holds when the next one is due: of many processors one runs it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.domain.collections import RECONCILIATIONS
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 
-# Longer than any quick look; a processor that was killed meanwhile holds nobody up for longer.
+# Longer than any count check, and the longest delay after the processor that runs it is killed.
 _CLAIM_MS = 120_000
 _MOST_DIFFERENCES = 100
 
@@ -30,7 +30,7 @@ class MongoReconciliations:
         self._made = False
 
     def keep(self, result: Reconciliation, next_in_s: float | None = None) -> None:
-        """Replace the last result of its mode; the next quick look is due in ``next_in_s``.
+        """Replace the last result of its mode; the next count check is due in ``next_in_s``.
 
         Of very many differences, only the first ones are kept.
         """
@@ -54,7 +54,7 @@ class MongoReconciliations:
             return None
 
     def claim(self) -> bool:
-        """Return whether a quick look is due; if so, nobody else is told so for a while."""
+        """Return whether a count check is due; if so, claim it for two minutes."""
         self._make_once()
         due = {"$lt": [{"$ifNull": ["$next_at", datetime.min]}, "$$NOW"]}
         claim = {"next_at": {"$add": ["$$NOW", _CLAIM_MS]}}

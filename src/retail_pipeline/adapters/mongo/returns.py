@@ -1,11 +1,11 @@
 """Returns: one document for each cancellation line of goods, with the sales that it undoes.
 
-Whatever a marked day may change is matched anew from the stored lines: each pair of a customer and
-a stock code that was traded on that day and is cancelled on it or later, as a whole. A document is
-made of the pair's lines up to its cancellation and carries their number. Transactions are only ever
-added, hence the document made of more lines is the newer one, whoever writes last; one made of as
-many says the same, and is not written again. One that is made after other data has replaced the
-sample leaves the sample's lines out and is newer than any that was made before.
+For a dirty day, every pair of a customer and a stock code that was traded on that day and is
+cancelled on it or later is matched again, as a whole, from the stored lines. A document is made of
+the pair's lines up to its cancellation and carries their number. Transactions are only ever added,
+so the document made of more lines is the newer one, whoever writes last; one made of as many lines
+is equal and is not written again. A document made after other data has replaced the sample leaves
+the sample's lines out, and is newer than any made before.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE
-from retail_pipeline.adapters.mongo.schema import LAYOUT, LINE
+from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.fields import LINE_IDENTITY
 from retail_pipeline.domain.returns import (
     Part,
     TradedLine,
@@ -40,12 +41,12 @@ _DAY = timedelta(days=1)
 _PAIRS_AT_ONCE = 100
 # A condition must stay far below MongoDB's 16 MB.
 _CUSTOMERS_AT_ONCE = 10_000
-# What a document may lack, or have otherwise than the contract says.
+# Raised for a document that lacks a field, or breaks the contract.
 _UNEXPECTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 # The lines that have a document, and those of their customer and stock code that may change it.
 CANCELLED: Document = {"kind": Kind.CANCELLATION.value, "StockCode": {"$nin": list(FEES)}}
 TRADED: Document = {"kind": {"$in": [Kind.SALE.value, Kind.CANCELLATION.value]}}
-_FIELDS = dict.fromkeys((*LINE, "kind"), 1)
+_FIELDS = dict.fromkeys((*LINE_IDENTITY, "kind"), 1)
 
 
 class MongoReturns:
@@ -57,10 +58,10 @@ class MongoReturns:
         self._returns = database[RETURNS]
 
     def rebuild(self, day: datetime, without_sample: bool, *, summarised: bool = True) -> None:
-        """Match again what lines of ``day`` may change.
+        """Match again every pair that lines of ``day`` may change.
 
-        Its customers are read from its orders' rollup, or from its lines where that is not
-        ``summarised``. What can't be matched keeps nothing else from being matched.
+        The day's customers are read from its orders' rollup, or from its lines if it is not
+        ``summarised``. A pair that can't be matched does not stop the others.
 
         Raises:
             PermanentError: a stored row is not as the contract says; the text names its customer.
@@ -92,7 +93,7 @@ class MongoReturns:
         return [each["_id"] for each in self._transactions.aggregate(each_once)]
 
     def _pairs(self, day: datetime, customers: Sequence[str]) -> set[Pair]:
-        """Return what these customers traded on ``day`` and cancelled on it or later."""
+        """Return the pairs that these customers traded on ``day`` and cancelled on it or later."""
         cancelled = {**CANCELLED, "CustomerID": {"$in": customers}, "InvoiceDate": {"$gte": day}}
         # Answered from the index of cancellations alone.
         shown = {"_id": 0, "StockCode": 1, "CustomerID": 1, "InvoiceDate": 1}
@@ -115,7 +116,7 @@ class MongoReturns:
         return {(each["StockCode"], each["CustomerID"]) for each in found}
 
     def _lines(self, pairs: Sequence[Pair], without_sample: bool) -> Iterable[list[Document]]:
-        """Return all sales and cancellations of each pair that count."""
+        """Return all sales and cancellations of each pair."""
         each_pair = [{"StockCode": code, "CustomerID": customer} for code, customer in pairs]
         found: dict[Pair, list[Document]] = defaultdict(list)
         wanted = {"$or": each_pair, **TRADED, **(WITHOUT_SAMPLE if without_sample else {})}
@@ -136,7 +137,7 @@ class MongoReturns:
         *,
         guest: bool = False,
     ) -> None:
-        """Write what can be matched; raise what is wrong with the other groups then."""
+        """Write what can be matched; then raise the first problem of the other groups."""
         updates: list[UpdateOne] = []
         problems: list[PermanentError] = []
         for lines in groups:
@@ -158,7 +159,7 @@ def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Docum
     """Yield the document of each cancellation among all lines of one customer and stock code.
 
     ``parts`` are its units, by the sale that they undo or by the reason why they undo none.
-    ``distinct_parts`` stand for them where exact duplicate lines are left out, if that differs.
+    ``distinct_parts`` are the parts without exact duplicate lines, if they differ.
     """
     by_id = {line["_id"]: line for line in lines}
     traded = [_traded_line(line) for line in lines]
@@ -201,7 +202,7 @@ def _traded_line(line: Document) -> TradedLine:
         kind=Kind(line["kind"]),
         units=line["Quantity"],
         price=price,
-        content=(price, *(line[name] for name in LINE if name != "UnitPrice")),
+        content=(price, *(line[name] for name in LINE_IDENTITY if name != "UnitPrice")),
     )
 
 
@@ -222,7 +223,7 @@ def _part(part: Part, line: TradedLine, by_id: dict[str, Document]) -> Document:
 
 
 def _update(document: Document, without_sample: bool) -> UpdateOne:
-    """Write a document, unless there is one that is newer, or was made of the same lines."""
+    """Return the write of a document, unless a newer one, or one of the same lines, is stored."""
     after = {"without_sample": True} if without_sample else {}
     new = {"$mergeObjects": [{"$literal": document | after}, {"rebuilt_at": "$$NOW"}]}
     there: Document = {"$ifNull": ["$without_sample", False]}

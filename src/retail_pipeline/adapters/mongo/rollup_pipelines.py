@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.schema import LAYOUT, LINE
+from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.fields import LINE_IDENTITY, ROLLUP_KEYS
 
 Pipeline = list[Document]
 
@@ -18,27 +19,15 @@ _FIGURES: dict[str, Any] = {
     "units": {"$sum": "$Quantity"},
     "amount": {"$sum": "$TotalAmount"},
 }
-# What an entry of each rollup stands for; every figure of the dashboard is a sum over entries.
-KEYS: dict[str, dict[str, Any]] = {
-    ORDERS_ROLLUP: {
-        "InvoiceNo": "$InvoiceNo",
-        "hour": {"$hour": "$InvoiceDate"},
-        "CustomerID": "$CustomerID",
-        "Country": "$Country",
-        "fee": {"$in": ["$StockCode", list(FEES)]},
-        "kind": "$kind",
-    },
-    PRODUCTS_ROLLUP: {
-        "StockCode": "$StockCode",
-        "Country": "$Country",
-        "guest": {"$lte": ["$CustomerID", None]},
-        "kind": "$kind",
-    },
+_EXPRESSIONS: dict[str, Any] = {
+    "hour": {"$hour": "$InvoiceDate"},
+    "fee": {"$in": ["$StockCode", list(FEES)]},
+    "guest": {"$lte": ["$CustomerID", None]},
 }
-# The same, and the third rollup's, as the names of an entry's fields.
-NAMES: dict[str, tuple[str, ...]] = {
-    **{rollup: tuple(key) for rollup, key in KEYS.items()},
-    DUPLICATES_ROLLUP: ("InvoiceNo", "StockCode", "hour", "CustomerID", "Country", "kind"),
+# The key of an entry of each rollup; every figure of the dashboard is a sum over entries.
+KEYS: dict[str, Document] = {
+    rollup: {name: _EXPRESSIONS.get(name, f"${name}") for name in ROLLUP_KEYS[rollup]}
+    for rollup in (ORDERS_ROLLUP, PRODUCTS_ROLLUP)
 }
 # Of several descriptions in a day, always the same one is taken.
 _MORE: dict[str, dict[str, Any]] = {
@@ -51,9 +40,9 @@ _MORE: dict[str, dict[str, Any]] = {
 
 
 def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:
-    """Return what makes the aggregation for a day's document of ``rollup``, out of its KEYS.
+    """Return the function that makes the aggregation of a day's document of ``rollup``.
 
-    It writes nothing itself: followed by $merge, MongoDB runs it on its slower engine.
+    The aggregation writes nothing: with $merge, MongoDB runs it on its slower engine.
     """
     key, figures = KEYS[rollup], _FIGURES | _MORE[rollup]
     entry: Document = {name: f"$_id.{name}" for name in key} | {
@@ -74,14 +63,11 @@ def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:
 
 
 def _duplicates_of(day: datetime) -> Pipeline:
-    """Return the aggregation of what the day has twice: an entry says how much is too many."""
+    """Return the aggregation of a day's exact duplicates: an entry is what they add too much."""
     more = {"$subtract": ["$lines", 1]}
     entry = {
-        "InvoiceNo": "$_id.InvoiceNo",
-        "StockCode": "$_id.StockCode",
+        **{name: f"$_id.{name}" for name in ROLLUP_KEYS[DUPLICATES_ROLLUP]},
         "hour": {"$hour": "$_id.InvoiceDate"},
-        "CustomerID": "$_id.CustomerID",
-        "Country": "$_id.Country",
         "kind": "$kind",
         "lines": more,
         "units": {"$multiply": ["$_id.Quantity", more]},
@@ -89,7 +75,7 @@ def _duplicates_of(day: datetime) -> Pipeline:
     }
     again = {"$cond": [{"$gt": ["$lines", 1]}, entry, "$$REMOVE"]}
     first = {"kind": {"$first": "$kind"}, "amount": {"$first": "$TotalAmount"}}
-    line = {name: f"${name}" for name in LINE}
+    line = {name: f"${name}" for name in LINE_IDENTITY}
     return [
         _of(day),
         {"$group": {"_id": line, "lines": {"$sum": 1}, **first}},

@@ -1,17 +1,17 @@
 """Rollups: one document a UTC day, aggregated by MongoDB from that day's stored transactions.
 
-A day that rows came in for carries a mark in ``dirty_buckets`` (see ``MongoStore.mark``): a token,
-new with each mark. A rebuild claims the day, aggregates it, and removes the mark only if the token
-is still the same, so that no row that came in meanwhile is forgotten. Transactions are only ever
-added, hence the rollup with more lines is the newer one, whoever writes last.
+A day with new rows is dirty: it has a document in ``dirty_buckets`` with a token, which is new each
+time the day is marked (see ``store.mark_dirty``). A rebuild claims the day, aggregates it, and
+deletes that document only if the token is unchanged, so rows that arrive meanwhile are not missed.
+Transactions are only ever added, so the rollup with more lines is newer, whoever writes last.
 
 A part of a day that can't be made stops neither the day's other parts nor other days: the day stays
-marked, with the reason, and is tried again later (see ``failed_days``).
+dirty, with the reason, and is tried again later (see ``failed_days``).
 
-The sample is the exception: other data replaces it. A rebuild that begins after that leaves its
-rows out, whether they are removed already or not, and says so in the document (``without_sample``).
-Such a document is newer than any without that field. A day that has no other rows gets an empty
-one, so that a rebuild which began before can't write the sample's figures again.
+The sample is the exception: other data replaces it. A rebuild that begins after that leaves the
+sample's rows out, removed or not, and records that in the document (``without_sample``). Such a
+document is newer than any without that field. A day without other rows gets an empty document, so
+that a rebuild which began before can't write the sample's figures again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
 from retail_pipeline.adapters.mongo.sample import OF_SAMPLE, WITHOUT_SAMPLE, is_replaced
 from retail_pipeline.adapters.mongo.schema import LAYOUT
-from retail_pipeline.adapters.mongo.store import dirty_mark
+from retail_pipeline.adapters.mongo.store import mark_dirty
 from retail_pipeline.domain.collections import DIRTY_BUCKETS, ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.failed_days import PARTS, FailedDay
 from retail_pipeline.errors import RetailError, TransientError
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 _QUIET_MS = 1_000
 _LONGEST_WAIT_MS = 3_000
-# A claim that runs out only means that two rebuild the same day, which does no harm.
+# After a claim expires two may rebuild the same day, which does no harm.
 _CLAIM_MS = 10_000
 _LONGEST_REASON = 500
 
@@ -63,55 +63,50 @@ class MongoSummaries:
         self._client = client
         self._database = client[database]
         self._returns = MongoReturns(self._database)
-        # The days that threads of this process rebuild: a claim may run out meanwhile, and no
-        # second thread is to be held up by a day that takes long.
+        # The days that threads of this process rebuild: a claim may expire meanwhile, and a day
+        # that takes long must not occupy a second thread.
         self._at_work: set[datetime] = set()
-        # A rollup passes through here as MongoDB wrote it, never unpacked.
+        # A rollup is passed on as MongoDB wrote it, never unpacked.
         self._packed: Database[Any] = client.get_database(
             database, codec_options=CodecOptions(document_class=RawBSONDocument)
         )
 
     def mark_outdated(self) -> int:
-        """Mark the days that another release summarised in a form of its own; return how many.
+        """Mark days dirty that another release summarised in another form; return how many.
 
-        This release may also be able to summarise what could not be: failed days are due again.
+        Failed days are due again: this release may be able to summarise them.
         """
         with translated(self._client):
             self._database[DIRTY_BUCKETS].update_many(
                 {"failure": {"$type": "object"}}, {"$unset": {"failure.token": ""}}
             )
             other = {**DAYS, "layout": {"$ne": LAYOUT}}
-            marks = [
-                dirty_mark(day["_id"])
-                for day in self._database[ORDERS_ROLLUP].find(other, {"_id": 1})
-            ]
-            if marks:
-                self._database[DIRTY_BUCKETS].bulk_write(marks, ordered=False)
-            return len(marks)
+            days = self._database[ORDERS_ROLLUP].find(other, {"_id": 1})
+            return mark_dirty(self._database, (day["_id"] for day in days))
 
     def rebuild_next(self) -> bool:
-        """Claim one marked day, rebuild its rollups and returns, and clear its mark.
+        """Claim one dirty day and rebuild its rollups and returns; return whether there was one.
 
-        The mark of a day that failed in part stays, with the reasons.
+        The day is clean then. A day that failed in part stays dirty, with the reasons.
         """
         with translated(self._client):
-            mark = self._claim()
-        if mark is None:
+            dirty = self._claim()
+        if dirty is None:
             return False
-        self._at_work.add(mark["_id"])
+        self._at_work.add(dirty["_id"])
         try:
-            reasons = self._rebuild_parts(mark["_id"])
+            reasons = self._rebuild_parts(dirty["_id"])
             with translated(self._client):
                 if reasons:
-                    self._keep_failure(mark, reasons)
+                    self._keep_failure(dirty, reasons)
                 else:
-                    self._release(mark)
+                    self._release(dirty)
         finally:
-            self._at_work.discard(mark["_id"])
+            self._at_work.discard(dirty["_id"])
         return True
 
     def _rebuild_parts(self, day: datetime) -> dict[str, str]:
-        """Rebuild each part of a day's summaries; return why, by part, those that can't be made."""
+        """Rebuild each part of a day's summaries; return the reasons of the failures, by part."""
         reasons: dict[str, str] = {}
         with translated(self._client):
             without_sample = is_replaced(self._database)
@@ -122,7 +117,7 @@ class MongoSummaries:
                     rebuild()
             except TransientError:
                 raise
-            except Exception as error:  # whatever it is: it is about this part of this day alone
+            except Exception as error:  # of any kind: it concerns this part of this day alone
                 log.debug("the summaries of %s: %s", day, part, exc_info=error)
                 reasons[part] = _reason(error)
 
@@ -137,20 +132,20 @@ class MongoSummaries:
                     self._database[RETURNS].delete_many(OF_SAMPLE)
         return reasons
 
-    def _keep_failure(self, mark: Document, reasons: dict[str, str]) -> None:
-        change, pause = failure_of(mark, reasons)
-        self._database[DIRTY_BUCKETS].update_one({"_id": mark["_id"]}, [change])
+    def _keep_failure(self, dirty: Document, reasons: dict[str, str]) -> None:
+        change, pause = failure_of(dirty, reasons)
+        self._database[DIRTY_BUCKETS].update_one({"_id": dirty["_id"]}, [change])
         log.error(
             "%s can't be summarised (%s): %s; its rows are stored, other days go on;"
             " next attempt in %d s",
-            mark["_id"].date(),
+            dirty["_id"].date(),
             ", ".join(PARTS[part] for part in reasons),
             "; ".join(dict.fromkeys(reasons.values())),
             pause / 1000,
         )
 
     def _rebuild(self, day: datetime, rollup: str, without_sample: bool) -> None:
-        """Aggregate ``day`` and replace its document, unless that is newer."""
+        """Aggregate ``day`` and replace its document, unless the stored one is newer."""
         pipeline = ROLLUPS[rollup](day)
         if without_sample:
             pipeline = [{"$match": WITHOUT_SAMPLE}, *pipeline, {"$set": {"without_sample": True}}]
@@ -175,7 +170,7 @@ class MongoSummaries:
             pass
 
     def pending(self) -> int:
-        """Return how many days will be summarised, those that someone is rebuilding included."""
+        """Return how many days will be summarised, including those being rebuilt."""
         with translated(self._client):
             return self._database[DIRTY_BUCKETS].count_documents(PENDING)
 
@@ -207,11 +202,11 @@ class MongoSummaries:
             return_document=ReturnDocument.AFTER,
         )
 
-    def _release(self, mark: Document) -> None:
-        marks = self._database[DIRTY_BUCKETS]
-        if not marks.delete_one({"_id": mark["_id"], "token": mark["token"]}).deleted_count:
+    def _release(self, dirty: Document) -> None:
+        buckets = self._database[DIRTY_BUCKETS]
+        if not buckets.delete_one({"_id": dirty["_id"], "token": dirty["token"]}).deleted_count:
             ended = {"claimed_until": "", "failure": ""}
-            marks.update_one({"_id": mark["_id"]}, {"$unset": ended})
+            buckets.update_one({"_id": dirty["_id"]}, {"$unset": ended})
 
 
 def _reason(error: Exception) -> str:
@@ -224,7 +219,7 @@ def _reason(error: Exception) -> str:
 
 
 def _older(day: datetime, lines: int, without_sample: bool) -> Document:
-    """Return the filter of the day's document, if it is older than one made of ``lines``."""
+    """Return the filter of the day's document if it is older than one made of ``lines`` rows."""
     not_newer: Document = {"lines": {"$lte": lines}}
     before_replacement: Document = {"without_sample": {"$ne": True}}
     if without_sample:

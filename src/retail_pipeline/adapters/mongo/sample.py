@@ -1,8 +1,8 @@
 """The sample in MongoDB: whether it is there, whether it was replaced, and its removal.
 
-A document of the collection ``sample`` says that other data has replaced it. It is written before
-anything is removed, and for good. Whatever was summarised without knowing of it is older than what
-was summarised after (see ``rollups``).
+A document of the collection ``sample`` records that other data has replaced it. It is written
+before anything is removed, and stays. A summary made before it is older than one made after it (see
+``rollups``).
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.store import dirty_mark
+from retail_pipeline.adapters.mongo.store import mark_dirty
 from retail_pipeline.domain.collections import (
-    DIRTY_BUCKETS,
     MANIFESTS,
     ORDERS_ROLLUP,
     PURGED,
@@ -33,7 +32,7 @@ from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 _AFTER = SAMPLE_SOURCE + "~"
 OF_SAMPLE: Document = {"_id": {"$gte": SAMPLE_SOURCE, "$lt": _AFTER}}
 _OF_OTHERS: Document = {"$or": [{"_id": {"$lt": SAMPLE_SOURCE}}, {"_id": {"$gte": _AFTER}}]}
-# By the source and not by the identity, lest MongoDB chooses another index for it.
+# By the source and not by the identity, so that MongoDB chooses no other index for it.
 WITHOUT_SAMPLE: Document = {"source": {"$not": {"$regex": f"^{SAMPLE_SOURCE}"}}}
 _REPLACED: Document = {"_id": "replaced"}
 # Transactions come last: as long as one is there, the removal is not complete.
@@ -41,12 +40,12 @@ _HOLDERS = (RETURNS, PURGED, QUARANTINE, MANIFESTS, TRANSACTIONS)
 
 
 def is_replaced(database: Database[Document]) -> bool:
-    """Tell whether other data has replaced the sample; raises the driver's own errors."""
+    """Return whether other data has replaced the sample; its errors are the driver's own."""
     return database[SAMPLE].find_one(_REPLACED) is not None
 
 
 def is_shown(database: Database[Document]) -> bool:
-    """Tell whether the figures are made of the sample; raises the driver's own errors."""
+    """Return whether rows of the sample are stored; its errors are the driver's own."""
     return database[TRANSACTIONS].find_one(OF_SAMPLE, {"_id": 1}) is not None
 
 
@@ -58,17 +57,17 @@ class MongoSample:
         self._database = client[database]
 
     def replaced(self) -> bool:
-        """Look for the note of the replacement."""
+        """Return whether other data has replaced the sample."""
         with translated(self._client):
             return is_replaced(self._database)
 
     def stored(self) -> bool:
-        """Look for one document of the sample in each collection."""
+        """Return whether any collection holds a document of the sample."""
         with translated(self._client):
             return any(self._one(name, OF_SAMPLE) for name in _HOLDERS)
 
     def other_data(self) -> bool:
-        """Look for one document of anything else; what processors reject may be no row."""
+        """Return whether other data was stored; what processors reject may be no row."""
         with translated(self._client):
             return (
                 is_replaced(self._database)
@@ -78,21 +77,19 @@ class MongoSample:
             )
 
     def replace(self) -> int:
-        """Write the note, mark the days, remove: a crash in between is made up for by another."""
+        """Record the replacement, mark the days dirty, remove; after a crash it can be repeated."""
         with translated(self._client):
             note = {"$setOnInsert": {"at": datetime.now(UTC)}}
             self._database[SAMPLE].update_one(_REPLACED, note, upsert=True)
         if not self.stored():
             return 0
         with translated(self._client):
-            marks = [dirty_mark(day) for day in sorted(self._days())]
-            if marks:
-                self._database[DIRTY_BUCKETS].bulk_write(marks, ordered=False)
+            mark_dirty(self._database, sorted(self._days()))
             removed = {name: self._remove(name, OF_SAMPLE) for name in _HOLDERS}
         return removed[TRANSACTIONS] + removed[QUARANTINE] + removed[PURGED]
 
     def remove(self, identities: Sequence[str]) -> None:
-        """Remove documents by their identities, wherever they are."""
+        """Remove documents by their identities from each collection."""
         chosen = {"$and": [OF_SAMPLE, {"_id": {"$in": list(identities)}}]}
         with translated(self._client):
             for name in _HOLDERS:

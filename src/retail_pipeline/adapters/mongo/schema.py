@@ -24,18 +24,16 @@ from retail_pipeline.domain.collections import (
     SAMPLE,
     TRANSACTIONS,
 )
-from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
+from retail_pipeline.domain.contract import CONTRACT
 
 # Of the summaries' form: a day that an older release summarised is summarised again.
 LAYOUT = 3
-# Lines are the same line once more when they agree in all of this.
-LINE = DATASET_FIELDS
 
-# A row that is stored is released whatever record stood for it.
+# A stored row is released from quarantine, also where a record only claims to be that row.
 _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
-# The dashboard asks again and again which days were summarised anew.
+# The dashboard polls for the days that were summarised again.
 _REBUILT = IndexModel([("rebuilt_at", ASCENDING), ("_id", ASCENDING)], name="by_rebuild")
-# Pulses come every two seconds; what is a day old is of no use to anybody.
+# A processor writes a heartbeat every two seconds; one that is a day old is of no use.
 _SECONDS_A_HEARTBEAT_IS_KEPT = 86_400
 # Each index with the query that needs it; a test has explain() show that it is used.
 INDEXES: dict[str, list[IndexModel]] = {
@@ -96,9 +94,9 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 def validator() -> dict[str, Any]:
-    """Return what stored transactions must keep: their fields, types and choices.
+    """Return the validator of stored transactions: their fields, types and choices.
 
-    Bounds were checked before, twice; a third time would cost 2 microseconds a row.
+    It checks no bounds: producer and processor did, and a third check costs 2 microseconds a row.
     """
     schema = CONTRACT.schema
     fields = {**schema["properties"], **schema["enriched"]}
@@ -116,7 +114,7 @@ def validator() -> dict[str, Any]:
 
 
 def ensure_schema(database: Database[Document]) -> list[str]:
-    """Make what is missing and bring the validator up to date; return the collections made.
+    """Create what is missing and update the validator; return the collections created.
 
     Raises:
         TransientError, PermanentError: MongoDB is away, or refuses.

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from bson import Decimal128, ObjectId
 from pymongo import MongoClient, UpdateOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.insert import insert_new
+from retail_pipeline.adapters.mongo.errors import (
+    DUPLICATE_KEY,
+    TRANSIENT_CODES,
+    address,
+    translated,
+)
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
@@ -25,7 +33,9 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
 from retail_pipeline.domain.wire import Refusal
-from retail_pipeline.errors import PermanentError
+from retail_pipeline.errors import PermanentError, TransientError
+
+_FAILED_VALIDATION = 121
 
 
 class MongoStore:
@@ -49,8 +59,8 @@ class MongoStore:
             return
         if refused := insert_new(self._client, self._database[QUARANTINE], documents):
             raise PermanentError(f"the quarantine refused a row: {refused[0][1]}")
-        # Looked for afterwards: whoever stores or purges a row writes that first and looks into
-        # the quarantine then, so that in whatever order they meet, the row ends in one state.
+        # Read after the insert: whoever stores or purges a row writes that first and then reads
+        # the quarantine, so the row ends in one state whatever the order.
         rows = [str(document.get("claims", document["_id"])) for document in documents]
         with translated(self._client):
             transactions, purged = self._database[TRANSACTIONS], self._database[PURGED]
@@ -61,35 +71,33 @@ class MongoStore:
                 self._database[QUARANTINE].delete_many(rows_filter(settled))
 
     def release(self, rows: Iterable[str]) -> None:
-        """Delete what stands for rows in quarantine, and their tombstones: they are stored."""
+        """Delete stored rows from the quarantine, and their tombstones."""
         wanted = rows_filter(list(rows))
         with translated(self._client):
             self._database[QUARANTINE].delete_many(wanted)
             self._database[PURGED].delete_many(wanted)
 
     def rejected_since(self, moment: datetime) -> int:
-        """Count what of the processors' own the quarantine holds since ``moment``."""
+        """Count the rows that processors put into quarantine since ``moment``."""
         lately = {"stage": Stage.PROCESSOR.value, "quarantined_at": {"$gte": moment}}
         with translated(self._client):
             return self._database[QUARANTINE].count_documents(lately)
 
     def record(self, manifests: Iterable[Manifest]) -> None:
-        """Keep, for each source, the manifest that says the most."""
+        """Keep the most complete manifest of each source."""
         updates = [_manifest_update(manifest) for manifest in manifests]
         if updates:
             with translated(self._client):
                 self._database[MANIFESTS].bulk_write(updates, ordered=True)
 
     def mark_dirty(self, days: Iterable[datetime]) -> None:
-        """Give each day a new token, by the server's clock, so that a rebuild under way shows."""
-        updates = [dirty_mark(day) for day in days]
-        if updates:
-            with translated(self._client):
-                self._database[DIRTY_BUCKETS].bulk_write(updates, ordered=False)
+        """Mark days as dirty; a rebuild under way then sees that its day has changed."""
+        with translated(self._client):
+            mark_dirty(self._database, days)
 
 
 def rows_filter(rows: Sequence[str]) -> Document:
-    """Return the filter of the documents that are these rows, or say that they are."""
+    """Return the filter of the documents that are these rows, or that claim to be."""
     return {"$or": [{"_id": {"$in": rows}}, {"claims": {"$in": rows}}]}
 
 
@@ -111,7 +119,7 @@ def as_documents(transactions: Iterable[Transaction], stored_at: datetime) -> li
 
 
 class _Naive:
-    """Turns moments into UTC without saying so, which the driver encodes much faster.
+    """Turns moments into UTC without a time zone, which the driver encodes much faster.
 
     It remembers the last one: an invoice's lines follow each other.
     """
@@ -154,7 +162,7 @@ def _as_document(
 
 @lru_cache(maxsize=16_384)
 def _money(quantity: int, unit_price: str) -> tuple[Decimal128, Decimal, Decimal128]:
-    """Return the price, the total and the total again, exact, as MongoDB and Python have them."""
+    """Return the price as Decimal128, and the total as Decimal and as Decimal128; all exact."""
     amount = total_amount(quantity, unit_price)
     return Decimal128(unit_price), amount, Decimal128(amount)
 
@@ -162,22 +170,77 @@ def _money(quantity: int, unit_price: str) -> tuple[Decimal128, Decimal, Decimal
 def _manifest_update(manifest: Manifest) -> UpdateOne:
     fields = msgspec.structs.asdict(manifest)
     new = {name: {"$literal": value} for name, value in fields.items()}
-    says_more = {
+    more_complete = {
         "$or": [
             {"$eq": [{"$type": "$rows_read"}, "missing"]},
             {"$gt": [manifest.rows_read, "$rows_read"]},
             {"$and": [manifest.complete, {"$gte": [manifest.rows_read, "$rows_read"]}]},
         ]
     }
-    kept = {"$cond": [says_more, {"$mergeObjects": ["$$ROOT", new]}, "$$ROOT"]}
+    kept = {"$cond": [more_complete, {"$mergeObjects": ["$$ROOT", new]}, "$$ROOT"]}
     return UpdateOne({"_id": manifest.source}, [{"$replaceWith": kept}], upsert=True)
 
 
-def dirty_mark(day: datetime) -> UpdateOne:
-    """Return the write that marks a day, with a new token, by the server's clock."""
-    change = {
-        "token": ObjectId(),
-        "marked_at": "$$NOW",
-        "since": {"$ifNull": ["$since", "$$NOW"]},
-    }
-    return UpdateOne({"_id": day}, [{"$set": change}], upsert=True)
+def mark_dirty(database: Database[Document], days: Iterable[datetime]) -> int:
+    """Mark days as dirty, each with a new token, by the server's clock; return how many.
+
+    Its errors are the driver's own.
+    """
+    since = {"$ifNull": ["$since", "$$NOW"]}
+    updates = [
+        UpdateOne(
+            {"_id": day},
+            [{"$set": {"token": ObjectId(), "marked_at": "$$NOW", "since": since}}],
+            upsert=True,
+        )
+        for day in days
+    ]
+    if updates:
+        database[DIRTY_BUCKETS].bulk_write(updates, ordered=False)
+    return len(updates)
+
+
+def insert_new(
+    client: MongoClient[Document], collection: Collection[Document], documents: Sequence[Document]
+) -> list[tuple[int, str]]:
+    """Insert those of ``documents`` that are not there yet; one that is there is no error.
+
+    Returns the documents that the validator refused: the place of each, and the fields at fault.
+
+    Raises:
+        TransientError: the server is away, or has not journaled the documents in time.
+        PermanentError: the server refuses for good.
+    """
+    if not documents:
+        return []
+    with translated(client):
+        try:
+            collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            return _refused(f"MongoDB at {address(client)}", dict(error.details))
+    return []
+
+
+def _refused(where: str, details: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """Return the refused documents, leave duplicates out, and raise real failures."""
+    if details.get("writeConcernErrors"):
+        raise TransientError(f"{where} did not journal: {details['writeConcernErrors'][0]}")
+    refused = []
+    for error in details["writeErrors"]:
+        if error["code"] == _FAILED_VALIDATION:
+            refused.append((error["index"], _why_refused(error)))
+        elif error["code"] in TRANSIENT_CODES:
+            raise TransientError(f"{where} can't write now: {error['errmsg']}")
+        elif error["code"] != DUPLICATE_KEY:
+            raise PermanentError(f"{where} refused a write: {error['errmsg']}")
+    return refused
+
+
+def _why_refused(error: Mapping[str, Any]) -> str:
+    rules = error.get("errInfo", {}).get("details", {}).get("schemaRulesNotSatisfied", [])
+    fields = [
+        str(item.get("propertyName"))
+        for rule in rules
+        for item in rule.get("propertiesNotSatisfied", [])
+    ]
+    return f"MongoDB's validator refused {', '.join(fields) or 'the document'}"

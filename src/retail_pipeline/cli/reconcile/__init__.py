@@ -18,6 +18,7 @@ from retail_pipeline.adapters.sources.files import find_files
 from retail_pipeline.cli import failures
 from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging, server_settings
 from retail_pipeline.cli.progress import on_terminal
+from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.errors import RetailError, UsageError
 
@@ -104,7 +105,7 @@ class ReconcileRun:
         """Return once nothing is on its way, or the time is over."""
         until = time.monotonic() + self.wait_s
         while time.monotonic() < until:
-            lag = sum(position.lag for position in parts.log.positions())
+            lag = total_lag(parts.log.positions())
             if not lag and not parts.records.pending_days():
                 return
             time.sleep(_SECONDS_BETWEEN_CHECKS)

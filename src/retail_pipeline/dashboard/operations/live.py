@@ -17,7 +17,7 @@ from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.operations import charts as pipeline_charts
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.heartbeat import HeartbeatRecord
+from retail_pipeline.domain.heartbeat import HeartbeatRecord, is_recent
 from retail_pipeline.domain.periods import WHOLE
 from retail_pipeline.domain.report import Selection
 
@@ -65,21 +65,22 @@ def body(view: View) -> None:
 
 
 def _warnings(processors: Sequence[HeartbeatRecord], parts: Sequence[live.Partition]) -> None:
-    if not any(map(live.alive, processors)):
+    if not any(each.alive for each in processors):
         st.warning(
             "**No processor is alive:** what comes in waits in Kafka, and is stored once one runs."
             " Start one with `retail process`, `make demo` or `docker compose up`.",
             icon=":material/heart_broken:",
         )
         return
-    for each in filter(live.waiting, processors):
-        st.warning(
-            f"**{format.plain(short_name(each.name))} waits for a server** for"
-            f" {round(each.quiet_s)} seconds; its log says which.",
-            icon=":material/hourglass_top:",
-        )
-    for each in filter(live.alive, processors):
-        if each.summaries_error:
+    for each in processors:
+        if each.stalled:
+            st.warning(
+                f"**{format.plain(short_name(each.name))} waits for a server** for"
+                f" {round(each.quiet_s)} seconds; its log says which.",
+                icon=":material/hourglass_top:",
+            )
+    for each in processors:
+        if each.alive and each.summaries_error:
             st.warning(
                 f"**{format.plain(short_name(each.name))} can't summarise any day:**"
                 f" {format.plain(each.summaries_error)}.",
@@ -106,7 +107,7 @@ def _cards(
         "Records waiting": lag_text(parts),
         "Median latency": format.seconds(live.delay(delays, 0.5)),
         "95th percentile": format.seconds(live.delay(delays, 0.95)),
-        "Processors alive": format.count(sum(map(live.alive, processors))),
+        "Processors alive": format.count(sum(each.alive for each in processors)),
         "Rows stored": format.count(status.stored),
         "Last row stored": format.ago(stored_at, view.snapshot.at) if stored_at else format.NOTHING,
     }
@@ -257,16 +258,16 @@ def short_name(name: str) -> str:
 
 def state(record: HeartbeatRecord) -> str:
     """Return what a processor does, with a sign that needs no colour."""
-    if live.waiting(record):
+    if record.stalled:
         return "◐ waits for a server"
-    if live.alive(record):
+    if record.alive:
         return "● alive"
     return f"{'■ stopped' if record.stopped else '✕ gone'} {_ago(record.age_s)}"
 
 
 def own_partitions(record: HeartbeatRecord) -> str:
     """Return the partitions that a processor reads."""
-    if not live.alive(record):
+    if not record.alive:
         return format.NOTHING
     return ", ".join(str(each.partition) for each in record.progress) or "none"
 
@@ -283,7 +284,7 @@ def as_of(part: live.Partition) -> str:
     """Return when a partition's lag was last known; a recent one is always "now"."""
     if part.age_s is None:
         return format.NOTHING
-    return "now" if part.age_s < live.ALIVE_SECONDS else _ago(part.age_s)
+    return "now" if is_recent(part.age_s) else _ago(part.age_s)
 
 
 def partition_names(numbers: Sequence[int]) -> str:

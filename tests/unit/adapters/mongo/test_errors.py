@@ -72,7 +72,7 @@ def test_what_stays_ends_the_process(client: MongoClient[Any], error: Exception)
 
 
 @pytest.mark.parametrize("code", [13, 18])
-def test_a_refused_user_is_told_apart(client: MongoClient[Any], code: int) -> None:
+def test_a_refused_user_is_an_error_of_its_own(client: MongoClient[Any], code: int) -> None:
     with pytest.raises(AccessError, match="127.0.0.1:1"), translated(client):
         raise OperationFailure("not allowed", code)
 

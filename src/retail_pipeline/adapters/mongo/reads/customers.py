@@ -11,8 +11,8 @@ from pymongo import ASCENDING, MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import LINE_FIELDS, exact, matching, within
-from retail_pipeline.adapters.mongo.schema import LINE
 from retail_pipeline.domain.collections import TRANSACTIONS
+from retail_pipeline.domain.fields import LINE_IDENTITY
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Kind
 
@@ -54,7 +54,9 @@ class MongoCustomers:
             lines = [exact(line) for line in found]
         if selection.duplicates:
             return lines
-        return list({tuple(line.get(name) for name in LINE): line for line in lines}.values())
+        return list(
+            {tuple(line.get(name) for name in LINE_IDENTITY): line for line in lines}.values()
+        )
 
     def products(self, selection: Selection, customer: str, codes: Sequence[str]) -> list[Document]:
         """Return what the customer's lines that count add up to for each of the products; of

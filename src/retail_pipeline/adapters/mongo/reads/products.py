@@ -18,9 +18,9 @@ from pymongo import MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching, within
-from retail_pipeline.adapters.mongo.schema import LINE
 from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.fields import LINE_IDENTITY
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.report import Selection
@@ -143,7 +143,7 @@ class MongoProducts:
 _ONCE: list[Document] = [
     {
         "$group": {
-            "_id": {name: f"${name}" for name in LINE},
+            "_id": {name: f"${name}" for name in LINE_IDENTITY},
             "line": {"$first": "$$ROOT"},
         }
     },

@@ -16,18 +16,19 @@ from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.rollup_pipelines import KEYS, NAMES
+from retail_pipeline.adapters.mongo.rollup_pipelines import KEYS
 from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
+from retail_pipeline.domain.fields import ROLLUP_KEYS
 from retail_pipeline.domain.money import to_micros
 from retail_pipeline.domain.returns import RowOrigin
 
 # Reading versions fails after the first while MongoDB is away; the driver retries until then.
 _VERSIONS_SECONDS, _READ_SECONDS = 3.0, 60.0
-_ORDER = NAMES[ORDERS_ROLLUP]
+_ORDER = ROLLUP_KEYS[ORDERS_ROLLUP]
 FIELDS: dict[str, tuple[str, ...]] = {
-    **NAMES,
-    PRODUCTS_ROLLUP: (*NAMES[PRODUCTS_ROLLUP], "invoices", "Description"),
+    **ROLLUP_KEYS,
+    PRODUCTS_ROLLUP: (*ROLLUP_KEYS[PRODUCTS_ROLLUP], "invoices", "Description"),
 }
 _FIGURES = ("lines", "units")
 
