@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Generates docs from the code: the commands, and the table of the record contract.
+"""Writes the parts of docs/ that follow from the code: the commands and the contract's table.
 
 usage: scripts/make_docs.py [--check]
 
-With --check it writes nothing, names what is out of date, and exits 1 if anything is.
+With --check it writes nothing, names each page that is out of date, and exits with 1 if one is.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from retail_pipeline.domain.contract import CONTRACT
 DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """# Commands
 
-Made from the commands themselves by `make docs`; `retail COMMAND --help` prints the same. Exit
-status: 0 done; 1 something failed, try again or fix the cause; 2 the command line, a setting or a
-file is wrong, and nothing was changed.
+`make docs` writes this page from the commands; `retail COMMAND --help` prints the same texts. Unless
+a command says otherwise, the exit status is 0 for success, 1 for a failure that needs another try or
+the operator, and 2 if the command line, a setting or a file is wrong and nothing was changed.
 """
 # What typer adds to every program.
 NOT_OURS = {"--help", "--install-completion", "--show-completion"}

@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     )
     dashboard_sign_in_file: UserPath | None = Field(
         None,
-        description="File of OpenID Connect settings for a sign-in to the dashboard; unset: none.",
+        description="File of OpenID Connect settings for the dashboard's sign-in; unset: none.",
     )
     heartbeat_file: UserPath = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."

@@ -187,7 +187,7 @@ def test_each_pass_of_a_loop_is_a_source_of_its_own(pipeline: Pipeline) -> None:
         (["good.csv", "--encoding", "klingon"], "there is no such encoding"),
         (["good.csv", "--encoding", "utf-16"], "delimited text can't be read in it"),
         (["good.csv", "--rate", "0"], "0.001"),
-        (["--loop", "--watch", "."], "can't go together"),
+        (["--loop", "--watch", "."], "can't be used together"),
         (["--watch", "absent"], "absent: it can't be listed"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The ``retail`` command: one sub-command a job, and errors in plain words."""
+"""The ``retail`` command and its sub-commands."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ for extra in entry_points(group="retail_pipeline.commands"):
 
 
 def main() -> None:
-    """Run the command line; whatever fails ends with one line, and no traceback unless asked."""
+    """Run the command line; an error ends it with one line, and a traceback only if asked."""
     open_files.raise_limit()
     common.show_client_logs(False)
     failures.prepare()
@@ -77,7 +77,7 @@ def main() -> None:
         finally:
             failures.flush()
     except BrokenPipeError:
-        sys.exit(1)  # the reader, `head` say, has enough
+        sys.exit(1)  # the reader, such as `head`, has ended
     except Exception as error:
         failures.say(error)
         sys.exit(failures.status(error))

@@ -1,4 +1,4 @@
-"""What the long-running commands share: logging, and a stop that signals ask for."""
+"""Shared by the commands that run for long: settings, logging, and a stop by signals."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def server_settings() -> Settings:
 
     Raises:
         SettingsError: a setting can't be used.
-        PermanentError: no address is set, no local stack runs here, and no Kafka where it is by
-            default. One that is named is waited for instead.
+        PermanentError: no address is set, no local stack runs here, and nothing answers at the
+            default address. If an address is set, the caller waits for its server instead.
     """
     settings = load_settings()
     if not settings.addressed:
@@ -58,16 +58,16 @@ def server_settings() -> Settings:
 
 
 def collect_garbage_rarely() -> None:
-    """Rows are many objects that live for a moment: looking for garbage among them at every 700th
-    costs a tenth of the time."""
+    """Run the garbage collection less often: with many short-lived rows the default, after every
+    700 objects, costs a tenth of the time."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
 def configure_logging(level: str) -> None:
-    """Log to standard error, in UTC; lines of the client libraries only at the level DEBUG.
+    """Log to standard error, in UTC; show the client libraries' log only at the level DEBUG.
 
-    What fails in a client library is raised as an error, and is reported once from there.
+    A failure in a client library is raised as an error and reported once by the command.
     """
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
@@ -81,6 +81,6 @@ def configure_logging(level: str) -> None:
 
 
 def show_client_logs(shown: bool) -> None:
-    """Show what the client libraries log, from warnings on, or nothing of it."""
+    """Show the warnings and errors of the client libraries, or none of their lines."""
     for library in ("kafka", "pymongo"):
         logging.getLogger(library).setLevel(logging.WARNING if shown else logging.CRITICAL)

@@ -19,7 +19,7 @@ def dashboard(
     port: int = typer.Option(8501, min=1, max=65535, help="Port to listen on."),
     address: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 for all."),
 ) -> None:
-    """Serve the dashboard until told to stop (SIGTERM or Ctrl-C).
+    """Serve the dashboard until SIGTERM or Ctrl-C.
 
     Examples:
 
@@ -27,7 +27,7 @@ def dashboard(
 
       retail dashboard --address 0.0.0.0 --port 8080
     """
-    # A wrong setting ends the command with its name, not a page that can't work.
+    # A wrong setting ends the command with an error that names it.
     sign_in_file = load_settings().dashboard_sign_in_file
     if sign_in_file is not None:
         from retail_pipeline.dashboard import sign_in
@@ -35,10 +35,10 @@ def dashboard(
         sign_in.check(sign_in_file)
     from retail_pipeline.dashboard.server import app
 
-    # The server shuts down by itself at a signal, and then gives the signal back.
+    # The server shuts down by itself at a signal, and then raises the signal again.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    # This command is no script for Streamlit to look around in, nor are its options the pages'.
+    # Streamlit must not treat this command as a script, nor its options as those of the pages.
     sys.argv = ["-c"]
     app.run(config=options(port, address, sign_in_file))
 
@@ -46,7 +46,7 @@ def dashboard(
 def options(port: int, address: str, sign_in_file: Path | None = None) -> dict[str, Any]:
     """Return Streamlit's options for a server on ``address``:``port``, without a browser.
 
-    ``sign_in_file`` has the settings of the sign-in, where one is asked for.
+    ``sign_in_file`` has the settings of the sign-in, if one is required.
     """
     values: dict[str, Any] = {
         "server.port": port,

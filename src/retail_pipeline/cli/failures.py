@@ -1,4 +1,4 @@
-"""What a command says when it fails: one line; with ``--debug``, the traceback before it."""
+"""The report of a command that fails: one line; with ``--debug``, the traceback before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retail_pipeline.errors import RetailError, UsageError, os_words
 
 # In the environment, so that the processes of `retail --debug local up` inherit it.
 _DEBUG = "RETAIL_DEBUG"
-# Nobody's folder, by Debian's custom: what looks for its settings there finds none.
+# Debian's home folder of users without one: programs find no settings there.
 _NO_HOME = "/nonexistent"
 
 
@@ -26,11 +26,11 @@ def debug() -> None:
 
 
 def prepare() -> None:
-    """Let nothing of the process's surroundings end in a traceback that says nothing to its user.
+    """Prevent tracebacks that come from the process's environment.
 
-    A character that the terminal's encoding lacks is printed as its escape sequence; a user without
-    a home directory has one in which nothing lies; a thread that fails says so in one line, and a
-    log that can't be written is no failure.
+    A character that the terminal's encoding lacks is printed as its escape sequence. A user
+    without a home folder gets one that does not exist. A thread that fails prints one line. A log
+    that can't be written is no failure.
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError):  # a test's stream, or none at all
@@ -49,12 +49,12 @@ def _say_of_thread(failure: threading.ExceptHookArgs) -> None:
 
 
 def status(error: Exception) -> int:
-    """Return the exit status for ``error``: 2 for what the user can correct in the command."""
+    """Return the exit status for ``error``: 2 if the user can correct the command, else 1."""
     return 2 if isinstance(error, UsageError) else 1
 
 
 def say(error: BaseException, prefix: str = "") -> None:
-    """Print what went wrong to standard error."""
+    """Print ``error`` to standard error."""
     with suppress(OSError, ValueError):  # it may be closed, or its disk full
         if os.environ.get(_DEBUG):
             traceback.print_exception(error)
@@ -62,11 +62,11 @@ def say(error: BaseException, prefix: str = "") -> None:
 
 
 def in_words(error: BaseException) -> str:
-    """Return one line for a person: what is at fault, and what to do."""
+    """Return one line for the user: what is wrong, and what to do."""
     if isinstance(error, RetailError):
         return str(error)
     if isinstance(error, OSError):
-        # Whatever writes to a file names it.
+        # Every write to a file names the file.
         unnamed = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
         return os_words(error, "standard output" if unnamed else None)
     if isinstance(error, MemoryError):
@@ -81,10 +81,10 @@ def in_words(error: BaseException) -> str:
 
 
 def flush() -> None:
-    """Write out what was printed.
+    """Flush standard output.
 
     Raises:
-        OSError: standard output can't take it; what is left of it is dropped.
+        OSError: it can't be written; the rest of the output is dropped.
     """
     try:
         if sys.stdout:
@@ -92,6 +92,6 @@ def flush() -> None:
     except ValueError:
         pass  # closed
     except OSError:
-        # Python would try once more at its exit, and fail with a traceback.
+        # Otherwise Python would try again at its exit, and fail with a traceback.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
         raise

@@ -1,7 +1,7 @@
-"""``retail health``: whether a process still does its work, for health checks and people.
+"""``retail health``: whether a process does its work, for health checks and people.
 
-A process that works touches its heartbeat file after every cycle; one that hangs, or waits for a
-server that is away, does not.
+A process that works touches its heartbeat file after every cycle. A process that hangs, or waits
+for a server that is away, does not: it is alive, but not healthy.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from retail_pipeline.settings import load_settings
 PRODUCER_HEARTBEAT = "producer.heartbeat"
 
 health = typer.Typer(
-    help="Exit 0 when the process does its work, else 1 with the reason.",
+    help="Exit with 0 if the process does its work, else with 1 and the reason.",
     no_args_is_help=True,
 )
 _ANSWER_SECONDS = 5.0
 # The dashboard is asked without the proxy that the environment may name.
 _DIRECT = build_opener(ProxyHandler({}))
-MAX_AGE = typer.Option(30.0, "--max-age", min=1.0, help="Most seconds since the last heartbeat.")
+MAX_AGE = typer.Option(30.0, "--max-age", min=1.0, help="Largest age of the heartbeat, in seconds.")
 
 
 def heartbeat_age(heartbeat: Path, *, now: float) -> float:
-    """Return the seconds since ``heartbeat`` was touched; 0 when the clock went back since.
+    """Return the seconds since ``heartbeat`` was touched; 0 if the clock was set back since.
 
     Raises:
-        PermanentError: there is no such file, or it can't be looked at.
+        PermanentError: there is no such file, or its time can't be read.
     """
     try:
         return max(0.0, now - heartbeat.stat().st_mtime)
     except FileNotFoundError:
-        raise PermanentError(f"no heartbeat yet: {heartbeat} is not there") from None
+        raise PermanentError(f"no heartbeat yet: {heartbeat} does not exist") from None
     except OSError as error:
-        raise PermanentError(f"can't look at the heartbeat {heartbeat}: {error.strerror}") from None
+        raise PermanentError(f"can't read the heartbeat {heartbeat}: {error.strerror}") from None
 
 
 def check(heartbeat: Path, max_age: float) -> str:
-    """Return the text about a recent ``heartbeat`` file.
+    """Return a line about ``heartbeat`` if it is recent.
 
     Raises:
         PermanentError: it is ``max_age`` seconds old or older, or missing.
@@ -59,10 +59,10 @@ def check(heartbeat: Path, max_age: float) -> str:
 
 
 def ask_dashboard(url: str) -> str:
-    """Return what the dashboard at ``url`` says of itself when it can serve viewers.
+    """Return the answer of the dashboard's health check at ``url``.
 
     Raises:
-        PermanentError: it can't, or it doesn't answer; the text says why.
+        PermanentError: it can't serve viewers, or it doesn't answer; the text says why.
     """
     try:
         with _DIRECT.open(f"{url.rstrip('/')}/health", timeout=_ANSWER_SECONDS) as answer:
@@ -78,17 +78,17 @@ def ask_dashboard(url: str) -> str:
 def dashboard(
     url: str = typer.Option("http://127.0.0.1:8501", help="Address of the dashboard."),
 ) -> None:
-    """Tell whether the dashboard can serve viewers."""
+    """Check whether the dashboard can serve viewers."""
     typer.echo(ask_dashboard(url))
 
 
 @health.command()
 def processor(max_age: float = MAX_AGE) -> None:
-    """Tell whether the processor has finished a cycle lately."""
+    """Check whether the processor has finished a cycle recently."""
     typer.echo(check(load_settings().heartbeat_file, max_age))
 
 
 @health.command()
 def producer(max_age: float = MAX_AGE) -> None:
-    """Tell whether the producer has touched its heartbeat file lately."""
+    """Check whether the producer has written a heartbeat recently."""
     typer.echo(check(load_settings().state_dir / PRODUCER_HEARTBEAT, max_age))

@@ -1,7 +1,7 @@
-"""How many files and connections a process may have open, raised when it starts.
+"""Raises the limit of open files and connections when a process starts.
 
-A viewer of the dashboard takes a handful of them. Shells start programs with a low limit, 256 on
-macOS, that each program may raise by itself up to the administrator's.
+A viewer of the dashboard needs several of them. Shells start programs with a low limit (256 on
+macOS), which each program may raise up to the administrator's limit.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 _ENOUGH = 65_536
-# macOS refuses more than this, also where its limit is "unlimited".
+# macOS refuses more than this, even if its limit is "unlimited".
 _MACOS_MOST = 10_240
 
 
 def raise_limit() -> None:
-    """Raise the limit on open files as far as is allowed and useful; child processes inherit it.
+    """Raise the limit of open files as far as is allowed and useful; child processes inherit it.
 
-    Where the system refuses, the limit stays as it is.
+    If the system refuses, the limit does not change.
     """
     try:
         import resource

@@ -1,4 +1,4 @@
-"""``retail process``: a processor's life: connect, cycle, say how it goes, leave in order."""
+"""``retail process``: runs one processor from its start to its stop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_NOTES = 1.0
 # How long each background thread may take to end; one that a server never answers is left.
 _SECONDS_TO_END = 2.5
-# With fewer batches than these waiting in Kafka, a processor is as good as up to date.
+# A processor is considered up to date while fewer batches than these wait in Kafka.
 _BATCHES_BEHIND = 2
 
 
@@ -42,12 +42,12 @@ def process(
         None,
         min=0.1,
         metavar="SECONDS",
-        help="Stop once no record came for so long and all summaries are up to date.",
+        help="Stop when no record came for this time and all summaries are up to date.",
     ),
 ) -> None:
-    """Bring records from Kafka into MongoDB, until told to stop (SIGTERM or Ctrl-C).
+    """Store records from Kafka in MongoDB, until SIGTERM or Ctrl-C.
 
-    Any number of processors may run, up to the topic's partitions; each takes its share.
+    Several processors share the partitions; more processors than partitions bring no gain.
 
     Examples:
 
@@ -59,7 +59,7 @@ def process(
     try:
         ProcessorRun(settings, stop, until_idle).run()
     except TransientError:
-        # A stop while the broker is still awaited.
+        # It was stopped while it waited for the broker.
         if not stop.is_set():
             raise
 
@@ -78,8 +78,8 @@ class ProcessorRun:
         self._name = f"retail-processor-{socket.gethostname()}-{os.getpid()}"
         self._retry = retrying(self.stop)
         self._parts = ProcessorParts(self.settings, self._name)
-        self._said_at = self._busy_at = time.monotonic()
-        self._said_rows = 0
+        self._logged_at = self._busy_at = time.monotonic()
+        self._logged_rows = 0
         self._first = ProcessorHeartbeat(name=self._name, started_at=datetime.now(UTC))
         self._heartbeat = HeartbeatTimer(self._parts.heartbeats, self._first, self.stop)
         self._noted_at = 0.0
@@ -89,11 +89,11 @@ class ProcessorRun:
         self._beating = True
 
     def run(self) -> None:
-        """Process until ``stop`` is set, or all is done and ``until_idle`` seconds passed.
+        """Process until ``stop`` is set, or until all is done and ``until_idle`` seconds passed.
 
         Raises:
-            PermanentError: rows can't be stored; or, at the end of a run that was to end by
-                itself, days can't be summarised.
+            PermanentError: rows can't be stored; or, at the end of a run with ``until_idle``, days
+                can't be summarised.
         """
         settings, parts = self.settings, self._parts
         consumer = self._retry(parts.consumer)
@@ -111,7 +111,7 @@ class ProcessorRun:
             processor.finish()
             self._note(processor, consumer)
         except TransientError:
-            # A stop while a server is away: the batch in hand is not committed, and comes again.
+            # It was stopped while a server was away: the batch is not committed, and comes again.
             if not self.stop.is_set():
                 raise
         finally:
@@ -121,31 +121,31 @@ class ProcessorRun:
             processor.close()
             consumer.close()
             parts.client.close()
-            log.info("stopped; %s", _said(processor))
+            log.info("stopped; %s", _summary(processor))
         if self._failed_days:
             raise PermanentError(f"{in_words(self._failed_days)}; {WHAT_TO_DO}")
 
     def _cycle(self, processor: Processor, consumer: GroupConsumer) -> bool:
-        """Take one batch; return whether there is no more to do."""
+        """Process one batch; return whether nothing is left to do."""
         records = processor.step()
         now = time.monotonic()
         self._beat()
         if now - self._noted_at >= _SECONDS_BETWEEN_NOTES:
             self._noted_at = now
             self._note(processor, consumer)
-        # One that waits for its share, as after another's death, can't know that there is no more.
+        # While it waits for its partitions, after another's end, it can't know whether rows remain.
         if records or not consumer.settled:
             self._busy_at = now
-        if records and now - self._said_at >= _SECONDS_BETWEEN_LINES:
-            rate = (processor.counts.stored - self._said_rows) / (now - self._said_at)
-            self._said_at, self._said_rows = now, processor.counts.stored
-            log.info("%s; %.0f rows/s", _said(processor), rate)
+        if records and now - self._logged_at >= _SECONDS_BETWEEN_LINES:
+            rate = (processor.counts.stored - self._logged_rows) / (now - self._logged_at)
+            self._logged_at, self._logged_rows = now, processor.counts.stored
+            log.info("%s; %.0f rows/s", _summary(processor), rate)
         if self.until_idle is None or now - self._busy_at < self.until_idle:
             return False
         return self._summarised()
 
     def _summarised(self) -> bool:
-        """Return whether no day will be summarised any more; note those that can't be."""
+        """Return whether no dirty day is left; note the days that can't be summarised."""
         if self._summariser.failure:
             raise PermanentError(NO_DAY.format(error=self._summariser.failure))
         if self._retry(self._parts.summaries.pending):
@@ -154,7 +154,7 @@ class ProcessorRun:
         return True
 
     def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
-        """Note how far this processor is; only its own thread may ask the consumer."""
+        """Record this processor's progress; only its own thread may use the consumer."""
         progress = consumer.progress()
         waiting = total_lag(progress)
         if waiting > _BATCHES_BEHIND * self.settings.processor_batch_rows:
@@ -174,9 +174,9 @@ class ProcessorRun:
         )
 
     def _beat(self) -> None:
-        """Touch the heartbeat file: its age tells how long ago a cycle ended.
+        """Touch the heartbeat file: its age is the time since the last cycle.
 
-        Rows are stored all the same where it can't be touched; the health check tells its age.
+        If it can't be touched, rows are still stored; the health check then reports its age.
         """
         path = self.settings.heartbeat_file
         try:
@@ -190,7 +190,7 @@ class ProcessorRun:
             self._beating = True
 
 
-def _said(processor: Processor) -> str:
+def _summary(processor: Processor) -> str:
     counts = processor.counts
     return (
         f"{counts.stored:,} rows stored or already there, {counts.quarantined:,} quarantined,"

@@ -1,4 +1,4 @@
-"""How far a source is: a bar on a terminal, otherwise a line in the log now and then."""
+"""Shows the progress of a source: a bar on a terminal, otherwise a log line now and then."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def on_terminal(*more: ProgressColumn, transient: bool = False, shown: bool = True) -> Bar:
-    """Return a bar of so many of so many, and ``more``, on standard error if that is a terminal."""
+    """Return a bar with its counts and ``more`` columns, on standard error if it is a terminal."""
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn())
     disabled = not (shown and sys.stderr.isatty())
     console = Console(stderr=True)
@@ -36,8 +36,8 @@ class Progress:
         self._name = name
         self._total = total
         self._bar: Bar | None = None
-        self._said_at = time.monotonic()
-        self._said_rows: int | None = None
+        self._logged_at = time.monotonic()
+        self._logged_rows: int | None = None
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
@@ -47,20 +47,20 @@ class Progress:
         return self
 
     def show(self, checkpoint: Checkpoint) -> None:
-        """Take a checkpoint into account."""
+        """Show the progress up to ``checkpoint``."""
         if self._bar:
             self._bar.update(self._task, completed=checkpoint.rows_read)
             return
         now, rows = time.monotonic(), checkpoint.rows_read
-        if self._said_rows is None:
-            self._said_rows = rows
-        if now - self._said_at >= _SECONDS_BETWEEN_LINES:
+        if self._logged_rows is None:
+            self._logged_rows = rows
+        if now - self._logged_at >= _SECONDS_BETWEEN_LINES:
             share = f" ({rows / self._total:.0%})" if self._total else ""
-            rate = (rows - self._said_rows) / (now - self._said_at)
+            rate = (rows - self._logged_rows) / (now - self._logged_at)
             log.info(
                 "%s: %s rows acknowledged%s, %.0f rows/s", self._name, f"{rows:,}", share, rate
             )
-            self._said_at, self._said_rows = now, rows
+            self._logged_at, self._logged_rows = now, rows
 
     def __exit__(
         self,

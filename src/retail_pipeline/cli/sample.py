@@ -1,4 +1,4 @@
-"""``retail sample``: a made-up dataset, so that nothing needs to be downloaded."""
+"""``retail sample``: makes up a dataset, so that no download is needed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from retail_pipeline.settings import expand_user
 
 def sample(
     rows: Annotated[
-        int, typer.Option("--rows", "-n", min=0, help="Data rows, the broken ones included.")
+        int, typer.Option("--rows", "-n", min=0, help="Data rows, including the broken ones.")
     ] = SAMPLE_ROWS,
     seed: Annotated[
-        int, typer.Option(min=0, help="Another seed gives other data; the same, the same bytes.")
+        int,
+        typer.Option(min=0, help="Seed: the same seed gives the same bytes, another other data."),
     ] = SAMPLE_SEED,
     output: Annotated[
         Path | None,
@@ -38,7 +39,7 @@ def sample(
             "--output",
             "-o",
             metavar="FILE",
-            help="A .csv or .csv.gz file, replaced once it is whole. [default: standard output]",
+            help="A .csv or .csv.gz file, replaced when complete. [default: standard output]",
         ),
     ] = None,
     dirty: Annotated[
@@ -48,13 +49,13 @@ def sample(
         datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="First day.")
     ] = DEFAULT_START.isoformat(),  # type: ignore[assignment]  # typer parses the default
     days: Annotated[
-        int, typer.Option(min=1, max=36_525, help="Days over which the rows spread.")
+        int, typer.Option(min=1, max=36_525, help="Number of days of the data.")
     ] = DEFAULT_DAYS,
 ) -> None:
-    """Make up a dataset of the shape of UCI Online Retail.
+    """Make up a dataset with the columns of UCI Online Retail.
 
     It has seasons, opening hours, repeat customers, guests, cancellations, adjustments and some
-    rows that break the contract. The same options give the same bytes everywhere.
+    rows that break the contract. The same options give the same bytes on every machine.
 
     Examples:
 
@@ -78,8 +79,8 @@ def sample(
 
 def _to_standard_output(lines: Iterator[str]) -> None:
     try:
-        # Bytes, or Windows would turn each line's end into two characters.
+        # Bytes: in text mode Windows would write two characters for each line end.
         write_lines(sys.stdout.buffer, lines)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:  # the reader, `head` say, has enough
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

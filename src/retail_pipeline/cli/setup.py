@@ -1,4 +1,4 @@
-"""``retail setup``: topics, collections, validator and indexes, made idempotently."""
+"""``retail setup``: creates missing topics, collections, validator and indexes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ log = logging.getLogger("setup")
 
 def setup(
     timeout: float = typer.Option(
-        120.0, min=0, help="Seconds to go on trying while Kafka or MongoDB is away."
+        120.0, min=0, help="Seconds to wait while Kafka or MongoDB is away."
     ),
 ) -> None:
-    """Make the topics, collections, validator and indexes that are missing.
+    """Create the topics, collections, validator and indexes that are missing.
 
-    Safe to run at any time, and again: what is there already is left as it is.
+    It can run again at any time: it does not change what exists.
 
     Examples:
 
@@ -31,6 +31,6 @@ def setup(
     settings, stop = start("setup")
     retry = retrying(stop, give_up_after_s=timeout)
     topics = retry(bootstrap.make_topics, settings)
-    log.info("topics made: %s", ", ".join(topics) or "none, all are there")
+    log.info("topics created: %s", ", ".join(topics) or "none, all exist")
     collections = retry(bootstrap.make_collections, settings)
-    log.info("collections made: %s", ", ".join(collections) or "none, all are there")
+    log.info("collections created: %s", ", ".join(collections) or "none, all exist")

@@ -1,4 +1,4 @@
-"""``retail dashboard`` gives Streamlit the page, the look and the address asked for."""
+"""``retail dashboard`` gives Streamlit the requested page, theme and address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``retail dlq``: what is wrong on the command line is said before anything is touched."""
+"""``retail dlq``: a wrong command line is reported before anything is changed."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def refused(*arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["replay"], "replay what? Name rows, filters or --all"),
-        (["purge"], "purge what? Name rows, filters or --all"),
+        (["replay"], "replay needs rows: name IDs, filters or --all"),
+        (["purge"], "purge needs rows: name IDs, filters or --all"),
         (["replay", "--all", "--stage", "producer"], "--all means every row"),
         (["replay", "--all", "--edited", "x"], "--edited names the rows itself"),
         (["replay", "--edited", "x", "--limit", "3"], "--edited names the rows itself"),
@@ -90,13 +90,13 @@ def test_the_table_names_row_reason_and_totals_and_says_when_there_is_more() -> 
     assert "1 of 8 rows shown" in text
 
 
-def test_no_row_is_said_plainly() -> None:
-    assert shown(print_table, [], {}) == "None: no such row is in quarantine.\n"
+def test_an_empty_quarantine_is_reported() -> None:
+    assert shown(print_table, [], {}) == "No such row is in quarantine.\n"
 
 
 def test_one_row_is_shown_whole_with_what_to_do() -> None:
     text = shown(print_row, quarantined(rejection(3), truncated=True, claims="a:000000001"))
-    for words in (ROW.raw, "a:000000001", "raw has to be written whole", "--edited rows.jsonl"):
+    for words in (ROW.raw, "a:000000001", "write the whole text into raw", "--edited rows.jsonl"):
         assert words in text
 
 

@@ -75,11 +75,11 @@ def test_a_failure_is_one_line_and_a_traceback_only_under_debug(
 ) -> None:
     status = 2 if isinstance(error, UsageError) else 1
     assert run(error) == status
-    out, said = capsys.readouterr()
-    assert out == "" and said.startswith(line) and said.count("\n") == 1
+    out, printed = capsys.readouterr()
+    assert out == "" and printed.startswith(line) and printed.count("\n") == 1
     assert run(error, "--debug") == status
     traced = capsys.readouterr().err
-    assert traced.startswith("Traceback") and traced.endswith(said)
+    assert traced.startswith("Traceback") and traced.endswith(printed)
 
 
 def test_a_reader_that_has_enough_is_no_failure(
@@ -142,7 +142,7 @@ def test_the_scripts_take_debug_too(tmp_path: Path) -> None:
         (7, "it belongs to another user (uid 7): use another"),
     ],
 )
-def test_a_file_of_another_user_is_named_with_the_command_that_mends_it(
+def test_a_file_of_another_user_is_named_with_the_command_that_corrects_it(
     tmp_path: Path, mocker: MockerFixture, owner: int, advice: str
 ) -> None:
     folder = tmp_path / "a folder"

@@ -96,7 +96,7 @@ def test_a_file_that_could_not_be_read_for_a_reason_outside_it_is_tried_again_an
         world.wait_for(2)
         some_scans(world)
     assert len(saying(caplog, os.strerror(number))) == 1
-    assert len(saying(caplog, "looking through a.csv")) == 1
+    assert len(saying(caplog, "inspecting a.csv")) == 1
     assert [each.row for each in world.publisher.of(Transaction)] == [2, 3]
 
 
@@ -190,7 +190,7 @@ def test_a_folder_that_is_away_for_a_while_is_watched_again(
     assert len(saying(caplog, "can't be listed")) == 1
     assert len(saying(caplog, "is there again")) == 1
     # What was streamed before is not looked through once more.
-    assert len(saying(caplog, "looking through a.csv")) == 1
+    assert len(saying(caplog, "inspecting a.csv")) == 1
 
 
 def test_no_sample_is_made_where_there_are_files_of_other_kinds(

@@ -116,7 +116,7 @@ def test_no_heartbeat_is_not_healthy(tmp_path: Path) -> None:
 
 def test_a_heartbeat_that_cannot_be_looked_at_is_not_healthy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(PermanentError, match="can't look at the heartbeat"):
+    with pytest.raises(PermanentError, match="can't read the heartbeat"):
         health.check(tmp_path / "file" / "beat", 30)
 
 

@@ -24,15 +24,15 @@ def run(tmp_path: Path) -> Iterator[ProcessorRun]:
     made._parts.client.close()
 
 
-def test_a_heartbeat_file_that_cannot_be_touched_is_told_once_and_ends_nothing(
+def test_a_heartbeat_file_that_cannot_be_touched_is_reported_once_and_ends_nothing(
     run: ProcessorRun, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "folder"
     folder.touch()
     run._beat()
     run._beat()
-    [told] = caplog.messages
-    assert str(folder / "heartbeat") in told
+    [line] = caplog.messages
+    assert str(folder / "heartbeat") in line
     folder.unlink()
     run._beat()
     assert (folder / "heartbeat").exists()

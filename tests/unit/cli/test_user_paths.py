@@ -73,14 +73,14 @@ def test_edited_rows_are_read_from_the_home_folder(home: Path) -> None:
         assert edits.rows == 0
 
 
-def test_data_for_the_local_stack_is_found_in_the_home_folder_and_what_is_not_read_is_said(
+def test_data_for_the_local_stack_is_found_in_the_home_folder_and_what_is_not_read_is_reported(
     home: Path,
 ) -> None:
     (home / "a.csv").touch()
     (home / "b.zip").touch()
-    said: list[str] = []
-    assert services.absolute(["~", "~/*.csv"], said.append) == [str(home), str(home / "*.csv")]
-    assert len(said) == 1 and said[0].startswith(f"{home / 'b.zip'}: ")
+    reported: list[str] = []
+    assert services.absolute(["~", "~/*.csv"], reported.append) == [str(home), str(home / "*.csv")]
+    assert len(reported) == 1 and reported[0].startswith(f"{home / 'b.zip'}: ")
 
 
 @pytest.mark.parametrize(

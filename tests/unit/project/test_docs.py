@@ -58,7 +58,7 @@ def test_what_follows_from_the_code_is_up_to_date(capsys: pytest.CaptureFixture[
     assert MAKE_DOCS.main(["--check"]) == 0, capsys.readouterr().out
 
 
-def test_a_page_that_is_out_of_date_is_named_and_written_anew(
+def test_a_page_that_is_out_of_date_is_named_and_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     docs = tmp_path / "docs"

@@ -67,7 +67,7 @@ def test_every_assignment_follows_its_comment() -> None:
     assert assigned == set(explained())
 
 
-def test_development_passwords_can_be_told_from_real_ones() -> None:
+def test_development_passwords_can_be_recognised() -> None:
     passwords = {n: v for n, v in explained().items() if n.endswith("_PASSWORD")}
     assert len(passwords) == 5
     assert all(value.startswith("dev-only-") for value in passwords.values())

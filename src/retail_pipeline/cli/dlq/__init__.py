@@ -1,4 +1,4 @@
-"""``retail dlq``: the rows in quarantine, looked at, mended, sent again or given up."""
+"""``retail dlq``: shows, corrects, replays and purges the rows in quarantine."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from retail_pipeline.domain.rejection import Reason, Stage
 from retail_pipeline.errors import UsageError
 
 app = typer.Typer(
-    help="The rows in quarantine: look at them, mend them, send them again, or give them up.",
+    help="The rows in quarantine: show them, correct them, send them again, or purge them.",
     no_args_is_help=True,
 )
 _ROWS_IN_TABLE = 50
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 
-IDS = typer.Argument(None, metavar="[ID]...", help="Identities of rows, as list shows them.")
+IDS = typer.Argument(None, metavar="[ID]...", help="Ids of rows, as `retail dlq list` shows them.")
 REASONS = typer.Option(
-    [], "--reason", metavar="REASON", help="Only those refused for it; may be repeated."
+    [], "--reason", metavar="REASON", help="Only rows with this reason; may be repeated."
 )
-SOURCE = typer.Option(None, help="Only those of a file: its name or its identity.")
+SOURCE = typer.Option(None, help="Only rows of this file: its name or its identity.")
 SINCE = typer.Option(
-    None, formats=_MOMENTS, metavar="UTC", help="Only those in quarantine since then."
+    None, formats=_MOMENTS, metavar="UTC", help="Only rows in quarantine since this time."
 )
 UNTIL = typer.Option(
-    None, formats=_MOMENTS, metavar="UTC", help="Only those in quarantine before then."
+    None, formats=_MOMENTS, metavar="UTC", help="Only rows in quarantine before this time."
 )
-STAGE = typer.Option(None, help="Only those that the producer, or the processor, refused.")
-LIMIT = typer.Option(None, min=1, help="So many at most, in the order of their identities.")
+STAGE = typer.Option(None, help="Only rows that the producer, or the processor, refused.")
+LIMIT = typer.Option(None, min=1, help="Most rows, in the order of their ids.")
 ALL = typer.Option(False, "--all", help="All rows in quarantine.")
-DRY_RUN = typer.Option(False, "--dry-run", help="Say what would happen, and write nothing.")
+DRY_RUN = typer.Option(False, "--dry-run", help="Print what would happen, and write nothing.")
 
 
 @app.command("list")
@@ -44,13 +44,13 @@ def list_(
     until: datetime | None = UNTIL,
     stage: Stage | None = STAGE,
     limit: int | None = typer.Option(
-        None, min=1, help="So many at most. [default: 50 in a table, all with --json]"
+        None, min=1, help="Most rows. [default: 50 in a table, all with --json]"
     ),
     as_json: bool = typer.Option(
-        False, "--json", help="Everything, one JSON object a line, which can be edited."
+        False, "--json", help="Print complete rows as JSON, one row a line, to edit and replay."
     ),
 ) -> None:
-    """Show the rows in quarantine, and how many there are for each reason.
+    """List the rows in quarantine, and how many there are for each reason.
 
     Examples:
 
@@ -64,20 +64,20 @@ def list_(
     from retail_pipeline.cli.dlq.view import as_line, print_table
 
     selection = _selection([], reasons, source, since, until, stage)
-    with quarantine(server_settings(), "reader") as held:
+    with quarantine(server_settings(), "reader") as rows_in_quarantine:
         if as_json:
-            for row in held.find(selection, limit):
+            for row in rows_in_quarantine.find(selection, limit):
                 typer.echo(as_line(row), nl=False)
             return
-        rows = list(held.find(selection, limit or _ROWS_IN_TABLE))
-        print_table(Console(), rows, held.totals(selection))
+        rows = list(rows_in_quarantine.find(selection, limit or _ROWS_IN_TABLE))
+        print_table(Console(), rows, rows_in_quarantine.totals(selection))
 
 
 @app.command()
 def show(
-    identity: str = typer.Argument(metavar="ID", help="A row's identity, as list shows it.")
+    identity: str = typer.Argument(metavar="ID", help="A row's id, as `retail dlq list` shows it.")
 ) -> None:
-    """Show everything about one row, its raw text included, and how it could be mended.
+    """Show everything about one row, with its raw text, and how to correct it.
 
     Examples:
 
@@ -88,10 +88,10 @@ def show(
     from retail_pipeline.bootstrap import quarantine
     from retail_pipeline.cli.dlq.view import print_row
 
-    with quarantine(server_settings(), "reader") as held:
-        rows = list(held.find(Selection(ids=(identity,))))
+    with quarantine(server_settings(), "reader") as rows_in_quarantine:
+        rows = list(rows_in_quarantine.find(Selection(ids=(identity,))))
     if not rows:
-        raise UsageError(f"{identity}: no such row in quarantine; stored or purged meanwhile?")
+        raise UsageError(f"{identity}: no such row in quarantine; is it stored or purged by now?")
     for row in rows:
         print_row(Console(), row)
 
@@ -109,21 +109,21 @@ def replay(
     edited: str | None = typer.Option(
         None,
         metavar="FILE",
-        help="The rows in FILE, lines of `list --json` with raw edited; - is standard input.",
+        help="The rows in FILE: lines of `list --json` with an edited raw; - is standard input.",
     ),
     force: bool = typer.Option(
         False, "--force", help="Also rows that were replayed DLQ_MAX_REPLAYS times already."
     ),
     wait: float = typer.Option(
-        30.0, min=0, metavar="SECONDS", help="Longest wait until processors have stored the rows."
+        30.0, min=0, metavar="SECONDS", help="Longest wait for processors to store the rows."
     ),
     dry_run: bool = DRY_RUN,
 ) -> None:
-    """Read rows in quarantine again and send those that are good by now to the processors.
+    """Parse rows in quarantine again and send the valid ones to the processors.
 
-    A row keeps its identity, and leaves quarantine once it is stored; one that is still broken
-    stays, and its replays are counted. Killed or stopped, it can simply be run again. Exit status
-    1 says that some of the rows are still in quarantine.
+    A row keeps its identity, and leaves quarantine when it is stored. A row that is still broken
+    stays there. Replays of a row are counted. After a stop or a kill, run the command again. Exit
+    status 1 means that some of the rows are still in quarantine.
 
     Examples:
 
@@ -137,7 +137,7 @@ def replay(
 
     selection = _selection(ids, reasons, source, since, until, stage)
     if edited and (everything or limit or not selection.everything):
-        raise UsageError("--edited names the rows itself: no IDs, filters or --all with it")
+        raise UsageError("--edited names the rows itself: leave out IDs, filters and --all")
     if not edited:
         _must_say_which(selection, everything, "replay")
     run = ReplayRun(selection, limit, edited, force, dry_run, wait)
@@ -157,10 +157,10 @@ def purge(
     yes: bool = typer.Option(False, "--yes", help="Don't ask."),
     dry_run: bool = DRY_RUN,
 ) -> None:
-    """Give rows in quarantine up for good: their text is deleted.
+    """Delete the text of rows in quarantine permanently.
 
-    Of each, a note stays in the collection `purged` (its identity, file and reason), so that it
-    stays accounted for and does not come back.
+    The collection `purged` keeps each row's identity, file and reason, so that the row stays
+    accounted for and does not come back.
 
     Examples:
 
@@ -173,7 +173,7 @@ def purge(
     selection = _selection(ids, reasons, source, since, until, stage)
     _must_say_which(selection, everything, "purge")
     if not (yes or dry_run or sys.stdin.isatty()):
-        raise UsageError("purge deletes for good: add --yes, or look first with --dry-run")
+        raise UsageError("purge deletes permanently: add --yes, or try --dry-run first")
     purge_rows(selection, limit, yes, dry_run)
 
 
@@ -197,6 +197,6 @@ def _selection(
 
 def _must_say_which(selection: Selection, everything: bool, verb: str) -> None:
     if everything and not selection.everything:
-        raise UsageError("--all means every row: leave it out, or the filters")
+        raise UsageError("--all means every row: leave out --all or the filters")
     if selection.everything and not everything:
-        raise UsageError(f"{verb} what? Name rows, filters or --all")
+        raise UsageError(f"{verb} needs rows: name IDs, filters or --all")

@@ -1,4 +1,4 @@
-"""A file of edited rows, checked whole before the first of them is sent."""
+"""A file of edited rows, checked completely before the first row is sent."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LINE = msgspec.json.Decoder(Edit)
 class Edits(AbstractContextManager["Edits"]):
     """The lines of a file, or of standard input, which is copied so that it can be read twice.
 
-    ``rows`` is how many there are.
+    ``rows`` is the number of lines.
 
     Raises:
-        UsageError: it can't be read, or a line is none of ``retail dlq list --json``.
+        UsageError: it can't be read, or a line does not come from ``retail dlq list --json``.
     """
 
     def __init__(self, name: str) -> None:
@@ -49,7 +49,7 @@ class Edits(AbstractContextManager["Edits"]):
         self._stream.close()
 
     def chunks(self, size: int) -> Iterator[dict[str, str]]:
-        """Yield the texts by identity, ``size`` at a time; of two for one row the later."""
+        """Yield the texts by identity, ``size`` at a time; the later one if a row has two."""
         edits = self._edits()
         while chunk := {edit.id: edit.raw for edit in islice(edits, size)}:
             yield chunk
@@ -63,7 +63,7 @@ class Edits(AbstractContextManager["Edits"]):
                 yield _LINE.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise UsageError(
-                    f"{self._name}, line {number}: it is no line of `retail dlq list --json`:"
+                    f"{self._name}, line {number}: it is not a line of `retail dlq list --json`:"
                     f" {error}; nothing was replayed"
                 ) from error
 

@@ -1,4 +1,4 @@
-"""What ``retail dlq`` does: connections, the replay from its start to its last word, the purge."""
+"""Runs the replay and the purge of ``retail dlq``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from retail_pipeline.flows.retry import retrying
 if TYPE_CHECKING:
     from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 
-_PATIENCE_S = 60.0
+_RETRY_FOR_S = 60.0
 _AT_ONCE = 500
 _NAMED = 20
 
@@ -39,7 +39,7 @@ def _bar(total: int, shown: bool) -> Iterator[Progress]:
 
 @dataclass
 class ReplayRun:
-    """One ``retail dlq replay``: ``selection`` and ``limit``, or the file ``edited``, say what."""
+    """One ``retail dlq replay`` of ``selection`` and ``limit``, or of the file ``edited``."""
 
     selection: Selection
     limit: int | None
@@ -49,17 +49,17 @@ class ReplayRun:
     wait_s: float
 
     def run(self) -> int:
-        """Replay, wait for the processors, say how it went; return the exit status.
+        """Replay, wait for the processors, print a report, and return the exit status.
 
         Raises:
             UsageError: the file of edited rows can't be used; nothing was written.
         """
         self._missing = 0
         self._broken: list[str] = []
-        # Read before signals only ask for a stop: Ctrl-C ends what is typed in by hand.
+        # Read before `start` handles signals: Ctrl-C ends what is typed in by hand.
         edits = Edits(self.edited) if self.edited else None
         self._settings, self._stop = start("dlq")
-        # A dry run proves that it writes nothing by being somebody who may not.
+        # A dry run connects as a user who may not write.
         with (
             edits or nullcontext(),
             bootstrap.quarantine(
@@ -90,7 +90,7 @@ class ReplayRun:
                 self._note(row, verdict)
 
             replay = bootstrap.replay(
-                *(self._settings, quarantine, retrying(self._stop, _PATIENCE_S), self._stop),
+                *(self._settings, quarantine, retrying(self._stop, _RETRY_FOR_S), self._stop),
                 dry_run=self.dry_run,
                 force=self.force,
                 tell=tell,
@@ -118,7 +118,7 @@ class ReplayRun:
             self._broken.append(f"{row.id}: {words}")
 
     def _await(self, quarantine: MongoQuarantine, replay: Replay) -> int:
-        """Return how many of the rows sent are still in quarantine when the wait is over."""
+        """Wait, and return how many of the sent rows are still in quarantine."""
         until = time.monotonic() + self.wait_s
         while left := quarantine.waiting(replay.run_id):
             if time.monotonic() >= until or self._stop.wait(0.2):
@@ -142,11 +142,11 @@ class ReplayRun:
         typer.echo("; ".join(parts))
         if left:
             typer.echo(
-                f"{left:,} of the replayed rows are not stored yet, after {self.wait_s:.0f} s: does"
-                " a processor run? They leave quarantine when one stores them."
+                f"{left:,} of the replayed rows are not stored after {self.wait_s:.0f} s: check"
+                " that a processor runs. They leave quarantine when a processor stores them."
             )
         if self._stop.is_set():
-            typer.echo("stopped before the end: run it again for the rest")
+            typer.echo("stopped before the end: run the command again for the rest")
 
 
 def _as_they_are(rows: Iterable[Quarantined]) -> Iterator[Wanted]:
@@ -154,10 +154,10 @@ def _as_they_are(rows: Iterable[Quarantined]) -> Iterator[Wanted]:
 
 
 def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool) -> None:
-    """Give rows up, after asking unless ``yes``; say how many.
+    """Purge rows, after a question unless ``yes``; print how many.
 
     Raises:
-        Abort: the user said no.
+        Abort: the user declines.
     """
     settings = server_settings()
     with bootstrap.quarantine(settings, "reader" if dry_run else "writer") as quarantine:
@@ -168,8 +168,8 @@ def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool
             typer.echo(f"{total:,} rows would be purged" + (f", of {reasons}" if reasons else ""))
             return
         if not yes:
-            typer.confirm(f"Delete the text of {total:,} rows for good ({reasons})?", abort=True)
-        # From here on Ctrl-C asks for a stop, between two chunks.
+            typer.confirm(f"Delete the text of {total:,} rows permanently ({reasons})?", abort=True)
+        # From here on Ctrl-C stops the command between two chunks.
         _, stop = start("dlq")
         purged = _purge(quarantine, selection, limit, total, stop)
     typer.echo(f"{purged:,} rows purged")
@@ -183,7 +183,7 @@ def _purge(
     stop: Event,
 ) -> int:
     rows, purged = quarantine.find(selection, limit), 0
-    retry = retrying(stop, _PATIENCE_S)
+    retry = retrying(stop, _RETRY_FOR_S)
     with _bar(total, True) as bar:
         while not stop.is_set() and (chunk := list(islice(rows, _AT_ONCE))):
             purged += retry(quarantine.purge, chunk)

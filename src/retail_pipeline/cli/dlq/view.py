@@ -1,4 +1,4 @@
-"""How rows in quarantine look: a table, one row in full, a line of JSON."""
+"""Prints rows in quarantine: as a table, one row in full, or a line of JSON."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from retail_pipeline.domain.rejection import Stage
 _WIDE = 160  # columns, where the output is no terminal
 _HINTS: dict[str, str] = {
     Stage.PRODUCER: (
-        "To mend it: retail dlq list --json > rows.jsonl, keep this line, correct its raw, then"
+        "To correct it: retail dlq list --json > rows.jsonl, keep this line, correct its raw, then"
         " retail dlq replay --edited rows.jsonl."
     ),
     Stage.PROCESSOR: (
-        "If a newer release knows it, deploy that and: retail dlq replay {id}. To mend it by hand:"
+        "If a newer release can read it, deploy that, then retail dlq replay {id}. To correct it:"
         " retail dlq list --json > rows.jsonl, keep this line, correct the JSON in its raw, then"
         " retail dlq replay --edited rows.jsonl."
     ),
@@ -28,7 +28,7 @@ _HINTS: dict[str, str] = {
 
 
 def printable(text: str) -> Text:
-    """Return ``text`` with what a terminal would act upon written out, and no markup in it."""
+    """Return ``text`` without markup, with control characters as escape sequences."""
     return Text("".join(each if each.isprintable() else repr(each)[1:-1] for each in text))
 
 
@@ -40,7 +40,7 @@ def as_line(row: Quarantined) -> bytes:
 def print_table(console: Console, rows: Sequence[Quarantined], totals: Mapping[str, int]) -> None:
     """Print rows, and below them the totals by reason."""
     if not totals:
-        console.print("None: no such row is in quarantine.")
+        console.print("No such row is in quarantine.")
         return
     if not console.is_terminal:
         console.width = max(console.width, _WIDE)
@@ -63,7 +63,7 @@ def print_table(console: Console, rows: Sequence[Quarantined], totals: Mapping[s
 
 
 def print_row(console: Console, row: Quarantined) -> None:
-    """Print everything about a row, and how it could be mended."""
+    """Print everything about a row, and how to correct it."""
     facts = Table(box=None, pad_edge=False, show_header=False)
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
@@ -84,7 +84,7 @@ def print_row(console: Console, row: Quarantined) -> None:
             facts.add_row(name, printable(value))
     console.print(facts)
     if row.truncated:
-        console.print("\nOnly the start of its text was kept: raw has to be written whole.")
+        console.print("\nOnly the start of its text is stored: write the whole text into raw.")
     hint = _HINTS.get(row.stage, _HINTS[Stage.PRODUCER]).format(id=row.id)
     console.print(f"\n{hint}", markup=False, highlight=False)
 

@@ -1,4 +1,4 @@
-"""``retail produce``: files of transactions into Kafka."""
+"""``retail produce``: streams files of transactions into Kafka."""
 
 from __future__ import annotations
 
@@ -16,42 +16,40 @@ def produce(
         None, help=f"Files ({', '.join(SUPPORTED)}), folders of them, or quoted globs."
     ),
     watch: Path | None = typer.Option(
-        None, metavar="FOLDER", help="Go on for ever: stream each file that appears in FOLDER."
+        None, metavar="FOLDER", help="Keep running: stream each file that appears in FOLDER."
     ),
     sample_if_empty: bool = typer.Option(
         False,
-        help="With --watch: stream the made-up sample if FOLDER has no file at first and nothing"
-        " was ever streamed; the first file replaces it. In development only.",
+        help="With --watch: stream the made-up sample if FOLDER has no file at the start and"
+        " nothing was ever streamed; the first file replaces it. In development only.",
     ),
     yes: bool = typer.Option(False, help="Replace the made-up sample without a question."),
-    rate: float | None = typer.Option(None, min=0.001, help="Send at most so many rows/s."),
+    rate: float | None = typer.Option(None, min=0.001, help="Most rows per second to send."),
     speed: float | None = typer.Option(
-        None, min=0.001, help="Replay in event time: 3600 sends an hour's rows in a second."
+        None, min=0.001, help="Replay by the rows' dates: 3600 sends an hour's rows in a second."
     ),
     loop: bool = typer.Option(
-        False, help="Start over at the end, for ever; each pass counts as a source of its own."
+        False, help="Repeat the files until a stop; each pass counts as a new source."
     ),
-    again: bool = typer.Option(
-        False, help="Send what was acknowledged before once more; no row is stored twice."
-    ),
+    again: bool = typer.Option(False, help="Send acknowledged rows again; no row is stored twice."),
     encoding: str | None = typer.Option(
-        None, help="The files' encoding, such as iso-8859-1, instead of detecting it."
+        None, help="The files' encoding, such as iso-8859-1. [default: detected]"
     ),
     date_order: DateOrder | None = typer.Option(
-        None, help="Which comes first in dates such as 1/12/2010, instead of detecting it."
+        None, help="Which comes first in dates such as 1/12/2010. [default: detected]"
     ),
     give_up_after: float = typer.Option(
-        300.0, min=0, metavar="SECONDS", help="End with an error when no row gets through so long."
+        300.0, min=0, metavar="SECONDS", help="Fail if Kafka acknowledges no row for this time."
     ),
 ) -> None:
-    """Stream transactions from files into Kafka, one record a row.
+    """Stream transactions from files into Kafka, one record for each row.
 
-    Every file is looked through before anything is sent. A row that breaks the record contract
-    goes to quarantine with its reason; the others go on. What is acknowledged is remembered: a
-    restart resumes, and a file that was sent already is not sent again.
+    The command checks every file before it sends anything. A row that breaks the record contract
+    goes to quarantine with its reason; the other rows are sent. Checkpoints record what Kafka
+    acknowledged: a restart resumes there, and a file that was sent is not sent again.
 
-    Other data replaces the made-up sample: on a terminal the command asks before, elsewhere it
-    needs --yes.
+    Other data replaces the made-up sample. On a terminal the command asks before it does; without
+    a terminal it needs --yes.
 
     Examples:
 
@@ -73,11 +71,11 @@ def produce(
     if not files and not watch:
         raise UsageError("nothing to stream: name files, or a folder with --watch")
     if loop and watch:
-        raise UsageError("--loop and --watch can't go together: a watch never ends")
+        raise UsageError("--loop and --watch can't be used together: a watch never ends")
     if encoding:
         _check_encoding(encoding)
     folder = expand_user(watch) if watch else None
-    # A wrong name is reported before Kafka is looked for.
+    # A wrong name is reported before the connection to Kafka.
     find_files(files or [])
     settings, stop = start("producer")
     run = ProducerRun(
@@ -95,13 +93,13 @@ def produce(
         else:
             run.files(files or [], loop)
     except TransientError:
-        # A stop while Kafka is still awaited.
+        # It was stopped while it waited for Kafka.
         if not stop.is_set():
             raise
 
 
 def _check_encoding(name: str) -> None:
-    """Refuse an encoding that doesn't exist, or in which a delimiter or a digit is another byte.
+    """Refuse an encoding that doesn't exist or is no superset of ASCII.
 
     Raises:
         UsageError: it can't be used.

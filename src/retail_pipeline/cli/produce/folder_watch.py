@@ -1,4 +1,4 @@
-"""A watched folder: which of its files are to be streamed now, and what of it was said already."""
+"""A watched folder: which of its files to stream now, and which messages were logged already."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _LONGEST_WAIT_S = 60.0
 
 @dataclass
 class _Seen:
-    """An entry as the last scan found it; ``done`` until it is in another state."""
+    """An entry as the last scan found it; ``done`` until its state changes."""
 
     state: tuple[int, ...]
     done: bool = False
-    said: str = ""
+    logged: str = ""
     wait_s: float = _FIRST_WAIT_S
     not_before: float = 0.0
 
 
 @dataclass
 class FolderWatch:
-    """The entries of ``folder`` by what is still to be done with them; none is kept that is gone.
+    """The present entries of ``folder``, and whether each is still to be streamed.
 
-    Each thing is said once: again only when the entry, or the reason, is another one.
+    A message is logged once, and again only if the entry or the reason changes.
     """
 
     folder: Path
@@ -39,7 +39,7 @@ class FolderWatch:
     _unlisted: str = ""
 
     def ready(self) -> Iterator[Path]:
-        """Yield each file that is due: it is as it was at the last scan, hence written whole."""
+        """Yield each file that is due: unchanged since the last scan, hence completely written."""
         before, self._seen = self._seen, {}
         try:
             for entry in list_entries(self.folder):
@@ -56,9 +56,9 @@ class FolderWatch:
                 else:
                     yield entry.path
         except UnreadableError as error:
-            # What is done there stays known until the folder is there again.
+            # Keep what is known about the files until the folder is back.
             self._seen = before
-            self._say_unlisted(str(error))
+            self._log_unlisted(str(error))
         else:
             if self._unlisted:
                 log.info("%s is there again", self.folder)
@@ -66,14 +66,14 @@ class FolderWatch:
 
     def is_retry(self, path: Path) -> bool:
         """Whether the file could not be read before, as it is now."""
-        return bool(self._seen[path].said)
+        return bool(self._seen[path].logged)
 
     def streamed(self, path: Path) -> None:
         """Note that a file was streamed."""
         self._seen[path].done = True
 
     def refused(self, path: Path, error: SourceError) -> None:
-        """Note that a file can't be used; try it again if that isn't for what it holds."""
+        """Note that a file can't be used; try it again unless its content is the reason."""
         seen, text = self._seen[path], str(error)
         if not isinstance(error, UnreadableError):
             seen.done = True
@@ -81,11 +81,11 @@ class FolderWatch:
             return
         seen.not_before = self.clock() + seen.wait_s
         seen.wait_s = min(2 * seen.wait_s, _LONGEST_WAIT_S)
-        if text != seen.said:
+        if text != seen.logged:
             log.error("%s; it is tried again until it can be read", text)
-        seen.said = text
+        seen.logged = text
 
-    def _say_unlisted(self, text: str) -> None:
+    def _log_unlisted(self, text: str) -> None:
         if text != self._unlisted:
-            log.error("%s; it is tried again until it can be", text)
+            log.error("%s; it is tried again until it can be read", text)
         self._unlisted = text

@@ -1,4 +1,4 @@
-"""A producer's life: inspect every file, then stream them, and say how it went."""
+"""Runs one producer: inspects every file, streams them, and reports the totals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SECONDS_BETWEEN_SCANS = 2.0
 
 @dataclass(frozen=True)
 class Pass:
-    """A source once more, under an identity of its own: what --loop sends from the second on."""
+    """A repetition of a source, with its own identity: what --loop sends after the first pass."""
 
     once: Source
     number: int
@@ -55,7 +55,7 @@ class Pass:
 
 @dataclass
 class Totals:
-    """What one run of the producer did, in rows."""
+    """The rows that one run of the producer read, sent and rejected."""
 
     sources: int = 0
     read: int = 0
@@ -64,7 +64,7 @@ class Totals:
     began: float = field(default_factory=time.monotonic)
 
     def add(self, before: Checkpoint, after: Checkpoint) -> None:
-        """Count what lies between two checkpoints of a source."""
+        """Add the rows between two checkpoints of a source."""
         self.sources += 1
         self.read += after.rows_read - before.rows_read
         self.sent += after.rows_sent - before.rows_sent
@@ -96,7 +96,7 @@ class ProducerRun:
 
     @cached_property
     def _checkpoints(self) -> CheckpointFolder:
-        """The checkpoints of the topic that is there now; the first look connects to Kafka."""
+        """The checkpoints of the present topic; the first use connects to Kafka."""
         return retrying(self.stop, self.give_up_after_s)(bootstrap.checkpoints, self.settings)
 
     @cached_property
@@ -109,7 +109,7 @@ class ProducerRun:
         return SampleRule(self.settings, self.yes, sent)
 
     def files(self, names: list[str], loop: bool) -> None:
-        """Stream the files that ``names`` stand for, over and over if ``loop``."""
+        """Stream the files that ``names`` stand for, again and again if ``loop``."""
         sources = [
             source for path in find_files(names, log.warning) for source in self._inspect(path)
         ]
@@ -126,7 +126,7 @@ class ProducerRun:
             self._finish()
 
     def watch(self, folder: Path, names: list[str], sample_if_empty: bool) -> None:
-        """Stream ``names``, then each file that appears in ``folder``, until told to stop."""
+        """Stream ``names``, then each file that appears in ``folder``, until a stop."""
         files = find_files(names, log.warning)
         is_empty = not any(list_entries(folder))
         if sample_if_empty and is_empty and not files:
@@ -147,7 +147,7 @@ class ProducerRun:
             self._finish()
 
     def _scan(self, watched: FolderWatch) -> None:
-        """Stream the files that are due; one that can't be used doesn't keep the others waiting."""
+        """Stream the files that are due; one that can't be used does not delay the others."""
         for path in watched.ready():
             if self.stop.is_set():
                 return
@@ -162,7 +162,7 @@ class ProducerRun:
                 watched.streamed(path)
 
     def _inspect(self, path: Path, is_retry: bool = False) -> Sequence[Source]:
-        log.log(logging.DEBUG if is_retry else logging.INFO, "looking through %s", path.name)
+        log.log(logging.DEBUG if is_retry else logging.INFO, "inspecting %s", path.name)
         sources = inspect(path, self.reading)
         for source in sources:
             facts = source.facts
@@ -172,13 +172,13 @@ class ProducerRun:
             )
             if not facts.date_order_known:
                 log.warning(
-                    "%s: its dates can be read in both orders; %s is taken: set --date-order",
+                    "%s: its dates can be read in both orders; %s is assumed: set --date-order",
                     *(facts.name, facts.date_order),
                 )
         return sources
 
     def _admit(self, sources: Sequence[Source]) -> None:
-        """Keep the sample and other data apart; what was sent whole before needs no leave."""
+        """Keep the sample and other data apart; completely sent sources need no check."""
         self._sample_rule.admit(
             [
                 source
@@ -188,7 +188,7 @@ class ProducerRun:
         )
 
     def _sample(self) -> list[Path]:
-        """Return the sample's file, or nothing where the sample has no place."""
+        """Return the sample's file, or nothing if the sample may not be streamed."""
         if why := self._sample_rule.why_no_sample():
             log.info("no file there, and no sample is streamed: %s", why)
             return []
@@ -200,7 +200,7 @@ class ProducerRun:
         return [path]
 
     def _produce(self, source: Source) -> None:
-        """Stream one source; after a transient error, go on from its checkpoint."""
+        """Stream one source; after a transient error, resume at its checkpoint."""
         if self.stop.is_set():
             return
         checkpoints, facts = self._checkpoints, source.facts
@@ -219,9 +219,9 @@ class ProducerRun:
         )
         with Progress(facts.name, facts.lines) as progress:
 
-            def tell(checkpoint: Checkpoint) -> None:
+            def report(checkpoint: Checkpoint) -> None:
                 nonlocal furthest
-                # Rows that only come once more, after a failure, are no progress.
+                # Rows that are sent again after a failure are no progress.
                 if checkpoint.rows_read > furthest:
                     furthest = checkpoint.rows_read
                     stop_after_stalled.renew()
@@ -230,7 +230,7 @@ class ProducerRun:
 
             try:
                 after = retrying(self.stop, stop_after_stalled=stop_after_stalled)(
-                    self._attempt, source, tell
+                    self._attempt, source, report
                 )
             except TransientError:
                 if not self.stop.is_set():
@@ -238,12 +238,12 @@ class ProducerRun:
                 after = checkpoints.load(facts.source)
         self.totals.add(before, after)
 
-    def _attempt(self, source: Source, tell: Progress.ReportProgress) -> Checkpoint:
+    def _attempt(self, source: Source, report: Progress.ReportProgress) -> Checkpoint:
         try:
             if self._publisher is None:
                 self._publisher = bootstrap.publisher(self.settings, "retail-producer")
             production = Production(
-                *(source, self._publisher, self._checkpoints, self.throttle, self.stop, tell),
+                *(source, self._publisher, self._checkpoints, self.throttle, self.stop, report),
                 again=self.again,
             )
             return production.run()

@@ -1,7 +1,8 @@
 """When the producer may send the sample, and when other data may replace it.
 
-The producer goes by the manifests in Kafka, hence it needs no access to MongoDB. What it can't know
-from there, as when topics were made again, the processors see to: they go by what MongoDB holds.
+The producer decides by the manifests in Kafka, so it needs no access to MongoDB. Manifests can be
+missing, for example after topics were created again. The processors therefore check what MongoDB
+has stored.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from retail_pipeline.flows.source import Source
 from retail_pipeline.settings import Settings
 
 log = logging.getLogger("producer")
-OTHER_DATA = "other data was streamed before, and the made-up sample never goes beside it"
+OTHER_DATA = "other data was streamed before, and the made-up sample is never mixed with it"
 
 
 def not_here(settings: Settings) -> str | None:
-    """Return why the sample has no place in this environment, or None if it has one."""
+    """Return why the sample is not allowed in this environment, or None if it is."""
     if settings.sample_allowed:
         return None
     return (
-        "it is made up, and streamed in development only; this is"
+        "it is made up, and is streamed in development only; this is"
         f" RETAIL_ENV={settings.retail_env}"
     )
 
@@ -36,7 +37,7 @@ class SampleRule:
     """Keeps a producer from mixing the sample with other data.
 
     Args:
-        settings: tell whether this is development.
+        settings: say whether this is development.
         yes: whether other data may replace the sample without a question.
         sent: returns the sources that were sent before.
     """
@@ -54,10 +55,10 @@ class SampleRule:
         return OTHER_DATA if self._other_data or other_data(self._sent()) else None
 
     def admit_folder(self, folder: Path) -> None:
-        """Ask before a watch begins, rather than when the first file appears.
+        """Ask before a watch begins, not when the first file appears.
 
         Raises:
-            UsageError: files of ``folder`` would replace the sample, and nobody said yes.
+            UsageError: files of ``folder`` would replace the sample, and the user declines.
         """
         if not self._yes and only_sample(self._sent()):
             confirm_replacement(f"the files of {folder}", yes=False)
@@ -68,7 +69,7 @@ class SampleRule:
 
         Raises:
             SourceError: one of them is the sample, which may not be streamed.
-            UsageError: they would replace the sample, and nobody said yes.
+            UsageError: they would replace the sample, and the user declines.
         """
         names = [source.facts.name for source in sources if not is_sample(source.facts.source)]
         for source in sources:
@@ -85,7 +86,7 @@ class SampleRule:
 
 
 def confirm_replacement(names: str, yes: bool) -> None:
-    """Return if ``names`` may replace the sample: with ``yes``, or if the user says so.
+    """Return if ``names`` may replace the sample: with ``yes``, or if the user agrees.
 
     Raises:
         UsageError: the user declines, or there is no terminal to ask on.

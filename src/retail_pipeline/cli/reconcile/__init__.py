@@ -1,4 +1,4 @@
-"""``retail reconcile``: the proof that nothing was lost and nothing counted twice."""
+"""``retail reconcile``: proves that no row was lost or counted twice."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _SECONDS_BETWEEN_CHECKS = 0.5
 def reconcile(
     files: list[str] = typer.Argument(
         None,
-        help="The files that were sent, to parse and compare them too: as for `retail produce`.",
+        help="The sent files, to compare them too; named as for `retail produce`.",
     ),
     quick: bool = typer.Option(False, "--quick", help="Compare counts only, in a second or two."),
     as_json: bool = typer.Option(False, "--json", help="Print the whole result as JSON."),
     wait: float = typer.Option(
-        0.0, min=0, metavar="SECONDS", help="Wait so long for rows that are on their way."
+        0.0, min=0, metavar="SECONDS", help="Longest wait for rows that are on their way."
     ),
 ) -> None:
-    """Prove that every row read is stored, quarantined or purged: exactly once, to the penny.
+    """Prove that every row is stored, quarantined or purged: exactly once, to the penny.
 
-    Files, Kafka and MongoDB are compared row by row, by day and kind, in counts and in money, and
-    so are the rollups. Each difference is named with its row ids and with what to do.
+    The command compares files, Kafka, MongoDB and the rollups row by row: counts and money, by day
+    and kind. It names each difference with its row ids and says what to do.
 
-    Exit status: 0 all agree, 1 they differ or rows are still on their way, 2 the
-    reconciliation failed.
+    Exit status: 0 all agree, 1 they differ or rows are still on their way, 2 the reconciliation
+    failed.
 
     Examples:
 
@@ -58,9 +58,9 @@ def reconcile(
       retail reconcile 'exports/*.csv.gz' --wait 60
     """
     if quick and files:
-        raise UsageError("--quick reads no files: leave it out, or them")
+        raise UsageError("--quick reads no files: leave out --quick or the files")
     try:
-        # A wrong name is reported before Kafka is looked for.
+        # A wrong name is reported before the connection to Kafka.
         find_files(files or [])
         clean = ReconcileRun(files or [], quick=quick, as_json=as_json, wait_s=wait).run()
     except RetailError as error:
@@ -102,7 +102,7 @@ class ReconcileRun:
         return result.verdict is Verdict.AGREE
 
     def _wait(self, parts: ReconcileParts) -> None:
-        """Return once nothing is on its way, or the time is over."""
+        """Return when nothing is on its way, or when the time is over."""
         until = time.monotonic() + self.wait_s
         while time.monotonic() < until:
             lag = total_lag(parts.log.positions())
@@ -120,7 +120,7 @@ class ReconcileRun:
 
 
 def _full(parts: ReconcileParts, paths: list[Path]) -> Reconciliation:
-    """Compare every row; on a terminal there is a bar for each place that is read."""
+    """Compare every row; show a bar for each place that is read, on a terminal."""
     tasks: dict[str, TaskID] = {}
     with on_terminal(TaskProgressColumn(), transient=True) as bar:
 
@@ -133,8 +133,8 @@ def _full(parts: ReconcileParts, paths: list[Path]) -> Reconciliation:
 
 
 def _keep(results: Results, result: Reconciliation) -> None:
-    """Keep the result for the dashboard; that it can't be kept changes nothing about it."""
+    """Store the result for the dashboard; a failure does not change the result."""
     try:
         results.keep(result)
     except RetailError as error:
-        log.warning("the result is not kept: %s", error)
+        log.warning("the result is not stored: %s", error)
