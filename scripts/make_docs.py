@@ -23,9 +23,10 @@ from retail_pipeline.domain.contract import CONTRACT
 DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """# Commands
 
-`make docs` writes this page from the commands; `retail COMMAND --help` prints the same texts. Unless
-a command says otherwise, the exit status is 0 for success, 1 for a failure that needs another try or
-the operator, and 2 if the command line, a setting or a file is wrong and nothing was changed.
+`make docs` writes this page from the commands; `retail COMMAND --help` prints the same texts.
+Unless a command says otherwise, the exit status is 0 for success, 1 for a failure that needs
+another try or the operator, and 2 if the command line, a setting or a file is wrong and nothing
+was changed.
 """
 # What typer adds to every program.
 NOT_OURS = {"--help", "--install-completion", "--show-completion"}
