@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from retail_pipeline.domain.fields import DATE
 from retail_pipeline.domain.rejection import Reason, RowError
 
 _TIME = (
@@ -73,15 +74,14 @@ def parse_date(text: str, order: DateOrder) -> datetime:
         year += 2000 if len(numeric[3]) == 2 else 0
         clock = numeric.groups()[3:8]
     else:
-        raise RowError(Reason.IMPOSSIBLE_DATE, f"InvoiceDate is {stripped[:60]!r}, not a date")
+        raise RowError(Reason.IMPOSSIBLE_DATE, f"{DATE} is {stripped[:60]!r}, not a date")
     try:
         if year not in YEARS:
             raise ValueError(f"year must be in {YEARS.start}..{YEARS.stop - 1}")
         return datetime(year, month, day, *_clock(*clock), tzinfo=UTC)
     except ValueError as error:
-        raise RowError(
-            Reason.IMPOSSIBLE_DATE, f"InvoiceDate is {stripped[:60]!r}: {error}"
-        ) from None
+        reason = f"{DATE} is {stripped[:60]!r}: {error}"
+        raise RowError(Reason.IMPOSSIBLE_DATE, reason) from None
 
 
 def _clock(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
+from retail_pipeline.domain import fields
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, parse_date
 from retail_pipeline.domain.money import plain_text
@@ -36,8 +37,7 @@ def shown(text: str) -> str:
 
 
 def _check_text(field: str, text: str) -> str:
-    if len(text) > CONTRACT.limit(field, "maxLength"):
-        limit = CONTRACT.limit(field, "maxLength")
+    if len(text) > (limit := CONTRACT.limit(field, "maxLength")):
         raise RowError(
             Reason.TOO_LONG, f"{field} has {len(text)} characters, {limit} at most are allowed"
         )
@@ -62,10 +62,12 @@ def _check_number(field: str, text: str) -> str:
     return text
 
 
-def _check_range(field: str, value: int | Decimal) -> None:
+def _decimal(field: str, text: str) -> Decimal:
+    value = Decimal(_check_number(field, text))
     low, high = CONTRACT.limit(field, "minimum"), CONTRACT.limit(field, "maximum")
     if not low <= value <= high:
         raise RowError(Reason.OUT_OF_RANGE, f"{field} is {value}, outside {low} to {high}")
+    return value
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -86,25 +88,22 @@ def parse_text(field: str, text: str) -> str | None:
 @lru_cache(maxsize=_REMEMBERED)
 def parse_quantity(text: str) -> int:
     """Return a whole number of units; ``6.0`` is 6 and ``1e3`` 1000, ``6.5`` is refused."""
-    digits = _check_number("Quantity", text)
-    quantity = Decimal(digits)
-    _check_range("Quantity", quantity)
+    quantity = _decimal(fields.UNITS, text)
     if quantity != int(quantity):
-        raise RowError(Reason.NOT_WHOLE, f"Quantity is {shown(digits)}, not a whole number")
+        raise RowError(
+            Reason.NOT_WHOLE, f"{fields.UNITS} is {shown(text.strip(' '))}, not a whole number"
+        )
     return int(quantity)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_price(text: str) -> str:
     """Return the exact decimal text of a price in pounds sterling, in its shortest form."""
-    digits = _check_number("UnitPrice", text)
-    price = Decimal(digits)
-    _check_range("UnitPrice", price)
-    plain = plain_text(price)
-    scale = CONTRACT.limit("UnitPrice", "scale")
-    if len(plain.partition(".")[2]) > scale:
+    plain = plain_text(_decimal(fields.PRICE, text))
+    if len(plain.partition(".")[2]) > (scale := CONTRACT.limit(fields.PRICE, "scale")):
+        digits = shown(text.strip(" "))
         raise RowError(
-            Reason.OUT_OF_RANGE, f"UnitPrice is {shown(digits)}, more than {scale} decimals"
+            Reason.OUT_OF_RANGE, f"{fields.PRICE} is {digits}, more than {scale} decimals"
         )
     return "0" if plain in ("-0", "") else plain
 
@@ -114,13 +113,12 @@ def parse_customer(text: str) -> str | None:
     """Return a customer's number without a decimal point, or None for a guest."""
     if not text.strip(" "):
         return None
-    digits = _check_number("CustomerID", text)
-    found = _CUSTOMER.fullmatch(digits)
-    if not found:
-        raise RowError(
-            Reason.NOT_WHOLE, f"CustomerID is {shown(digits)}, not a whole number of digits only"
-        )
-    return found[1]
+    digits = _check_number(fields.CUSTOMER, text)
+    if found := _CUSTOMER.fullmatch(digits):
+        return found[1]
+    raise RowError(
+        Reason.NOT_WHOLE, f"{fields.CUSTOMER} is {shown(digits)}, not a whole number of digits only"
+    )
 
 
 def check_cells(cells: Sequence[str], width: int) -> None:
@@ -150,25 +148,25 @@ class RowParser:
         )
         self.ingested_at = datetime.now(UTC)
 
-    def parse(self, row: int, fields: Sequence[str]) -> Transaction:
-        """Return the transaction in ``fields``, which are in the order of DATASET_FIELDS.
+    def parse(self, row: int, cells: Sequence[str]) -> Transaction:
+        """Return the transaction in ``cells``, which are in the order of DATASET_FIELDS.
 
         Raises:
             RowError: the row breaks the contract; the error has the reason.
         """
-        if len(fields) != len(DATASET_FIELDS) or max(map(len, fields)) > LONGEST_FIELD:
-            check_cells(fields, len(DATASET_FIELDS))
-        invoice, stock, description, quantity, date, price, customer, country = fields
+        if len(cells) != len(DATASET_FIELDS) or max(map(len, cells)) > LONGEST_FIELD:
+            check_cells(cells, len(DATASET_FIELDS))
+        invoice, stock, description, quantity, date, price, customer, country = cells
         return Transaction(
             self._source,
             row,
-            parse_code("InvoiceNo", invoice),
-            parse_code("StockCode", stock),
+            parse_code(fields.INVOICE, invoice),
+            parse_code(fields.PRODUCT, stock),
             parse_quantity(quantity),
             self._date(date),
             parse_price(price),
             self.ingested_at,
-            parse_text("Description", description),
+            parse_text(fields.DESCRIPTION, description),
             parse_customer(customer),
-            parse_text("Country", country),
+            parse_text(fields.COUNTRY, country),
         )

@@ -1,7 +1,7 @@
-"""From a row in quarantine, as it is or edited, to what can be sent again, or why it can't be.
+"""Parses rows in quarantine again, edited or not, to what can be sent, or to the reason why not.
 
-Raw text goes through the very same parser as in the producer, records through the same decoder as
-in the processor: what they refuse now, they would refuse again.
+Raw text goes through the producer's parser, a record through the processor's decoder: what they
+refuse now, they would refuse again.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class QuarantineReparser:
     """Reads rows in quarantine again.
 
     Args:
-        manifest: returns what the producer said of a source.
+        manifest: returns the manifest of a source.
         reparse: reads a row's raw text as the source would.
-        topics: tell which records were none of transactions.
+        topics: distinguish records of transactions from others.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ from tenacity import Retrying
 
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
+from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ports import Publisher, Quarantine
 from retail_pipeline.flows.reparse import QuarantineReparser, Reparsed, StillInvalid
@@ -118,15 +119,14 @@ class Replay:
             self.tell(row, verdict)
 
     def _send(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
-        valid = [item for item in chunk if not isinstance(item[1], StillInvalid | Skipped)]
-        if not valid or not self.connect:
+        if not self.connect or all(isinstance(v, StillInvalid | Skipped) for _, v in chunk):
             return
         try:
             self._publisher = self._publisher or self.connect()
-            for row, verdict in valid:
+            for row, verdict in chunk:
                 if isinstance(verdict, Manifest):
                     self._publisher.report(verdict)
-                elif not isinstance(verdict, StillInvalid | Skipped):
+                elif isinstance(verdict, Transaction):
                     self._publisher.send(verdict, replay_of=row.id)
             self._publisher.barrier().wait()
         except RetailError:
@@ -136,8 +136,7 @@ class Replay:
     def _note(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
         manifests = [row.id for row, verdict in chunk if isinstance(verdict, Manifest)]
         broken = [row.id for row, verdict in chunk if isinstance(verdict, StillInvalid)]
-        others = Manifest | StillInvalid | Skipped
-        sent = [row.id for row, verdict in chunk if not isinstance(verdict, others)]
+        sent = [row.id for row, verdict in chunk if isinstance(verdict, Transaction)]
         self.retry(self.quarantine.count_replays, sent, self.run_id)
         self.retry(self.quarantine.count_replays, broken)
         self.retry(self.quarantine.forget, manifests)

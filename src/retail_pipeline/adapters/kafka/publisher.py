@@ -58,7 +58,8 @@ class KafkaPublisher:
             except Exception:
                 self._producer.close(timeout=0)
                 raise
-        self._partition = _partitioner(len(partitions))
+        # An invoice's lines follow one another.
+        self._partition = lru_cache(4_096)(partial(partition_of, partitions=len(partitions)))
 
     def send(self, transaction: Transaction, replay_of: str | None = None) -> None:
         """Queue one transaction in its invoice's partition."""
@@ -122,8 +123,3 @@ def _producer_settings(settings: Settings, client_id: str) -> dict[str, Any]:
         "reconnect_backoff_max_ms": 1_000,
         "allow_auto_create_topics": False,
     }
-
-
-def _partitioner(partitions: int) -> Any:
-    """Return ``partition_of`` with a cache: an invoice's lines follow one another."""
-    return lru_cache(maxsize=4_096)(partial(partition_of, partitions=partitions))

@@ -81,13 +81,10 @@ def ensure_topics(settings: Settings) -> list[str]:
         if missing:
             # Two commands at once may both find a topic missing.
             result = admin.create_topics(missing, raise_errors=False, wait_for_metadata=True)
-            _check(result, set(admin.list_topics()), set(missing))
+            if absent := sorted(set(missing) - set(admin.list_topics())):
+                names = ", ".join(absent)
+                raise PermanentError(f"Kafka did not create the topics {names}: {result}")
         return sorted(missing)
-
-
-def _check(result: Any, there: set[str], missing: set[str]) -> None:
-    if absent := sorted(missing - there):
-        raise PermanentError(f"Kafka did not create the topics {', '.join(absent)}: {result}")
 
 
 def topic_id(settings: Settings) -> str:
