@@ -23,7 +23,7 @@ say() { printf 'kafka-volume: %s\n' "$*" >&2; }
 
 # zk COMMAND...: runs one command of ZooKeeper and prints the answer.
 zk() {
-  java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$jars/*" \
+  timeout 60 java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$jars/*" \
     org.apache.zookeeper.ZooKeeperMain -server "$zookeeper" "$@" 2>&1
 }
 
@@ -93,13 +93,19 @@ check() {
   fi
 }
 
+# A connection to a container that vanishes just then would be waited for without end.
+zookeeper_serves() {
+  # shellcheck disable=SC2016  # the inner shell expands its own arguments
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf srvr >&3 && grep -q "^Mode: " <&3' \
+    zookeeper_serves "${zookeeper%:*}" "${zookeeper##*:}" 2>/dev/null
+}
+
 # After a hard stop of the whole machine the containers start in any order. Before ZooKeeper answers,
 # nobody can know whose volume this is, nor whether a dead broker's node still exists.
 wait_for_zookeeper() {
   local second
   for second in {0..120}; do
-    if (exec 3<>"/dev/tcp/${zookeeper%:*}/${zookeeper##*:}" && printf srvr >&3 && grep -q '^Mode: ' <&3) \
-      2>/dev/null; then return; fi
+    if zookeeper_serves; then return; fi
     if (( second == 0 )); then say "waiting for ZooKeeper at $zookeeper"; fi
     sleep 1
   done
