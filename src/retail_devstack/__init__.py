@@ -2,8 +2,8 @@
 
     packages (java, jars, mongod)  ->  servers (ZooKeeper, Kafka, mongod)  ->  stack
                                                                                  |
-    cli/local.py  ->  session (up, in the fore- or background)  ->  pipeline (the three services)
+    cli  ->  session (up, in the foreground or background)  ->  services (the three processes)
 
-Everything it writes lies in one folder, the home (``RETAIL_HOME``), and in one cache folder that
-holds nothing but downloads (``RETAIL_CACHE``).
+It writes only to one folder, the home (``RETAIL_HOME``), and to one cache folder for downloads
+(``RETAIL_CACHE``).
 """

@@ -1,4 +1,4 @@
-"""How far the processor is behind: what is sent, what is stored, what is still to be summarised."""
+"""The backlog: how many records are sent but not stored, and how many days are to summarise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from retail_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Backlog:
-    """One look at the two servers; ``problem`` says what can't be summarised, and what to do."""
+    """What the two servers report; ``problem`` says what can't be summarised, and what to do."""
 
     sent: int
     lag: int
@@ -34,11 +34,11 @@ class Backlog:
 
     @property
     def stuck(self) -> bool:
-        """Whether all is stored, and waiting for its summaries is in vain."""
+        """Whether all is stored, and the days left can't be summarised."""
         return self.lag == 0 and self.dirty == 0 and self.problem is not None
 
     def __str__(self) -> str:
-        text = f"{self.sent:,} records sent, {self.sent - self.lag:,} taken in"
+        text = f"{self.sent:,} records sent, {self.sent - self.lag:,} processed"
         text += f", {self.dirty:,} summaries to rebuild" if self.dirty else ""
         return text + (f"; {self.problem}" if self.problem else "")
 

@@ -1,9 +1,9 @@
-"""Runs one ``retail`` command in this process, and leaves its exit status in a file.
+"""Runs one ``retail`` command in this process, and writes its exit status to a file.
 
     python -m retail_devstack.child EXIT_FILE COMMAND [ARGUMENT]...
 
-The command that starts a service in the background is long gone when the service ends, so nobody
-else could tell ``retail local status`` how it went. A killed process leaves no file.
+The command that starts a service in the background ends before the service does, so ``retail local
+status`` can learn the exit status only from this file. A killed process leaves no file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def run(exit_file: Path, arguments: list[str]) -> int:
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     finally:
-        # On a full disk, or in a folder that is gone, the work is done all the same.
+        # A full disk, or a deleted folder, does not undo the work.
         with suppress(OSError):
             exit_file.write_text(f"{status}\n", "utf-8")
     return status

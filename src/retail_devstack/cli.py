@@ -36,21 +36,21 @@ def up(
         [],
         "--data",
         metavar="PATH",
-        help="File, folder or glob to stream; may be repeated. Without it: what was streamed last,"
-        " or a made-up sample if the database never held anything else.",
+        help="File, folder or glob to stream; may be repeated. Without it: the data streamed last,"
+        " or a made-up sample if the database never contained other data.",
     ),
-    detach: bool = typer.Option(False, "--detach", "-d", help="Leave everything running, return."),
+    detach: bool = typer.Option(False, "--detach", "-d", help="Return, and leave all running."),
     dashboard: bool = typer.Option(True, help="Start the dashboard."),
     stream: bool = typer.Option(True, help="Stream data."),
     yes: bool = typer.Option(False, help="Replace the made-up sample without a question."),
 ) -> None:
     """Start servers, processor and dashboard, and stream data through them.
 
-    Stays until Ctrl-C, SIGTERM or the end of the terminal, which stops it all; data is kept for the
-    next time. Under `nohup` the end of the terminal changes nothing. On a stack that runs already
-    it starts what is missing, streams the data named and leaves the stack running.
-    Your own data replaces the made-up sample: on a terminal the command asks before, elsewhere it
-    needs --yes.
+    It runs until Ctrl-C, SIGTERM or the end of the terminal, and then stops everything; data is
+    kept for the next start. Under `nohup` it also outlives the terminal. If the stack already
+    runs, the command starts what is missing, streams the named data and leaves the stack running.
+    Your own data replaces the made-up sample. On a terminal the command asks before it does;
+    without a terminal it needs --yes.
 
     Examples:
 
@@ -78,10 +78,10 @@ def up(
 
 @app.command()
 def down() -> None:
-    """Stop everything in good order; data is kept.
+    """Stop everything in order; data is kept.
 
-    A command that is still starting the stack is ended first. What runs is found and stopped even
-    if `stack.json` is damaged, the disk full or the stack's folder gone.
+    The command first ends another command that is still starting the stack. It finds and stops
+    all processes even if `stack.json` is damaged, the disk is full or the stack's folder is gone.
 
     Examples:
 
@@ -102,11 +102,11 @@ def down() -> None:
 
 @app.command()
 def status(
-    as_json: bool = typer.Option(False, "--json", help="Print it for a program."),
+    as_json: bool = typer.Option(False, "--json", help="Print the status as JSON."),
 ) -> None:
-    """Show what runs; exit status 1 if something that should run does not.
+    """Show what runs; the exit status is 1 if a needed part does not run.
 
-    Days that can't be summarised are named, and make it 1 too.
+    It names days that can't be summarised; the exit status is then 1 too.
 
     Examples:
 
@@ -132,7 +132,7 @@ def status(
 def wait(
     timeout: float = typer.Option(600, min=0, metavar="SECONDS", help="Longest time to wait."),
 ) -> None:
-    """Wait until all that was sent is stored and summarised; exit status 1 if that can't be.
+    """Wait until all sent rows are stored and summarised; exit status 1 if that is impossible.
 
     It does not wait for days that can't be summarised, but names them.
 
@@ -154,7 +154,7 @@ def wait(
 
 @app.command()
 def env() -> None:
-    """Print the settings that reach the stack, for a shell and programs of your own.
+    """Print the settings that connect a shell and your own programs to the stack.
 
     The other `retail` commands find the stack by themselves.
 
@@ -181,7 +181,7 @@ def _stack() -> Stack:
 
 
 def _stay(stack: Stack, options: UpOptions, outcome: Outcome, show: Say) -> tuple[int, str]:
-    """Follow the work until Ctrl-C or its end; return the exit status and what to say at last."""
+    """Follow the work until Ctrl-C or its end; return the exit status and the last message."""
     from retail_devstack.foreground import Follower
 
     follower = Follower(stack, stack.say, show, outcome.streams)
@@ -191,13 +191,13 @@ def _stay(stack: Stack, options: UpOptions, outcome: Outcome, show: Say) -> tupl
             return 0, ""
         follower.follow(until_stored=outcome.was_running)
         if stack.state.processes:
-            farewell = "Nothing of the stack runs any more. Data is kept for the next time."
+            farewell = "No part of the stack runs any more. Data is kept for the next start."
         else:
             farewell = "The stack was stopped by another command."
     except Interrupted:
-        farewell = "Stopped. Data is kept for the next time."
+        farewell = "Stopped. Data is kept for the next start."
     if outcome.was_running:
-        farewell = "The stack goes on running; `retail local down` stops it."
+        farewell = "The stack keeps running; `retail local down` stops it."
     return int(follower.failed), farewell
 
 
@@ -213,9 +213,9 @@ def _say_what_next(stack: Stack, outcome: Outcome) -> None:
         "Try next, in another terminal:",
         f"  {retail} local status            what runs, where, with how much memory",
         f"  {retail} local up --data FILE    stream a file of your own as well",
-        f"  {retail} local wait              until all that was sent is stored and summarised",
-        f"  {retail} reconcile               the proof that nothing was lost or doubled",
-        f"  {retail} local down              stop it all; data is kept",
+        f"  {retail} local wait              wait until all sent rows are stored and summarised",
+        f"  {retail} reconcile               prove that no row was lost or doubled",
+        f"  {retail} local down              stop everything; data is kept",
         "",
     ]
     stack.say("\n".join(lines))

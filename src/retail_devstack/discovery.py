@@ -1,7 +1,7 @@
 """Finds the processes of a stack without its state, by the folder that they were started for.
 
-The state may be damaged, deleted or out of date: it could not be saved on a full disk, or the
-command that starts the stack was killed before it saved it.
+The state may be damaged, deleted or out of date, for example after a full disk or after a kill of
+the command that started the stack.
 """
 
 from __future__ import annotations
@@ -67,5 +67,5 @@ def _names(arguments: Sequence[str], path: Path) -> bool:
 
 
 def _same(one: str, other: Path) -> bool:
-    """Tell whether both are one path, however they are written and whether or not it exists."""
+    """Return whether both are the same path, written in any way, whether or not it exists."""
     return os.path.realpath(one) == os.path.realpath(other)

@@ -1,4 +1,4 @@
-"""Room on the disk for the stack's data."""
+"""Free disk space for the stack's data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TOO_LITTLE = 4e8
 
 
 def check_disk(folder: Path, say: Callable[[str], None]) -> None:
-    """Warn if the disk of ``folder``, which need not be there yet, has little room.
+    """Warn if the disk of ``folder``, which may not exist yet, has little free space.
 
     Raises:
-        PermanentError: the servers can't start in what is free.
+        PermanentError: the free space is too small for the servers to start.
     """
     there = next(path for path in (folder, *folder.parents) if os.path.isdir(path))
     free = psutil.disk_usage(str(there)).free

@@ -17,7 +17,7 @@ _NAMES = ("KAFKA_TOPIC", "KAFKA_GROUP", "MONGO_DATABASE")
 
 
 def current_names() -> dict[str, str]:
-    """Return topic, group and database as the user's own settings name them."""
+    """Return topic, group and database from the user's own settings."""
     settings = loaded(Settings)
     return {name: str(getattr(settings, name.lower())) for name in _NAMES}
 
@@ -48,8 +48,8 @@ def process_env(stack: Stack) -> dict[str, str]:
 def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:
     """Make users for a database called ``name``; return what differs in the environment there.
 
-    Its topic and its group have that name, too, and ``folder`` holds its state: so that many can
-    work on one stack without meeting.
+    Its topic and its group have that name too, and its state is in ``folder``, so that several can
+    use one stack independently.
     """
     secure(stack.state, name)
     return {

@@ -1,4 +1,4 @@
-"""The stack that runs here, for the pipeline's commands to use where no address is set."""
+"""The stack that runs here; the pipeline's commands use it if no address is set."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from retail_pipeline.errors import RetailError
 def running_stack() -> tuple[str, dict[str, str]] | None:
     """Return a line that names the stack in ``RETAIL_HOME``, and the variables that reach it.
 
-    None if its servers don't run, whatever its state file says, or if that can't be read.
+    None if its servers don't run, or if its state file can't be read.
     """
     try:
         home = Home.from_environment()
         if not home.state_file.exists():
             return None
-        # What it needs takes a moment to import.
+        # These imports are slow.
         from retail_devstack.environment import known_env
         from retail_devstack.stack import Stack
 

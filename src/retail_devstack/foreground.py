@@ -1,4 +1,4 @@
-"""``retail local up`` while it stays in front: how the work goes, until it is told to stop."""
+"""``retail local up`` in the foreground: reports the progress until a stop."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _FOLLOWED = (*SERVERS, "processor", "dashboard")
 
 
 class Follower:
-    """Watches a running stack; says each thing once."""
+    """Watches a running stack; prints each message once."""
 
     def __init__(self, stack: Stack, say: Say, show: Callable[[str], None], streams: bool) -> None:
         self._stack = stack
         self._say = say
         self._show = show
         self._streams = streams
-        self._told: set[object] = set()
+        self._shown: set[object] = set()
         self._changing = False
         self.failed = False
 
     def follow(self, *, until_stored: bool = False) -> None:
-        """Return when the stack has been stopped, or all is stored if so asked."""
+        """Return when the stack was stopped or, with ``until_stored``, when all is stored."""
         with Gauge(settings_of(stack_env(self._stack))) as gauge:
             while self._goes_on():
                 if not self._changing:
@@ -39,14 +39,14 @@ class Follower:
                 time.sleep(_INTERVAL)
 
     def _goes_on(self) -> bool:
-        """Report what has ended; tell whether anything still runs."""
+        """Report the parts that have ended; return whether any part still runs."""
         self._stack.reload()
         running = self._stack.state.processes
         if not running:
             return False
         ended = {part: running[part] for part in _FOLLOWED if part in running}
         ended = {part: each for part, each in ended.items() if not self._stack.alive(part)}
-        # What another command stops or restarts at this moment is no failure.
+        # A part that another command stops or restarts at this moment is no failure.
         self._changing = bool(ended) and self._stack.home.busy()
         if self._changing:
             return True
@@ -54,7 +54,7 @@ class Follower:
             self._once(
                 process,
                 f"{part} has ended: `retail local up` in another terminal starts it again,"
-                f" and nothing is lost; {self._stack.end_of_log(part)}",
+                f" and no row is lost; {self._stack.end_of_log(part)}",
             )
         problem = producer_problem(self._stack)
         if problem:
@@ -81,8 +81,8 @@ class Follower:
         return done or (backlog.stuck and not producing)
 
     def _once(self, key: object, text: str) -> None:
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self._shown:
+            self._shown.add(key)
             self._say(text)
 
 

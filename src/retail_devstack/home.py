@@ -1,4 +1,4 @@
-"""Where the local stack keeps its things: one folder, and a cache for what it downloads."""
+"""The folders of the local stack: its home, and a cache for its downloads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Busy(PermanentError):
 
 
 class LocalSettings(BaseSettings):
-    """What the local stack, and only it, can be told from outside."""
+    """The settings that only the local stack has."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -54,7 +54,7 @@ class Home:
         """Return the home that ``RETAIL_HOME`` and ``RETAIL_CACHE`` name.
 
         Raises:
-            SettingsError: one of them names a home folder that isn't there.
+            SettingsError: one of them names a home folder that does not exist.
         """
         settings = loaded(LocalSettings)
         cache = settings.retail_cache or _user_cache(settings.retail_home)
@@ -77,7 +77,7 @@ class Home:
 
     @property
     def sample(self) -> Path:
-        """The transactions that are streamed when no others are named."""
+        """The made-up transactions that are streamed if the user names no file."""
         return self.root / "sample.csv"
 
     def data(self, server: str) -> Path:
@@ -101,7 +101,7 @@ class Home:
         return self.root / "conf" / name
 
     def create(self) -> None:
-        """Make the folders; what is inside is the owner's alone.
+        """Create the folders; only their owner can read them.
 
         Raises:
             PermanentError: the folder can't be written.
@@ -116,20 +116,20 @@ class Home:
             raise PermanentError(f"{words}; RETAIL_HOME names another folder") from error
 
     @contextmanager
-    def locked(self, patience: float = 0.0) -> Iterator[None]:
-        """Hold the home's lock; the system lets go of it should this process die.
+    def locked(self, wait_s: float = 0.0) -> Iterator[None]:
+        """Lock the home; the system releases the lock if this process dies.
 
         Raises:
-            Busy: after ``patience`` seconds another command is still starting or stopping this
+            Busy: after ``wait_s`` seconds another command is still starting or stopping this
                 stack.
-            PermanentError: the lock can't be had at all.
+            PermanentError: the lock file can't be locked.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + wait_s
         while (descriptor := self._acquire()) is None:
             if time.monotonic() >= deadline:
                 raise Busy(
                     f"another command is starting or stopping the stack in {self.root}:"
-                    " try again when it is done, or `retail local down` ends it"
+                    " wait until it is done, or end it with `retail local down`"
                 )
             time.sleep(0.1)
         try:
@@ -139,7 +139,7 @@ class Home:
             os.close(descriptor)
 
     def busy(self) -> bool:
-        """Tell whether another command is starting or stopping this stack."""
+        """Return whether another command is starting or stopping this stack."""
         try:
             descriptor = self._acquire()
         except PermanentError:
@@ -149,7 +149,7 @@ class Home:
         return descriptor is None
 
     def holder(self) -> Process | None:
-        """Return the process that took the lock last, as far as it could write its name there."""
+        """Return the process that took the lock last, or None if the file does not name it."""
         try:
             return msgspec.json.decode(self._lock_file.read_bytes(), type=Process)
         except (msgspec.DecodeError, OSError):
@@ -167,20 +167,20 @@ class Home:
 
 
 def _sign(descriptor: int) -> None:
-    """Write into the lock's file which process holds it, if the disk lets us."""
-    if sys.platform == "win32":  # nobody else could read it
+    """Write into the lock's file which process has locked it, if the disk allows it."""
+    if sys.platform == "win32":  # other processes could not read it
         return
-    # Written over the former text, which needs no free block on a full disk.
+    # Overwriting the old text needs no free block on a full disk.
     text = msgspec.json.encode(describe(psutil.Process())).ljust(_SIGNATURE_BYTES)
     with suppress(OSError):
         os.pwrite(descriptor, text, 0)
 
 
 def _user_cache(home: Path) -> Path:
-    """Return the user's folder for downloads; one inside ``home`` if it isn't there, nor can be."""
+    """Return the user's cache folder, or a folder inside ``home`` if that can't be created."""
     try:
         import platformdirs
-    except ImportError as error:  # the services' images do without what only this stack needs
+    except ImportError as error:  # the images lack the packages that only this stack needs
         raise UsageError(
             "the local stack needs more packages: pip install -r requirements-local.txt"
         ) from error

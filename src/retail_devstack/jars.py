@@ -25,7 +25,7 @@ _CONNECTIONS = 6
 
 
 def kafka_jars(cache: Path, say: Callable[[str], None]) -> Path:
-    """Return the folder of the jars, downloading them if ``cache`` doesn't hold all of them.
+    """Return the folder of the jars; download them if ``cache`` does not have all of them.
 
     Raises:
         PermanentError: the download fails.
@@ -48,7 +48,7 @@ def kafka_jars(cache: Path, say: Callable[[str], None]) -> Path:
 
 
 def _complete(folder: Path) -> bool:
-    """Tell whether every listed jar is there in its full length; the listing is written last."""
+    """Return whether every listed jar has its full length; the listing is written last."""
     try:
         listing: dict[str, int] = json.loads((folder / _LISTING).read_text("utf-8"))
         return all((folder / name).stat().st_size == size for name, size in listing.items())
@@ -57,13 +57,13 @@ def _complete(folder: Path) -> bool:
 
 
 def _download(scratch: Path) -> Path:
-    """Fetch the jars into a folder inside ``scratch``, and check that each can be read whole."""
+    """Fetch the jars into a folder inside ``scratch``, and check that each is complete."""
     jars = scratch / "jars"
     jars.mkdir()
     listing = {}
     for source in _fetched(scratch):
         if _damaged(source):
-            raise PermanentError(f"{source.name} arrived damaged: try again")
+            raise PermanentError(f"{source.name} was damaged in the download: try again")
         shutil.copyfile(source, jars / source.name)
         listing[source.name] = source.stat().st_size
     (jars / _LISTING).write_text(json.dumps(listing, indent=1), "utf-8")
@@ -73,7 +73,7 @@ def _download(scratch: Path) -> Path:
 def _fetched(scratch: Path) -> list[Path]:
     try:
         return Retrying(stop=stop_after_attempt(_ATTEMPTS), reraise=True)(_fetch, scratch)
-    except Exception as error:  # jgo and what it stands on raise errors of many families
+    except Exception as error:  # jgo and its dependencies raise errors of many types
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise PermanentError(
@@ -83,11 +83,11 @@ def _fetched(scratch: Path) -> list[Path]:
 
 
 def _fetch(scratch: Path) -> list[Path]:
-    """Let jgo work out what Kafka needs, and download it.
+    """Let jgo resolve what Kafka needs, and download it.
 
-    Its download cache is a folder of its own for each try: one that was used before may hold what
-    an interrupted download left behind, which jgo would take for a whole file. Its environments are
-    not used: to sort the jars it would download a whole Java where there is none.
+    Each try has a new download cache: a used one may contain a file of an interrupted download,
+    which jgo would take for a complete one. jgo's environments are not used: to sort the jars, they
+    would download a Java runtime if there is none.
     """
     from jgo.maven import MavenContext
     from jgo.parse import Endpoint
@@ -99,7 +99,7 @@ def _fetch(scratch: Path) -> list[Path]:
     ]
     inputs, further = context.resolver.resolve(wanted)
     needed = [*inputs, *(each for each in further if each.scope in ("compile", "runtime"))]
-    # Unlike an executor's, its threads don't hold up a command that is interrupted.
+    # Unlike an executor's threads, its threads don't delay the end of an interrupted command.
     with ThreadPool(_CONNECTIONS) as pool:
         return pool.map(lambda each: Path(each.artifact.resolve()), needed)
 

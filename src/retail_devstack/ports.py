@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from retail_pipeline.errors import PermanentError
 
 HOST = "127.0.0.1"
-# Below the ranges from which systems take the ports of outgoing connections, so that a port which
-# is free now is still free in a second, and after a restart.
+# Below the ranges that systems use for outgoing connections, so that a port that is free now is
+# still free a second later, and after a restart.
 _CANDIDATES = range(20_000, 32_000)
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on ``port`` now."""
+    """Return whether a server could listen on ``port`` now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if os.name != "nt":
-            # As servers do: connections that are merely fading out are no obstacle.
+            # As servers do: connections in TIME_WAIT don't matter.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -30,7 +30,7 @@ def is_free(port: int) -> bool:
 
 
 def answers(port: int) -> bool:
-    """Tell whether something listens on ``port``."""
+    """Return whether something listens on ``port``."""
     try:
         with socket.create_connection((HOST, port), timeout=1):
             return True

@@ -1,4 +1,4 @@
-"""Running a program once to see whether it works here, and saying how it ended if not."""
+"""Runs a program once to find out whether it works here, or how it fails."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from retail_pipeline.errors import os_words
 _LIMIT_S = 30
 _WHY = {
     "SIGILL": "this processor lacks instructions that the program needs",
-    "SIGKILL": "perhaps since memory ran out",
+    "SIGKILL": "perhaps because memory ran out",
 }
 
 
 def answer_of(program: Path, argument: str, env: Mapping[str, str]) -> tuple[str, str]:
-    """Return what ``program`` prints, and how it failed, which is empty if it didn't."""
+    """Return what ``program`` prints, and how it failed (empty if it did not)."""
     try:
         done = subprocess.run(
             [program, argument],

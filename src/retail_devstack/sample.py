@@ -1,4 +1,4 @@
-"""Whether the stack's database holds the sample, and whether the sample may go there."""
+"""Whether the stack's database contains the sample, and whether the sample may be streamed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from retail_pipeline.flows.retry import retrying
 from retail_pipeline.settings import Settings, loaded
 
 _QUICK_MS = 2_000
-_PATIENCE_S = 30.0
+_RETRY_FOR_S = 30.0
 
 
 def why_no_sample(stack: Stack) -> str | None:
@@ -35,7 +35,7 @@ def why_no_sample(stack: Stack) -> str | None:
 
 
 def holds_sample(stack: Stack) -> bool:
-    """Tell whether the sample is stored, or on its way, and was not replaced yet.
+    """Return whether the sample is stored, or on its way, and not replaced yet.
 
     Raises:
         TransientError, PermanentError: a server is away or refuses.
@@ -47,7 +47,7 @@ def holds_sample(stack: Stack) -> bool:
 
 
 def shows_sample(stack: Stack) -> bool:
-    """Tell whether the figures are made of the sample; a MongoDB that is away shows nothing."""
+    """Return whether the figures come from the sample; False if MongoDB is away."""
     settings = settings_of(stack_env(stack))
     try:
         with connect(settings.mongo("reader"), name="local", timeout_ms=_QUICK_MS) as client:
@@ -57,7 +57,7 @@ def shows_sample(stack: Stack) -> bool:
 
 
 def _sent(settings: Settings) -> set[str]:
-    return retrying(Event(), _PATIENCE_S)(sent_sources, settings)
+    return retrying(Event(), _RETRY_FOR_S)(sent_sources, settings)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The three servers: how each is configured and started, and how to know that it works.
+"""The three servers: how each is configured, started and checked.
 
-They run in the home folder and are given paths relative to it: Kafka splits its data folder's path
-at commas, Java its class path at colons, and property files can't hold every letter of a path.
+They run in the home folder with paths relative to it: Kafka splits its data folder's path at
+commas, Java splits its class path at colons, and property files can't contain every letter.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from retail_pipeline.adapters.kafka.topics import kafka_admin
 from retail_pipeline.adapters.mongo.client import connect
 
 BROKER_ID = 1
-# What Java would else take from the locale: in Turkish, "classic" has another upper case than the
-# constant of that name.
+# Java's locale: in Turkish, the upper case of "classic" would differ from the constant's name.
 _JAVA_FLAGS = ("-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8")
 _BROKER_NODE = f"/brokers/ids/{BROKER_ID}"
 _DUMP_TITLE = "ephemeral nodes dump"
@@ -55,10 +54,10 @@ class Server(Protocol):
         """Return the environment to run it in."""
 
     def before_start(self, say: Say) -> None:
-        """Wait for what a killed predecessor left behind to be gone."""
+        """Wait until what a killed predecessor left has expired."""
 
     def ready(self) -> bool:
-        """Tell whether the server does its work now."""
+        """Return whether the server works now."""
 
 
 @dataclass
@@ -97,10 +96,10 @@ class ZooKeeper:
         return server_env()
 
     def before_start(self, say: Say) -> None:
-        """Nothing outlives a killed ZooKeeper."""
+        """A killed ZooKeeper leaves nothing to wait for."""
 
     def ready(self) -> bool:
-        """Ask ZooKeeper itself; ``ruok`` would be answered before it serves anyone."""
+        """Ask ZooKeeper for its mode; it answers ``ruok`` before it serves clients."""
         return "Mode:" in ask_zookeeper(self.port, "srvr")
 
 
@@ -134,7 +133,7 @@ class Kafka:
                 "transaction.state.log.replication.factor": 1,
                 "transaction.state.log.min.isr": 1,
                 "group.initial.rebalance.delay.ms": 0,
-                # A group that rests over a long weekend goes on where it stopped.
+                # A group that pauses over a long weekend resumes where it stopped.
                 "offsets.retention.minutes": 525_600,
                 **self.options,
             },
@@ -147,20 +146,20 @@ class Kafka:
         return server_env()
 
     def before_start(self, say: Say) -> None:
-        """Wait until ZooKeeper has forgotten a broker that was killed: a session's length."""
+        """Wait until ZooKeeper has expired a killed broker's session."""
         deadline = time.monotonic() + 60
-        told = False
+        announced = False
         while time.monotonic() < deadline:
             sessions = ask_zookeeper(self.zookeeper_port, "dump")
             if _DUMP_TITLE in sessions and _BROKER_NODE not in sessions:
                 return
-            if not told:
-                say("Waiting for ZooKeeper to forget the broker that was killed (18 s) ...")
-                told = True
+            if not announced:
+                say("Waiting for ZooKeeper to expire the killed broker (18 s) ...")
+                announced = True
             time.sleep(0.5)
 
     def ready(self) -> bool:
-        """Make the broker answer an administrator's question."""
+        """Send the broker an administrator's request."""
         if not answers(self.port):
             return False
         try:
@@ -173,7 +172,7 @@ class Kafka:
 
 @dataclass
 class MongoServer:
-    """mongod, which lets nobody in without a password."""
+    """mongod, with authentication."""
 
     home: Home
     mongod: Mongod
@@ -201,7 +200,7 @@ class MongoServer:
         return self.mongod.env()
 
     def before_start(self, say: Say) -> None:
-        """Mongod recognises a killed predecessor's lock, and recovers from its journal."""
+        """Do nothing: mongod recognises a killed predecessor's lock and recovers its journal."""
 
     def ready(self) -> bool:
         """Ping the server, which needs no rights."""
@@ -216,7 +215,7 @@ class MongoServer:
 
 
 def ask_zookeeper(port: int, word: str) -> str:
-    """Send one of ZooKeeper's four-letter words; the answer is empty if nobody answers."""
+    """Send one of ZooKeeper's four-letter words; return the answer, empty if there is none."""
     try:
         with socket.create_connection((HOST, port), timeout=3) as connection:
             connection.sendall(word.encode())
@@ -242,7 +241,7 @@ def _java(
 
 
 def _linked(home: Home, jars: Path) -> Path:
-    """Return a path of ``jars`` relative to the home, which no letter of the cache's name is in."""
+    """Return a path of ``jars`` relative to the home, without the cache folder's name in it."""
     if os.name == "nt":
         return jars
     link = Path("lib", "jars")

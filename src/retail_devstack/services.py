@@ -20,7 +20,7 @@ _DASHBOARD_LIMIT = 60.0
 
 
 def set_up(stack: Stack) -> None:
-    """Make topics, collections and indexes, as the set-up service does in Compose."""
+    """Create topics, collections and indexes, as the set-up service does in Compose."""
     stack.say("Setting up topics and collections ...")
     _run(stack, "setup", ["setup"])
 
@@ -35,11 +35,11 @@ def start_producer(stack: Stack, paths: Sequence[str], *, yes: bool = False) -> 
     """Start to stream ``paths``; with ``yes`` they may replace the sample.
 
     Raises:
-        UsageError: the previous producer is still at work.
+        UsageError: the previous producer is still running.
     """
     if stack.alive("producer"):
         raise UsageError(
-            "the producer is still sending what it was given before:"
+            "the producer is still sending the previous data:"
             " wait for it with `retail local wait --timeout 600`"
         )
     stack.state.data = list(paths)
@@ -50,7 +50,7 @@ def start_producer(stack: Stack, paths: Sequence[str], *, yes: bool = False) -> 
 
 
 def start_dashboard(stack: Stack) -> None:
-    """Start the dashboard, which takes some seconds to come up."""
+    """Start the dashboard; it needs some seconds until it answers."""
     stack.say("Starting the dashboard ...")
     arguments = ["dashboard", "--port", str(stack.state.ports["dashboard"])]
     stack.spawn("dashboard", _command(stack, "dashboard", arguments), process_env(stack))
@@ -60,19 +60,19 @@ def await_dashboard(stack: Stack) -> str:
     """Wait until the dashboard answers, and return its address.
 
     Raises:
-        PermanentError: it doesn't come up.
+        PermanentError: it doesn't start.
     """
     url = stack_env(stack)["DASHBOARD_URL"]
     deadline = time.monotonic() + _DASHBOARD_LIMIT
     while not dashboard_answers(url):
         if not stack.alive("dashboard") or time.monotonic() > deadline:
-            raise PermanentError(f"the dashboard doesn't come up; {stack.end_of_log('dashboard')}")
+            raise PermanentError(f"the dashboard doesn't start; {stack.end_of_log('dashboard')}")
         time.sleep(0.3)
     return url
 
 
 def dashboard_answers(url: str) -> bool:
-    """Tell whether the dashboard says that it is well."""
+    """Return whether the dashboard's health check succeeds."""
     try:
         return bool(ask_dashboard(url))
     except PermanentError:
@@ -80,7 +80,7 @@ def dashboard_answers(url: str) -> bool:
 
 
 def sample(stack: Stack) -> str:
-    """Return the path of the sample, made at the first use and the same on every machine."""
+    """Return the path of the sample; make the file at the first use."""
     path = stack.home.sample
     if not path.exists():
         stack.say(f"Making a sample of {SAMPLE_ROWS:,} rows ...")
@@ -92,10 +92,10 @@ def sample(stack: Stack) -> str:
 
 
 def absolute(paths: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    """Return ``paths`` (files, folders or globs) as absolute ones; say what is passed over.
+    """Return ``paths`` (files, folders or globs) as absolute ones; report what is passed over.
 
     Raises:
-        UsageError: nothing that can be read is there under one of the names.
+        UsageError: one of the names stands for nothing that can be read.
     """
     for path in paths:
         find_files([path], say)
@@ -103,7 +103,7 @@ def absolute(paths: Sequence[str], say: Callable[[str], None]) -> list[str]:
 
 
 def holds_files(path: str) -> bool:
-    """Tell whether there is a file to stream under the name of a file, a folder or a glob."""
+    """Return whether there is a file to stream under the name of a file, a folder or a glob."""
     try:
         return bool(find_files([path]))
     except UsageError:
@@ -111,7 +111,7 @@ def holds_files(path: str) -> bool:
 
 
 def exit_status(stack: Stack, part: str) -> int | None:
-    """Return the exit status that ``part`` left behind; None if it runs or was killed."""
+    """Return the exit status of ``part``; None if it runs or was killed."""
     try:
         return int(stack.home.exit_file(part).read_text("utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Bringing the whole pipeline up, and down."""
+"""Starts and stops the whole pipeline."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from retail_devstack.users import secure
 from retail_pipeline.cli.produce.sample_rule import confirm_replacement
 from retail_pipeline.errors import PermanentError
 
-# Seconds for which another command may hold the lock: a moment, to see whether one does; and until
-# it has stopped everything.
+# Seconds to wait for the lock: a moment, to see whether another command has it; and until that
+# command has stopped everything.
 _MOMENT = 1.0
-_PATIENCE = 60.0
+_STOP_LIMIT = 60.0
 
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class UpOptions:
-    """What ``retail local up`` was asked for."""
+    """The options of ``retail local up``."""
 
     data: Sequence[str] = ()
     stream: bool = True
@@ -42,7 +42,7 @@ class UpOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``retail local up`` has found and done."""
+    """The result of ``retail local up``'s start."""
 
     was_running: bool
     dashboard_url: str | None
@@ -50,16 +50,15 @@ class Outcome:
 
 
 def run(stack: Stack, options: UpOptions, stay: Callable[[Outcome], T]) -> T:
-    """Start whatever of the pipeline is not running, then ``stay``, and return what that returns.
+    """Start the parts of the pipeline that don't run, call ``stay``, and return its result.
 
-    Whatever ends it, what it started is stopped: at the end of ``stay``, or at once if the start
-    fails or is interrupted. A stack that ran before is left running, as is one that was asked to
-    be (``detach``).
+    At the end of ``stay``, or if the start fails or is interrupted, this stops what it started. A
+    stack that ran before keeps running, and so does one with the option ``detach``.
 
     Raises:
         PermanentError: a part doesn't start; the text shows the end of its log.
-        UsageError: the data isn't there, or would replace the sample and nobody said yes, or the
-            producer still has other data to send.
+        UsageError: the data doesn't exist, or would replace the sample and the user declines, or
+            the producer still has other data to send.
     """
     data = services.absolute(options.data, stack.say)
     stack.home.create()
@@ -94,11 +93,11 @@ def run(stack: Stack, options: UpOptions, stay: Callable[[Outcome], T]) -> T:
 def bring_down(stack: Stack) -> list[str] | None:
     """Stop everything; return the parts that had to be killed, or None if nothing ran.
 
-    A command that is still starting the stack is stopped first. Nothing that fails on the way, the
-    lock, the state or the output, keeps the processes from being stopped.
+    A command that is still starting the stack is stopped first. The processes are stopped even if
+    the lock, the state or the output fails.
 
     Raises:
-        PermanentError: parts go on running, because this user may not stop them.
+        PermanentError: parts keep running, because this user may not stop them.
     """
     with _lock_to_stop(stack):
         stack.reload()
@@ -112,24 +111,24 @@ def bring_down(stack: Stack) -> list[str] | None:
 
 @contextmanager
 def _lock_to_stop(stack: Stack) -> Iterator[None]:
-    """Hold the home's lock if it can be had within the time that another command has to end."""
-    with ExitStack() as held:
+    """Lock the home if that succeeds within the time that another command has to end."""
+    with ExitStack() as lock:
         try:
-            held.enter_context(stack.home.locked(_MOMENT))
+            lock.enter_context(stack.home.locked(_MOMENT))
         except Busy:
             announce(stack.say, "Another command is starting or stopping the stack; waiting ...")
             _end(stack.home.holder())
             with suppress(PermanentError):
-                held.enter_context(stack.home.locked(_PATIENCE))
+                lock.enter_context(stack.home.locked(_STOP_LIMIT))
         except PermanentError:
-            pass  # a read-only or deleted folder: nobody can start anything in it
+            pass  # a read-only or deleted folder: no command can start anything in it
         yield
 
 
 def _end(holder: Process | None) -> None:
-    """End the command that holds the lock; it stops what it has started, and has the time to."""
+    """End the command that has the lock, with time to stop what it has started."""
     if holder is not None and holder.pid != os.getpid():
-        processes.stop(holder, _PATIENCE, family=False)
+        processes.stop(holder, _STOP_LIMIT, family=False)
 
 
 def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool) -> Outcome:
@@ -142,7 +141,7 @@ def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool)
         secure(stack.state, env["MONGO_DATABASE"])
         services.set_up(stack)
     if env != before:
-        # They hold the addresses with which they were started.
+        # They still use the addresses of their start.
         stack.stop(["producer", "processor", "dashboard"])
     streams = options.stream and not was_running and stack.alive("producer")
     chosen, yes = _data_to_stream(stack, options, data, was_running)
@@ -160,9 +159,9 @@ def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool)
 def _data_to_stream(
     stack: Stack, options: UpOptions, data: list[str], was_running: bool
 ) -> tuple[list[str], bool]:
-    """Return what to start a producer with, if with anything, and whether it replaces the sample.
+    """Return the producer's data, perhaps none, and whether it may replace the sample.
 
-    That is the data named, else what was streamed before and may be unfinished, else the sample.
+    That is the named data, else the data streamed before, which may be unfinished, else the sample.
     """
     if not options.stream or (not data and (was_running or stack.alive("producer"))):
         return [], False
@@ -174,12 +173,12 @@ def _data_to_stream(
 
 
 def _data_of_last_time(stack: Stack) -> list[str]:
-    """Return what was streamed last, else the sample if it has a place; say why if it has none."""
+    """Return the data streamed last, else the sample if it is allowed; else say why it is not."""
     own = [path for path in stack.state.data if path != str(stack.home.sample)]
     if there := [path for path in own if services.holds_files(path)]:
         return there
     if own:
-        stack.say(f"{', '.join(own)}: no file is there now. What was stored is kept and shown.")
+        stack.say(f"{', '.join(own)}: no file is there now. The stored data is kept and shown.")
     if why := why_no_sample(stack):
         stack.say(f"No sample is streamed: {why}.")
         return []

@@ -1,4 +1,4 @@
-"""Signals that ask for an end, as an exception, or not at all."""
+"""Turns signals that request a stop into an exception, or ignores them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _NAMES = [
     if hasattr(signal, name)
 ]
 _HANGUP = getattr(signal, "SIGHUP", None)
-# A closed terminal sends SIGHUP twice, an impatient person Ctrl-C: it is one request, and the
-# second signal must not interrupt the stopping that the first one began.
+# A closed terminal sends SIGHUP twice, and people press Ctrl-C twice. Both are one request: the
+# second signal must not interrupt the stop that the first one began.
 _ONE_REQUEST_S = 2.0
 
 
 class Interrupted(BaseException):
-    """Somebody asked the command to stop; no ``except Exception`` may swallow it."""
+    """The command was requested to stop; no ``except Exception`` may catch it."""
 
 
 class _Requests:
-    """The latest request to stop, and whether one waits for a step to be done."""
+    """The latest request to stop, and whether one waits for the end of a step."""
 
     def __init__(self) -> None:
         self.reset()
@@ -47,10 +47,10 @@ _requests = _Requests()
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the signals that ask for an end into :class:`Interrupted`.
+    """Turn the signals that request a stop into :class:`Interrupted`.
 
-    SIGHUP stays ignored if it was ignored when the command was started, as by ``nohup``. A shell
-    also ignores SIGINT in what a script starts in the background, where it still is a request.
+    SIGHUP stays ignored if it was ignored at the command's start, as with ``nohup``. SIGINT does
+    not: shells ignore it in commands that a script starts in the background.
     """
     _requests.reset()
     with _handled_by(_requests.handle):
@@ -59,16 +59,16 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterruptible() -> Iterator[None]:
-    """Let no impatient second Ctrl-C leave servers behind."""
+    """Ignore further requests, so that a second Ctrl-C leaves no server running."""
     with _handled_by(signal.SIG_IGN):
         yield
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Let a step that must not be left half done end first, and raise :class:`Interrupted` then.
+    """Complete a step that must not be interrupted, and raise :class:`Interrupted` afterwards.
 
-    Signals are not blocked and not ignored, which a process started meanwhile would inherit.
+    Signals are not blocked or ignored, since a process started meanwhile would inherit that.
     """
     _requests.deferring = True
     try:

@@ -1,4 +1,4 @@
-"""The servers as one thing: start what is down, keep what works, stop in the right order."""
+"""The servers together: starts those that are down, and stops them in the right order."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from retail_pipeline.errors import PermanentError
 
 SERVERS = ("zookeeper", "kafka", "mongodb")
 SERVICES = ("processor", "producer", "dashboard")
-# Senders before receivers, Kafka before ZooKeeper, where it signs off.
+# Senders before receivers, and Kafka before ZooKeeper, where it deregisters.
 STOP_ORDER = ("producer", "processor", "dashboard", "mongodb", "kafka", "zookeeper")
-# Seconds that each has for a stop in good order.
+# Seconds that each part has to stop by itself.
 _GRACE = {
     "producer": 15,
     "processor": 20,
@@ -38,14 +38,14 @@ _START_LIMIT = 90.0
 
 
 def silent(_: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 class Stack:
-    """One local stack: its home, what it remembers, and its servers.
+    """One local stack: its home, its state, and its servers.
 
     ``options`` are further settings of a server, by its name: properties of Kafka, parameters of
-    mongod. They are not remembered.
+    mongod. They are not part of the state.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Stack:
         self.find_lost()
 
     def save(self) -> None:
-        """Remember the present state.
+        """Write the present state to its file.
 
         Raises:
-            PermanentError: it can't be written, or what is written there can't be read.
+            PermanentError: it can't be written, or the present file can't be read.
         """
         self.check()
         save_state(self.home, self.state)
 
     def reload(self) -> None:
-        """Read what other commands have written meanwhile; keep what still runs and isn't in it."""
+        """Read the state that other commands have written; keep processes that it lacks."""
         known = self.state.processes
         try:
             loaded = load_state(self.home)
@@ -106,11 +106,11 @@ class Stack:
         return self.state.processes.get(part)
 
     def alive(self, part: str) -> bool:
-        """Tell whether ``part`` runs."""
+        """Return whether ``part`` runs."""
         return processes.alive(self.process(part))
 
     def works(self) -> bool:
-        """Tell whether each server runs."""
+        """Return whether each server runs."""
         return all(map(self.alive, SERVERS))
 
     def address(self, part: str) -> str:
@@ -121,7 +121,7 @@ class Stack:
         """Start those of the servers that don't work, and return their names.
 
         Raises:
-            PermanentError: a server can't be had on this machine, or doesn't start.
+            PermanentError: this machine has no package for a server, or it doesn't start.
         """
         self.home.create()
         self.save()
@@ -132,29 +132,29 @@ class Stack:
             self._start(server)
             started.append(server.name)
         if "zookeeper" in started and "kafka" in names and "kafka" not in started:
-            # The broker's registration went with the ZooKeeper that it knew.
+            # The broker's registration was in the ZooKeeper that ended.
             self.stop(["kafka"])
             started += self.start_servers(["kafka"])
         return started
 
     def spawn(self, part: str, command: Sequence[str], env: dict[str, str]) -> None:
-        """Start a service of the pipeline, and remember it."""
+        """Start a service of the pipeline, and write it to the state."""
         self.home.exit_file(part).unlink(missing_ok=True)
         with deferred():
             self.state.processes[part] = processes.spawn(command, self.home.log(part), env)
         self.save()
 
     def shut_down(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:
-        """Stop ``parts`` for good, and return the names of those that had to be killed.
+        """Stop ``parts``, remove them from the state, and return the names of those killed.
 
         Raises:
-            PermanentError: parts go on running, because this user may not stop them.
+            PermanentError: parts keep running, because this user may not stop them.
         """
         killed = self.stop(parts)
         left = {part: self.process(part) for part in parts if self.alive(part)}
         for part in set(parts) - set(left):
             self.state.processes.pop(part, None)
-        with suppress(PermanentError):  # a full disk or a deleted home: what matters is done
+        with suppress(PermanentError):  # a full disk or a deleted home: the parts are stopped
             self.save()
         if left:
             names = ", ".join(f"{part} (process {one and one.pid})" for part, one in left.items())
@@ -164,7 +164,7 @@ class Stack:
     def stop(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:
         """Stop ``parts``, and return the names of those that had to be killed.
 
-        This needs neither the state on disk nor an output that takes what is said.
+        This works without the state on disk and without an output.
         """
         lost = find_parts(self.home)
         killed = []
@@ -179,7 +179,7 @@ class Stack:
         return killed
 
     def end_of_log(self, part: str) -> str:
-        """Return the last lines that ``part`` wrote, to show beside an error."""
+        """Return the last lines of ``part``'s log, for an error message."""
         log = self.home.log(part)
         return f"{log} ends with:\n{processes.last_lines(log)}"
 
@@ -219,7 +219,7 @@ class Stack:
             time.sleep(0.2)
 
     def _launch(self, server: Server) -> Process:
-        """Start the server, which locks its data folder for as long as it runs."""
+        """Start the server; it locks its data folder while it runs."""
         folder = self.home.data(server.name)
         folder.mkdir(parents=True, exist_ok=True)
         command, log = server.command(), self.home.log(server.name)

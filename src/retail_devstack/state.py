@@ -1,4 +1,4 @@
-"""What the local stack remembers between two commands: ``stack.json``, for its owner's eyes."""
+"""The state of the local stack between two commands: ``stack.json``, readable for its owner."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class State(msgspec.Struct):
 
 
 def new_state() -> State:
-    """Return the state of a stack that was never started, with passwords of its own."""
+    """Return the state of a new stack, with new passwords."""
     return State(passwords={name: secrets.token_urlsafe(24) for name in ("root", *ROLES)})
 
 
 def load_state(home: Home) -> State | None:
-    """Return what ``home`` remembers, or None if no stack was ever started there.
+    """Return the state in ``home``, or None if no stack was ever started there.
 
     Raises:
         PermanentError: the file is damaged or can't be read.
@@ -45,14 +45,14 @@ def load_state(home: Home) -> State | None:
         raise PermanentError(os_words(error, home.root)) from error
     except (msgspec.DecodeError, OSError) as error:
         raise PermanentError(
-            f"{home.state_file} can't be read ({error}), and it holds the passwords of the stack's"
-            " data. Put a copy of it back, or run `retail local down` and delete"
+            f"{home.state_file} can't be read ({error}), and it has the passwords of the stack's"
+            " data. Restore a copy of it, or run `retail local down` and delete"
             f" {home.root} to start from nothing"
         ) from error
 
 
 def save_state(home: Home, state: State) -> None:
-    """Replace the file at once, so that no reader and no crash sees half of it.
+    """Replace the file atomically.
 
     Raises:
         PermanentError: it can't be written.

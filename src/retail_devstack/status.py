@@ -1,4 +1,4 @@
-"""What runs, where, and how much memory it takes; and what can't be summarised."""
+"""The status: what runs, where, with how much memory, and what can't be summarised."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANSWER_MS = 2_000
 
 @dataclass(frozen=True)
 class Part:
-    """One line of the table; ``problem`` is what is wrong with it, at length."""
+    """One line of the table; ``problem`` describes in full what is wrong."""
 
     name: str
     state: str
@@ -41,8 +41,8 @@ class Part:
 
 
 def parts(stack: Stack) -> list[Part]:
-    """Look at every part of the stack; the summaries are among them where some can't be made."""
-    found = [_look(stack, name) for name in (*SERVERS, *SERVICES)]
+    """Return every part of the stack; one is for the summaries, if some can't be made."""
+    found = [_status(stack, name) for name in (*SERVERS, *SERVICES)]
     mongodb_answers = any(each.name == "mongodb" and each.ok for each in found)
     problem = _summaries_problem(stack) if mongodb_answers else None
     if problem:
@@ -64,7 +64,7 @@ def as_table(found: list[Part]) -> Table:
 
 
 def _summaries_problem(stack: Stack) -> str | None:
-    """Return what can't be summarised; None if MongoDB can't be asked, which shows by itself."""
+    """Return what can't be summarised; None if MongoDB does not answer."""
     settings = settings_of(stack_env(stack))
     with connect(settings.mongo("reader"), name="status", timeout_ms=_ANSWER_MS) as client:
         try:
@@ -73,7 +73,7 @@ def _summaries_problem(stack: Stack) -> str | None:
             return None
 
 
-def _look(stack: Stack, name: str) -> Part:
+def _status(stack: Stack, name: str) -> Part:
     process = stack.process(name)
     port = stack.state.ports.get(name)
     if not processes.alive(process) or process is None:
@@ -92,7 +92,7 @@ def _look(stack: Stack, name: str) -> Part:
 
 
 def _problem(stack: Stack, name: str, port: int | None) -> str | None:
-    """Return why a part that runs does not do its work; None if it does."""
+    """Return why a running part does not work; None if it does."""
     if port is None:
         return None
     if not answers(port):

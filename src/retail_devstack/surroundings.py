@@ -1,8 +1,8 @@
-"""What a process that the stack starts gets of the user's environment.
+"""The environment variables of the processes that the stack starts.
 
-Servers get a fixed one: a locale, Java options or a preloaded library of the user's shell are not
-meant for them, and can keep them from starting. The pipeline's own processes get the user's, as
-commands in a terminal do, except where it would come between the parts of the stack.
+Servers get a fixed environment: the locale, Java options or a preloaded library of the user's shell
+could prevent their start. The pipeline's own processes get the user's environment, except variables
+that would disturb connections within the stack.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def server_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def service_env(home: Path) -> dict[str, str]:
-    """Return the environment of a process of the pipeline; ``home`` is for a user who has none."""
+    """Return the environment of a process of the pipeline; ``home`` replaces a missing HOME."""
     env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-    # Settings of the user's other Streamlit programs: the stack knows this one's address.
+    # Leave out the settings of the user's other Streamlit programs.
     env = {name: value for name, value in env.items() if not name.startswith("STREAMLIT_")}
     env |= {"STREAMLIT_SERVER_BASE_URL_PATH": "", "STREAMLIT_SERVER_SSL_CERT_FILE": ""}
     try:

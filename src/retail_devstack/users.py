@@ -1,4 +1,4 @@
-"""MongoDB's users in the local stack: made at the first start, and checked at each other."""
+"""MongoDB's users in the local stack: created at the first start, checked at every later one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _AUTHENTICATION_FAILED = 18
 
 
 def root_uri(state: State) -> str:
-    """Return the address at which the stack itself, and no service, reaches MongoDB."""
+    """Return MongoDB's address for the stack itself; services use others."""
     return with_password(
         f"mongodb://root@{HOST}:{state.ports['mongodb']}/admin", state.passwords["root"]
     )
 
 
 def secure(state: State, database: str) -> None:
-    """Make the root user, if the server has no user yet, and the pipeline's users.
+    """Create the root user, if the server has no user yet, and the pipeline's users.
 
     Raises:
         PermanentError: the data belongs to users whose passwords are not in the state.
@@ -32,7 +32,7 @@ def secure(state: State, database: str) -> None:
         with connect(f"mongodb://{address}", name="local") as client:
             client.admin.command("createUser", "root", pwd=state.passwords["root"], roles=["root"])
     except OperationFailure:
-        pass  # there is one already: only a server without users lets strangers make one
+        pass  # it exists: only a server without users accepts this without a password
     try:
         with connect(root_uri(state), name="local") as client:
             ensure_users(client, {role: state.passwords[role] for role in ROLES}, database)
@@ -41,18 +41,18 @@ def secure(state: State, database: str) -> None:
             raise PermanentError(f"MongoDB's users can't be made: {error}") from error
         raise PermanentError(
             "MongoDB refuses the stack's own password: its data was made with another stack.json."
-            " Put that file back, or start anew in another folder (RETAIL_HOME)"
+            " Restore that file, or start a new stack in another folder (RETAIL_HOME)"
         ) from error
     except PyMongoError as error:
         raise PermanentError(f"MongoDB's users can't be made: {error}") from error
 
 
 def role_uris(state: State, database: str) -> dict[str, str]:
-    """Return the variables that tell each role its address."""
+    """Return the variables with each role's address."""
     address = f"{HOST}:{state.ports['mongodb']}"
     uris = {
         f"MONGO_{role.upper()}_URI": user_uri(role, state.passwords[role], address, database)
         for role in ROLES
     }
-    # For a shell of one's own: the least that is of use.
+    # For the user's shell: the role with the fewest rights.
     return {**uris, "MONGO_URI": uris["MONGO_READER_URI"]}

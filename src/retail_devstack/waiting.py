@@ -1,4 +1,4 @@
-"""Waiting until all that was sent is stored and summarised, or will never be."""
+"""Waits until all sent rows are stored and summarised, or until that is impossible."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def wait(stack: Stack, timeout: float, show: Callable[[str], None]) -> Backlog:
                     return backlog
                 if backlog.stuck and not producing:
                     raise PermanentError(str(backlog))
-                missing = str(backlog) + (", the producer is still at work" if producing else "")
+                missing = str(backlog) + (", the producer is still running" if producing else "")
             except TransientError as error:
                 missing = str(error)
             show(missing)
@@ -44,7 +44,7 @@ def wait(stack: Stack, timeout: float, show: Callable[[str], None]) -> Backlog:
 
 
 def check(stack: Stack) -> None:
-    """Make sure that there is something to wait for.
+    """Check that every needed part runs.
 
     Raises:
         PermanentError: a part that is needed has ended, or the state is damaged.

@@ -156,7 +156,7 @@ def test_up_stays_in_front_until_ctrl_c_and_then_stops_everything(local: Local) 
 def test_up_again_finds_its_data_and_more_can_be_streamed(running: Local) -> None:
     before = running.stored()
     said = running.good("up", "--no-dashboard", "--data", running.file("second.csv", 536366))
-    assert "running already" in said and "goes on running" in said
+    assert "running already" in said and "keeps running" in said
     assert running.stored() == before + 2
 
 

@@ -35,15 +35,15 @@ def test_the_environment_names_home_and_cache(
 
 
 @pytest.mark.parametrize(
-    ("free", "said"), [(3e9, []), (1e9, ["Only 1,000 MB are free on the disk of"])]
+    ("free", "expected"), [(3e9, []), (1e9, ["Only 1,000 MB are free on the disk of"])]
 )
 def test_a_disk_with_little_room_is_named_before_the_start(
-    tmp_path: Path, mocker: MockerFixture, free: float, said: list[str]
+    tmp_path: Path, mocker: MockerFixture, free: float, expected: list[str]
 ) -> None:
     mocker.patch("psutil.disk_usage", return_value=mocker.Mock(free=free))
-    heard: list[str] = []
-    check_disk(tmp_path / "not" / "there", heard.append)
-    assert [text[: len(said[0])] for text in heard] == said
+    messages: list[str] = []
+    check_disk(tmp_path / "not" / "there", messages.append)
+    assert [text[: len(expected[0])] for text in messages] == expected
 
 
 def test_a_disk_without_room_ends_the_start(tmp_path: Path, mocker: MockerFixture) -> None:
@@ -106,20 +106,20 @@ def test_two_commands_cannot_change_one_stack_at_the_same_time(home: Home) -> No
         pass
 
 
-def test_a_patient_command_waits_for_its_turn(home: Home) -> None:
-    held = threading.Event()
+def test_a_command_can_wait_for_the_lock(home: Home) -> None:
+    locked = threading.Event()
     ended: list[str] = []
 
     def hold() -> None:
         with home.locked():
-            held.set()
+            locked.set()
             threading.Event().wait(0.3)
             ended.append("first")
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(5)
-    with home.locked(patience=5):
+    locked.wait(5)
+    with home.locked(wait_s=5):
         ended.append("second")
     thread.join()
     assert ended == ["first", "second"]

@@ -200,7 +200,7 @@ def test_a_command_that_never_lets_go_of_the_lock_does_not_keep_the_stack_runnin
     running: Stack, mocker: MockerFixture
 ) -> None:
     mocker.patch.object(session, "_MOMENT", 0)
-    mocker.patch.object(session, "_PATIENCE", 0)
+    mocker.patch.object(session, "_STOP_LIMIT", 0)
     with running.home.locked():
         assert bring_down(running) == []
     assert runs(running) == []

@@ -1,4 +1,4 @@
-"""Java, the jars and mongod: which one is taken, and what is said when none can be."""
+"""Java, the jars and mongod: which one is used, and the message if there is none."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def fetched(mocker: MockerFixture) -> list[Path]:
 
 
 def test_jars_are_downloaded_once(tmp_path: Path, fetched: list[Path]) -> None:
-    said: list[str] = []
-    folder = jars.kafka_jars(tmp_path / "cache", said.append)
-    assert jars.kafka_jars(tmp_path / "cache", said.append) == folder
+    messages: list[str] = []
+    folder = jars.kafka_jars(tmp_path / "cache", messages.append)
+    assert jars.kafka_jars(tmp_path / "cache", messages.append) == folder
     assert {jar.name for jar in folder.glob("*.jar")} == {"kafka.jar", "zookeeper.jar"}
-    assert len(fetched) == 1 and len(said) == 1
+    assert len(fetched) == 1 and len(messages) == 1
     assert list((tmp_path / "cache").iterdir()) == [folder], "no scratch folder is left"
 
 
@@ -115,7 +115,7 @@ def test_a_damaged_download_is_not_kept(tmp_path: Path, mocker: MockerFixture) -
         return [jar]
 
     mocker.patch.object(jars, "_fetch", fetch)
-    with pytest.raises(PermanentError, match="kafka.jar arrived damaged"):
+    with pytest.raises(PermanentError, match="kafka.jar was damaged in the download"):
         jars.kafka_jars(tmp_path, print)
     assert list(tmp_path.iterdir()) == []
 
@@ -173,11 +173,11 @@ def test_a_mongod_that_needs_a_newer_processor_is_not_called_old(
     ("body", "how"),
     [
         ("kill -s SEGV $$", "killed by SIGSEGV"),
-        ("kill -s KILL $$", "killed by SIGKILL: perhaps since memory ran out"),
+        ("kill -s KILL $$", "killed by SIGKILL: perhaps because memory ran out"),
         ("exit 132", "killed by SIGILL: this processor lacks"),
         ("echo bad flag >&2; exit 2", "bad flag"),
         ("exit 3", "it ended with exit status 3"),
-        ("echo hello", "it says no version"),
+        ("echo hello", "it prints no version"),
         ("echo 'openjdk version \"8\"'", "version 8"),
     ],
 )

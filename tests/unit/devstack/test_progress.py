@@ -146,9 +146,9 @@ def test_waiting_ends_when_the_producer_has_ended_and_nothing_is_left(
     shown: list[str] = []
     assert waiting.wait(stack, 10, shown.append) == Backlog(9, 0, 0)
     assert shown == [
-        "9 records sent, 6 taken in",
+        "9 records sent, 6 processed",
         "electing",
-        "9 records sent, 9 taken in, 2 summaries to rebuild",
+        "9 records sent, 9 processed, 2 summaries to rebuild",
     ]
 
 
@@ -160,7 +160,7 @@ def test_waiting_ends_with_the_days_that_cannot_be_summarised_once_all_else_is_d
     left = [Backlog(9, 3, 0, problem), Backlog(9, 0, 2, problem), Backlog(9, 0, 0, problem)]
     gauge(*left)
     shown: list[str] = []
-    with pytest.raises(PermanentError, match="9 taken in; 1 day can't be summarised: 2011-12-09"):
+    with pytest.raises(PermanentError, match="9 processed; 1 day can't be summarised: 2011-12-09"):
         waiting.wait(stack, 60, shown.append)
     assert len(shown) == 2
 
@@ -170,7 +170,7 @@ def test_waiting_says_what_is_missing_when_the_time_is_over(
 ) -> None:
     run(stack, "producer", "import time; time.sleep(60)")
     gauge(Backlog(9, 0, 0))
-    with pytest.raises(PermanentError, match="9 taken in, the producer is still at work"):
+    with pytest.raises(PermanentError, match="9 processed, the producer is still running"):
         waiting.wait(stack, 0, print)
 
 
@@ -192,12 +192,12 @@ def test_waiting_for_a_part_that_is_down_ends_at_once(stack: Stack, part: str) -
 
 
 class Notes:
-    """A follower and everything that it said."""
+    """A follower and its messages."""
 
     def __init__(self, stack: Stack) -> None:
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.shown: list[str] = []
-        self.follower = foreground.Follower(stack, self.said.append, self.shown.append, True)
+        self.follower = foreground.Follower(stack, self.printed.append, self.shown.append, True)
 
 
 def test_following_ends_when_all_is_stored_if_so_asked(
@@ -207,7 +207,7 @@ def test_following_ends_when_all_is_stored_if_so_asked(
     gauge(TransientError("kafka is away"), Backlog(9, 3, 0), Backlog(9, 0, 0))
     notes = Notes(stack)
     notes.follower.follow(until_stored=True)
-    assert notes.said == ["All 9 records are stored and summarised."]
+    assert notes.printed == ["All 9 records are stored and summarised."]
     assert notes.shown[0] == "waiting for kafka is away"
     assert not notes.follower.failed
 
@@ -219,7 +219,7 @@ def test_following_tells_of_a_failed_producer_once(
     gauge(Backlog(9, 3, 0), Backlog(9, 2, 0), Backlog(9, 0, 0))
     notes = Notes(stack)
     notes.follower.follow(until_stored=True)
-    assert len(notes.said) == 1 and "exit status 2" in notes.said[0]
+    assert len(notes.printed) == 1 and "exit status 2" in notes.printed[0]
     assert notes.follower.failed
 
 
@@ -231,7 +231,7 @@ def test_following_tells_once_of_days_that_cannot_be_summarised_and_ends_as_fail
     gauge(Backlog(9, 3, 0), Backlog(9, 0, 0, problem))
     notes = Notes(stack)
     notes.follower.follow(until_stored=True)
-    assert notes.said == [f"9 records sent, 9 taken in; {problem}"]
+    assert notes.printed == [f"9 records sent, 9 processed; {problem}"]
     assert notes.follower.failed
 
 
@@ -243,7 +243,7 @@ def test_following_tells_of_a_part_that_died_and_goes_on(
     gauge(Backlog(9, 3, 0), Backlog(9, 0, 0))
     notes = Notes(stack)
     notes.follower.follow(until_stored=True)
-    assert [line.split(":")[0] for line in notes.said] == [
+    assert [line.split(":")[0] for line in notes.printed] == [
         "processor has ended",
         "All 9 records are stored and summarised.",
     ]
@@ -258,7 +258,7 @@ def test_following_ends_when_another_command_has_stopped_the_stack(
     notes = Notes(stack)
     notes.follower.follow()
     stack.state.processes = processes
-    assert notes.said == [] and not notes.follower.failed
+    assert notes.printed == [] and not notes.follower.failed
 
 
 def test_following_says_nothing_of_what_another_command_stops_at_this_moment(
@@ -275,7 +275,7 @@ def test_following_says_nothing_of_what_another_command_stops_at_this_moment(
         mocker.patch.object(time, "sleep", stopped_by_then)
         notes = Notes(stack)
         notes.follower.follow()
-    assert notes.said == [] and not notes.follower.failed
+    assert notes.printed == [] and not notes.follower.failed
 
 
 def test_following_ends_when_nothing_runs_any_more_though_nobody_could_note_that(
@@ -286,7 +286,7 @@ def test_following_ends_when_nothing_runs_any_more_though_nobody_could_note_that
         stop(process, 0)
     notes = Notes(stack)
     notes.follower.follow()
-    assert len(notes.said) == 4 and notes.follower.failed
+    assert len(notes.printed) == 4 and notes.follower.failed
 
 
 def test_status_tells_running_finished_failed_and_stopped_apart(

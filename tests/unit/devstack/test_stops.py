@@ -25,7 +25,7 @@ from retail_devstack.signals import Interrupted, deferred, interruptible, uninte
 from retail_devstack.state import load_state
 from tests.paths import ROOT
 
-PATIENCE_S = 180.0
+LIMIT_S = 180.0
 UP = ("up", "--no-dashboard", "--no-stream")
 
 
@@ -56,12 +56,12 @@ class Local:
         self.env["NEVER_READY"] = never_ready
         process = self.start(*UP, **options)
         wanted = f"Starting {never_ready}" if never_ready else "The pipeline is up."
-        until(lambda: wanted in self.said() or process.poll() is not None, self.said)
+        until(lambda: wanted in self.output() or process.poll() is not None, self.output)
         return process
 
     def down(self) -> tuple[int, str]:
         done = self.start("down", stderr=subprocess.PIPE)
-        _, error = done.communicate(timeout=PATIENCE_S)
+        _, error = done.communicate(timeout=LIMIT_S)
         return done.returncode, error.decode()
 
     def saved(self) -> list[str]:
@@ -71,12 +71,12 @@ class Local:
     def running(self) -> list[str]:
         return sorted(find_parts(self.home))
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
 
 def until(true: Callable[[], bool], why: Callable[[], str] = str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + LIMIT_S
     while not true():
         assert time.monotonic() < deadline, why()
         time.sleep(0.02)
@@ -104,7 +104,7 @@ def test_a_signal_at_any_moment_stops_all_that_was_started(
     up = local.up(moment)
     up.send_signal(number)
     up.send_signal(number)
-    assert up.wait(PATIENCE_S) == (130 if moment else 0), local.said()
+    assert up.wait(LIMIT_S) == (130 if moment else 0), local.output()
     assert local.running() == []
     assert local.saved() == []
 
@@ -116,7 +116,7 @@ def test_a_closed_pipe_does_not_keep_the_stack_from_stopping(local: Local) -> No
     assert any(b"The pipeline is up." in line for line in up.stderr)
     up.stderr.close()
     up.send_signal(signal.SIGINT)
-    assert up.wait(PATIENCE_S) == 0
+    assert up.wait(LIMIT_S) == 0
     assert local.running() == []
 
 
@@ -136,7 +136,7 @@ def test_a_blocked_output_does_not_keep_the_stack_from_stopping(
     up.send_signal(signal.SIGINT)
     until(lambda: local.running() == [])
     os.close(reader)
-    assert up.wait(PATIENCE_S) in (0, 130)
+    assert up.wait(LIMIT_S) in (0, 130)
 
 
 def test_a_terminal_that_is_closed_stops_the_stack(local: Local) -> None:
@@ -148,11 +148,11 @@ def test_a_terminal_that_is_closed_stops_the_stack(local: Local) -> None:
         preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),
     )
     os.close(end)
-    said = b""
-    while b"The pipeline is up." not in said:
-        said += os.read(terminal, 1024)
+    output = b""
+    while b"The pipeline is up." not in output:
+        output += os.read(terminal, 1024)
     os.close(terminal)
-    up.wait(PATIENCE_S)
+    up.wait(LIMIT_S)
     assert local.running() == []
     assert local.saved() == []
 
@@ -162,7 +162,7 @@ def test_a_full_disk_does_not_keep_the_stack_from_stopping(local: Local) -> None
     # No file of this one process may grow: neither the state nor the output can be written.
     psutil.Process(up.pid).rlimit(psutil.RLIMIT_FSIZE, (0, 0))
     up.send_signal(signal.SIGINT)
-    assert up.wait(PATIENCE_S) == 0
+    assert up.wait(LIMIT_S) == 0
     assert local.running() == []
     assert "processor" in local.saved(), "the state was not written"
     assert local.down()[0] == 0
@@ -175,7 +175,7 @@ def test_a_folder_that_nothing_can_be_written_to_any_more_does_not_keep_the_stac
     local.home.root.rename(local.home.root.with_name("away"))
     local.home.root.touch()
     up.send_signal(signal.SIGINT)
-    assert up.wait(PATIENCE_S) == 0, local.said()
+    assert up.wait(LIMIT_S) == 0, local.output()
     moved = Home(local.home.root.with_name("away"), local.home.cache)
     assert find_parts(local.home) == find_parts(moved) == {}
 
@@ -187,7 +187,7 @@ def test_closed_standard_streams_are_not_mixed_up_with_the_state(local: Local) -
     holder = local.home.holder()
     assert holder is not None and holder.pid == up.pid
     up.send_signal(signal.SIGINT)
-    up.wait(PATIENCE_S)
+    up.wait(LIMIT_S)
     assert local.running() == [] and local.saved() == []
 
 
@@ -206,8 +206,8 @@ def test_what_a_killed_up_has_left_running_is_used_by_the_next_one_and_stopped_b
     now = find_parts(local.home)
     assert {part: now[part] for part in left} == left
     assert sorted(now) == ["kafka", "mongodb", "processor", "zookeeper"]
-    status, said = local.down()
-    assert status == 0 and "Stopping zookeeper" in said
+    status, output = local.down()
+    assert status == 0 and "Stopping zookeeper" in output
     assert local.running() == []
 
 
@@ -219,7 +219,7 @@ def test_down_ends_a_start_that_is_under_way_even_a_suspended_one(
     if suspended:
         up.send_signal(signal.SIGSTOP)
     assert local.down()[0] == 0
-    assert up.wait(PATIENCE_S) == 130
+    assert up.wait(LIMIT_S) == 130
     assert local.running() == [] and local.saved() == []
 
 
@@ -274,7 +274,7 @@ def test_an_exit_status_that_cannot_be_written_changes_nothing_else(tmp_path: Pa
     """As when the disk is full, or the folder is gone."""
     missing = tmp_path / "gone" / "processor.exit"
     command = [sys.executable, "-m", "retail_devstack.child", str(missing), "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("retail ")
 
@@ -311,7 +311,7 @@ def test_a_download_is_interrupted_at_once_and_leaves_nothing(tmp_path: Path) ->
         assert any(b"downloading" == line.strip() for line in download.stdout)
         download.send_signal(signal.SIGINT)
         try:
-            assert download.wait(PATIENCE_S) == 130
+            assert download.wait(LIMIT_S) == 130
         finally:
             download.kill()
     assert list(tmp_path.iterdir()) == []
