@@ -33,12 +33,20 @@ from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.domain.wire import Message
 from retail_pipeline.reconcile.counts import CountCheck
-from retail_pipeline.reconcile.expected_returns import ReturnDocument, Stored, match_returns
+from retail_pipeline.reconcile.expected_returns import match_returns
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
+from retail_pipeline.reconcile.records import (
+    Line,
+    MisfiledDocument,
+    QuarantinedRow,
+    ReturnDocument,
+    Stored,
+    as_line,
+    content_of,
+)
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow, as_line
 from tests.fakes import FakeMessage, manifest, rejection, transaction
 
 TOPICS = Topics("t", "t.dlq", "t.manifests")
@@ -189,7 +197,7 @@ class World:
         wanted = None if days is None else set(days)
         lines, misfiled = [], []
         for identity, line in sorted(self.documents.items(), key=lambda each: each[1].day):
-            if wanted is not None and line.moment // DAY_MS not in wanted:
+            if wanted is not None and line.InvoiceDate // DAY_MS not in wanted:
                 continue
             if identity == row_id(line.source, line.row):
                 lines.append(line)
@@ -212,26 +220,27 @@ class World:
         by_entry: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
         made_of: Counter[int] = Counter()
         for each in self.lines_summarised().values():
-            hour = each.moment % DAY_MS // 3_600_000
-            fee, guest, who = each.stock in FEES, each.customer is None, each[8:10]
+            hour = each.InvoiceDate % DAY_MS // 3_600_000
+            fee, guest = each.StockCode in FEES, each.CustomerID is None
+            who = each.CustomerID, each.Country
             made_of[each.day] += 1
             by_entry[
-                ORDERS_ROLLUP, each.day, (each.invoice, hour, *who, fee, each.kind), ()
+                ORDERS_ROLLUP, each.day, (each.InvoiceNo, hour, *who, fee, each.kind), ()
             ].append(each)
             by_entry[
-                PRODUCTS_ROLLUP, each.day, (each.stock, each.country, guest, each.kind), ()
+                PRODUCTS_ROLLUP, each.day, (each.StockCode, each.Country, guest, each.kind), ()
             ].append(each)
-            line = (each.invoice, each.stock, hour, *who, each.kind)
-            by_entry[DUPLICATES_ROLLUP, each.day, line, each[2:10]].append(each)
+            line = (each.InvoiceNo, each.StockCode, hour, *who, each.kind)
+            by_entry[DUPLICATES_ROLLUP, each.day, line, content_of(each)].append(each)
         for (rollup, day, key, _), lines in by_entry.items():
             counted, more = lines, None
             if rollup == PRODUCTS_ROLLUP:
-                names = [each.description for each in lines if each.description is not None]
-                more = len({each.invoice for each in lines}), max(names, default=None)
+                names = [each.Description for each in lines if each.Description is not None]
+                more = len({each.InvoiceNo for each in lines}), max(names, default=None)
             if rollup == DUPLICATES_ROLLUP:
                 counted = lines[1:]
-            units, money = sum(each.quantity for each in counted), sum(
-                each.total for each in counted
+            units, money = sum(each.Quantity for each in counted), sum(
+                each.TotalAmount for each in counted
             )
             if counted:
                 expected.add(rollup, day, key, (len(counted), units, money), more)
@@ -288,9 +297,9 @@ def _traded(
     """Yield the rows of each customer and stock code that has a cancellation; of guests by day."""
     found: dict[tuple[object, ...], list[Stored]] = defaultdict(list)
     for identity, line in documents.items():
-        guest = line.customer is None
-        if line.kind in ("sale", "cancellation")[guest:] and line.stock not in FEES:
-            key = line.stock, line.customer, line.day if guest else None
+        guest = line.CustomerID is None
+        if line.kind in ("sale", "cancellation")[guest:] and line.StockCode not in FEES:
+            key = line.StockCode, line.CustomerID, line.day if guest else None
             found[key].append(Stored(identity, line))
     for traded in found.values():
         cancelled = {each.line.day for each in traded if each.line.kind == "cancellation"}

@@ -21,8 +21,8 @@ def date_of_number(number: int) -> date:
 
 
 def to_milliseconds(moment: datetime) -> int:
-    """Return the whole milliseconds from 1970 to a moment in UTC, with a time zone or without."""
-    return (moment.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
+    """Return the whole milliseconds from 1970 to a moment; one without a time zone is UTC."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // _MILLISECOND
 
 
 def moment_of_hour(number: int) -> datetime:

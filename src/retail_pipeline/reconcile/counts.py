@@ -24,11 +24,15 @@ from retail_pipeline.domain.reconciliation import (
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import MANIFEST, decode
-from retail_pipeline.reconcile import advice
-from retail_pipeline.reconcile.differences import missing_manifest
 from retail_pipeline.reconcile.ports import Log, Records
-from retail_pipeline.reconcile.rollup_differences import of_failed_days
-from retail_pipeline.reconcile.state import MONGODB
+from retail_pipeline.reconcile.report import (
+    INCOMPLETE,
+    MONGODB,
+    advice_for,
+    difference,
+    missing_manifest,
+    of_failed_days,
+)
 
 
 @dataclass
@@ -132,7 +136,7 @@ def _notes(manifests: Iterable[Manifest]) -> Iterator[str]:
     """Yield why the result is not final yet."""
     for each in manifests:
         if not each.complete:
-            yield advice.INCOMPLETE.format(name=each.name, rows=each.rows_read)
+            yield INCOMPLETE.format(name=each.name, rows=each.rows_read)
 
 
 def _without_sample(manifests: dict[str, Manifest]) -> dict[str, Manifest]:
@@ -153,16 +157,16 @@ def _of_sources(
         missing = each.read - accounted
         if missing > lag or (missing < 0 and each.complete and not lag):
             word = "missing" if missing > 0 else "too many"
-            yield Difference(
-                what="count",
-                place=MONGODB,
+            yield difference(
+                "count",
+                MONGODB,
                 source=each.source,
                 name=each.name,
                 detail=f"{abs(missing):,} rows {word}: {each.read:,} read, {accounted:,} there",
-                advice=advice.of("lost" if each.source in lost else "count", MONGODB, each.name),
+                advice=advice_for("lost", MONGODB, each.name) if each.source in lost else None,
                 expected=Sum(each.read),
                 found=Sum(accounted),
-                more=abs(missing),
+                count=abs(missing),
             )
         elif each.source in lost:
             yield missing_manifest(each.source, each.name)
@@ -171,11 +175,4 @@ def _of_sources(
 def _of_rollups(rollups: dict[str, int], stored: int) -> Iterator[Difference]:
     for rollup, rows in rollups.items():
         if rows != stored:
-            yield Difference(
-                what="rollup",
-                place=rollup,
-                detail=advice.DETAIL["rollup"].format(place=rollup),
-                advice=advice.of("rollup", rollup, ""),
-                expected=Sum(stored),
-                found=Sum(rows),
-            )
+            yield difference("rollup", rollup, expected=Sum(stored), found=Sum(rows))

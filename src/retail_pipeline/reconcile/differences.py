@@ -1,23 +1,34 @@
-"""The differences in rows: single rows, buckets, misfiled documents, counts."""
+"""Each difference by name: rows, buckets, misfiled documents, counts, rollups and returns."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from retail_pipeline.domain.days import date_of_number
+from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, ROLLUPS
 from retail_pipeline.domain.reconciliation import Difference, Sum
-from retail_pipeline.domain.transaction import row_id
-from retail_pipeline.reconcile import advice
-from retail_pipeline.reconcile.compare import BucketDifference, BucketRows
+from retail_pipeline.domain.transaction import Kind, row_id
+from retail_pipeline.reconcile.comparison import BucketDifference, Details
+from retail_pipeline.reconcile.report import (
+    KAFKA,
+    MONGODB,
+    SHOWN,
+    difference,
+    missing_manifest,
+    text,
+)
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.state import KAFKA, MONGODB, SHOWN, ReconciliationState
+from retail_pipeline.reconcile.state import ReconciliationState
 from retail_pipeline.reconcile.tally import Tally
 
 # Reading takes a while: rows found wrong are checked once more, unless they are too many.
 _RECHECKED_AT_MOST = 1_000
 States = Callable[[Sequence[str]], dict[str, set[str]]]
+# The rows that buckets have named, by place and source.
+Named = dict[tuple[str, str], RowSet]
+ReadReturnDetails = Callable[[Sequence[int]], dict[int, Details[str]]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,6 @@ class SourceRows:
     """One source's rows by what is wrong with them, or not."""
 
     source: str
-    expected: RowSet
     accounted: RowSet
     missing: RowSet
     unknown: RowSet
@@ -52,7 +62,6 @@ def rows_of(state: ReconciliationState, source: str) -> SourceRows:
     expected = file | settled
     return SourceRows(
         source=source,
-        expected=expected,
         accounted=accounted,
         missing=expected - accounted - in_flight - unsent,
         unknown=accounted - expected - in_flight if file or whole else none,
@@ -65,41 +74,26 @@ def rows_of(state: ReconciliationState, source: str) -> SourceRows:
 
 
 def of_rows(
-    state: ReconciliationState,
-    rows: SourceRows,
-    named: dict[tuple[str, str], set[int]],
-    states: States,
+    state: ReconciliationState, rows: SourceRows, named: Named, states: States
 ) -> Iterator[Difference]:
     """Yield what is wrong with whole rows of one source, unless a bucket has named it."""
-    source, name = rows.source, state.name(rows.source)
-    in_mongodb = named.get((MONGODB, source), set())
+    source, name, none = rows.source, state.name(rows.source), RowSet()
+    in_mongodb, in_kafka = (named.get((place, source), none) for place in (MONGODB, KAFKA))
     missing = _again(rows.missing, source, states, lambda found: not found)
     unknown = _again(rows.unknown, source, states, bool)
     twice = _again(rows.twice, source, states, lambda found: len(found) > 1)
-    explained = bool(missing or unknown or state.misfiled)
-    for what, place, ids, named_before in (
-        ("missing", MONGODB, missing, in_mongodb),
-        ("unknown", MONGODB, unknown, in_mongodb),
-        ("two_states", MONGODB, twice, set()),
-        ("missing", KAFKA, rows.not_in_kafka, named.get((KAFKA, source), set())),
-        ("unknown", KAFKA, rows.unknown_to_file, named.get((KAFKA, source), set())),
+    for what, place, others in (
+        ("missing", MONGODB, missing - in_mongodb),
+        ("unknown", MONGODB, unknown - in_mongodb),
+        ("two_states", MONGODB, twice),
+        ("missing", KAFKA, rows.not_in_kafka - in_kafka),
+        ("unknown", KAFKA, rows.unknown_to_file - in_kafka),
     ):
-        count = len(ids) - sum(row in ids for row in named_before)
-        if count:
-            rest = (row_id(source, row) for row in ids if row not in named_before)
-            first = tuple(islice(rest, SHOWN))
-            yield Difference(
-                what=what,
-                place=place,
-                source=source,
-                name=name,
-                detail=advice.DETAIL[what].format(place=place),
-                advice=advice.of(what, place, name),
-                ids=first,
-                more=count - len(first),
-            )
+        if others:
+            ids = [row_id(source, row) for row in islice(others, SHOWN)]
+            yield difference(what, place, source=source, name=name, ids=ids, count=len(others))
     yield from _of_texts(state, rows)
-    yield from _of_count(state, rows, explained)
+    yield from _of_count(state, rows, bool(missing or unknown or state.misfiled))
 
 
 def _again(
@@ -118,38 +112,18 @@ def _again(
 
 def _of_texts(state: ReconciliationState, rows: SourceRows) -> Iterator[Difference]:
     """Yield a difference where the texts of rejected rows differ between places."""
-    source = rows.source
+    source, wrong = rows.source, []
     dead, quarantine = state.dead, state.quarantine
     both_known = not (quarantine.comparable.of(source) - dead.comparable.of(source))
     if both_known and quarantine.checksums[source] != state.dead_letter_checksums[source]:
-        yield _text_difference(state, source, MONGODB, "the dead-letter topic")
+        wrong.append((MONGODB, "the dead-letter topic"))
     broken = state.files.broken.of(source)
     if broken and not (dead.comparable.of(source) - broken):
         if dead.checksums[source] != state.files.checksums[source]:
-            yield _text_difference(state, source, KAFKA, "the file")
-
-
-def _text_difference(state: ReconciliationState, source: str, place: str, other: str) -> Difference:
-    return Difference(
-        what="changed",
-        place=place,
-        source=source,
-        name=state.name(source),
-        detail=f"rejected rows have other texts in {place} than in {other}",
-        advice=advice.of("changed", place, state.name(source)),
-    )
-
-
-def missing_manifest(source: str, name: str) -> Difference:
-    """Return the difference that MongoDB lacks the manifest of a source that Kafka has."""
-    return Difference(
-        what="count",
-        place=MONGODB,
-        source=source,
-        name=name,
-        detail="its manifest is in Kafka, but not in MongoDB",
-        advice=advice.of("lost", MONGODB, name),
-    )
+            wrong.append((KAFKA, "the file"))
+    for place, other in wrong:
+        detail = f"rejected rows have other texts in {place} than in {other}"
+        yield difference("changed", place, source=source, name=state.name(source), detail=detail)
 
 
 def _of_count(
@@ -169,60 +143,121 @@ def _of_count(
         places.append((KAFKA, in_kafka | state.in_flight.of(source)))
     for place, found in places:
         if len(found) != manifest.rows_read:
-            yield Difference(
-                what="count",
-                place=place,
+            yield difference(
+                "count",
+                place,
                 source=source,
                 name=name,
                 detail=f"{manifest.rows_read:,} rows were read, {place} has {len(found):,}",
-                advice=advice.of("count", place, name),
                 expected=Sum(manifest.rows_read),
                 found=Sum(len(found)),
-                more=abs(manifest.rows_read - len(found)),
+                count=abs(manifest.rows_read - len(found)),
             )
 
 
 def of_bucket(
-    state: ReconciliationState, bucket: BucketDifference, rows: BucketRows
+    state: ReconciliationState, bucket: BucketDifference, rows: Details[int]
 ) -> Iterator[Difference]:
     """Yield a difference for each way in which a bucket's rows differ; one if no row is known."""
-    name = state.name(bucket.source)
-    ways = {"missing": rows.missing, "unknown": rows.unknown, "changed": list(rows.changed)}
-    known = [(what, found) for what, found in ways.items() if found]
-    for what, found in known or [("changed", [])]:
-        ids = [row_id(bucket.source, row) for row in found]
-        detail = advice.DETAIL[what].format(place=bucket.place)
-        if what == "changed" and found:
-            detail = rows.changed[found[0]]
-        yield Difference(
-            what=what,
-            place=bucket.place,
+    for what, found, detail in rows.ways() or [("changed", [], None)]:
+        yield difference(
+            what,
+            bucket.place,
             source=bucket.source,
-            name=name,
-            day=date_of_number(bucket.day).isoformat(),
+            name=state.name(bucket.source),
+            day=bucket.day,
             kind=bucket.kind,
-            detail=f"{detail} ({bucket.against} compared)",
-            advice=advice.of(what, bucket.place, name),
-            expected=as_sum(bucket.expected),
-            found=as_sum(bucket.found),
-            ids=tuple(ids[:SHOWN]),
-            more=len(ids) - len(ids[:SHOWN]),
+            detail=f"{detail or text(what, bucket.place)} ({bucket.against} compared)",
+            expected=bucket.expected.as_sum(),
+            found=bucket.found.as_sum(),
+            ids=[row_id(bucket.source, row) for row in found],
         )
 
 
 def of_misfiled(state: ReconciliationState) -> Iterator[Difference]:
     """Yield one difference for all documents under an id that is not their row's."""
     if state.misfiled:
-        yield Difference(
-            what="doubled",
-            place=MONGODB,
-            detail=advice.DETAIL["doubled"],
-            advice=advice.of("doubled", MONGODB, ""),
-            ids=tuple(state.misfiled),
-            more=state.misfiled_count - len(state.misfiled),
+        yield difference("doubled", MONGODB, ids=state.misfiled, count=state.misfiled_count)
+
+
+def of_rollups(state: ReconciliationState) -> Iterator[Difference]:
+    """Yield each day and kind whose rollup does not follow from the stored rows."""
+    right, real = state.expected_rollups.tallies, state.rollups.tallies
+    unsettled = {rollup: state.unsettled_days(rollup) for rollup in ROLLUPS}
+    named = set[tuple[str, int]]()
+    for rollup, day, kind in sorted(right.keys() | real.keys()):
+        key = (rollup, day, kind)
+        expected, found = right.get(key, Tally()), real.get(key, Tally())
+        if day in unsettled[rollup] or expected == found:
+            continue
+        named.add((rollup, day))
+        same = (expected.rows, expected.units, expected.micros) == (
+            found.rows,
+            found.units,
+            found.micros,
         )
+        yield difference(
+            "rollup",
+            rollup,
+            day=day,
+            kind=kind,
+            detail=text("rollup_entries" if same else "rollup", rollup),
+            expected=expected.as_sum(),
+            found=found.as_sum(),
+        )
+    yield from _of_documents(state, named, unsettled)
 
 
-def as_sum(tally: Tally) -> Sum:
-    """Return a tally's rows and money in the form of a result."""
-    return Sum(tally.rows, tally.pounds)
+def _of_documents(
+    state: ReconciliationState, named: set[tuple[str, int]], unsettled: dict[str, set[int]]
+) -> Iterator[Difference]:
+    """Yield each day's document that is missing, or names another number of rows than are stored.
+
+    Its entries need not show it: most days have no duplicates. ``named`` are reported already.
+    """
+    stored: Counter[int] = Counter()
+    for (rollup, day, _), tally in state.expected_rollups.tallies.items():
+        if rollup == ORDERS_ROLLUP:
+            stored[day] += tally.rows
+    documents = state.rollups.documents
+    right = {(rollup, day): rows for day, rows in stored.items() for rollup in ROLLUPS}
+    for rollup, day in sorted(right.keys() | documents.keys()):
+        expected, found = right.get((rollup, day), 0), documents.get((rollup, day), 0)
+        if expected != found and day not in unsettled[rollup] and (rollup, day) not in named:
+            yield difference(
+                "rollup",
+                rollup,
+                day=day,
+                detail=text("rollup_rows", rollup),
+                expected=Sum(expected),
+                found=Sum(found),
+            )
+
+
+def of_returns(state: ReconciliationState, read_details: ReadReturnDetails) -> Iterator[Difference]:
+    """Yield a difference for each day and way in which returns do not follow from stored rows.
+
+    Rows of a day may change how cancellations of later days are matched: days from the first
+    unsettled one on are not compared. Documents found wrong are read once more before that.
+    """
+    right, real = state.expected_returns.days, state.returns.days
+    first = min(state.unsettled_days(RETURNS), default=None)
+    differing = [
+        day
+        for day in sorted(right.keys() | real.keys())
+        if right.get(day) != real.get(day) and (first is None or day < first)
+    ]
+    details = read_details(differing) if differing else {}
+    for day in differing:
+        ways = details[day].ways() if day in details else [("changed", [], None)]
+        for what, ids, detail in ways:
+            yield difference(
+                what,
+                RETURNS,
+                day=day,
+                kind=Kind.CANCELLATION.value,
+                detail=detail,
+                expected=right.get(day, Tally()).as_sum(),
+                found=real.get(day, Tally()).as_sum(),
+                ids=ids,
+            )

@@ -14,53 +14,43 @@ from retail_pipeline.domain.reconciliation import (
     SourceAccount,
     verdict_of,
 )
-from retail_pipeline.reconcile import advice
-from retail_pipeline.reconcile.compare import ReadDetails, find_bucket_differences
+from retail_pipeline.reconcile.comparison import DetailReader, find_bucket_differences
 from retail_pipeline.reconcile.differences import (
+    Named,
     SourceRows,
-    States,
-    as_sum,
     of_bucket,
     of_misfiled,
+    of_returns,
+    of_rollups,
     of_rows,
     rows_of,
 )
-from retail_pipeline.reconcile.rollup_differences import (
-    ReadReturnDetails,
-    of_failed_days,
-    of_returns,
-    of_rollups,
-)
+from retail_pipeline.reconcile.report import INCOMPLETE, of_failed_days
+from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.state import ReconciliationState
 from retail_pipeline.reconcile.tally import Tally
 
 
-def evaluate(
-    state: ReconciliationState,
-    read_details: ReadDetails,
-    read_return_details: ReadReturnDetails,
-    states: States,
-) -> Reconciliation:
-    """Return the result; ``states`` returns where ids are now.
+def evaluate(state: ReconciliationState, reader: DetailReader) -> Reconciliation:
+    """Return the result; ``reader`` names what is behind a difference.
 
-    ``read_details`` finds the rows behind a difference, ``read_return_details`` the documents
-    behind a day's returns.
     ``at`` and ``seconds`` are left to the caller.
     """
     sources = [rows_of(state, source) for source in state.sources]
     unsent = {each.source for each in sources if each.unsent}
     buckets = find_bucket_differences(state, unsent)
     differences: list[Difference] = []
-    named: dict[tuple[str, str], set[int]] = {}
-    for bucket, rows in zip(buckets, read_details(buckets) if buckets else (), strict=True):
+    named: Named = defaultdict(RowSet)
+    for bucket, rows in zip(buckets, reader.rows(buckets), strict=True):
         differences += of_bucket(state, bucket, rows)
-        named.setdefault((bucket.place, bucket.source), set()).update(rows.missing, rows.unknown)
+        for row in (*rows.missing, *rows.unknown):
+            named[bucket.place, bucket.source].add(row)
     for each in sources:
-        differences += of_rows(state, each, named, states)
+        differences += of_rows(state, each, named, reader.records.states)
     differences += of_misfiled(state)
     differences += of_failed_days(state.failed_days)
     differences += of_rollups(state)
-    differences += of_returns(state, read_return_details)
+    differences += of_returns(state, reader.returns)
     notes = [*_notes(state, sources)]
     settled = not (state.lag or state.pending_days or notes)
     totals = _totals(state)
@@ -87,7 +77,7 @@ def _notes(state: ReconciliationState, sources: Iterable[SourceRows]) -> Iterato
         if each.unsent:
             yield f"{name}: {len(each.unsent):,} rows were not sent yet: `retail produce {name}`"
         elif manifest is not None and not manifest.complete:
-            yield advice.INCOMPLETE.format(name=name, rows=manifest.rows_read)
+            yield INCOMPLETE.format(name=name, rows=manifest.rows_read)
 
 
 def _remarks(state: ReconciliationState) -> list[str]:
@@ -137,7 +127,7 @@ def _account(
         quarantined=len(own | (quarantined - stored - purged)),
         purged=len(purged),
         kinds={kind: tally.rows for kind, tally in sorted(kinds.items())},
-        pounds=sum(kinds.values(), Tally()).pounds,
+        pounds=sum(kinds.values(), Tally()).as_sum().pounds,
         replayed=len(stored & state.dead.rows.of(source)),
         repeated=state.kafka.repeated[source],
         on_their_way=len(rows.on_their_way),
@@ -154,9 +144,9 @@ def _partitions(state: ReconciliationState) -> list[PartitionAccount]:
             PartitionAccount(
                 position=position,
                 records=state.records[position.topic, number],
-                in_kafka=as_sum(state.kafka.partitions.get(number, Tally())) if main else None,
+                in_kafka=state.kafka.partitions.get(number, Tally()).as_sum() if main else None,
                 in_mongodb=(
-                    as_sum(state.stored.partitions.get(number, Tally()))
+                    state.stored.partitions.get(number, Tally()).as_sum()
                     if main and comparable
                     else None
                 ),

@@ -18,7 +18,8 @@ from functools import lru_cache
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.days import DAY_MS
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.reconcile.tally import Line, Tally, checksum_of
+from retail_pipeline.reconcile.records import Line, content_of
+from retail_pipeline.reconcile.tally import Tally, checksum_of
 
 _HOUR_MS = 3_600_000
 # Large and odd: a change of units can't make up for one of money, or of invoices.
@@ -45,7 +46,7 @@ class _Seen:
     def is_duplicate(self, line: Line) -> bool:
         """Return whether a line with the same fields was read before."""
         # To hash() -1 and -2 are the same.
-        content = hash(line[2:10]) + line[5] + int(line[7])
+        content = hash(content_of(line)) + line.Quantity + int(line.UnitPrice)
         if content in self.lines:
             return True
         self.lines.add(content)
@@ -83,14 +84,15 @@ class ExpectedRollups:
         """
         tallies, today, seen = self.tallies, None, _Seen()
         for line in lines:
-            moment, units, micros, kind = line[6], line[5], line[10], line[11]
+            # Names are bound here as in LineTally.add.
+            _, _, invoice, stock, name, units, moment, _, customer, country, micros, kind = line
             day, weight = moment // DAY_MS, _weight(1, units, micros)
             if day != today:
                 today, seen = day, self._days[day]
             hour = moment % DAY_MS // _HOUR_MS
-            order = _checksum(line[2], hour, line[8], line[9], line[3] in FEES, kind)
-            product = _checksum(line[3], line[9], line[8] is None, kind)
-            gained = seen.gained(product, line[2], line[4])
+            order = _checksum(invoice, hour, customer, country, stock in FEES, kind)
+            product = _checksum(stock, country, customer is None, kind)
+            gained = seen.gained(product, invoice, name)
             for rollup, checksum in (
                 (ORDERS_ROLLUP, order * weight),
                 (PRODUCTS_ROLLUP, product * (weight + gained)),
@@ -101,7 +103,7 @@ class ExpectedRollups:
                 tally.micros += micros
                 tally.checksum += checksum
             if seen.is_duplicate(line):
-                key = line[2], line[3], hour, line[8], line[9], kind
+                key = invoice, stock, hour, customer, country, kind
                 self.add(DUPLICATES_ROLLUP, day, key, (1, units, micros))
         for day in sorted(self._days)[:-1]:
             del self._days[day]

@@ -24,13 +24,14 @@ from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, Message, decode
-from retail_pipeline.reconcile.details import DetailReader
+from retail_pipeline.reconcile.comparison import DetailReader
 from retail_pipeline.reconcile.evaluate import evaluate
 from retail_pipeline.reconcile.expected_returns import match_returns
 from retail_pipeline.reconcile.ports import File, Log, Records
+from retail_pipeline.reconcile.records import QuarantinedRow, as_line
 from retail_pipeline.reconcile.rowset import Rows
 from retail_pipeline.reconcile.state import ReconciliationState
-from retail_pipeline.reconcile.tally import QuarantinedRow, as_line, checksum_of
+from retail_pipeline.reconcile.tally import checksum_of
 
 ReportProgress = Callable[[str, int, int], None]
 Sourced = TypeVar("Sourced", Manifest, QuarantinedRow, Transaction)
@@ -59,8 +60,8 @@ class FullReconciliation:
         if self.records.sample_replaced() != state.sample_replaced:
             # It was replaced meanwhile, which happens once.
             state = self._gather()
-        read_details = DetailReader(self.log, self.records, self.files, self.topics, state)
-        findings = evaluate(state, read_details.rows, read_details.returns, self.records.states)
+        reader = DetailReader(self.log, self.records, self.files, self.topics, state)
+        findings = evaluate(state, reader)
         return msgspec.structs.replace(
             findings, at=datetime.now(UTC), seconds=round(self.clock() - began, 3)
         )
@@ -142,7 +143,7 @@ class FullReconciliation:
             lines = list(map(as_line, _counted(state, transactions)))
             state.sample_records += len(transactions) - len(lines)
             partition = span.partition
-            invoices = {line.invoice for line in lines}
+            invoices = {line.InvoiceNo for line in lines}
             state.misplaced += sum(partition_of(invoice) != partition for invoice in invoices)
             state.kafka.add(lines, state.rejected, None, lambda _: partition)
             _add_dead_letters(state, map(QuarantinedRow.of, bad), False)

@@ -9,10 +9,15 @@ from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.wire import Message
-from retail_pipeline.reconcile.expected_returns import ReturnDocument, Stored
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.records import (
+    Line,
+    MisfiledDocument,
+    QuarantinedRow,
+    ReturnDocument,
+    Stored,
+)
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow
 
 
 class Log(Protocol):

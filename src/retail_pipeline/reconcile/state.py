@@ -13,12 +13,10 @@ from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.reconcile.expected_returns import ExpectedReturns
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.records import QuarantinedRow
+from retail_pipeline.reconcile.report import SHOWN
 from retail_pipeline.reconcile.rowset import Rows
-from retail_pipeline.reconcile.tally import LineTally, QuarantinedRow, checksum_of
-
-MONGODB, KAFKA, FILE = "MongoDB", "Kafka", "file"
-# Of many ids the first ones are named, and the others counted.
-SHOWN = 20
+from retail_pipeline.reconcile.tally import LineTally, checksum_of
 
 
 @dataclass

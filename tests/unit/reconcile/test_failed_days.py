@@ -8,7 +8,7 @@ from retail_pipeline.domain.collections import ROLLUPS
 from retail_pipeline.domain.days import date_of_number
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.reconciliation import Verdict
-from retail_pipeline.reconcile.tally import as_line
+from retail_pipeline.reconcile.records import as_line
 from tests.fakes import transaction
 from tests.ledger_world import World, rows
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
-from retail_pipeline.reconcile.tally import as_line
+from retail_pipeline.reconcile.records import as_line
 from tests.fakes import manifest, rejection, transaction
 from tests.ledger_world import SOURCE, TOPICS, World, rows
 
@@ -86,16 +86,16 @@ def test_any_field_that_is_changed_is_named_with_its_row(
     field, value = data.draw(
         st.sampled_from(
             [
-                ("invoice", "9999"),
-                ("stock", "OTHER"),
-                ("description", None if line.description else "OTHER"),
-                ("quantity", line.quantity + 1),
-                ("moment", line.moment + 1),
-                ("moment", line.moment + 40 * 86_400_000),
-                ("price", line.price + 1),
-                ("customer", "1"),
-                ("country", "Japan"),
-                ("total", line.total - 1_000),
+                ("InvoiceNo", "9999"),
+                ("StockCode", "OTHER"),
+                ("Description", None if line.Description else "OTHER"),
+                ("Quantity", line.Quantity + 1),
+                ("InvoiceDate", line.InvoiceDate + 1),
+                ("InvoiceDate", line.InvoiceDate + 40 * 86_400_000),
+                ("UnitPrice", line.UnitPrice + 1),
+                ("CustomerID", "1"),
+                ("Country", "Japan"),
+                ("TotalAmount", line.TotalAmount - 1_000),
                 ("kind", "gift"),
             ]
         )
@@ -111,7 +111,7 @@ def test_changes_that_cancel_each_other_out_are_seen(changes: list[int]) -> None
     changes[-1] -= sum(changes)
     world = World.of([transaction(row) for row in range(2, 2 + len(changes))])
     for (identity, line), change in zip(list(world.documents.items()), changes, strict=True):
-        world.documents[identity] = line._replace(total=line.total + change)
+        world.documents[identity] = line._replace(TotalAmount=line.TotalAmount + change)
     expected = {row_id(SOURCE, row) for row, change in enumerate(changes, start=2) if change}
     assert named(world.full(), "changed") == expected
 
@@ -120,7 +120,7 @@ def test_minus_one_and_minus_two_are_distinguished() -> None:
     world = World.of([transaction(2, Quantity=-1), transaction(3, Quantity=-2)])
     for row, quantity in ((2, -2), (3, -1)):
         line = world.documents[row_id(SOURCE, row)]
-        world.documents[row_id(SOURCE, row)] = line._replace(quantity=quantity)
+        world.documents[row_id(SOURCE, row)] = line._replace(Quantity=quantity)
     assert named(world.full(), "changed") == {row_id(SOURCE, 2), row_id(SOURCE, 3)}
 
 
@@ -308,7 +308,7 @@ def test_kafka_cut_by_retention_is_compared_as_far_as_it_goes() -> None:
     assert named(world.full()) == {identity}
     [lost] = world.full(with_file=False).differences
     assert (lost.what, lost.more) == ("count", 1)
-    world.documents[identity] = line._replace(total=line.total + 1)
+    world.documents[identity] = line._replace(TotalAmount=line.TotalAmount + 1)
     assert named(world.full(), "changed") == {identity}
 
 
@@ -333,7 +333,7 @@ def test_a_row_that_kafka_never_got_is_missing_there_and_in_mongodb() -> None:
 
 def test_a_record_that_differs_from_the_file_is_named_in_both() -> None:
     world = World.of(rows(5))
-    world.file.good[3] = world.file.good[3]._replace(country="Japan")
+    world.file.good[3] = world.file.good[3]._replace(Country="Japan")
     result = world.full()
     assert named(result, "changed") == {row_id(SOURCE, 3)}
     assert {each.place for each in result.differences} == {"Kafka", "MongoDB"}
@@ -352,7 +352,8 @@ def test_of_too_many_differing_days_only_the_sums_are_reported() -> None:
     ]
     world = World.of(good)
     world.documents = {
-        identity: line._replace(total=line.total + 1) for identity, line in world.documents.items()
+        identity: line._replace(TotalAmount=line.TotalAmount + 1)
+        for identity, line in world.documents.items()
     }
     result = world.full()
     changed = [each for each in result.differences if each.what == "changed"]

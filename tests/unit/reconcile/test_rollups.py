@@ -12,9 +12,8 @@ from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, PRODUCTS_ROLLU
 from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.reconciliation import Difference, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
-from retail_pipeline.reconcile.expected_returns import ReturnDocument, ReturnPart
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
-from retail_pipeline.reconcile.tally import Line, as_line
+from retail_pipeline.reconcile.records import Line, ReturnDocument, ReturnPart, as_line
 from tests.fakes import transaction
 from tests.ledger_world import SOURCE, World, rows
 
@@ -50,7 +49,7 @@ def the_difference(world: World) -> Difference:
 def test_what_returns_must_say_follows_from_the_rows() -> None:
     first, guests = World.of(shop()).return_documents()
     sale = {"InvoiceNo": "536365", "UnitPrice": 2_550_000, "Country": "EIRE"}
-    sale["InvoiceDate"] = as_line(shop()[0]).moment
+    sale["InvoiceDate"] = as_line(shop()[0]).InvoiceDate
     assert (first.id, first.day, first.lines) == (RETURN, day_number(CANCELLED), 3)
     assert (first.units, first.amount) == (9, -9 * 2_550_000)
     assert first.parts == (
@@ -138,7 +137,7 @@ def test_a_line_that_is_summarised_as_a_duplicate_too_often_is_seen() -> None:
     world = World.of(shop())
     first, second, *_ = world.documents
     line = world.documents[second]
-    world.summarised = {**world.documents, second: line._replace(description="OTHER")}
+    world.summarised = {**world.documents, second: line._replace(Description="OTHER")}
     places = {each.place for each in world.full().differences}
     assert places == {DUPLICATES_ROLLUP, PRODUCTS_ROLLUP, "returns"}
     assert {each.day for each in world.full().differences} == {"2011-01-03", "2011-01-07"}

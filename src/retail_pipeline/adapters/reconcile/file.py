@@ -17,14 +17,16 @@ import pandas as pd
 from retail_pipeline.adapters.sources.registry import inspect
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import YEARS, DateOrder
+from retail_pipeline.domain.fields import PRICE, UNITS
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.money import to_micros
 from retail_pipeline.flows.source import RawRow, Reading, Source
 from retail_pipeline.reconcile.ports import File
+from retail_pipeline.reconcile.records import Line
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import Line
 
 _PIECE = 20_000
+_REQUIRED = [name for name in DATASET_FIELDS if name in CONTRACT.schema["required"]]
 _SHORT_YEAR = r"^(\d{1,2}[/.-]\d{1,2})[/.-](\d{2})(?!\d)"
 
 
@@ -79,63 +81,47 @@ class SourceFile:
                     whole.append(row)
             lines = []
             if whole:
-                columns = list(zip(*(row.fields for row in whole), strict=True))
-                table = _parsed([row.number for row in whole], columns, day_first)
-                good = table["good"].to_numpy()
+                table = _parsed(whole, day_first)
+                good = table[_REQUIRED].notna().all(axis="columns").to_numpy()
                 broken += [(row.number, row.raw) for row, ok in zip(whole, good) if not ok]
                 lines = _as_lines(facts.source, table[good])
             yield lines, broken
 
 
-def _parsed(
-    numbers: Sequence[int], columns: Sequence[Sequence[str]], day_first: bool
-) -> pd.DataFrame:
-    """Return the parsed rows as a frame; ``good`` are those with every required field.
+def _parsed(rows: Sequence[RawRow], day_first: bool) -> pd.DataFrame:
+    """Return the parsed rows as a frame: the line of each, and the dataset's fields or None.
 
     Any text may be in any column: a row may be one that the producer has rejected.
     """
-    text = {
-        name: pd.Series(column, dtype=object)
-        for name, column in zip(DATASET_FIELDS, columns, strict=True)
-    }
-    table = pd.DataFrame({"row": pd.Series(numbers, dtype=object)})
-    for name in ("InvoiceNo", "StockCode"):
-        table[name] = _each(text[name], lambda value: value.strip() or None)
-    for name in ("Description", "Country"):
-        table[name] = _each(text[name], lambda value: value if value.strip() else None)
-    table["CustomerID"] = _each(text["CustomerID"], _customer)
-    table["Quantity"] = _each(text["Quantity"], _whole)
-    table["price"] = _each(text["UnitPrice"], _price)
-    table["moment"] = _moments(text["InvoiceDate"], day_first)
-    needed = ["InvoiceNo", "StockCode", "Quantity", "price", "moment"]
-    table["good"] = table[needed].notna().all(axis="columns")
-    return table
+    texts = zip(*(row.fields for row in rows), strict=True)
+    columns = (pd.Series(column, dtype=object) for column in texts)
+    invoice, stock, name, units, date, price, customer, country = columns
+    parsed = (
+        pd.Series([row.number for row in rows], dtype=object),
+        _each(invoice, _trimmed),
+        _each(stock, _trimmed),
+        _each(name, _as_written),
+        _each(units, _whole),
+        _moments(date, day_first),
+        _each(price, _price),
+        _each(customer, _customer),
+        _each(country, _as_written),
+    )
+    return pd.DataFrame(dict(zip(("row", *DATASET_FIELDS), parsed, strict=True)))
 
 
 def _as_lines(source: str, table: pd.DataFrame) -> list[Line]:
     """Return the frame's rows with amount and kind, computed a column at a time."""
-    quantity, price = table["Quantity"].tolist(), table["price"].tolist()
-    invoice = table["InvoiceNo"].tolist()
-    total = [units * each for units, each in zip(quantity, price, strict=True)]
+    columns = (table[name].tolist() for name in table)
+    row, invoice, stock, name, units, date, price, customer, country = columns
+    amount = [number * each for number, each in zip(units, price, strict=True)]
     kind = [
-        ("cancellation" if number[0] == "C" else "sale" if units > 0 and each > 0 else "adjustment")
-        for number, units, each in zip(invoice, quantity, price, strict=True)
+        ("cancellation" if text[0] == "C" else "sale" if number > 0 and each > 0 else "adjustment")
+        for text, number, each in zip(invoice, units, price, strict=True)
     ]
-    columns = (
-        [source] * len(invoice),
-        table["row"].tolist(),
-        invoice,
-        table["StockCode"].tolist(),
-        table["Description"].tolist(),
-        quantity,
-        [int(each) for each in table["moment"].tolist()],
-        price,
-        table["CustomerID"].tolist(),
-        table["Country"].tolist(),
-        total,
-        kind,
-    )
-    return list(map(Line._make, zip(*columns, strict=True)))
+    sources, moments = [source] * len(row), map(int, date)
+    values = (invoice, stock, name, units, moments, price, customer, country, amount, kind)
+    return list(map(Line._make, zip(sources, row, *values, strict=True)))
 
 
 def _each(column: pd.Series[Any], work: Any) -> pd.Series[Any]:
@@ -145,16 +131,24 @@ def _each(column: pd.Series[Any], work: Any) -> pd.Series[Any]:
     return pd.Series([found[code] for code in codes], dtype=object)
 
 
+def _trimmed(text: str) -> str | None:
+    return text.strip() or None
+
+
+def _as_written(text: str) -> str | None:
+    return text if text.strip() else None
+
+
 def _whole(text: str) -> int | None:
     number = pd.to_numeric(text.strip(), errors="coerce")
     # Infinity and what is no number (NaN) are within no bounds.
-    return int(number) if _within("Quantity", number) and number == int(number) else None
+    return int(number) if _within(UNITS, number) and number == int(number) else None
 
 
 def _price(text: str) -> int | Decimal | None:
     try:
         price = Decimal(text.strip())
-        return to_micros(price) if _within("UnitPrice", price) else None
+        return to_micros(price) if _within(PRICE, price) else None
     except InvalidOperation:
         return None
 

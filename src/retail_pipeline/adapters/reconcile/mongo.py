@@ -1,8 +1,17 @@
-"""Reads MongoDB for a reconciliation: every document once."""
+"""Reads MongoDB for a reconciliation: every document once.
+
+Expected returns follow from rows that are read a second time, a hundred pairs of a customer and a
+stock code at a time. Only pairs with a cancellation are read, which an index lists, and only a
+hundred of them are in memory.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -13,34 +22,45 @@ from pymongo.collection import Collection as MongoCollection
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.failed_days import PENDING, failed_days
+from retail_pipeline.adapters.mongo.returns import CANCELLED, TRADED
 from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE, is_replaced
-from retail_pipeline.adapters.reconcile.mongo_lines import (
-    FIELDS,
+from retail_pipeline.adapters.reconcile.mongo_documents import (
+    ENTRY_FIELDS,
+    LINE_FIELDS,
+    RETURN_FIELDS,
     UNREADABLE,
-    Moment,
+    add_entries,
     line_of,
-    within,
+    return_of,
 )
-from retail_pipeline.adapters.reconcile.mongo_rollups import add_rollups, return_documents, traded
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
     PURGED,
     QUARANTINE,
+    RETURNS,
     ROLLUPS,
     TRANSACTIONS,
 )
-from retail_pipeline.domain.days import day_number
+from retail_pipeline.domain.days import EPOCH, day_number
 from retail_pipeline.domain.failed_days import FailedDay
+from retail_pipeline.domain.fields import CUSTOMER, DATE, PRODUCT
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.reconcile.expected_returns import ReturnDocument, Stored
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
-from retail_pipeline.reconcile.tally import Line, MisfiledDocument, QuarantinedRow, row_of
+from retail_pipeline.reconcile.records import (
+    Line,
+    MisfiledDocument,
+    QuarantinedRow,
+    ReturnDocument,
+    Stored,
+    row_of,
+)
 
 STATES = (TRANSACTIONS, QUARANTINE, PURGED)
 _PIECE = 5_000
+_PAIRS_AT_ONCE = 100
 _HIGHEST = chr(ord(":") + 1)
 
 
@@ -90,15 +110,11 @@ class MongoRecords:
         self, days: Iterable[int] | None = None
     ) -> Iterator[tuple[list[Line], list[MisfiledDocument]]]:
         """Yield the stored rows, day by day: rollups are made of whole days."""
-        condition: dict[str, Any] = {}
-        if days is not None:
-            condition = {"$or": [{"InvoiceDate": within(day)} for day in sorted(days)]}
         lines: list[Line] = []
         misfiled: list[MisfiledDocument] = []
-        moment = Moment()
-        for document in self._find(TRANSACTIONS, condition, FIELDS, sort=[("InvoiceDate", 1)]):
+        for document in self._find(TRANSACTIONS, _on(days), LINE_FIELDS, sort=[(DATE, 1)]):
             try:
-                line = line_of(document, moment)
+                line = line_of(document)
             except UNREADABLE:
                 misfiled.append(MisfiledDocument(str(document["_id"]), None))
                 continue
@@ -130,15 +146,40 @@ class MongoRecords:
 
     def rollups(self, expected: ExpectedRollups) -> None:
         """Add every entry of every day."""
-        add_rollups(self._find, expected)
+        for rollup in ROLLUPS:
+            for document in self._find(rollup, {}, ENTRY_FIELDS):
+                add_entries(expected, rollup, document)
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
-        """Yield the rows that a cancellation's match depends on, by customer and product."""
-        return traded(self._find, days)
+        """Yield the rows that a cancellation's match depends on, by customer and product.
+
+        Guests can't be distinguished: of them, the cancellations of each day and stock code.
+        """
+        pairs = self._pairs(days)
+        while piece := list(islice(pairs, _PAIRS_AT_ONCE)):
+            codes = defaultdict[str, list[str]](list)
+            for customer, code in piece:
+                codes[customer].append(code)
+            wanted = [
+                {CUSTOMER: customer, PRODUCT: {"$in": some}} for customer, some in codes.items()
+            ]
+            found = defaultdict[tuple[str, str], list[Stored]](list)
+            for stored in self._stored({"$or": wanted, **TRADED}):
+                found[stored.line.StockCode, str(stored.line.CustomerID)].append(stored)
+            yield from found.values()
+        guests = {**CANCELLED, CUSTOMER: None, **_on(days)}
+        in_order = self._stored(guests, sort=[(DATE, 1)])
+        for _, of_day in groupby(in_order, key=lambda stored: stored.line.day):
+            by_code = defaultdict[str, list[Stored]](list)
+            for stored in of_day:
+                by_code[stored.line.StockCode].append(stored)
+            yield from by_code.values()
 
     def return_documents(self, days: Collection[int] | None = None) -> Iterator[ReturnDocument]:
         """Yield the documents of the returns."""
-        return return_documents(self._find, days)
+        for document in map(return_of, self._find(RETURNS, {}, RETURN_FIELDS)):
+            if days is None or document.day in days:
+                yield document
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
         """Find the ids in the three collections."""
@@ -176,7 +217,7 @@ class MongoRecords:
 
     def rollup_rows(self, without: Collection[int] = ()) -> dict[str, int]:
         """Add up the numbers of rows in the days' documents."""
-        others = {"_id": {"$nin": [within(day)["$gte"] for day in without]}}
+        others = {"_id": {"$nin": [_within(day)["$gte"] for day in without]}}
         total: list[Document] = [
             {"$match": others},
             {"$group": {"_id": None, "rows": {"$sum": "$lines"}}},
@@ -193,9 +234,32 @@ class MongoRecords:
         with translated(self._client):
             counted = WITHOUT_SAMPLE if days and is_replaced(self._aware) else {}
             return sum(
-                transactions.count_documents({"InvoiceDate": within(day), **counted})
-                for day in days
+                transactions.count_documents({DATE: _within(day), **counted}) for day in days
             )
+
+    def _pairs(self, days: Collection[int] | None) -> Iterator[tuple[str, str]]:
+        """Yield each customer and stock code once; an index of cancellations covers the query."""
+        condition = {**CANCELLED, CUSTOMER: {"$ne": None}, **_on(days)}
+        shown = {"_id": 0, CUSTOMER: 1, PRODUCT: 1}
+        pairs = (
+            (found.get(CUSTOMER), found.get(PRODUCT))
+            for found in self._find(TRANSACTIONS, condition, shown, sort=[(CUSTOMER, 1)])
+        )
+        # Documents with other types are reported as unreadable.
+        texts = (
+            (customer, code)
+            for customer, code in pairs
+            if isinstance(customer, str) and isinstance(code, str)
+        )
+        for _, of_customer in groupby(texts, key=itemgetter(0)):
+            yield from sorted(set(of_customer))
+
+    def _stored(self, condition: Document, **options: Any) -> Iterator[Stored]:
+        for document in self._find(TRANSACTIONS, condition, LINE_FIELDS, **options):
+            try:
+                yield Stored(str(document["_id"]), line_of(document))
+            except UNREADABLE:  # it is reported as such
+                continue
 
     def _find(
         self, name: str, condition: Document, fields: Document, **options: Any
@@ -219,3 +283,14 @@ def _counted(collection: MongoCollection[Document]) -> dict[str, int]:
         span = {"$gte": source + ":", "$lt": after}
         found[source] = collection.count_documents({"_id": span})
     return found
+
+
+def _within(day: int) -> dict[str, datetime]:
+    """Return the condition of dates on one day."""
+    start = EPOCH + timedelta(days=day)
+    # Up to the last millisecond: of the last day that Python knows there is no day after.
+    return {"$gte": start, "$lte": start + timedelta(days=1, milliseconds=-1)}
+
+
+def _on(days: Iterable[int] | None) -> Document:
+    return {} if days is None else {"$or": [{DATE: _within(day)} for day in sorted(days)]}

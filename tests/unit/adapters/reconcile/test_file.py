@@ -11,8 +11,8 @@ from retail_pipeline.adapters.reconcile.file import SourceFile
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.rejection import RowError
+from retail_pipeline.reconcile.records import Line, as_line
 from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.tally import Line, as_line
 from retail_pipeline.sample.writer import write_sample
 from tests.sources import source_of
 
@@ -81,9 +81,9 @@ def test_every_accepted_form_of_a_number_is_the_same_money(
     path.write_text(HEADER + "\n".join(rows) + "\n")
     found, parsed = both_ways(path)
     assert found == parsed
-    assert {line.customer for line in found} == {"17850"}
-    assert {line.country for line in found} == {line.description for line in found} == {None}
-    assert found[0].total == int(Decimal(quantity.strip())) * Decimal(price) * 1_000_000
+    assert {line.CustomerID for line in found} == {"17850"}
+    assert {line.Country for line in found} == {line.Description for line in found} == {None}
+    assert found[0].TotalAmount == int(Decimal(quantity.strip())) * Decimal(price) * 1_000_000
 
 
 def test_what_cannot_be_parsed_is_broken_with_its_text(tmp_path: Path) -> None:
