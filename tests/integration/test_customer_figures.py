@@ -1,4 +1,4 @@
-"""What is said of customers equals pandas' sums over the lines, under every filter."""
+"""The figures of customers equal pandas' sums over the lines, under every filter."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_the_products_of_a_customer_equal_pandas(
             max(sold["InvoiceDate"], default=None),
         )
     found = {
-        each["_id"]: (each["lines"], each["units"], each["amount"], each["orders"], each["last"])
+        each.code: (each.lines, each.units, each.amount, each.orders, each.last)
         for each in reads.products(selection, ONE, CODES)
     }
     assert found == expected
@@ -181,8 +181,8 @@ def test_the_lines_of_an_invoice_equal_pandas(
         found = reads.lines(selection, ONE, invoice, hours, 1_000)
         expected = lines[(lines["CustomerID"] == ONE) & (lines["InvoiceNo"] == invoice)]
         assert len(found) == len(expected)
-        assert sum(each["TotalAmount"] for each in found) == sum(expected["amount"])
-        assert [each["InvoiceDate"] for each in found] == sorted(expected["InvoiceDate"])
+        assert sum(each.amount for each in found) == sum(expected["amount"])
+        assert [each.invoiced_at for each in found] == sorted(expected["InvoiceDate"])
         assert len(reads.lines(selection, ONE, invoice, hours, 1)) == min(1, len(expected))
 
 
@@ -223,14 +223,14 @@ def test_reads_look_at_the_customers_lines_and_one_hour_only(
             plan = client[loaded.mongo_database].command(
                 "explain", command, verbosity="executionStats"
             )
-            assert 0 < looked_at(plan) <= most
+            assert 0 < examined(plan) <= most
 
 
-def looked_at(plan: object) -> int:
-    """Return how many documents a plan's execution looked at, wherever it says so."""
+def examined(plan: object) -> int:
+    """Return how many documents a plan's execution examined, wherever it says so."""
     if isinstance(plan, list):
-        return max(map(looked_at, plan), default=0)
+        return max(map(examined, plan), default=0)
     if not isinstance(plan, dict):
         return 0
     own = int(plan.get("totalDocsExamined") or plan.get("docsExamined") or 0)
-    return max(own, *(looked_at(each) for each in plan.values()), 0)
+    return max(own, *(examined(each) for each in plan.values()), 0)

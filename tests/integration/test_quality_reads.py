@@ -101,10 +101,10 @@ def live(loaded: Settings) -> Iterator[MongoLive]:
 
 def test_what_came_in_last_is_in_the_order_in_which_it_was_stored(live: MongoLive) -> None:
     newest = live.newest(SELECTIONS["everything"], 500, 20)
-    assert [each["_id"] for each in newest] == [each.id for each in reversed(SALES[-20:])]
+    assert [each.id for each in newest] == [each.id for each in reversed(SALES[-20:])]
     last = SALES[-1]
-    assert newest[0]["UnitPrice"] == Decimal(last.UnitPrice)
-    assert newest[0]["TotalAmount"] == last.Quantity * Decimal(last.UnitPrice)
+    assert newest[0].price == Decimal(last.UnitPrice)
+    assert newest[0].amount == last.Quantity * Decimal(last.UnitPrice)
 
 
 @pytest.mark.parametrize("name", [*SELECTIONS, *NOTHING])
@@ -112,7 +112,7 @@ def test_only_lines_that_count_come_of_those_stored_last(live: MongoLive, name: 
     selection = replace({**SELECTIONS, **NOTHING}[name], duplicates=True)
     kept = shop.selected(TABLE[-500:], selection)
     expected = [SALES[place].id for place in reversed(kept.index)][:20]
-    assert [each["_id"] for each in live.newest(selection, 500, 20)] == expected
+    assert [each.id for each in live.newest(selection, 500, 20)] == expected
 
 
 def test_delays_are_from_the_file_to_the_database(live: MongoLive) -> None:

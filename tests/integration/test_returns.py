@@ -157,7 +157,7 @@ def test_what_a_slow_processor_saw_earlier_does_not_replace_what_came_later(empt
     assert list(empty["returns"].find()) == [after]
 
 
-def test_a_rebuild_that_dies_half_way_keeps_its_mark_and_is_made_up_for(
+def test_a_rebuild_that_dies_half_way_leaves_the_day_dirty_and_is_made_up_for(
     loaded: tuple[Data, Settings], empty: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in(empty, ROWS)
@@ -183,7 +183,7 @@ def test_a_rebuild_that_dies_half_way_keeps_its_mark_and_is_made_up_for(
     assert same(loaded[0], empty) == []
 
 
-def test_a_replay_writes_no_document_anew(loaded: tuple[Data, Settings]) -> None:
+def test_a_replay_writes_no_document_again(loaded: tuple[Data, Settings]) -> None:
     database, _ = loaded
     before = {each["_id"]: each["rebuilt_at"] for each in database["returns"].find()}
     take_in(database, ROWS[:900])
@@ -261,7 +261,7 @@ def test_the_dashboard_reads_again_only_what_was_matched_since(
     assert len(returns.table) == len(whole.table)
 
 
-def test_what_is_gone_is_forgotten_at_the_next_whole_look(
+def test_what_is_gone_is_forgotten_at_the_next_whole_read(
     empty: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in(empty, ROWS[::3])

@@ -11,9 +11,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.customers import CustomerProduct, MongoCustomers
+from retail_pipeline.adapters.mongo.reads.filters import MongoReports, StoredLine
 from retail_pipeline.adapters.mongo.reads.latest import MongoLive
 from retail_pipeline.adapters.mongo.reads.quality import Freshness, MongoQuality, QuarantineGroup
 from retail_pipeline.analytics.products import incomplete, ranking
@@ -208,13 +207,15 @@ def lines_of_invoice(
     hours: tuple[datetime, ...],
     limit: int,
     version: int,
-) -> list[Document]:
+) -> list[StoredLine]:
     """Return a customer's lines on an invoice."""
     reads = _reads(uri, database).customers
     return reads.lines(selection, customer, invoice, hours, limit)
 
 
-def products_of_customer(selection: Selection, customer: str, snapshot: Snapshot) -> list[Document]:
+def products_of_customer(
+    selection: Selection, customer: str, snapshot: Snapshot
+) -> list[CustomerProduct]:
     """Return what a customer's lines of each product add up to, as of the snapshot."""
     codes = [code for code in snapshot.dictionaries.products.texts if code is not None]
     return _products_of_customer(selection, customer, codes, snapshot.version)
@@ -223,5 +224,5 @@ def products_of_customer(selection: Selection, customer: str, snapshot: Snapshot
 @_kept(_KEPT_SECONDS, 50)
 def _products_of_customer(
     uri: str, database: str, selection: Selection, customer: str, _codes: list[str], version: int
-) -> list[Document]:
+) -> list[CustomerProduct]:
     return _reads(uri, database).customers.products(selection, customer, _codes)

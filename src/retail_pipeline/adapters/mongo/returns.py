@@ -23,7 +23,16 @@ from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE
 from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.fields import LINE_IDENTITY
+from retail_pipeline.domain.fields import (
+    COUNTRY,
+    CUSTOMER,
+    DATE,
+    INVOICE,
+    LINE_IDENTITY,
+    PRICE,
+    PRODUCT,
+    UNITS,
+)
 from retail_pipeline.domain.returns import (
     Part,
     TradedLine,
@@ -44,7 +53,7 @@ _CUSTOMERS_AT_ONCE = 10_000
 # Raised for a document that lacks a field, or breaks the contract.
 _UNEXPECTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 # The lines that have a document, and those of their customer and stock code that may change it.
-CANCELLED: Document = {"kind": Kind.CANCELLATION.value, "StockCode": {"$nin": list(FEES)}}
+CANCELLED: Document = {"kind": Kind.CANCELLATION.value, PRODUCT: {"$nin": list(FEES)}}
 TRADED: Document = {"kind": {"$in": [Kind.SALE.value, Kind.CANCELLATION.value]}}
 _FIELDS = dict.fromkeys((*LINE_IDENTITY, "kind"), 1)
 
@@ -84,24 +93,24 @@ class MongoReturns:
             raise problems[0]
 
     def _customers(self, day: datetime) -> list[str]:
-        found = self._orders.distinct("entries.CustomerID", {"_id": day})
+        found = self._orders.distinct(f"entries.{CUSTOMER}", {"_id": day})
         return [each for each in found if each is not None]
 
     def _customers_of_lines(self, day: datetime) -> list[str]:
-        known = {"InvoiceDate": _on(day), "CustomerID": {"$ne": None}}
-        each_once: list[Document] = [{"$match": known}, {"$group": {"_id": "$CustomerID"}}]
+        known = {DATE: _on(day), CUSTOMER: {"$ne": None}}
+        each_once: list[Document] = [{"$match": known}, {"$group": {"_id": f"${CUSTOMER}"}}]
         return [each["_id"] for each in self._transactions.aggregate(each_once)]
 
     def _pairs(self, day: datetime, customers: Sequence[str]) -> set[Pair]:
         """Return the pairs that these customers traded on ``day`` and cancelled on it or later."""
-        cancelled = {**CANCELLED, "CustomerID": {"$in": customers}, "InvoiceDate": {"$gte": day}}
+        cancelled = {**CANCELLED, CUSTOMER: {"$in": customers}, DATE: {"$gte": day}}
         # Answered from the index of cancellations alone.
-        shown = {"_id": 0, "StockCode": 1, "CustomerID": 1, "InvoiceDate": 1}
+        shown = {"_id": 0, PRODUCT: 1, CUSTOMER: 1, DATE: 1}
         today: set[Pair] = set()
         later: set[Pair] = set()
         for each in self._transactions.find(cancelled, shown):
-            on_the_day = each["InvoiceDate"] < day + _DAY
-            (today if on_the_day else later).add((each["StockCode"], each["CustomerID"]))
+            on_the_day = each[DATE] < day + _DAY
+            (today if on_the_day else later).add((each[PRODUCT], each[CUSTOMER]))
         if later - today:
             today |= later & self._traded(day, later)
         return today
@@ -109,23 +118,23 @@ class MongoReturns:
     def _traded(self, day: datetime, pairs: set[Pair]) -> set[Pair]:
         customers = {customer for _, customer in pairs}
         found = self._transactions.find(
-            {"InvoiceDate": _on(day), "CustomerID": {"$in": list(customers)}},
-            {"_id": 0, "StockCode": 1, "CustomerID": 1},
+            {DATE: _on(day), CUSTOMER: {"$in": list(customers)}},
+            {"_id": 0, PRODUCT: 1, CUSTOMER: 1},
             hint="by_date",
         )
-        return {(each["StockCode"], each["CustomerID"]) for each in found}
+        return {(each[PRODUCT], each[CUSTOMER]) for each in found}
 
     def _lines(self, pairs: Sequence[Pair], without_sample: bool) -> Iterable[list[Document]]:
         """Return all sales and cancellations of each pair."""
-        each_pair = [{"StockCode": code, "CustomerID": customer} for code, customer in pairs]
+        each_pair = [{PRODUCT: code, CUSTOMER: customer} for code, customer in pairs]
         found: dict[Pair, list[Document]] = defaultdict(list)
         wanted = {"$or": each_pair, **TRADED, **(WITHOUT_SAMPLE if without_sample else {})}
         for line in self._transactions.find(wanted, _FIELDS):
-            found[line["StockCode"], line["CustomerID"]].append(line)
+            found[line[PRODUCT], line[CUSTOMER]].append(line)
         return found.values()
 
     def _of_guests(self, day: datetime, without_sample: bool) -> Iterator[Document]:
-        wanted = {**CANCELLED, "CustomerID": None, "InvoiceDate": _on(day)}
+        wanted = {**CANCELLED, CUSTOMER: None, DATE: _on(day)}
         wanted |= WITHOUT_SAMPLE if without_sample else {}
         yield from self._transactions.find(wanted, _FIELDS)
 
@@ -146,9 +155,7 @@ class MongoReturns:
             except _UNEXPECTED as error:
                 problems.append(_unexpected(lines[0], error))
                 continue
-            updates += [
-                _update(each, without_sample) for each in documents if each["InvoiceDate"] >= day
-            ]
+            updates += [_update(each, without_sample) for each in documents if each[DATE] >= day]
         if updates:
             self._returns.bulk_write(updates, ordered=False)
         if problems:
@@ -184,31 +191,31 @@ def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Docum
 
 _KEPT = (
     "_id",
-    "InvoiceNo",
-    "InvoiceDate",
-    "StockCode",
-    "CustomerID",
-    "Country",
-    "UnitPrice",
+    INVOICE,
+    DATE,
+    PRODUCT,
+    CUSTOMER,
+    COUNTRY,
+    PRICE,
 )
-_OF_SALE = ("_id", "InvoiceNo", "InvoiceDate", "UnitPrice", "Country")
+_OF_SALE = ("_id", INVOICE, DATE, PRICE, COUNTRY)
 
 
 def _traded_line(line: Document) -> TradedLine:
-    price = line["UnitPrice"].to_decimal()
+    price = line[PRICE].to_decimal()
     return TradedLine(
         id=line["_id"],
-        at=line["InvoiceDate"],
+        at=line[DATE],
         kind=Kind(line["kind"]),
-        units=line["Quantity"],
+        units=line[UNITS],
         price=price,
-        content=(price, *(line[name] for name in LINE_IDENTITY if name != "UnitPrice")),
+        content=(price, *(line[name] for name in LINE_IDENTITY if name != PRICE)),
     )
 
 
 def _unexpected(line: Document, error: Exception) -> PermanentError:
     return PermanentError(
-        f"a stored row of product {line.get('StockCode')} and customer {line.get('CustomerID')} is"
+        f"a stored row of product {line.get(PRODUCT)} and customer {line.get(CUSTOMER)} is"
         f" not as the record contract says ({type(error).__name__}: {error}): `retail reconcile`"
         " names it"
     )
@@ -242,5 +249,5 @@ def _on(day: datetime) -> Document:
 def _by_product(lines: Iterable[Document]) -> Iterable[list[Document]]:
     found: dict[str, list[Document]] = defaultdict(list)
     for line in lines:
-        found[line["StockCode"]].append(line)
+        found[line[PRODUCT]].append(line)
     return found.values()

@@ -10,19 +10,29 @@ from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.fields import LINE_IDENTITY, ROLLUP_KEYS
+from retail_pipeline.domain.fields import (
+    AMOUNT,
+    CUSTOMER,
+    DATE,
+    DESCRIPTION,
+    INVOICE,
+    LINE_IDENTITY,
+    PRODUCT,
+    ROLLUP_KEYS,
+    UNITS,
+)
 
 Pipeline = list[Document]
 
 _FIGURES: dict[str, Any] = {
     "lines": {"$sum": 1},
-    "units": {"$sum": "$Quantity"},
-    "amount": {"$sum": "$TotalAmount"},
+    "units": {"$sum": f"${UNITS}"},
+    "amount": {"$sum": f"${AMOUNT}"},
 }
 _EXPRESSIONS: dict[str, Any] = {
-    "hour": {"$hour": "$InvoiceDate"},
-    "fee": {"$in": ["$StockCode", list(FEES)]},
-    "guest": {"$lte": ["$CustomerID", None]},
+    "hour": {"$hour": f"${DATE}"},
+    "fee": {"$in": [f"${PRODUCT}", list(FEES)]},
+    "guest": {"$lte": [f"${CUSTOMER}", None]},
 }
 # The key of an entry of each rollup; every figure of the dashboard is a sum over entries.
 KEYS: dict[str, Document] = {
@@ -33,8 +43,8 @@ KEYS: dict[str, Document] = {
 _MORE: dict[str, dict[str, Any]] = {
     ORDERS_ROLLUP: {},
     PRODUCTS_ROLLUP: {
-        "Description": {"$max": "$Description"},
-        "invoices": {"$addToSet": "$InvoiceNo"},
+        DESCRIPTION: {"$max": f"${DESCRIPTION}"},
+        "invoices": {"$addToSet": f"${INVOICE}"},
     },
 }
 
@@ -67,14 +77,14 @@ def _duplicates_of(day: datetime) -> Pipeline:
     more = {"$subtract": ["$lines", 1]}
     entry = {
         **{name: f"$_id.{name}" for name in ROLLUP_KEYS[DUPLICATES_ROLLUP]},
-        "hour": {"$hour": "$_id.InvoiceDate"},
+        "hour": {"$hour": f"$_id.{DATE}"},
         "kind": "$kind",
         "lines": more,
-        "units": {"$multiply": ["$_id.Quantity", more]},
+        "units": {"$multiply": [f"$_id.{UNITS}", more]},
         "amount": {"$multiply": ["$amount", more]},
     }
     again = {"$cond": [{"$gt": ["$lines", 1]}, entry, "$$REMOVE"]}
-    first = {"kind": {"$first": "$kind"}, "amount": {"$first": "$TotalAmount"}}
+    first = {"kind": {"$first": "$kind"}, "amount": {"$first": f"${AMOUNT}"}}
     line = {name: f"${name}" for name in LINE_IDENTITY}
     return [
         _of(day),
@@ -85,7 +95,7 @@ def _duplicates_of(day: datetime) -> Pipeline:
 
 
 def _of(day: datetime) -> Document:
-    return {"$match": {"InvoiceDate": {"$gte": day, "$lt": day + timedelta(days=1)}}}
+    return {"$match": {DATE: {"$gte": day, "$lt": day + timedelta(days=1)}}}
 
 
 _STAMP: Document = {"$set": {"rebuilt_at": "$$NOW", "layout": LAYOUT}}

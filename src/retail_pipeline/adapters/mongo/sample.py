@@ -25,6 +25,7 @@ from retail_pipeline.domain.collections import (
     SAMPLE,
     TRANSACTIONS,
 )
+from retail_pipeline.domain.fields import DATE
 from retail_pipeline.domain.rejection import Stage
 from retail_pipeline.domain.sample_source import SAMPLE_SOURCE
 
@@ -106,7 +107,7 @@ class MongoSample:
 
         Cancellations of other data may have been matched with sales of the sample.
         """
-        day = {"$dateTrunc": {"date": "$InvoiceDate", "unit": "day"}}
+        day = {"$dateTrunc": {"date": f"${DATE}", "unit": "day"}}
         rows = self._database[TRANSACTIONS].aggregate(
             [{"$match": OF_SAMPLE}, {"$group": {"_id": day}}]
         )

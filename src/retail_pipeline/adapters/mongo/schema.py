@@ -25,6 +25,7 @@ from retail_pipeline.domain.collections import (
     TRANSACTIONS,
 )
 from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.fields import CUSTOMER, DATE, DESCRIPTION, PRODUCT
 
 # Of the summaries' form: a day that an older release summarised is summarised again.
 LAYOUT = 3
@@ -39,21 +40,21 @@ _SECONDS_A_HEARTBEAT_IS_KEPT = 86_400
 INDEXES: dict[str, list[IndexModel]] = {
     TRANSACTIONS: [
         # The rebuild of a day, and the latest transactions.
-        IndexModel([("InvoiceDate", DESCENDING)], name="by_date"),
+        IndexModel([(DATE, DESCENDING)], name="by_date"),
         # The dashboard's product filter, and the sales that a cancellation may undo.
         IndexModel(
-            [("StockCode", ASCENDING), ("CustomerID", ASCENDING), ("InvoiceDate", ASCENDING)],
+            [(PRODUCT, ASCENDING), (CUSTOMER, ASCENDING), (DATE, ASCENDING)],
             name="by_product",
         ),
         # How many lines have no description: few do, and the others cost nothing here.
         IndexModel(
-            [("InvoiceDate", ASCENDING)],
+            [(DATE, ASCENDING)],
             name="by_date_undescribed",
-            partialFilterExpression={"Description": {"$type": "null"}},
+            partialFilterExpression={DESCRIPTION: {"$type": "null"}},
         ),
         # What a customer cancelled on a day and later, for the returns.
         IndexModel(
-            [(name, ASCENDING) for name in ("kind", "CustomerID", "InvoiceDate", "StockCode")],
+            [(name, ASCENDING) for name in ("kind", CUSTOMER, DATE, PRODUCT)],
             name="by_cancellation",
             partialFilterExpression={"kind": "cancellation"},
         ),

@@ -29,6 +29,18 @@ from retail_pipeline.domain.collections import (
     QUARANTINE,
     TRANSACTIONS,
 )
+from retail_pipeline.domain.fields import (
+    AMOUNT,
+    COUNTRY,
+    CUSTOMER,
+    DATE,
+    DESCRIPTION,
+    INVOICE,
+    KIND,
+    PRICE,
+    PRODUCT,
+    UNITS,
+)
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
@@ -142,16 +154,16 @@ def _as_document(
     price, amount, total = _money(quantity, transaction.UnitPrice)
     return {
         "_id": transaction.id,
-        "InvoiceNo": invoice,
-        "StockCode": transaction.StockCode,
-        "Description": transaction.Description,
-        "Quantity": quantity,
-        "InvoiceDate": invoiced,
-        "UnitPrice": price,
-        "CustomerID": transaction.CustomerID,
-        "Country": transaction.Country,
-        "TotalAmount": total,
-        "kind": kind_of(invoice, amount, quantity).value,
+        INVOICE: invoice,
+        PRODUCT: transaction.StockCode,
+        DESCRIPTION: transaction.Description,
+        UNITS: quantity,
+        DATE: invoiced,
+        PRICE: price,
+        CUSTOMER: transaction.CustomerID,
+        COUNTRY: transaction.Country,
+        AMOUNT: total,
+        KIND: kind_of(invoice, amount, quantity).value,
         "source": transaction.source,
         "row": transaction.row,
         "schema_version": transaction.schema_version,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.reads.filters import StoredLine
 from retail_pipeline.analytics import sums
 from retail_pipeline.dashboard import data, format, panel, picks, url_state
 from retail_pipeline.dashboard.explain import Scope, among
@@ -117,16 +117,16 @@ def _lines(own: OneCustomer, invoice: str) -> None:
         )
 
 
-def _line_rows(found: Sequence[Document]) -> pd.DataFrame:
+def _line_rows(found: Sequence[StoredLine]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Time (UTC)": [format.minute(line["InvoiceDate"]) for line in found],
-            "Product": [line["StockCode"] for line in found],
-            "Description": [line.get("Description") for line in found],
-            "Quantity": [line["Quantity"] for line in found],
-            "Unit price": [line["UnitPrice"] for line in found],
-            "Amount": [line["TotalAmount"] for line in found],
-            "Kind": [line["kind"] for line in found],
-            "Country": [format.country(line.get("Country")) for line in found],
+            "Time (UTC)": [format.minute(line.invoiced_at) for line in found],
+            "Product": [line.product for line in found],
+            "Description": [line.description for line in found],
+            "Quantity": [line.units for line in found],
+            "Unit price": [line.price for line in found],
+            "Amount": [line.amount for line in found],
+            "Kind": [line.kind for line in found],
+            "Country": [format.country(line.country) for line in found],
         }
     )

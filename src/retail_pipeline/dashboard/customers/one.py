@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from retail_pipeline.adapters.mongo.reads.customers import CustomerProduct
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.tables import SALE
 from retail_pipeline.dashboard import charts, data, format, panel, picks, timelines, url_state
@@ -131,8 +132,8 @@ def _trend(own: OneCustomer) -> None:
 def _products(own: OneCustomer) -> None:
     snapshot = own.snapshot
     found = data.products_of_customer(own.selection, own.number, snapshot)
-    table = pd.DataFrame(found, columns=["_id", "lines", "units", "amount", "orders", "last"])
-    table = _less_duplicates(own, table.set_index("_id").sort_index())
+    table = pd.DataFrame(found, columns=list(CustomerProduct._fields))
+    table = _less_duplicates(own, table.set_index("code").sort_index())
     table = table[~table.index.isin(list(FEES))]
     table = table.sort_values(["orders", "amount"], ascending=False, kind="stable")
     rows = pd.DataFrame(

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from pandas.api.extensions import ExtensionArray
 
-from retail_pipeline.adapters.mongo.client import Document
+from retail_pipeline.adapters.mongo.reads.filters import StoredLine
 from retail_pipeline.analytics import live
 from retail_pipeline.dashboard import data, format, panel
 from retail_pipeline.dashboard.explain import Scope
@@ -233,20 +233,20 @@ def _selection(view: View) -> Selection:
     return replace(view.selection, first=date.min, last=date(9999, 12, 30))
 
 
-def _lines(found: Sequence[Document]) -> pd.DataFrame:
+def _lines(found: Sequence[StoredLine]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Stored (UTC)": [format.second(each["stored_at"]) for each in found],
-            "Kind": [KINDS.get(each["kind"], each["kind"]) for each in found],
-            "Invoice": [each["InvoiceNo"] for each in found],
-            "Code": [each["StockCode"] for each in found],
-            "Description": [each["Description"] for each in found],
-            "Quantity": [each["Quantity"] for each in found],
-            "Price": [each["UnitPrice"] for each in found],
-            "Amount": [each["TotalAmount"] for each in found],
-            "Customer": [each["CustomerID"] or "guest" for each in found],
-            "Country": [format.country(each["Country"]) for each in found],
-            "Invoiced (UTC)": [format.minute(each["InvoiceDate"]) for each in found],
+            "Stored (UTC)": [format.second(each.stored_at) for each in found],
+            "Kind": [KINDS.get(each.kind, each.kind) for each in found],
+            "Invoice": [each.invoice for each in found],
+            "Code": [each.product for each in found],
+            "Description": [each.description for each in found],
+            "Quantity": [each.units for each in found],
+            "Price": [each.price for each in found],
+            "Amount": [each.amount for each in found],
+            "Customer": [each.customer or "guest" for each in found],
+            "Country": [format.country(each.country) for each in found],
+            "Invoiced (UTC)": [format.minute(each.invoiced_at) for each in found],
         }
     )
 

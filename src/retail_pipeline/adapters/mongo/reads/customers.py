@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 import pymongo
 from pymongo import ASCENDING, MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.reads.filters import LINE_FIELDS, exact, matching, within
+from retail_pipeline.adapters.mongo.reads.filters import (
+    LINE_FIELDS,
+    StoredLine,
+    matching,
+    stored_line,
+    within,
+)
 from retail_pipeline.domain.collections import TRANSACTIONS
-from retail_pipeline.domain.fields import LINE_IDENTITY
+from retail_pipeline.domain.fields import AMOUNT, CUSTOMER, DATE, INVOICE, KIND, PRODUCT, UNITS
 from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Kind
 
 _SECONDS = 30.0
+
+
+class CustomerProduct(NamedTuple):
+    """What a customer's lines of one product add up to.
+
+    ``units`` are of sales, ``amount`` is in pounds, and ``last`` is the time of the last order, or
+    None.
+    """
+
+    code: str
+    lines: int
+    units: int
+    amount: Decimal
+    orders: int
+    last: datetime | None
 
 
 class MongoCustomers:
@@ -34,52 +57,51 @@ class MongoCustomers:
         invoice: str,
         hours: Sequence[datetime],
         limit: int = 0,
-    ) -> list[Document]:
+    ) -> list[StoredLine]:
         """Return the customer's lines on an invoice that count, in the order of their time: the
-        first ``limit``, or all of them for 0; amounts and prices are Decimal.
+        first ``limit``, or all of them for 0.
 
         ``hours`` are those of the invoice: by them the lines are found, through the index by date.
         """
         if not hours:
             return []
-        whose = {"InvoiceNo": {"$in": [invoice]}, "CustomerID": {"$in": [customer]}}
+        whose = {INVOICE: {"$in": [invoice]}, CUSTOMER: {"$in": [customer]}}
         with translated(self._client), pymongo.timeout(_SECONDS):
             found = self._transactions.find(
                 {"$and": [within(hours), whose, matching(selection)]},
                 dict.fromkeys(LINE_FIELDS, 1),
-                sort=[("InvoiceDate", ASCENDING)],
+                sort=[(DATE, ASCENDING)],
                 hint="by_date",
                 limit=limit,
             )
-            lines = [exact(line) for line in found]
+            lines = [stored_line(line) for line in found]
         if selection.duplicates:
             return lines
-        return list(
-            {tuple(line.get(name) for name in LINE_IDENTITY): line for line in lines}.values()
-        )
+        # Exact duplicates differ in these two alone.
+        return list({line._replace(id="", stored_at=datetime.min): line for line in lines}.values())
 
-    def products(self, selection: Selection, customer: str, codes: Sequence[str]) -> list[Document]:
-        """Return what the customer's lines that count add up to for each of the products; of
-        duplicates it knows nothing.
+    def products(
+        self, selection: Selection, customer: str, codes: Sequence[str]
+    ) -> list[CustomerProduct]:
+        """Return the sums of the customer's lines that count, by product; with exact duplicates.
 
         ``codes`` are the stock codes to look for: the index finds a customer's lines by product.
-        A document has the code as _id; lines, units (of sales), amount (Decimal), the number of
-        orders, and the last time of one, or None.
         """
-        whose = {"StockCode": {"$in": list(codes)}, "CustomerID": {"$in": [customer]}}
-        sold = {"$eq": ["$kind", Kind.SALE]}
+        whose = {PRODUCT: {"$in": list(codes)}, CUSTOMER: {"$in": [customer]}}
+        sold = {"$eq": [f"${KIND}", Kind.SALE]}
         figures = {
             "lines": {"$sum": 1},
-            "units": {"$sum": {"$cond": [sold, "$Quantity", 0]}},
-            "amount": {"$sum": "$TotalAmount"},
-            "orders": {"$addToSet": {"$cond": [sold, "$InvoiceNo", "$$REMOVE"]}},
-            "last": {"$max": {"$cond": [sold, "$InvoiceDate", None]}},
+            "units": {"$sum": {"$cond": [sold, f"${UNITS}", 0]}},
+            "amount": {"$sum": f"${AMOUNT}"},
+            "orders": {"$addToSet": {"$cond": [sold, f"${INVOICE}", "$$REMOVE"]}},
+            "last": {"$max": {"$cond": [sold, f"${DATE}", None]}},
         }
         pipeline: list[Document] = [
             {"$match": {"$and": [whose, matching(selection)]}},
-            {"$group": {"_id": "$StockCode", **figures}},
-            {"$set": {"orders": {"$size": "$orders"}}},
+            {"$group": {"_id": f"${PRODUCT}", **figures}},
+            {"$set": {"orders": {"$size": "$orders"}, "code": "$_id"}},
+            {"$unset": "_id"},
         ]
         with translated(self._client), pymongo.timeout(_SECONDS):
             found = list(self._transactions.aggregate(pipeline, hint="by_product"))
-        return [each | {"amount": each["amount"].to_decimal()} for each in found]
+        return [CustomerProduct(**each | {"amount": each["amount"].to_decimal()}) for each in found]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pymongo
 from bson import Decimal128
@@ -21,24 +21,35 @@ from retail_pipeline.adapters.mongo.failed_days import failed_days
 from retail_pipeline.adapters.mongo.heartbeats import summaries_error
 from retail_pipeline.adapters.mongo.sample import is_shown
 from retail_pipeline.domain.collections import DIRTY_BUCKETS, QUARANTINE, TRANSACTIONS
+from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.fields import AMOUNT, COUNTRY, CUSTOMER, DATE, KIND, PRODUCT
 from retail_pipeline.domain.report import Customers, Selection, Status
 from retail_pipeline.domain.transaction import Kind
 
 _STATUS_SECONDS = 3.0
 _HOUR = timedelta(hours=1)
-LINE_FIELDS = (
-    "InvoiceDate",
-    "InvoiceNo",
-    "StockCode",
-    "Description",
-    "Quantity",
-    "UnitPrice",
-    "TotalAmount",
-    "kind",
-    "CustomerID",
-    "Country",
-)
+LINE_FIELDS = ("_id", *DATASET_FIELDS, AMOUNT, KIND, "stored_at")
+
+
+class StoredLine(NamedTuple):
+    """A stored line; price and amount are in pounds, exact, and times are UTC.
+
+    Its fields are LINE_FIELDS, in that order.
+    """
+
+    id: str
+    invoice: str
+    product: str
+    description: str | None
+    units: int
+    invoiced_at: datetime
+    price: Decimal
+    customer: str | None
+    country: str | None
+    amount: Decimal
+    kind: str
+    stored_at: datetime
 
 
 class MongoReports:
@@ -84,12 +95,13 @@ class MongoReports:
 
 def within(hours: Sequence[datetime]) -> Document:
     """Return the filter of the lines of these hours, given by their starts."""
-    return {"$or": [{"InvoiceDate": {"$gte": hour, "$lt": hour + _HOUR}} for hour in hours]}
+    return {"$or": [{DATE: {"$gte": hour, "$lt": hour + _HOUR}} for hour in hours]}
 
 
-def exact(line: Document) -> Document:
-    """Return the line with its price and amount as Decimal."""
-    return line | {name: _decimal(line[name]) for name in ("UnitPrice", "TotalAmount")}
+def stored_line(document: Document) -> StoredLine:
+    """Return the line that a document with LINE_FIELDS is."""
+    line = StoredLine._make(map(document.get, LINE_FIELDS))
+    return line._replace(price=_decimal(line.price), amount=_decimal(line.amount))
 
 
 def _decimal(amount: Any) -> Decimal:
@@ -101,20 +113,20 @@ def matching(selection: Selection) -> Document:
     """Return the filter of the stored lines that count; it knows nothing of duplicates."""
     after = datetime.combine(selection.last, time()) + timedelta(days=1)
     days = {"$gte": datetime.combine(selection.first, time()), "$lt": after}
-    found: list[Document] = [{"InvoiceDate": days}]
+    found: list[Document] = [{DATE: days}]
     for name, values in (
-        ("Country", selection.countries),
-        ("StockCode", selection.products),
-        ("kind", selection.kinds),
+        (COUNTRY, selection.countries),
+        (PRODUCT, selection.products),
+        (KIND, selection.kinds),
     ):
         if values:
             found.append({name: {"$in": list(values)}})
     if selection.customers is Customers.GUESTS:
-        found.append({"CustomerID": None})
+        found.append({CUSTOMER: None})
     if selection.customers is Customers.KNOWN or not selection.guests:
-        found.append({"CustomerID": {"$ne": None}})
+        found.append({CUSTOMER: {"$ne": None}})
     if not selection.cancellations:
-        found.append({"kind": {"$ne": Kind.CANCELLATION}})
+        found.append({KIND: {"$ne": Kind.CANCELLATION}})
     if not selection.adjustments:
-        found.append({"kind": {"$ne": Kind.ADJUSTMENT}, "StockCode": {"$nin": list(FEES)}})
+        found.append({KIND: {"$ne": Kind.ADJUSTMENT}, PRODUCT: {"$nin": list(FEES)}})
     return {"$and": found}

@@ -7,7 +7,12 @@ from pymongo import DESCENDING, MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.reads.filters import LINE_FIELDS, exact, matching
+from retail_pipeline.adapters.mongo.reads.filters import (
+    LINE_FIELDS,
+    StoredLine,
+    matching,
+    stored_line,
+)
 from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.report import Selection
 
@@ -32,16 +37,17 @@ class MongoLive:
             )
             return [(each["stored_at"] - each["ingested_at"]).total_seconds() for each in found]
 
-    def newest(self, selection: Selection, among: int, limit: int) -> list[Document]:
+    def newest(self, selection: Selection, among: int, limit: int) -> list[StoredLine]:
         """Return the newest ``limit`` of those that count among the last ``among`` rows stored.
 
-        Amounts and prices are Decimal. Exact duplicates are among them in any case.
+        Exact duplicates are among them in any case.
         """
         pipeline: list[Document] = [
             {"$limit": among},
             {"$match": matching(selection)},
             {"$limit": limit},
-            {"$project": dict.fromkeys((*LINE_FIELDS, "stored_at"), 1)},
+            {"$project": dict.fromkeys(LINE_FIELDS, 1)},
         ]
         with translated(self._client), pymongo.timeout(_SECONDS):
-            return list(map(exact, self._transactions.aggregate(pipeline, hint={"$natural": -1})))
+            found = self._transactions.aggregate(pipeline, hint={"$natural": -1})
+            return list(map(stored_line, found))

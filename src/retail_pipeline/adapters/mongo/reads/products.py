@@ -20,7 +20,15 @@ from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching, within
 from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.fields import LINE_IDENTITY
+from retail_pipeline.domain.fields import (
+    AMOUNT,
+    DATE,
+    INVOICE,
+    LINE_IDENTITY,
+    PRICE,
+    PRODUCT,
+    UNITS,
+)
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.report import Selection
@@ -54,15 +62,15 @@ class MongoProducts:
                 "$group": {
                     "_id": {
                         "$dateTrunc": {
-                            "date": "$InvoiceDate",
+                            "date": f"${DATE}",
                             "unit": unit,
                             "startOfWeek": "monday",
                         }
                     },
-                    "lowest": {"$min": "$UnitPrice"},
-                    "highest": {"$max": "$UnitPrice"},
-                    "amount": {"$sum": "$TotalAmount"},
-                    "units": {"$sum": "$Quantity"},
+                    "lowest": {"$min": f"${PRICE}"},
+                    "highest": {"$max": f"${PRICE}"},
+                    "amount": {"$sum": f"${AMOUNT}"},
+                    "units": {"$sum": f"${UNITS}"},
                     "lines": {"$sum": 1},
                 }
             },
@@ -87,7 +95,7 @@ class MongoProducts:
             return _NOTHING
         moments = {moment for each in invoices for moment in each["moments"]}
         numbers = [each["_id"] for each in invoices]
-        lines = self._on(numbers, {"InvoiceDate": {"$in": sorted(moments)}}, selection)
+        lines = self._on(numbers, {DATE: {"$in": sorted(moments)}}, selection)
         more = elsewhere({number: each["lines"] for number, each in lines.items()})
         if more:
             hours = sorted({hour for hours in more.values() for hour in hours})
@@ -106,12 +114,12 @@ class MongoProducts:
         """Return, for each of the invoices, how many sale lines of that time count, and of which
         products they are."""
         pipeline: list[Document] = [
-            {"$match": {"$and": [when, {"InvoiceNo": {"$in": invoices}}, _sales(selection)]}},
+            {"$match": {"$and": [when, {INVOICE: {"$in": invoices}}, _sales(selection)]}},
             {
                 "$group": {
-                    "_id": "$InvoiceNo",
+                    "_id": f"${INVOICE}",
                     "lines": {"$sum": 1},
-                    "codes": {"$addToSet": "$StockCode"},
+                    "codes": {"$addToSet": f"${PRODUCT}"},
                 }
             },
         ]
@@ -123,9 +131,9 @@ class MongoProducts:
                 {"$match": _sales(selection, code)},
                 {
                     "$group": {
-                        "_id": "$InvoiceNo",
-                        "moments": {"$addToSet": "$InvoiceDate"},
-                        "latest": {"$max": "$InvoiceDate"},
+                        "_id": f"${INVOICE}",
+                        "moments": {"$addToSet": f"${DATE}"},
+                        "latest": {"$max": f"${DATE}"},
                     }
                 },
                 {"$sort": {"latest": -1, "_id": -1}},

@@ -18,6 +18,7 @@ from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching
 from retail_pipeline.domain.collections import MANIFESTS, QUARANTINE, TRANSACTIONS
+from retail_pipeline.domain.fields import DESCRIPTION
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.report import Selection
@@ -99,7 +100,7 @@ class MongoQuality:
     def undescribed(self, selection: Selection) -> int:
         """Return how many of the lines that count have no description, exact duplicates too."""
         # As the index has it: MongoDB would not see that ``None`` means the same.
-        lacking = {"Description": {"$type": "null"}}
+        lacking = {DESCRIPTION: {"$type": "null"}}
         with translated(self._client), pymongo.timeout(_SECONDS):
             return self._database[TRANSACTIONS].count_documents(
                 {"$and": [lacking, matching(selection)]}

@@ -19,7 +19,18 @@ from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.rollup_pipelines import KEYS
 from retail_pipeline.adapters.mongo.schema import LAYOUT
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
-from retail_pipeline.domain.fields import ROLLUP_KEYS
+from retail_pipeline.domain.fields import (
+    AMOUNT,
+    COUNTRY,
+    CUSTOMER,
+    DATE,
+    DESCRIPTION,
+    INVOICE,
+    PRICE,
+    PRODUCT,
+    ROLLUP_KEYS,
+    UNITS,
+)
 from retail_pipeline.domain.money import to_micros
 from retail_pipeline.domain.returns import RowOrigin
 
@@ -28,7 +39,7 @@ _VERSIONS_SECONDS, _READ_SECONDS = 3.0, 60.0
 _ORDER = ROLLUP_KEYS[ORDERS_ROLLUP]
 FIELDS: dict[str, tuple[str, ...]] = {
     **ROLLUP_KEYS,
-    PRODUCTS_ROLLUP: (*ROLLUP_KEYS[PRODUCTS_ROLLUP], "invoices", "Description"),
+    PRODUCTS_ROLLUP: (*ROLLUP_KEYS[PRODUCTS_ROLLUP], "invoices", DESCRIPTION),
 }
 _FIGURES = ("lines", "units")
 
@@ -41,19 +52,19 @@ def _in_micros(amount: Any) -> Document:
 
 _RETURN_FIELDS: Document = {
     "line": "$_id",
-    "InvoiceNo": "$InvoiceNo",
-    "StockCode": "$StockCode",
-    "CustomerID": "$CustomerID",
-    "Country": "$Country",
-    "returned": {"$toLong": "$InvoiceDate"},
+    INVOICE: f"${INVOICE}",
+    PRODUCT: f"${PRODUCT}",
+    CUSTOMER: f"${CUSTOMER}",
+    COUNTRY: f"${COUNTRY}",
+    "returned": {"$toLong": f"${DATE}"},
     "units": "$each.part.units",
     "micros": _in_micros("$each.part.amount"),
     "stands": "$each.stands",
     "reason": "$each.part.reason",
-    "sold": {"$toLong": "$each.part.sale.InvoiceDate"},
-    "sold_invoice": "$each.part.sale.InvoiceNo",
-    "sold_country": "$each.part.sale.Country",
-    "sold_micros": _in_micros({"$multiply": ["$each.part.units", "$each.part.sale.UnitPrice"]}),
+    "sold": {"$toLong": f"$each.part.sale.{DATE}"},
+    "sold_invoice": f"$each.part.sale.{INVOICE}",
+    "sold_country": f"$each.part.sale.{COUNTRY}",
+    "sold_micros": _in_micros({"$multiply": ["$each.part.units", f"$each.part.sale.{PRICE}"]}),
 }
 
 
@@ -117,15 +128,15 @@ class MongoEntries:
         The entries come one by one: of a large day they would not fit into one document.
         """
         key = KEYS[ORDERS_ROLLUP] | {
-            "day": {"$dateTrunc": {"date": "$InvoiceDate", "unit": "day"}},
+            "day": {"$dateTrunc": {"date": f"${DATE}", "unit": "day"}},
         }
         figures = {
             "lines": {"$sum": 1},
-            "units": {"$sum": "$Quantity"},
-            "amount": {"$sum": "$TotalAmount"},
+            "units": {"$sum": f"${UNITS}"},
+            "amount": {"$sum": f"${AMOUNT}"},
         }
         pipeline: list[Document] = [
-            {"$match": {"StockCode": {"$in": list(codes)}}},
+            {"$match": {PRODUCT: {"$in": list(codes)}}},
             {"$group": {"_id": key, **figures}},
             {"$project": {"lines": 1, "units": 1, "micros": _in_micros("$amount")}},
         ]
