@@ -1,4 +1,4 @@
-"""What is said of customers, worked out by plain pandas and sets over the lines themselves."""
+"""The figures of customers, worked out by plain pandas and sets over the lines themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sales cancellations undo, worked out anew from a frame of lines, and sums of it."""
+"""Which sales cancellations undo, worked out from a frame of lines, and sums of it."""
 
 from __future__ import annotations
 

@@ -155,8 +155,8 @@ def test_up_stays_in_front_until_ctrl_c_and_then_stops_everything(local: Local) 
 
 def test_up_again_finds_its_data_and_more_can_be_streamed(running: Local) -> None:
     before = running.stored()
-    said = running.good("up", "--no-dashboard", "--data", running.file("second.csv", 536366))
-    assert "running already" in said and "keeps running" in said
+    output = running.good("up", "--no-dashboard", "--data", running.file("second.csv", 536366))
+    assert "running already" in output and "keeps running" in output
     assert running.stored() == before + 2
 
 

@@ -22,7 +22,7 @@ class CheckpointFolder:
     """Checkpoints of one topic.
 
     ``topic_id`` is the broker's own identity of the topic: a topic that was deleted or lost and
-    made anew holds nothing, so the checkpoints of the old one don't count for it.
+    created again holds nothing, so the checkpoints of the old one don't count for it.
     """
 
     def __init__(self, folder: Path, topic_id: str) -> None:

@@ -20,7 +20,7 @@ def test_what_is_saved_is_loaded_until_it_is_forgotten(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, "topic")
     folder.save(SOURCE, Checkpoint(position=7, rows_read=6))
     assert CheckpointFolder(tmp_path, "topic").load(SOURCE) == Checkpoint(position=7, rows_read=6)
-    assert CheckpointFolder(tmp_path, "made anew").load(SOURCE) == Checkpoint()
+    assert CheckpointFolder(tmp_path, "created again").load(SOURCE) == Checkpoint()
     folder.forget(SOURCE)
     assert folder.load(SOURCE) == Checkpoint()
 

@@ -45,7 +45,7 @@ class FileState:
             SourceError: it was changed.
         """
         if FileState.of(path) != self:
-            raise SourceError(f"{path}: it changed while it was being read: stream it anew")
+            raise SourceError(f"{path}: it changed while it was being read: stream it again")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ __all__ = ["ADVICE", "ENDINGS", "NAME", "inspect", "reparse"]
 NAME = "parquet"
 ENDINGS: tuple[str, ...] = (".parquet",)
 ADVICE: dict[str, tuple[str, ...]] = {"let its name end in .parquet": (".pq", ".parq")}
-_DAMAGED = ("Parquet file", "write it anew")
+_DAMAGED = ("Parquet file", "write it again")
 # However large a row group is, so many rows and bytes of a column are in memory at a time.
 _BATCH_ROWS = 1_000
 _BUFFER_BYTES = 1 << 20

@@ -37,7 +37,7 @@ ADVICE: dict[str, tuple[str, ...]] = {
 }
 # Dates are cells of their own type in a workbook; text ones show at once.
 _ROWS_SAMPLED = 2_000
-_DAMAGED = ("Excel workbook", "save it anew from a spreadsheet program")
+_DAMAGED = ("Excel workbook", "save it again from a spreadsheet program")
 # As many as a sheet can have: a damaged row number must not become endless empty rows.
 _MOST_ROWS = 1 << 20
 
@@ -54,10 +54,10 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
     content = digest_of(path)
     sources, problems = [], []
     with opened(path) as stream:
-        _look_through(path, stream)
-        with _book(path, stream) as book:
-            for sheet in book.worksheets:
-                lines, rows = sheet.max_row, _cells(path, book, sheet.title)
+        _read_through(path, stream)
+        with _workbook(path, stream) as workbook:
+            for sheet in workbook.worksheets:
+                lines, rows = sheet.max_row, _cells(path, workbook, sheet.title)
                 header = [cell_text(value) for value in next(rows, ())]
                 try:
                     columns = find_columns(header, f"{path}, sheet {sheet.title!r}")
@@ -68,7 +68,8 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
                 evidence = _evidence(islice(rows, _ROWS_SAMPLED), columns[DATE])
                 facts = SourceFacts(
                     source=hashlib.sha256(f"{content}#{sheet.title}".encode()).hexdigest()[:16],
-                    name=text_name(path) + (f"#{sheet.title}" if len(book.worksheets) > 1 else ""),
+                    name=text_name(path)
+                    + (f"#{sheet.title}" if len(workbook.worksheets) > 1 else ""),
                     format=NAME,
                     encoding="utf-8",
                     date_order=reading.date_order or evidence.order,
@@ -87,8 +88,8 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
 def _rows(path: Path, sheet: str, layout: Layout, stream: BufferedReader) -> Iterator[RawRow]:
     """Yield every row after the header that has any cell filled."""
     width = layout.width
-    with _book(path, stream) as book:
-        for number, values in enumerate(_cells(path, book, sheet), start=1):
+    with _workbook(path, stream) as workbook:
+        for number, values in enumerate(_cells(path, workbook, sheet), start=1):
             if number == 1 or all(value is None for value in values):
                 continue
             # Empty cells at the end are left out of the file, or padded: neither is damage.
@@ -104,7 +105,7 @@ def _evidence(rows: Iterator[Sequence[Any]], position: int) -> DateOrderDetector
     return evidence
 
 
-def _look_through(path: Path, stream: BufferedReader) -> None:
+def _read_through(path: Path, stream: BufferedReader) -> None:
     """Read each part of the workbook to its end: damage shows now, not between two sent rows."""
     import zipfile
     from xml.parsers import expat
@@ -118,9 +119,9 @@ def _look_through(path: Path, stream: BufferedReader) -> None:
                     pass
 
 
-def _cells(path: Path, book: Workbook, sheet: str) -> Iterator[Sequence[Any]]:
+def _cells(path: Path, workbook: Workbook, sheet: str) -> Iterator[Sequence[Any]]:
     with damage_named(path, *_DAMAGED):
-        page = book[sheet]
+        page = workbook[sheet]
         width = page.max_column
         # Some programs write a wrong size: what lies behind it are rows, too.
         page.reset_dimensions()
@@ -131,14 +132,14 @@ def _cells(path: Path, book: Workbook, sheet: str) -> Iterator[Sequence[Any]]:
 
 
 @contextmanager
-def _book(path: Path, stream: BufferedReader) -> Iterator[Workbook]:
+def _workbook(path: Path, stream: BufferedReader) -> Iterator[Workbook]:
     # Loaded here, since it takes memory that other files don't need.
     from openpyxl import load_workbook
 
     with damage_named(path, *_DAMAGED), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles, which carry no data
-        book = load_workbook(stream, read_only=True, data_only=True)
+        workbook = load_workbook(stream, read_only=True, data_only=True)
     try:
-        yield book
+        yield workbook
     finally:
-        book.close()
+        workbook.close()

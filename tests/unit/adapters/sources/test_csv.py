@@ -120,7 +120,7 @@ def test_an_encoding_and_an_order_can_be_set(tmp_path: Path) -> None:
     assert transactions(source)[0].InvoiceDate.month == 12
 
 
-def test_dates_that_do_not_tell_their_order_are_said_to_be_undecided(tmp_path: Path) -> None:
+def test_dates_that_fit_both_orders_leave_the_order_undecided(tmp_path: Path) -> None:
     content = HEADER + ROW.replace("2010-12-01 08:26:00", "1/12/2010 8:26")
     facts = source_of(write(tmp_path, content)).facts
     assert facts.date_order is DateOrder.MONTH_FIRST

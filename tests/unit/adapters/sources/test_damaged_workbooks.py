@@ -35,23 +35,23 @@ def long() -> bytes:
         return workbook(Path(folder), {"S": [UCI, *[SALE] * ROWS]}).read_bytes()
 
 
-def parts(book: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+def parts(workbook: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(workbook)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def with_part(book: bytes, name: str, text: bytes) -> bytes:
+def with_part(workbook: bytes, name: str, text: bytes) -> bytes:
     """Return the workbook with another text of one part, as a sound archive."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-        for each, content in (parts(book) | {name: text}).items():
+        for each, content in (parts(workbook) | {name: text}).items():
             archive.writestr(each, content)
     return written.getvalue()
 
 
-def rows_of(folder: Path, book: bytes) -> list[str]:
+def rows_of(folder: Path, workbook: bytes) -> list[str]:
     path = folder / "retail.xlsx"
-    path.write_bytes(book)
+    path.write_bytes(workbook)
     return [row.raw for source in inspect(path) for row in source.rows()]
 
 
@@ -62,12 +62,12 @@ def late(change: Callable[[bytes], bytes]) -> bytes:
     return with_part(long(), SHEET, sheet[:at] + change(sheet[at:]))
 
 
-def flipped(book: bytes, name: str) -> bytes:
+def flipped(workbook: bytes, name: str) -> bytes:
     """Return the workbook with one bit of a packed part otherwise."""
-    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+    with zipfile.ZipFile(io.BytesIO(workbook)) as archive:
         part = archive.getinfo(name)
     at = part.header_offset + 30 + len(name) + part.compress_size * 4 // 5
-    return book[:at] + bytes([book[at] ^ 1]) + book[at + 1 :]
+    return workbook[:at] + bytes([workbook[at] ^ 1]) + workbook[at + 1 :]
 
 
 BEFORE_ANYTHING_IS_SENT = {
@@ -98,9 +98,9 @@ def test_damage_far_behind_is_found_before_any_row_is_given(tmp_path: Path, dama
 
 @pytest.mark.parametrize("damage", WHILE_IT_IS_READ)
 def test_cells_that_make_no_sense_are_refused_by_name(tmp_path: Path, damage: str) -> None:
-    book = WHILE_IT_IS_READ[damage]()
+    workbook = WHILE_IT_IS_READ[damage]()
     with pytest.raises(SourceError, match="retail.xlsx: .*damaged.*: fetch it again"):
-        rows_of(tmp_path, book)
+        rows_of(tmp_path, workbook)
 
 
 def test_rows_behind_the_size_that_a_sheet_claims_are_rows(tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_rows_behind_the_size_that_a_sheet_claims_are_rows(tmp_path: Path) -> No
 def test_bytes_of_a_workbook_that_are_otherwise_change_no_row_unnoticed(
     data: st.DataObject,
 ) -> None:
-    book = bytearray(small())
+    workbook = bytearray(small())
     for _ in range(data.draw(st.integers(1, 3))):
-        book[data.draw(st.integers(0, len(book) - 1))] = data.draw(st.integers(0, 255))
+        workbook[data.draw(st.integers(0, len(workbook) - 1))] = data.draw(st.integers(0, 255))
     with TemporaryDirectory() as folder:
         sound = rows_of(Path(folder), small())
         try:
-            assert rows_of(Path(folder), bytes(book)) == sound
+            assert rows_of(Path(folder), bytes(workbook)) == sound
         except SourceError as error:
             assert "retail.xlsx" in str(error)
 
@@ -131,9 +131,9 @@ def test_any_damage_within_a_part_gives_rows_or_a_refusal(
     part = parts(small())[name]
     start = data.draw(st.integers(0, len(part)))
     end = data.draw(st.integers(start, min(len(part), start + 12)))
-    book = with_part(small(), name, part[:start] + text + part[end:])
+    workbook = with_part(small(), name, part[:start] + text + part[end:])
     with TemporaryDirectory() as folder:
         try:
-            rows_of(Path(folder), book)
+            rows_of(Path(folder), workbook)
         except SourceError as error:
             assert "retail.xlsx" in str(error)

@@ -62,11 +62,11 @@ def as_parquet(path: Path) -> Path:
 
 
 def as_xlsx(path: Path) -> Path:
-    to, book = path.with_suffix(".xlsx"), Workbook()
+    to, workbook = path.with_suffix(".xlsx"), Workbook()
     rows = typed(path, float)
     for row in [list(rows[0]), *(list(each.values()) for each in rows)]:
-        book.worksheets[0].append(row)
-    book.save(to)
+        workbook.worksheets[0].append(row)
+    workbook.save(to)
     return to
 
 

@@ -111,8 +111,8 @@ def test_encoding_and_order_of_dates_are_detected_over_the_file_or_set(tmp_path:
     assert [(each.Country, each.InvoiceDate.day) for each in transactions(source)] == [
         *(("É", 1), ("É", 13))
     ]
-    told = source_of(write(tmp_path, dates[0]), "cp1252", DateOrder.MONTH_FIRST).facts
-    assert (told.encoding, told.date_order) == ("cp1252", DateOrder.MONTH_FIRST)
+    given = source_of(write(tmp_path, dates[0]), "cp1252", DateOrder.MONTH_FIRST).facts
+    assert (given.encoding, given.date_order) == ("cp1252", DateOrder.MONTH_FIRST)
 
 
 def test_it_goes_on_after_a_row(tmp_path: Path) -> None:
@@ -147,5 +147,5 @@ def test_a_packed_file_that_is_cut_short_is_refused_by_name(tmp_path: Path) -> N
 def test_a_raw_row_is_read_again_as_it_was_read(tmp_path: Path, raw: str) -> None:
     source = source_of(write(tmp_path, SALE, raw))
     read = list(source.rows())[1]
-    told = manifest(format=source.facts.format, layout=source.facts.layout)
-    assert reparse(2, read.raw.encode(), "utf-8", told) == read
+    given = manifest(format=source.facts.format, layout=source.facts.layout)
+    assert reparse(2, read.raw.encode(), "utf-8", given) == read

@@ -151,9 +151,9 @@ def test_a_date_that_never_was_and_bytes_that_are_no_text_break_their_own_row_on
 def test_a_raw_row_is_read_again_as_it_was_read(tmp_path: Path) -> None:
     names = column(["A, B", "É", b"CAF\xe9".decode("latin-1")])
     source = source_of(write(tmp_path, 3, Description=names))
-    told = manifest(format=source.facts.format, layout=source.facts.layout)
+    given = manifest(format=source.facts.format, layout=source.facts.layout)
     for row in source.rows():
-        again = reparse(row.number, row.raw.encode(row.encoding or "utf-8"), "utf-8", told)
+        again = reparse(row.number, row.raw.encode(row.encoding or "utf-8"), "utf-8", given)
         assert (again.number, list(again.fields)) == (row.number, list(row.fields))
 
 

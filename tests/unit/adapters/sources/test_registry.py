@@ -113,12 +113,12 @@ def test_what_is_passed_over_in_a_folder_or_under_a_glob_is_named(
     tmp_path: Path, name: str
 ) -> None:
     make_others(tmp_path)
-    said: list[str] = []
+    messages: list[str] = []
     (tmp_path / "jan.csv").touch()
-    assert names(find_files([str(tmp_path / name)], said.append)) == ["jan.csv"]
-    assert len(said) == len(OTHERS)
+    assert names(find_files([str(tmp_path / name)], messages.append)) == ["jan.csv"]
+    assert len(messages) == len(OTHERS)
     for other, advice in OTHERS.items():
-        [line] = [line for line in said if line.startswith(f"{tmp_path / other}: ")]
+        [line] = [line for line in messages if line.startswith(f"{tmp_path / other}: ")]
         assert advice in line and "passed over" in line
     (tmp_path / "jan.csv").unlink()
     with pytest.raises(SourceError) as refusal:

@@ -25,14 +25,14 @@ CANCELLATION = ["C536379", "D", "Discount", -1, MOMENT, 27.5, None, "EIRE"]
 
 
 def workbook(folder: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> Path:
-    book = Workbook()
-    book.remove(book.worksheets[0])
+    workbook = Workbook()
+    workbook.remove(workbook.worksheets[0])
     for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
+        sheet = workbook.create_sheet(name)
         for row in rows:
             sheet.append(row)
     path = folder / "retail.xlsx"
-    book.save(path)
+    workbook.save(path)
     return path
 
 
