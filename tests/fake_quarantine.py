@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.quarantined import Quarantined, Selection
+from retail_pipeline.domain.quarantined import Quarantined, QuarantineSelection
 from retail_pipeline.domain.rejection import Rejection
 from tests.fakes import Faults
 
@@ -39,7 +39,9 @@ class FakeQuarantine:
         """Add rows."""
         self.rows |= {row.id: row for row in rows}
 
-    def find(self, selection: Selection, limit: int | None = None) -> Iterator[Quarantined]:
+    def find(
+        self, selection: QuarantineSelection, limit: int | None = None
+    ) -> Iterator[Quarantined]:
         found = [row for _, row in sorted(self.rows.items()) if _is_meant(row, selection)]
         yield from found[:limit]
 
@@ -69,7 +71,7 @@ class FakeQuarantine:
         return len(gone)
 
 
-def _is_meant(row: Quarantined, selection: Selection) -> bool:
+def _is_meant(row: Quarantined, selection: QuarantineSelection) -> bool:
     claimed = (row.claims or "").rpartition(":")[0]
     return (
         (not selection.ids or bool({row.id, row.claims} & set(selection.ids)))

@@ -11,12 +11,12 @@ from tests.shop import FIRST, LAST
 MARCH = (date(2011, 3, 1), date(2011, 3, 31))
 SELECTIONS = {
     "everything": Selection(FIRST, LAST),
-    "one country": Selection(FIRST, LAST, ("United Kingdom",)),
-    "a rare country": Selection(FIRST, LAST, ("Saudi Arabia",)),
-    "no country given": Selection(FIRST, LAST, (None,)),
-    "two countries and none": Selection(FIRST, LAST, ("France", "EIRE", None)),
+    "one country": Selection(FIRST, LAST, countries=("United Kingdom",)),
+    "a rare country": Selection(FIRST, LAST, countries=("Saudi Arabia",)),
+    "no country given": Selection(FIRST, LAST, countries=(None,)),
+    "two countries and none": Selection(FIRST, LAST, countries=("France", "EIRE", None)),
     "one day": Selection(date(2011, 3, 1), date(2011, 3, 1)),
-    "a month of one country": Selection(date(2011, 2, 1), date(2011, 2, 28), ("France",)),
+    "a month of one country": Selection(date(2011, 2, 1), date(2011, 2, 28), countries=("France",)),
     "beyond the data": Selection(date(2000, 1, 1), date(2030, 1, 1)),
     "one product": Selection(FIRST, LAST, products=("22005",)),
     "products and a fee": Selection(*MARCH, products=("22005", "22011", "POST")),
@@ -32,12 +32,17 @@ SELECTIONS = {
         *MARCH, customers=Customers.KNOWN, kinds=(Kind.SALE,), adjustments=False, duplicates=False
     ),
     "a product without duplicates in two countries": Selection(
-        FIRST, LAST, ("United Kingdom", None), ("22003",), guests=False, duplicates=False
+        FIRST,
+        LAST,
+        countries=("United Kingdom", None),
+        products=("22003",),
+        guests=False,
+        duplicates=False,
     ),
 }
 NOTHING = {
-    "an unknown country": Selection(FIRST, LAST, ("Narnia",)),
-    "a name like an operator": Selection(FIRST, LAST, ("$ne", '{"$gt": ""}')),
+    "an unknown country": Selection(FIRST, LAST, countries=("Narnia",)),
+    "a name like an operator": Selection(FIRST, LAST, countries=("$ne", '{"$gt": ""}')),
     "a product like an operator": Selection(FIRST, LAST, products=("$ne", '{"$gt": ""}')),
     "before the data": Selection(date(2000, 1, 1), date(2000, 1, 2)),
     "guests without guests": Selection(FIRST, LAST, customers=Customers.GUESTS, guests=False),

@@ -202,9 +202,13 @@ def replay(
 
 
 class DashboardReads:
-    """What the dashboard reads through one client, which waits ``away_ms`` for MongoDB."""
+    """What the dashboard reads through one client, which waits ``away_ms`` for MongoDB.
+
+    ``place`` is the database's address and name.
+    """
 
     def __init__(self, uri: str, database: str, away_ms: int) -> None:
+        self.place = uri, database
         client = connect(uri, name="retail-dashboard", timeout_ms=away_ms)
         self.entries = MongoEntries(client, database)
         self.reports = MongoReports(client, database)

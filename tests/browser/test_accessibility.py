@@ -51,7 +51,7 @@ def test_a_filter_is_reached_opened_and_set_with_keys_alone(page: Page, address:
     expect(page.get_by_role("option", name="France")).not_to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Remove France")).to_be_visible()
-    expect_card(page, "Net sales", net_of(Selection(shop.FIRST, shop.LAST, ("France",))))
+    expect_card(page, "Net sales", net_of(Selection(shop.FIRST, shop.LAST, countries=("France",))))
     expect(page).to_have_url(re.compile("country=France"))
 
 
@@ -77,6 +77,6 @@ def test_a_click_on_the_map_shows_the_country_alone(page: Page, address: str) ->
     page.goto(address)
     expect_card(page, "Net sales", net_of(EVERYTHING))
     page.locator('[class*="st-key-chart-map"] path[aria-label*="Saudi Arabia"]').click()
-    alone = Selection(shop.FIRST, shop.LAST, ("Saudi Arabia",))
+    alone = Selection(shop.FIRST, shop.LAST, countries=("Saudi Arabia",))
     expect_card(page, "Net sales", net_of(alone))
     expect(page).to_have_url(re.compile(r"country=Saudi(\+|%20)Arabia"))

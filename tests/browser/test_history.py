@@ -14,7 +14,7 @@ from tests.browser.steps import choose, expect_card, tick_first_row
 from tests.browser.test_live_refresh import net_of
 
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
-FRANCE = Selection(shop.FIRST, shop.LAST, ("France",))
+FRANCE = Selection(shop.FIRST, shop.LAST, countries=("France",))
 PAGES = ("Overview", "Products", "Customers", "Returns", "Live", "Data quality")
 
 
@@ -169,7 +169,7 @@ def test_two_tabs_have_filters_of_their_own(page: Page, address: str) -> None:
     expect_net(page, FRANCE)
     other = page.context.new_page()
     other.goto(f"{address}?country=EIRE&guests=false")
-    eire = Selection(shop.FIRST, shop.LAST, ("EIRE",), guests=False)
+    eire = Selection(shop.FIRST, shop.LAST, countries=("EIRE",), guests=False)
     expect_net(other, eire)
     page.reload()
     expect_net(page, FRANCE)

@@ -35,7 +35,7 @@ def test_a_click_on_a_country_shows_it_alone_and_another_shows_all(
     page.goto(address)
     expect_card(page, "Net sales", net_of(EVERYTHING))
     click_chart(page, "countries", 0.5, 0.1)
-    first = Selection(shop.FIRST, shop.LAST, ("United Kingdom",))
+    first = Selection(shop.FIRST, shop.LAST, countries=("United Kingdom",))
     expect_card(page, "Net sales", net_of(first))
     expect(page.get_by_role("button", name="Remove United Kingdom")).to_be_visible()
     expect(page).to_have_url(re.compile(r"country=United(\+|%20)Kingdom"))
@@ -75,7 +75,7 @@ def test_filters_chosen_by_hand_make_a_link_that_repeats_them(page: Page, addres
 
 def test_filters_hold_on_every_page(page: Page, address: str) -> None:
     page.goto(f"{address}?country=France")
-    expect_card(page, "Net sales", net_of(Selection(shop.FIRST, shop.LAST, ("France",))))
+    expect_card(page, "Net sales", net_of(Selection(shop.FIRST, shop.LAST, countries=("France",))))
     links = page.get_by_test_id("stSidebarNavLink")
     expect(links.first).to_be_visible(timeout=SOON_MS)
     for number in range(links.count()):

@@ -33,7 +33,7 @@ def test_new_rows_show_by_themselves_under_the_filters_chosen(
     choose(page, "Period", "Last 30 days")
     choose(page, "Countries", "France")
     page.keyboard.press("Escape")
-    chosen = Selection(shop.LAST.replace(month=3, day=5), shop.LAST, ("France",))
+    chosen = Selection(shop.LAST.replace(month=3, day=5), shop.LAST, countries=("France",))
     expect_card(page, "Net sales", net_of(chosen))
     expect(page).to_have_url(re.compile(r"period=Last(\+|%20)30(\+|%20)days"))
     expect(page).to_have_url(re.compile("country=France"))
@@ -56,7 +56,9 @@ def test_new_rows_show_by_themselves_under_the_filters_chosen(
 def test_a_link_repeats_the_view(page: Page, address: str) -> None:
     page.goto(f"{address}?period=Custom+dates&from=2011-02-10&to=2011-02-20&country=EIRE&by=Day")
     chosen = Selection(shop.FIRST.replace(month=2, day=10), shop.FIRST.replace(month=2, day=20))
-    expect_card(page, "Net sales", net_of(Selection(chosen.first, chosen.last, ("EIRE",))))
+    expect_card(
+        page, "Net sales", net_of(Selection(chosen.first, chosen.last, countries=("EIRE",)))
+    )
     expect(page.get_by_role("radio", name="Day")).to_be_checked()
 
 
@@ -64,7 +66,7 @@ def test_the_page_comes_back_by_itself_with_its_filters_when_mongodb_does(
     page: Page, address: str, stack: RunningStack
 ) -> None:
     page.goto(f"{address}?country=EIRE")
-    chosen = Selection(shop.FIRST, shop.LAST, ("EIRE",))
+    chosen = Selection(shop.FIRST, shop.LAST, countries=("EIRE",))
     expect_card(page, "Net sales", net_of(chosen))
 
     stack.kill("mongodb")

@@ -14,7 +14,7 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore, rows_filter
-from retail_pipeline.domain.quarantined import Selection
+from retail_pipeline.domain.quarantined import QuarantineSelection
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.flows.ports import Quarantine
 from retail_pipeline.settings import Settings
@@ -30,7 +30,7 @@ class Subject:
     tombstones: Callable[[], set[str]]
 
     def ids(self, **selected: Any) -> list[str]:
-        return [row.id for row in self.quarantine.find(Selection(**selected))]
+        return [row.id for row in self.quarantine.find(QuarantineSelection(**selected))]
 
 
 def fake() -> Subject:
@@ -85,7 +85,7 @@ def test_rows_come_in_order_page_by_page_none_twice(
     monkeypatch.setattr(mongo_quarantine, "_PAGE_ROWS", 3)
     subject.put(*(rejection(row) for row in (9, 2, 7, 3, 5, 4, 8)))
     assert subject.ids() == [rejection(row).id for row in (2, 3, 4, 5, 7, 8, 9)]
-    found = subject.quarantine.find(Selection(), 4)
+    found = subject.quarantine.find(QuarantineSelection(), 4)
     assert [row.row for row in found] == [2, 3, 4, 5]
 
 
@@ -108,8 +108,8 @@ def test_replays_are_counted_and_those_sent_are_waited_for(subject: Subject) -> 
     subject.put(rejection(3), rejection(4))
     subject.quarantine.count_replays([rejection(3).id], "run")
     subject.quarantine.count_replays([rejection(3).id, rejection(4).id, "gone:000000001"])
-    assert [row.replays for row in subject.quarantine.find(Selection())] == [2, 1]
-    assert all(row.last_replayed_at for row in subject.quarantine.find(Selection()))
+    assert [row.replays for row in subject.quarantine.find(QuarantineSelection())] == [2, 1]
+    assert all(row.last_replayed_at for row in subject.quarantine.find(QuarantineSelection()))
     assert (subject.quarantine.waiting("run"), subject.quarantine.waiting("other")) == (1, 0)
     subject.quarantine.forget([rejection(3).id])
     assert subject.quarantine.waiting("run") == 0
@@ -119,7 +119,7 @@ def test_replays_are_counted_and_those_sent_are_waited_for(subject: Subject) -> 
 def test_a_purged_row_leaves_a_tombstone_but_none_if_it_is_stored(subject: Subject) -> None:
     subject.put(rejection(3), rejection(4), POISON)
     subject.store(4)
-    rows = list(subject.quarantine.find(Selection()))
+    rows = list(subject.quarantine.find(QuarantineSelection()))
     assert subject.quarantine.purge(rows) == 2
     assert subject.quarantine.purge(rows) == 2, "again, as after a kill in the middle"
     assert subject.quarantine.purge([]) == 0

@@ -82,7 +82,7 @@ FILTERS = {
     ),
     "countries": (
         {"country": ["France", "No country given"]},
-        Selection(shop.FIRST, shop.LAST, ("France", None)),
+        Selection(shop.FIRST, shop.LAST, countries=("France", None)),
     ),
     "custom dates": (
         {"period": "Custom dates", "from_": "2011-02-10", "to": "2011-02-20"},
@@ -90,7 +90,7 @@ FILTERS = {
     ),
     "an open end": (
         {"period": "Custom dates", "from_": "2011-03-10", "country": "EIRE"},
-        Selection(date(2011, 3, 10), shop.LAST, ("EIRE",)),
+        Selection(date(2011, 3, 10), shop.LAST, countries=("EIRE",)),
     ),
     "products": (
         {"product": ["22003", "POST"]},
@@ -134,7 +134,7 @@ def test_filters_set_by_hand_outlive_a_refresh(open_page: OpenPage, sold: Settin
     page = open_page(sold)
     page.selectbox(key="period").set_value("Last 7 days").run()
     page.multiselect(key="country").set_value(["United Kingdom"]).run()
-    seven_days = Selection(date(2011, 3, 28), date(2011, 4, 3), ("United Kingdom",))
+    seven_days = Selection(date(2011, 3, 28), date(2011, 4, 3), countries=("United Kingdom",))
     assert cards(page) == expected(seven_days)
     assert cards(page.run()) == expected(seven_days)
     assert page.multiselect(key="country").value == ["United Kingdom"]
@@ -283,7 +283,9 @@ def test_mongodb_away_at_first_sight_forgets_no_filter(
     page.query_params["period"] = "Last 30 days"
     assert "MongoDB is away" in words(page.run())
     use(sold.mongo("reader"), sold.mongo_database)
-    assert cards(page.run()) == expected(Selection(date(2011, 3, 5), date(2011, 4, 3), ("EIRE",)))
+    assert cards(page.run()) == expected(
+        Selection(date(2011, 3, 5), date(2011, 4, 3), countries=("EIRE",))
+    )
 
 
 def test_a_user_without_rights_learns_which_setting_to_correct(

@@ -71,7 +71,7 @@ def shown(page: AppTest) -> pd.DataFrame:
 
 SELECTIONS: dict[str, tuple[dict[str, str | list[str]], Selection]] = {
     "everything": ({}, EVERYTHING),
-    "a country": ({"country": "France"}, Selection(shop.FIRST, shop.LAST, ("France",))),
+    "a country": ({"country": "France"}, Selection(shop.FIRST, shop.LAST, countries=("France",))),
     "guests": ({"who": "Guests"}, Selection(shop.FIRST, shop.LAST, customers=Customers.GUESTS)),
     "sales": ({"kind": "Sales"}, Selection(shop.FIRST, shop.LAST, kinds=(Kind.SALE,))),
     "goods": ({"adjustments": "false"}, Selection(shop.FIRST, shop.LAST, adjustments=False)),
@@ -195,11 +195,13 @@ def test_a_product_can_be_opened_and_left_again(
 ) -> None:
     page = open_products(sold, country="France")
     page.selectbox(key="item").set_value(option(page)).run()
-    assert cards(page) == product_cards(Selection(shop.FIRST, shop.LAST, ("France",)))
+    assert cards(page) == product_cards(Selection(shop.FIRST, shop.LAST, countries=("France",)))
     [back] = [each for each in page.button if each.label == "All products"]
     back.click().run()
     assert page.selectbox(key="item").value is None
-    assert len(shown(page)) == len(net_by_code(Selection(shop.FIRST, shop.LAST, ("France",))))
+    assert len(shown(page)) == len(
+        net_by_code(Selection(shop.FIRST, shop.LAST, countries=("France",)))
+    )
 
 
 def option(page: AppTest) -> str:

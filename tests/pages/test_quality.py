@@ -192,8 +192,11 @@ def test_the_export_holds_every_row_of_the_reason_and_no_formula(
 
 LACKING: dict[str, tuple[dict[str, str], Selection]] = {
     "everything": ({}, Selection(shop.FIRST, shop.LAST)),
-    "a country": ({"country": "France"}, Selection(shop.FIRST, shop.LAST, ("France",))),
-    "no country": ({"country": format.NO_COUNTRY}, Selection(shop.FIRST, shop.LAST, (None,))),
+    "a country": ({"country": "France"}, Selection(shop.FIRST, shop.LAST, countries=("France",))),
+    "no country": (
+        {"country": format.NO_COUNTRY},
+        Selection(shop.FIRST, shop.LAST, countries=(None,)),
+    ),
     "a month, duplicates left out elsewhere": (
         {"period": "Last 30 days", "duplicates": "false"},
         Selection(shop.LAST - timedelta(days=29), shop.LAST),
@@ -204,7 +207,7 @@ LACKING: dict[str, tuple[dict[str, str], Selection]] = {
     ),
     "goods": ({"adjustments": "false"}, Selection(shop.FIRST, shop.LAST, adjustments=False)),
     "a product": ({"product": "22005"}, Selection(shop.FIRST, shop.LAST, products=("22005",))),
-    "nothing": ({"country": "Narnia"}, Selection(shop.FIRST, shop.LAST, ("Narnia",))),
+    "nothing": ({"country": "Narnia"}, Selection(shop.FIRST, shop.LAST, countries=("Narnia",))),
 }
 
 

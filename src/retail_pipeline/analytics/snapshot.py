@@ -11,8 +11,6 @@ import pandas as pd
 
 from retail_pipeline.analytics.return_tables import by_sale, counted, returns_table
 from retail_pipeline.analytics.tables import (
-    ADJUSTMENT,
-    CANCELLATION,
     GUEST,
     KINDS,
     Array,
@@ -21,7 +19,7 @@ from retail_pipeline.analytics.tables import (
 from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
-from retail_pipeline.domain.report import Customers, Selection, Status
+from retail_pipeline.domain.report import Selection, Status
 
 # Between a product's code and its name, where both are given.
 NAMED = " · "
@@ -136,16 +134,15 @@ def _kept(table: pd.DataFrame, dictionaries: Dictionaries, selection: Selection)
         kept &= np.isin(table["country"], dictionaries.countries.known(selection.countries))
     if selection.products and "product" in table:
         kept &= np.isin(table["product"], dictionaries.products.known(selection.products))
-    if selection.kinds:
-        kept &= np.isin(table["kind"], [KINDS.index(kind) for kind in selection.kinds])
-    if selection.customers is not Customers.EVERYONE:
-        kept &= _guests(table) == (selection.customers is Customers.GUESTS)
-    if not selection.guests:
+    known, guests = selection.kept_customers
+    if not known:
+        kept &= _guests(table)
+    if not guests:
         kept &= ~_guests(table)
-    if not selection.cancellations:
-        kept &= (table["kind"] != CANCELLATION).to_numpy()
+    if len(selection.kept_kinds) < len(KINDS):
+        kept &= np.isin(table["kind"], [KINDS.index(kind) for kind in selection.kept_kinds])
     if not selection.adjustments:
-        kept &= (table["kind"] != ADJUSTMENT).to_numpy() & ~_fees(table, dictionaries)
+        kept &= ~_fees(table, dictionaries)
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from retail_pipeline.dashboard import format, url_state
 from retail_pipeline.dashboard.format import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.periods import CUSTOM, PRESETS, WHOLE, Period, resolve
-from retail_pipeline.domain.report import Customers, Selection
+from retail_pipeline.domain.report import Customers, Filters, Selection
 from retail_pipeline.domain.transaction import Kind
 
 _LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "Description"))
@@ -63,20 +63,12 @@ LIVE = url_state.switch("live")
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Filters):
     """What is set in the filter bar; presets move with the newest day."""
 
     preset: str = WHOLE
     first: date | None = None
     last: date | None = None
-    countries: tuple[str | None, ...] = ()
-    products: tuple[str, ...] = ()
-    customers: Customers = Customers.EVERYONE
-    kinds: tuple[Kind, ...] = ()
-    guests: bool = True
-    cancellations: bool = True
-    adjustments: bool = True
-    duplicates: bool = True
     live: bool = True
 
     def period(self, data: Period) -> Period:
@@ -86,18 +78,8 @@ class Choice:
     def selection(self, data: Period) -> Selection:
         """Return which transactions count, for data of the days ``data``."""
         period = self.period(data)
-        return Selection(
-            period.first,
-            period.last,
-            self.countries,
-            self.products,
-            self.customers,
-            self.kinds,
-            self.guests,
-            self.cancellations,
-            self.adjustments,
-            self.duplicates,
-        )
+        same = {each.name: getattr(self, each.name) for each in fields(Filters)}
+        return Selection(period.first, period.last, **same)
 
 
 @dataclass(frozen=True)
@@ -163,11 +145,11 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
         preset or WHOLE,
         first,
         last,
-        tuple(None if name == NO_COUNTRY else name for name in countries),
-        tuple(label.partition(NAMED)[0] for label in products),
-        CUSTOMERS[customers or "Everyone"],
-        tuple(KINDS[name] for name in kinds),
-        live=live,
+        live,
+        countries=tuple(None if name == NO_COUNTRY else name for name in countries),
+        products=tuple(label.partition(NAMED)[0] for label in products),
+        customers=CUSTOMERS[customers or "Everyone"],
+        kinds=tuple(KINDS[name] for name in kinds),
         **cleaning,
     )
     return choice, effects

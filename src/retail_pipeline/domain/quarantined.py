@@ -46,7 +46,7 @@ class Edit(msgspec.Struct, frozen=True, rename={"id": "_id"}):
 
 
 @dataclass(frozen=True)
-class Selection:
+class QuarantineSelection:
     """Which rows in quarantine are selected; an empty condition does not restrict.
 
     ``source`` is a file's identity or name. ``since`` and ``until`` (excluded) are the moments at

@@ -23,9 +23,9 @@ class Customers(StrEnum):
     GUESTS = "guests"
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which transactions count: those of the days ``first`` to ``last``, both included.
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which transactions count, whatever their day.
 
     ``countries`` keeps those countries only; None among them stands for "no country given".
     ``products`` keeps those stock codes and ``kinds`` those kinds; an empty tuple keeps all.
@@ -34,8 +34,6 @@ class Selection:
     and later of lines that agree in every field.
     """
 
-    first: date
-    last: date
     countries: tuple[str | None, ...] = ()
     products: tuple[str, ...] = ()
     customers: Customers = Customers.EVERYONE
@@ -46,15 +44,39 @@ class Selection:
     duplicates: bool = True
 
     @property
+    def kept_kinds(self) -> tuple[Kind, ...]:
+        """The kinds that count, by the kinds chosen and the switches."""
+        left_out = {
+            Kind.CANCELLATION: not self.cancellations,
+            Kind.ADJUSTMENT: not self.adjustments,
+        }
+        return tuple(kind for kind in self.kinds or Kind if not left_out.get(kind))
+
+    @property
+    def kept_customers(self) -> tuple[bool, bool]:
+        """Whether customers with a number count, and whether guests do."""
+        everyone = self.customers is Customers.EVERYONE
+        known = everyone or self.customers is Customers.KNOWN
+        return known, self.guests and (everyone or self.customers is Customers.GUESTS)
+
+    @property
     def has_cancellations(self) -> bool:
-        """Whether cancellations count, by their switch and by the kinds kept."""
-        return self.cancellations and (not self.kinds or Kind.CANCELLATION in self.kinds)
+        """Whether cancellations count."""
+        return Kind.CANCELLATION in self.kept_kinds
 
     def __post_init__(self) -> None:
         if not all(country is None or isinstance(country, str) for country in self.countries):
             raise UsageError("a country to filter by must be text")
         if not all(isinstance(code, str) for code in self.products):
             raise UsageError("a stock code to filter by must be text")
+
+
+@dataclass(frozen=True)
+class Selection(Filters):
+    """Which transactions count: those of the days ``first`` to ``last``, both included."""
+
+    first: date
+    last: date
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.quarantined import Quarantined, Selection
+from retail_pipeline.domain.quarantined import Quarantined, QuarantineSelection
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.domain.wire import Message, Refusal
@@ -175,7 +175,7 @@ class Quarantine(Protocol):
     Every method raises TransientError when the database is away, PermanentError when it refuses.
     """
 
-    def find(self, selection: Selection, limit: int | None = None) -> Iterator[Quarantined]:
+    def find(self, selection: QuarantineSelection, limit: int | None = None) -> Iterator[Quarantined]:
         """Yield at most ``limit`` of the selected rows, in the order of their ids."""
 
     def manifest(self, source: str) -> Manifest | None:

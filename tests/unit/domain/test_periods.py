@@ -130,14 +130,14 @@ def test_days_beyond_the_data_are_no_part_of_custom_dates() -> None:
 def test_a_choice_follows_the_data_as_it_comes_in() -> None:
     choice = Choice("Last 7 days", countries=("EIRE",))
     later = Period(DATA.first, date(2011, 12, 20))
-    assert choice.selection(DATA) == Selection(date(2011, 12, 3), DATA.last, ("EIRE",))
+    assert choice.selection(DATA) == Selection(date(2011, 12, 3), DATA.last, countries=("EIRE",))
     assert choice.selection(later).first == date(2011, 12, 14)
 
 
 def test_only_text_can_be_a_country_to_filter_by() -> None:
     operator = {"$ne": None}
     with pytest.raises(UsageError, match="must be text"):
-        Selection(DATA.first, DATA.last, (operator,))  # type: ignore[arg-type]  # what is refused
+        Selection(DATA.first, DATA.last, countries=(operator,))  # type: ignore[arg-type]
 
 
 def test_ratios_without_an_order_are_unknown_and_not_zero() -> None:

@@ -15,7 +15,7 @@ from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.store import insert_new, rows_filter
 from retail_pipeline.domain.collections import MANIFESTS, PURGED, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.manifest import Manifest
-from retail_pipeline.domain.quarantined import Quarantined, Selection
+from retail_pipeline.domain.quarantined import Quarantined, QuarantineSelection
 from retail_pipeline.errors import PermanentError
 
 _PAGE_ROWS = 500
@@ -30,7 +30,7 @@ class MongoQuarantine:
         self._database = client[database]
         self._rows = self._database[QUARANTINE]
 
-    def find(self, selection: Selection, limit: int | None = None) -> Iterator[Quarantined]:
+    def find(self, selection: QuarantineSelection, limit: int | None = None) -> Iterator[Quarantined]:
         """Yield rows, read page by page: it may take long, and rows may be deleted meanwhile."""
         wanted, last, left = as_filter(selection), "", limit
         while left is None or left > 0:
@@ -44,7 +44,7 @@ class MongoQuarantine:
             last = page[-1]["_id"]
             left = None if left is None else left - len(page)
 
-    def totals(self, selection: Selection) -> dict[str, int]:
+    def totals(self, selection: QuarantineSelection) -> dict[str, int]:
         """Return how many rows are selected, by reason, the most frequent first."""
         steps: list[Document] = [
             {"$match": as_filter(selection)},
@@ -100,7 +100,7 @@ class MongoQuarantine:
         return sum(row.row_id not in set(stored) for row in rows)
 
 
-def as_filter(selection: Selection) -> Document:
+def as_filter(selection: QuarantineSelection) -> Document:
     """Return the MongoDB filter of the selected rows."""
     parts: list[Document] = []
     if selection.ids:

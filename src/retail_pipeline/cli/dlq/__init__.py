@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import typer
 
 from retail_pipeline.cli.common import server_settings
-from retail_pipeline.domain.quarantined import Selection
+from retail_pipeline.domain.quarantined import QuarantineSelection
 from retail_pipeline.domain.rejection import Reason, Stage
 from retail_pipeline.errors import UsageError
 
@@ -89,7 +89,7 @@ def show(
     from retail_pipeline.cli.dlq.view import print_row
 
     with quarantine(server_settings(), "reader") as rows_in_quarantine:
-        rows = list(rows_in_quarantine.find(Selection(ids=(identity,))))
+        rows = list(rows_in_quarantine.find(QuarantineSelection(ids=(identity,))))
     if not rows:
         raise UsageError(f"{identity}: no such row in quarantine; is it stored or purged by now?")
     for row in rows:
@@ -184,8 +184,8 @@ def _selection(
     since: datetime | None,
     until: datetime | None,
     stage: Stage | None,
-) -> Selection:
-    return Selection(
+) -> QuarantineSelection:
+    return QuarantineSelection(
         tuple(ids or ()),
         tuple(reasons),
         source,
@@ -195,7 +195,7 @@ def _selection(
     )
 
 
-def _must_say_which(selection: Selection, everything: bool, verb: str) -> None:
+def _must_say_which(selection: QuarantineSelection, everything: bool, verb: str) -> None:
     if everything and not selection.everything:
         raise UsageError("--all means every row: leave out --all or the filters")
     if selection.everything and not everything:

@@ -17,7 +17,7 @@ from retail_pipeline import bootstrap
 from retail_pipeline.cli.common import server_settings, start
 from retail_pipeline.cli.dlq.edits import Edits
 from retail_pipeline.cli.progress import on_terminal
-from retail_pipeline.domain.quarantined import Quarantined, Selection
+from retail_pipeline.domain.quarantined import Quarantined, QuarantineSelection
 from retail_pipeline.flows.reparse import StillInvalid
 from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
 from retail_pipeline.flows.retry import retrying
@@ -41,7 +41,7 @@ def _bar(total: int, shown: bool) -> Iterator[Progress]:
 class ReplayRun:
     """One ``retail dlq replay`` of ``selection`` and ``limit``, or of the file ``edited``."""
 
-    selection: Selection
+    selection: QuarantineSelection
     limit: int | None
     edited: str | None
     force: bool
@@ -99,7 +99,7 @@ class ReplayRun:
 
     def _as_edited(self, quarantine: MongoQuarantine, edits: Edits) -> Iterator[Wanted]:
         for texts in edits.chunks(_AT_ONCE):
-            found = quarantine.find(Selection(ids=tuple(texts)))
+            found = quarantine.find(QuarantineSelection(ids=tuple(texts)))
             rows = [row for row in found if row.id in texts]
             self._missing += len(texts) - len(rows)
             for row in rows:
@@ -153,7 +153,7 @@ def _as_they_are(rows: Iterable[Quarantined]) -> Iterator[Wanted]:
     return ((row, None) for row in rows)
 
 
-def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool) -> None:
+def purge_rows(selection: QuarantineSelection, limit: int | None, yes: bool, dry_run: bool) -> None:
     """Purge rows, after a question unless ``yes``; print how many.
 
     Raises:
@@ -177,7 +177,7 @@ def purge_rows(selection: Selection, limit: int | None, yes: bool, dry_run: bool
 
 def _purge(
     quarantine: MongoQuarantine,
-    selection: Selection,
+    selection: QuarantineSelection,
     limit: int | None,
     total: int,
     stop: Event,

@@ -199,7 +199,7 @@ def _processors(view: View, processors: Sequence[HeartbeatRecord]) -> None:
 
 
 def _newest(view: View) -> None:
-    reads, selection = data.live(), _selection(view)
+    reads, selection = data.reads().live, _selection(view)
     found = reads.newest(selection, AMONG, NEWEST)
     panel.table(
         view,

@@ -83,7 +83,7 @@ def _unsummarised(view: View) -> None:
 def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness]) -> None:
     accounts = quality.ledger(results)
     _totals(view, accounts)
-    reads = data.quality()
+    reads = data.reads().quality
     panel.table(
         view,
         Panel(
@@ -173,7 +173,7 @@ def _totals(view: View, accounts: list[quality.Account]) -> None:
 
 
 def _freshness(view: View, sources: list[Freshness]) -> None:
-    reads = data.quality()
+    reads = data.reads().quality
     panel.table(
         view,
         Panel(

@@ -88,7 +88,7 @@ def _chosen(reasons: list[str]) -> str:
 
 
 def _samples(view: View, reason: str, total: int) -> None:
-    reads = data.quality()
+    reads = data.reads().quality
     found = reads.quarantined(reason, SAMPLES)
     exported = format.count(min(total, MOST_EXPORTED))
     panel.table(

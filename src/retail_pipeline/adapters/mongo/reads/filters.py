@@ -24,7 +24,7 @@ from retail_pipeline.domain.collections import DIRTY_BUCKETS, QUARANTINE, TRANSA
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.fields import AMOUNT, COUNTRY, CUSTOMER, DATE, KIND, PRODUCT
-from retail_pipeline.domain.report import Customers, Selection, Status
+from retail_pipeline.domain.report import Selection, Status
 from retail_pipeline.domain.transaction import Kind
 
 _STATUS_SECONDS = 3.0
@@ -117,16 +117,16 @@ def matching(selection: Selection) -> Document:
     for name, values in (
         (COUNTRY, selection.countries),
         (PRODUCT, selection.products),
-        (KIND, selection.kinds),
     ):
         if values:
             found.append({name: {"$in": list(values)}})
-    if selection.customers is Customers.GUESTS:
+    known, guests = selection.kept_customers
+    if not known:
         found.append({CUSTOMER: None})
-    if selection.customers is Customers.KNOWN or not selection.guests:
+    if not guests:
         found.append({CUSTOMER: {"$ne": None}})
-    if not selection.cancellations:
-        found.append({KIND: {"$ne": Kind.CANCELLATION}})
+    if len(selection.kept_kinds) < len(Kind):
+        found.append({KIND: {"$in": list(selection.kept_kinds)}})
     if not selection.adjustments:
-        found.append({KIND: {"$ne": Kind.ADJUSTMENT}, PRODUCT: {"$nin": list(FEES)}})
+        found.append({PRODUCT: {"$nin": list(FEES)}})
     return {"$and": found}

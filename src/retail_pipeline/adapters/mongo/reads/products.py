@@ -53,7 +53,7 @@ class MongoProducts:
 
         The selection's own products play no part.
         """
-        if not _sales_count(selection):
+        if Kind.SALE not in selection.kept_kinds:
             return []
         pipeline = [
             {"$match": _sales(selection, code)},
@@ -87,7 +87,7 @@ class MongoProducts:
         that have more, with the hours of their lines. Fee codes never count, and the selection's
         own products play no part.
         """
-        if not _sales_count(selection):
+        if Kind.SALE not in selection.kept_kinds:
             return _NOTHING
         found = self._latest_with(code, selection, orders + 1)
         invoices = found[:orders]
@@ -157,10 +157,6 @@ _ONCE: list[Document] = [
     },
     {"$replaceRoot": {"newRoot": "$line"}},
 ]
-
-
-def _sales_count(selection: Selection) -> bool:
-    return not selection.kinds or Kind.SALE in selection.kinds
 
 
 def _sales(selection: Selection, *codes: str) -> Document:
