@@ -1,18 +1,15 @@
-"""Charts: frames small enough to draw, and how they look. Floats begin here and nowhere before."""
+"""How charts look: Vega-Lite, and the parts of it that several charts have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import pandas as pd
 
-from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import format
-from retail_pipeline.domain.periods import Period, Shift, Unit, following
-from retail_pipeline.domain.report import Figures
+from retail_pipeline.dashboard.frames import WEEKDAYS
+from retail_pipeline.domain.periods import Period, Unit
 
-# Vega-Lite as it is: building the same through altair took 0.4 s a refresh, for its checks.
+# Vega-Lite as it is: Altair takes a thousand times as long, for its checks (docs/adr/0018).
 Spec: TypeAlias = dict[str, Any]
 
 # Okabe and Ito's: colour-blind people can tell them apart. Each can be seen on light and dark.
@@ -35,49 +32,12 @@ CLICKED: Spec = {
     "params": picking("start", "end"),
 }
 ZERO: Spec = {"mark": {"type": "rule", "color": "#8885"}, "encoding": {"y": {"datum": 0}}}
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_BARS = 130
 _MOST_DAYS_BY_DAY = 62
 _MOST_DAYS_BY_HOUR = 3
 _MONTH = 31
 ROW_PIXELS = 46
 _TIMELINE_PIXELS = 320
-
-
-def timeline_frame(
-    rows: sums.Timeline,
-    period: Period,
-    unit: Unit,
-    before: sums.Timeline = (),
-    shift: Shift | None = None,
-) -> pd.DataFrame:
-    """Return a row for each hour, day, week or month of the period, also those without sales.
-
-    ``before`` are the figures of the period that ``shift`` leads back to, under the starts of this
-    one's units that its days are compared with.
-    """
-    starts, found = period.starts(unit), sums.in_each(rows, period, unit)
-    table = pd.DataFrame(
-        {
-            "start": pd.to_datetime(starts, utc=True),
-            "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
-            "net": [float(each.net) for each in found],
-            "whole": [period.holds(start, unit) for start in starts],
-            "Period": [format.bucket(start, unit) for start in starts],
-            "Net sales": [format.money(each.net) for each in found],
-            "Gross sales": [format.money(each.gross) for each in found],
-            "Cancellations": [format.money(each.cancelled) for each in found],
-            "Orders": [format.count(each.orders) for each in found],
-        }
-    )
-    if shift is not None:
-        then = sums.beside(before, period, unit, shift)
-        table["before"] = [None if net is None else float(net) for _, net in then]
-        table["Compared with"] = [
-            f"{format.part(days, start, unit)}: {format.money(net)}" if days else format.NOTHING
-            for start, (days, net) in zip(starts, then, strict=True)
-        ]
-    return table
 
 
 def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
@@ -172,19 +132,6 @@ def facts(*names: str) -> list[Spec]:
     return [{"field": name, "type": "nominal"} for name in names]
 
 
-def countries_frame(rows: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
-    """Return a row for each country, in the order given."""
-    return pd.DataFrame(
-        {
-            "name": [format.country(name) for name, _ in rows],
-            "net": [float(each.net) for _, each in rows],
-            "Net sales": [format.money(each.net) for _, each in rows],
-            "Orders": [format.count(each.orders) for _, each in rows],
-            "Customers": [format.count(each.customers) for _, each in rows],
-        }
-    )
-
-
 def by_sign(value: str) -> Spec:
     """Return the colour of a bar: another one where ``value`` is below zero."""
     return {"condition": {"test": f"datum.{value} < 0", "value": VERMILION}, "value": BLUE}
@@ -197,26 +144,6 @@ def _whole_row(pick: str) -> Spec:
         "mark": {"type": "bar", "opacity": 0, "cursor": "pointer", "height": ROW_PIXELS},
         "encoding": {"x": {"value": 0}, "x2": {"value": "width"}},
     }
-
-
-def heat_frame(found: dict[tuple[int, int], Figures]) -> pd.DataFrame:
-    """Return a row for each hour of the week that lies between the first and last hour sold in."""
-    hours = [hour for (_, hour), each in found.items() if each.lines] or [0]
-    cells = [
-        (weekday, hour, found.get((weekday, hour), Figures()))
-        for weekday in range(7)
-        for hour in range(min(hours), max(hours) + 1)
-    ]
-    return pd.DataFrame(
-        {
-            "Day": [WEEKDAYS[weekday] for weekday, _, _ in cells],
-            "Hour": [hour for _, hour, _ in cells],
-            "net": [float(each.net) for _, _, each in cells],
-            "Time": [f"{hour:02}:00 to {(hour + 1) % 24:02}:00" for _, hour, _ in cells],
-            "Net sales": [format.money(each.net) for _, _, each in cells],
-            "Orders": [format.count(each.orders) for _, _, each in cells],
-        }
-    )
 
 
 def heat(frame: pd.DataFrame) -> Spec:

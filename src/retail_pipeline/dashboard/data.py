@@ -44,7 +44,8 @@ _MOST_PRODUCT_TABLES = 4
 ORDERS_COMPARED = 5_000
 
 
-_BY_PLACE = {DashboardReads: attrgetter("place")}
+# What of an argument is part of a cached answer's key.
+_KEYS = {DashboardReads: attrgetter("place"), Snapshot: attrgetter("version")}
 
 
 @st.cache_resource(show_spinner=False)
@@ -69,7 +70,7 @@ def _cached(
     """
 
     def keep(read: Callable[Concatenate[DashboardReads, P], T]) -> Callable[P, T]:
-        kept = cache(ttl=seconds, max_entries=most, show_spinner=False, hash_funcs=_BY_PLACE)(read)
+        kept = cache(ttl=seconds, max_entries=most, show_spinner=False, hash_funcs=_KEYS)(read)
 
         @wraps(read)
         def ask(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -124,52 +125,40 @@ def quarantine(reads: DashboardReads) -> list[QuarantineGroup]:
     return reads.quality.quarantine()
 
 
-# Below, ``version`` is the snapshot's: a newer snapshot asks again.
+# Below, ``of`` is the snapshot as of which the answer is: a newer one asks again.
 
 
 @_cached(_KEPT_SECONDS, 100)
-def undescribed(reads: DashboardReads, selection: Selection, version: int) -> int:
+def undescribed(reads: DashboardReads, selection: Selection, of: Snapshot) -> int:
     """Return how many lines that count have no description."""
     return reads.quality.undescribed(selection)
 
 
 @_cached(_KEPT_SECONDS, _MOST_PRODUCT_TABLES, st.cache_resource)
-def orders_of_products(reads: DashboardReads, codes: tuple[str, ...], version: int) -> pd.DataFrame:
+def orders_of_products(reads: DashboardReads, codes: tuple[str, ...], of: Snapshot) -> pd.DataFrame:
     """Return the orders' table of these products alone."""
     return store().orders_of_products(codes)
 
 
-def ranked_products(of: Snapshot, selection: Selection) -> pd.DataFrame:
-    """Return the ranking of the products that count; not to be changed, it is everyone's."""
-    return _ranked_products(selection, of.version, of)
-
-
 @_cached(_KEPT_SECONDS, 50, st.cache_resource)
-def _ranked_products(
-    _reads: DashboardReads, selection: Selection, version: int, _of: Snapshot
-) -> pd.DataFrame:
-    return ranking(_of.product_rows(selection), _of.dictionaries)
+def ranked_products(reads: DashboardReads, of: Snapshot, selection: Selection) -> pd.DataFrame:
+    """Return the ranking of the products that count; not to be changed, it is everyone's."""
+    return ranking(of.product_rows(selection), of.dictionaries)
 
 
 @_cached(_KEPT_SECONDS, 50, st.cache_resource)
 def prices(
-    reads: DashboardReads, code: str, selection: Selection, unit: Unit, version: int
+    reads: DashboardReads, code: str, selection: Selection, unit: Unit, of: Snapshot
 ) -> list[Prices]:
     """Return the prices paid for a product."""
     return reads.products.prices(code, selection, unit)
 
 
-def bought_with(code: str, selection: Selection, of: Snapshot) -> Basket:
-    """Return what is bought along with a product."""
-    return _bought_with(code, selection, of.version, of)
-
-
 @_cached(_KEPT_SECONDS, 50, st.cache_resource)
-def _bought_with(
-    reads: DashboardReads, code: str, selection: Selection, version: int, _of: Snapshot
-) -> Basket:
-    rows = _of.order_rows(replace(selection, products=(), duplicates=True))
-    elsewhere = partial(incomplete, rows, _of.dictionaries)
+def bought_with(reads: DashboardReads, code: str, selection: Selection, of: Snapshot) -> Basket:
+    """Return what is bought along with a product."""
+    rows = of.order_rows(replace(selection, products=(), duplicates=True))
+    elsewhere = partial(incomplete, rows, of.dictionaries)
     return reads.products.bought_with(code, selection, ORDERS_COMPARED, elsewhere)
 
 
@@ -181,22 +170,16 @@ def lines_of_invoice(
     invoice: str,
     hours: tuple[datetime, ...],
     limit: int,
-    version: int,
+    of: Snapshot,
 ) -> list[StoredLine]:
     """Return a customer's lines on an invoice."""
     return reads.customers.lines(selection, customer, invoice, hours, limit)
 
 
-def products_of_customer(
-    selection: Selection, customer: str, snapshot: Snapshot
-) -> list[CustomerProduct]:
-    """Return what a customer's lines of each product add up to, as of the snapshot."""
-    codes = [code for code in snapshot.dictionaries.products.texts if code is not None]
-    return _products_of_customer(selection, customer, codes, snapshot.version)
-
-
 @_cached(_KEPT_SECONDS, 50)
-def _products_of_customer(
-    reads: DashboardReads, selection: Selection, customer: str, _codes: list[str], version: int
+def products_of_customer(
+    reads: DashboardReads, selection: Selection, customer: str, of: Snapshot
 ) -> list[CustomerProduct]:
-    return reads.customers.products(selection, customer, _codes)
+    """Return what a customer's lines of each product add up to."""
+    codes = [code for code in of.dictionaries.products.texts if code is not None]
+    return reads.customers.products(selection, customer, codes)

@@ -157,6 +157,17 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f} s" if value < 10 else f"{decimal(value)} s"
 
 
+def written(value: object) -> str:
+    """Return a cell of a panel's rows as a tooltip has it: money, a share, a count or a text."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, Decimal):
+        return money(value)
+    if isinstance(value, float):
+        return percent(value)
+    return count(value) if isinstance(value, int) else str(value)
+
+
 def plain(text: str) -> str:
     """Return text that Markdown shows as it is: a country can't become a link or an image."""
     return "".join(f"\\{char}" if char in _ESCAPED else char for char in text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,6 @@ from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.money import format_digits
-from retail_pipeline.domain.report import Figures
 
 # The contract's prices, hence all sums of them, have no more decimals; only quotients do.
 _SMALLEST = Decimal(1).scaleb(-CONTRACT.limit("UnitPrice", "scale"))
@@ -146,19 +146,6 @@ def offer(
     )
 
 
-def figure_columns(found: list[Figures]) -> dict[str, list[object]]:
-    """Return the columns of an export of figures."""
-    return {
-        "Net sales": [each.net for each in found],
-        "Gross sales": [each.gross for each in found],
-        "Cancellations": [each.cancelled for each in found],
-        "Adjustments": [each.adjusted for each in found],
-        "Orders": [each.orders for each in found],
-        "Units sold": [each.units for each in found],
-        "Customers": [each.customers for each in found],
-    }
-
-
 def csv_of(panel: Panel) -> Callable[[], str]:
     """Return what makes the panel's file when it is asked for."""
     return lambda: csv_text(panel.rows if panel.every_row is None else panel.every_row())
@@ -207,3 +194,19 @@ def card(
     """Draw one figure with its explanation; ``options`` are those of ``st.metric``."""
     text = explain.explained(view, meaning or format.HELP[label], filtered=filtered, scope=scope)
     st.metric(label, value, help=text, border=True, **options)
+
+
+def cards(
+    view: View,
+    key: str,
+    values: Mapping[str, str],
+    meanings: Mapping[str, str] = MappingProxyType({}),
+    scopes: Mapping[str, Scope] = MappingProxyType({}),
+    *,
+    filtered: bool = True,
+) -> None:
+    """Draw figures side by side: ``values``, ``meanings`` and ``scopes`` by their labels."""
+    with st.container(key=f"cards-{key}"):
+        for label, value in values.items():
+            scope, meaning = scopes.get(label, EVERYTHING), meanings.get(label, "")
+            card(view, label, value, meaning=meaning, filtered=filtered, scope=scope)

@@ -79,7 +79,7 @@ class View:
     @cached_property
     def _of_products(self) -> pd.DataFrame | None:
         chosen = self.choice.products
-        return data.orders_of_products(chosen, self.snapshot.version) if chosen else None
+        return data.orders_of_products(chosen, self.snapshot) if chosen else None
 
     def orders_of(self, selection: Selection) -> pd.DataFrame:
         """Return the rows of the orders of another selection, of the same products."""

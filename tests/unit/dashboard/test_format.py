@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard import charts, explain, format
+from retail_pipeline.dashboard import charts, explain, format, frames
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.money import format_pounds
@@ -103,10 +103,10 @@ def test_filters_are_written_in_words() -> None:
 def test_the_timeline_draws_empty_days_as_zero_and_marks_cut_weeks() -> None:
     period = Period(date(2011, 12, 1), date(2011, 12, 9))
     rows = [(MOMENT.replace(hour=0), Figures(net=Decimal("12.345"), orders=2))]
-    by_day = charts.timeline_frame(rows, period, "day")
+    by_day = frames.timeline(rows, period, "day")[1]
     assert by_day["net"].tolist() == [0, 0, 0, 0, 12.345, 0, 0, 0, 0]
     assert by_day["whole"].all()
-    by_week = charts.timeline_frame(rows, period, "week")
+    by_week = frames.timeline(rows, period, "week")[1]
     assert by_week["Net sales"].tolist() == ["£0.00", "£12.35"]
     assert by_week["whole"].tolist() == [False, False]
 
@@ -114,7 +114,7 @@ def test_the_timeline_draws_empty_days_as_zero_and_marks_cut_weeks() -> None:
 def test_an_earlier_period_stands_beside_unit_by_unit() -> None:
     period = Period(date(2011, 12, 5), date(2011, 12, 7))
     before = [(MOMENT.replace(day=6, hour=0), Figures(net=Decimal(7)))]
-    frame = charts.timeline_frame([], period, "day", before, period.previous)
+    frame = frames.timeline([], period, "day", before, period.previous)[1]
     assert frame["before"].tolist() == [0, 7, 0]
     assert frame["Compared with"].tolist()[1] == "Sat 3 Dec 2011: £7.00"
     drawn = charts.timeline(frame, period, "day")["layer"]
@@ -131,14 +131,16 @@ def test_too_many_marks_for_bars_become_a_line() -> None:
             for layer in spec["layer"]
         ]
         for period in (few, many)
-        for spec in [charts.timeline(charts.timeline_frame([], period, "day"), period, "day")]
+        for spec in [charts.timeline(frames.timeline([], period, "day")[1], period, "day")]
     ]
     assert kinds == [["rect", "rule"], ["area", "line", "rule"]]
 
 
 def test_a_ranking_reaches_below_zero_only_when_a_figure_does() -> None:
     def domain(*nets: int) -> list[float]:
-        frame = charts.countries_frame([(str(net), Figures(net=Decimal(net))) for net in nets])
+        frame = frames.countries(
+            frames.country_rows([(str(net), Figures(net=Decimal(net))) for net in nets])
+        )
         found: list[float] = charts.ranking(frame, "black")["layer"][0]["encoding"]["x"]["scale"][
             "domain"
         ]

@@ -39,7 +39,8 @@ def test_prices_are_shown_exactly_and_their_mean_by_units() -> None:
     week = Prices(
         datetime(2011, 3, 7, tzinfo=UTC), Decimal("1.25"), Decimal("2.10"), Decimal("38.00"), 20, 3
     )
-    frame = product_charts.prices_frame([week], "week")
+    rows = product_charts.price_rows([week])
+    frame = product_charts.prices_frame(rows, [week.start], "week")
     assert frame[["lowest", "mean", "highest"]].iloc[0].tolist() == [1.25, 1.9, 2.1]
     assert frame["Mean price"].tolist() == ["£1.90"]
     assert frame["Period"].tolist() == ["7 Mar 2011 to 13 Mar 2011"]

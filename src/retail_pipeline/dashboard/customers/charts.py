@@ -10,10 +10,9 @@ import pandas as pd
 from retail_pipeline.analytics.cohorts import Cohorts
 from retail_pipeline.analytics.rfm import NAMES
 from retail_pipeline.analytics.tables import Array
-from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard import format, frames
 from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, Spec, facts, over, picking
-from retail_pipeline.domain.money import from_micros
-from retail_pipeline.domain.periods import Period, Unit, following
+from retail_pipeline.domain.periods import Period, Unit
 
 ORANGE = "#E69F00"
 SEGMENT_FIGURES = "Customers · net sales"
@@ -28,20 +27,15 @@ _NARROW = 21
 _BRIGHT = 0.5
 
 
-def segments_frame(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each segment with customers, for a ranking by ``share`` of them."""
-    total = max(int(summary["customers"].sum()), 1)
-    counts, nets = summary["customers"].tolist(), summary["net"].tolist()
-    rows = [each for each in zip(NAMES, counts, nets, strict=True) if each[1]]
+def segments_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of segments, for a ranking by ``share`` of the customers."""
+    counts, nets = frames.written(rows, "Customers", "Net sales").values()
     return pd.DataFrame(
         {
-            "name": [name for name, _, _ in rows],
-            "share": [count / total for _, count, _ in rows],
-            "Share of customers": [format.percent(count / total) for _, count, _ in rows],
-            SEGMENT_FIGURES: [
-                f"{format.count(count)} · {format.money(from_micros(net))}"
-                for _, count, net in rows
-            ],
+            "name": rows["Segment"],
+            "share": rows["Share"],
+            "Share of customers": frames.written(rows, "Share")["Share"],
+            SEGMENT_FIGURES: [" · ".join(pair) for pair in zip(counts, nets, strict=True)],
         }
     )
 
@@ -186,24 +180,21 @@ def _written(field: str, number: str, frame: pd.DataFrame) -> Spec:
 
 
 def new_and_returning_frame(
-    rows: Sequence[tuple[datetime, dict[str, int]]], unit: Unit
+    rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit
 ) -> pd.DataFrame:
-    """Return two rows for each day, week or month: its new and its returning customers."""
-    kinds = (("New", "new"), ("Returning", "returning"))
-    each = [(start, found, *kind) for start, found in rows for kind in kinds]
-    return pd.DataFrame(
-        {
-            "start": pd.to_datetime([start for start, *_ in each], utc=True),
-            "end": pd.to_datetime([following(start, unit) for start, *_ in each], utc=True),
-            "count": [found[name] for _, found, _, name in each],
-            "Customers": [label for *_, label, _ in each],
-            "Period": [format.bucket(start, unit) for start, *_ in each],
-            "Number": [format.count(found[name]) for _, found, _, name in each],
-            "Gross sales": [
-                format.money(from_micros(found[f"{name}_gross"])) for _, found, _, name in each
-            ],
-        }
-    )
+    """Return two rows for each row of the panel: its new and its returning customers."""
+    pieces = []
+    for kind in ("New", "Returning"):
+        gross = f"Gross sales to {kind.lower()}"
+        texts = frames.written(rows, kind, gross)
+        spans = pd.DataFrame(frames.spans(starts, unit))
+        pieces.append(
+            spans.assign(
+                **{"count": rows[kind], "Customers": kind, "Number": texts[kind]},
+                **{"Gross sales": texts[gross]},
+            )
+        )
+    return pd.concat(pieces).sort_index(kind="stable", ignore_index=True)
 
 
 def new_and_returning(period: Period, unit: Unit) -> Spec:

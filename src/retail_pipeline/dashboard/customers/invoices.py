@@ -97,7 +97,7 @@ def _lines(own: OneCustomer, invoice: str) -> None:
     mine = own.orders[(own.orders["invoice"] == snapshot.dictionaries.invoices[invoice]).to_numpy()]
     hours = tuple(_hour(each) for each in np.unique(sums.starts(mine, "hour")))
     asked = own.selection, own.number, invoice, hours
-    found = data.lines_of_invoice(*asked, MOST_LINES, snapshot.version)
+    found = data.lines_of_invoice(*asked, MOST_LINES, snapshot)
     lines, reads = int(mine["lines"].sum()), data.reads().customers
     meaning = f"The lines of this customer on the invoice that count: the first {MOST_LINES:,}."
     panel.table(

@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.adapters.mongo.reads.customers import CustomerProduct
-from retail_pipeline.analytics import customers, rfm, sums
+from retail_pipeline.analytics import customers, rfm
 from retail_pipeline.analytics.tables import SALE
-from retail_pipeline.dashboard import charts, data, format, panel, picks, timelines, url_state
+from retail_pipeline.dashboard import data, format, panel, panels, url_state
 from retail_pipeline.dashboard.customers import invoices as customer_invoices
-from retail_pipeline.dashboard.explain import EVERYTHING, Scope
+from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import OneCustomer, View
 from retail_pipeline.domain.days import date_of_number, day_number
@@ -83,10 +83,9 @@ def _cards(view: View, own: OneCustomer) -> None:
     ordered = view.orders[view.orders["customer"].isin(found.index).to_numpy()]
     lines = format.count(int(ordered["lines"].sum()))
     everyone = Scope(rows=f"{lines} of all customers who ordered, of {view.stored}")
-    with st.container(key="cards-customer"):
-        for label, (value, meaning) in cards.items():
-            scope = everyone if label == "Segment" else EVERYTHING
-            panel.card(own, label, value, meaning=meaning, scope=scope)
+    values = {label: value for label, (value, _) in cards.items()}
+    meanings = {label: meaning for label, (_, meaning) in cards.items()}
+    panel.cards(own, "customer", values, meanings, {"Segment": everyone})
 
 
 def _last_order(own: OneCustomer, scored: Scored) -> tuple[str, str]:
@@ -111,22 +110,8 @@ def _segment(scored: Scored, of: int) -> tuple[str, str]:
 def _trend(own: OneCustomer) -> None:
     period = own.period
     unit = "month" if period.days > _MOST_DAYS_BY_BEST_UNIT else period.best_unit
-    rows = sums.timeline(own.orders, unit)
-    frame = charts.timeline_frame(rows, period, unit)
-    title = f"Trend of customer {own.number}"
-    found = timelines.rows(rows, period, unit)
-    meaning = (
-        f"The customer's net sales of each {unit}, in UTC. Paler bars: only some of its days."
-        " A click on a bar shows its days alone."
-    )
-    panel.chart(
-        own,
-        Panel("customer-trend", title, meaning, found),
-        charts.timeline(frame, period, unit),
-        frame,
-        alt=f"Net sales to customer {own.number} by {unit}",
-        **picks.times("customer-trend", frame, period),
-    )
+    title, alt = f"Trend of customer {own.number}", f"Net sales to customer {own.number} by {unit}"
+    panels.over_time(own, "customer-trend", title, unit, alt=alt)
 
 
 def _products(own: OneCustomer) -> None:

@@ -16,7 +16,7 @@ from retail_pipeline.dashboard.customers import one as customer_view
 from retail_pipeline.dashboard.customers import panels as customer_panels
 from retail_pipeline.dashboard.customers.one import CUSTOMER, MOST_LETTERS
 from retail_pipeline.dashboard.customers.panels import EVERY_SEGMENT, SEGMENT
-from retail_pipeline.dashboard.explain import EVERYTHING, among
+from retail_pipeline.dashboard.explain import among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.days import date_of_number, day_number
@@ -134,10 +134,7 @@ def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
         **dict.fromkeys(_OF_KNOWN, among(known_rows, "of customers with a number")),
         **dict.fromkeys(_OF_GUESTS, among(guest_rows, "of guests")),
     }
-    with st.container(key="cards-customers"):
-        for label, value in values.items():
-            scope = scopes.get(label, EVERYTHING)
-            panel.card(view, label, value, meaning=_CARDS[label], scope=scope)
+    panel.cards(view, "customers", values, _CARDS, scopes)
     st.caption(
         format.plain(
             f"Net sales {format.money(view.figures.net)} = customers with a number"

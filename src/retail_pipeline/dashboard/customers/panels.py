@@ -45,12 +45,12 @@ _COHORTS = (
 
 def segments(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     """Draw the segments of the customers ``found``, out of all those of ``table``."""
-    summary = rfm.summary(found)
-    frame = customer_charts.segments_frame(summary)
-    rows = _segment_rows(summary)
+    rows = _segment_rows(rfm.summary(found))
+    rows = rows[rows["Customers"] > 0]
+    frame = customer_charts.segments_frame(rows)
     panel.chart(
         view,
-        Panel("segments", "Segments", _RFM, rows[rows["Customers"] > 0], scope=_of(view, found)),
+        Panel("segments", "Segments", _RFM, rows, scope=_of(view, found)),
         charts.ranking(frame, theme.ink(), "share", customer_charts.SEGMENT_FIGURES),
         frame,
         alt="Customers in each RFM segment",
@@ -205,7 +205,6 @@ def new_and_returning(view: View, first: pd.Series) -> None:
     """Draw new and returning customers over time; ``first`` are the days of first orders."""
     unit: Unit = "day" if view.period.best_unit == "hour" else view.period.best_unit
     found = customers.new_and_returning(view.orders, first, unit)
-    frame = customer_charts.new_and_returning_frame(found, unit)
     meaning = (
         f"Customers who ordered in each {unit}: new in the one of their first order in all data up"
         " to the period's last day, under the other filters, and returning in all later ones."
@@ -220,6 +219,8 @@ def new_and_returning(view: View, first: pd.Series) -> None:
             "Gross sales to returning": [from_micros(each["returning_gross"]) for _, each in found],
         }
     )
+    starts = [start for start, _ in found]
+    frame = customer_charts.new_and_returning_frame(rows, starts, unit)
     panel.chart(
         view,
         Panel(

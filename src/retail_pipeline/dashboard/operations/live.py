@@ -111,9 +111,7 @@ def _cards(
         "Rows stored": format.count(status.stored),
         "Last row stored": format.ago(stored_at, view.snapshot.at) if stored_at else format.NOTHING,
     }
-    with st.container(key="cards-live"):
-        for label, value in values.items():
-            panel.card(view, label, value, meaning=_HELP[label], filtered=False)
+    panel.cards(view, "live", values, _HELP, filtered=False)
 
 
 def _speed(view: View, processors: Sequence[HeartbeatRecord]) -> None:

@@ -166,10 +166,11 @@ def _totals(view: View, accounts: list[quality.Account]) -> None:
             " quarantined, less purged.",
         ),
     }
-    with st.container(key="cards-ledger"):
-        for label, (value, meaning) in cards.items():
-            meaning += " As of the last reconciliation."
-            panel.card(view, label, format.count(value), meaning=meaning, filtered=False)
+    values = {label: format.count(value) for label, (value, _) in cards.items()}
+    meanings = {
+        label: f"{meaning} As of the last reconciliation." for label, (_, meaning) in cards.items()
+    }
+    panel.cards(view, "ledger", values, meanings, filtered=False)
 
 
 def _freshness(view: View, sources: list[Freshness]) -> None:
@@ -213,7 +214,7 @@ def _lacking(view: View) -> None:
     selection = replace(view.selection, duplicates=True)
     lines, guests, nowhere = quality.lacking(view.orders_of(selection), view.snapshot.dictionaries)
     again = -int(view.snapshot.duplicate_rows(selection)["lines"].sum())
-    nameless = data.undescribed(selection, view.snapshot.version)
+    nameless = data.undescribed(selection, view.snapshot)
     found = {
         "No customer": (guests, "have no customer number: guests bought them"),
         "No description": (nameless, "have no description"),
@@ -223,15 +224,13 @@ def _lacking(view: View) -> None:
     all_of_them = f"{format.count(lines)} of {view.stored}"
     scope = Scope(rows=f"{all_of_them}, exact duplicates counted in", idle=("duplicates",))
     st.subheader("What lines lack")
-    with st.container(key="cards-lacking"):
-        for label, (count, which) in found.items():
-            meaning = (
-                f"{format.count(count)} of {format.counted(lines, 'line')} under the filters"
-                f" {which}. Exact duplicates are counted in, also where they are left out"
-                " elsewhere."
-            )
-            share = format.share(count, lines)
-            panel.card(view, label, share, meaning=meaning, scope=scope)
+    values = {label: format.share(count, lines) for label, (count, _) in found.items()}
+    meanings = {
+        label: f"{format.count(count)} of {format.counted(lines, 'line')} under the filters"
+        f" {which}. Exact duplicates are counted in, also where they are left out elsewhere."
+        for label, (count, which) in found.items()
+    }
+    panel.cards(view, "lacking", values, meanings, dict.fromkeys(found, scope))
 
 
 def _duplicates(view: View) -> None:

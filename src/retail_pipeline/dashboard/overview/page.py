@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import charts, format, panel, picks, theme, timelines, url_state
+from retail_pipeline.dashboard import charts, format, frames, panel, panels, picks, url_state
 from retail_pipeline.dashboard.overview import map as world
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -34,10 +34,6 @@ _CARDS: dict[str, tuple[Callable[[Figures], Value], Callable[..., str]]] = {
     "Guests' share": (lambda each: each.guest_share, format.percent),
     "Cancellation rate": (lambda each: each.cancellation_rate, format.percent),
 }
-_BY_COUNTRY = (
-    "Net sales by the customer's country. A click on one shows it alone; another click shows all"
-    " again."
-)
 _COMPARED: dict[str, Callable[[Period], Shift]] = {
     "Previous period": lambda period: period.previous,
     "Year before": lambda _: Shift(years=1),
@@ -51,13 +47,12 @@ def body(view: View) -> None:
     _cards(view)
     _over_time(view)
     left, right = st.columns(2, gap="large")
-    countries = sums.by_country(view.orders, view.snapshot.dictionaries)
-    frame, rows = charts.countries_frame(countries), _country_rows(countries)
+    rows = frames.country_rows(sums.by_country(view.orders, view.snapshot.dictionaries))
     with left:
         _hours(view)
-        _map(view, frame, rows)
+        _map(view, rows)
     with right:
-        _countries(view, countries, frame, rows)
+        _countries(view, rows)
 
 
 def _shift(view: View, name: str) -> Shift | None:
@@ -154,21 +149,15 @@ def _over_time(view: View) -> None:
     unit, compared = _time_choices(view.period)
     shift = _shift(view, compared) if compared in _COMPARED else None
     before = _before(view, shift, unit) if shift else ()
-    rows = sums.timeline(view.orders, unit)
-    frame = charts.timeline_frame(rows, view.period, unit, before, shift)
-    panel.chart(
+    panels.over_time(
         view,
-        Panel(
-            "revenue-over-time",
-            "Revenue over time",
-            f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the"
-            " period. Dashed: the period compared with. A click on a bar shows its days alone.",
-            timelines.rows(rows, view.period, unit, before, shift),
-        ),
-        charts.timeline(frame, view.period, unit),
-        frame,
+        "revenue-over-time",
+        "Revenue over time",
+        unit,
         alt=f"Net sales by {unit}, {format.span(view.period)}",
-        **picks.times("revenue-over-time", frame, view.period),
+        meaning=" Dashed: the period compared with.",
+        before=before,
+        shift=shift,
     )
     if compared in _COMPARED and shift is None:
         st.caption(f"{compared}: the data does not reach back so far.")
@@ -197,16 +186,8 @@ def _time_choices(period: Period) -> tuple[Unit, str]:
 
 
 def _hours(view: View) -> None:
-    found = sums.by_weekday_and_hour(view.orders)
-    frame = charts.heat_frame(found)
-    cells = zip(map(charts.WEEKDAYS.index, frame["Day"]), frame["Hour"], strict=True)
-    rows = pd.DataFrame(
-        {
-            "Day": frame["Day"],
-            "Hour (UTC)": frame["Hour"],
-            **panel.figure_columns([found.get(cell, Figures()) for cell in cells]),
-        }
-    )
+    rows = frames.hour_rows(sums.by_weekday_and_hour(view.orders))
+    frame = frames.hours(rows)
     meaning = "Net sales of all lines of that hour of that day of the week, in UTC."
     panel.chart(
         view,
@@ -217,39 +198,17 @@ def _hours(view: View) -> None:
     )
 
 
-def _country_rows(found: list[tuple[str | None, Figures]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Country": [format.country(name) for name, _ in found],
-            **panel.figure_columns([each for _, each in found]),
-        }
-    )
-
-
-def _countries(
-    view: View,
-    found: list[tuple[str | None, Figures]],
-    frame: pd.DataFrame,
-    rows: pd.DataFrame,
-) -> None:
-    top = frame[:TOP]
-    panel.chart(
-        view,
-        Panel("countries", "Countries", f"{_BY_COUNTRY} The CSV has all countries.", rows),
-        charts.ranking(top, theme.ink()),
-        top,
-        alt="Net sales of the top countries",
-        on_select=partial(picks.country, "countries"),
-        selection_mode=charts.PICK,
-    )
-    if len(found) > TOP:
-        rest = sum((each.net for _, each in found[TOP:]), Decimal(0))
-        others = format.counted(len(found) - TOP, "other country", "other countries")
+def _countries(view: View, rows: pd.DataFrame) -> None:
+    note, alt = " The CSV has all countries.", "Net sales of the top countries"
+    panels.countries(view, "countries", "Countries", rows, TOP, alt=alt, note=note)
+    if len(rows) > TOP:
+        rest = sum(rows["Net sales"][TOP:], Decimal(0))
+        others = format.counted(len(rows) - TOP, "other country", "other countries")
         st.caption(f"{others}: {format.plain(format.money(rest))}")
 
 
-def _map(view: View, frame: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Draw the map; ``frame`` and ``rows`` are the countries, to draw and to export."""
+def _map(view: View, rows: pd.DataFrame) -> None:
+    frame = frames.countries(rows)
     drawn = world.on_map(frame)
     if len(drawn):
         panel.chart(
@@ -257,7 +216,7 @@ def _map(view: View, frame: pd.DataFrame, rows: pd.DataFrame) -> None:
             Panel(
                 "map",
                 "Map of countries",
-                f"{_BY_COUNTRY} The CSV has all countries, also those that the map lacks.",
+                f"{panels.BY_COUNTRY} The CSV has all countries, also those that the map lacks.",
                 rows,
             ),
             world.world(drawn, "#8882"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 
 from retail_pipeline.analytics.products import THRESHOLD, Pareto, thinned
-from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard import format, frames
 from retail_pipeline.dashboard.charts import BLUE, FRAME, GREY, VERMILION, Spec, facts, over
 from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.products import Prices
@@ -83,19 +84,28 @@ def _share(field: str, title: str) -> Spec:
     }
 
 
-def prices_frame(found: Sequence[Prices], unit: Unit) -> pd.DataFrame:
+def price_rows(found: Sequence[Prices]) -> pd.DataFrame:
     """Return a row for each unit of time in which the product was sold."""
     return pd.DataFrame(
         {
-            "start": pd.to_datetime([each.start for each in found], utc=True),
-            "lowest": [float(each.lowest) for each in found],
-            "mean": [float(each.mean) for each in found],
-            "highest": [float(each.highest) for each in found],
-            "Period": [format.bucket(each.start, unit) for each in found],
-            "Lowest price": [format.money(each.lowest) for each in found],
-            "Mean price": [format.money(each.mean) for each in found],
-            "Highest price": [format.money(each.highest) for each in found],
-            "Units sold": [format.count(each.units) for each in found],
+            "Start (UTC)": [format.minute(each.start) for each in found],
+            "Lowest price": [each.lowest for each in found],
+            "Mean price": [each.mean for each in found],
+            "Highest price": [each.highest for each in found],
+            "Units sold": [each.units for each in found],
+            "Lines": [each.lines for each in found],
+        }
+    )
+
+
+def prices_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> pd.DataFrame:
+    """Return the frame of the prices."""
+    prices = ("Lowest price", "Mean price", "Highest price")
+    return pd.DataFrame(
+        {
+            **frames.spans(starts, unit),
+            **{name.split()[0].lower(): frames.floats(rows[name]) for name in prices},
+            **frames.written(rows, *prices, "Units sold"),
         }
     )
 

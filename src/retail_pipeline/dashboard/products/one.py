@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import products, sums
-from retail_pipeline.dashboard import charts, data, format, panel, picks, states, theme, timelines
-from retail_pipeline.dashboard.explain import EVERYTHING, Scope
+from retail_pipeline.dashboard import data, format, frames, panel, panels, picks, states
+from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.products import charts as product_charts
 from retail_pipeline.dashboard.view import View
@@ -75,10 +75,7 @@ def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
         "Rank": _rank(code, ranked["code"].tolist()),
     }
     ranking = Scope(rows="those of all products under the filters of the page")
-    with st.container(key="cards-product"):
-        for label, value in cards.items():
-            scope = ranking if label == "Rank" else EVERYTHING
-            panel.card(view, label, value, meaning=_HELP.get(label, ""), scope=scope)
+    panel.cards(view, "product", cards, _HELP, {"Rank": ranking})
     st.caption(
         format.plain(
             f"{format.counted(back, 'unit')} returned, on"
@@ -97,41 +94,20 @@ def _rank(code: str, ranked: list[str]) -> str:
 
 def _trend(view: View, code: str) -> None:
     unit = view.period.best_unit
-    rows = sums.timeline(view.orders, unit)
-    frame = charts.timeline_frame(rows, view.period, unit)
-    export = timelines.rows(rows, view.period, unit)
-    meaning = (
-        f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the period."
-        " A click on a bar shows its days alone."
-    )
-    panel.chart(
-        view,
-        Panel("product-over-time", f"Revenue of {code} over time", meaning, export),
-        charts.timeline(frame, view.period, unit),
-        frame,
-        alt=f"Net sales of {code} by {unit}, {format.span(view.period)}",
-        **picks.times("product-over-time", frame, view.period),
-    )
+    title, alt = f"Revenue of {code} over time", f"Net sales of {code} by {unit}"
+    alt = f"{alt}, {format.span(view.period)}"
+    panels.over_time(view, "product-over-time", title, unit, alt=alt)
 
 
 def _prices(view: View, code: str) -> None:
     unit = view.period.best_unit
-    found = data.prices(code, view.selection, unit, view.snapshot.version)
+    found = data.prices(code, view.selection, unit, view.snapshot)
     if not found:
         st.subheader("Prices paid")
         st.caption("No sale under these filters, hence no price.")
         return
-    rows = pd.DataFrame(
-        {
-            "Start (UTC)": [format.minute(each.start) for each in found],
-            "Lowest price": [each.lowest for each in found],
-            "Mean price": [each.mean for each in found],
-            "Highest price": [each.highest for each in found],
-            "Units sold": [each.units for each in found],
-            "Lines": [each.lines for each in found],
-        }
-    )
-    frame = product_charts.prices_frame(found, unit)
+    rows = product_charts.price_rows(found)
+    frame = product_charts.prices_frame(rows, [each.start for each in found], unit)
     meaning = (
         f"Unit prices of the sale lines of each {unit}, in UTC. The line is the mean, in which each"
         " line's price counts as often as it sold units; the grey bars reach from the lowest to"
@@ -148,29 +124,11 @@ def _prices(view: View, code: str) -> None:
 
 
 def _countries(view: View, code: str) -> None:
-    found = sums.by_country(view.orders, view.snapshot.dictionaries)
-    rows = pd.DataFrame(
-        {
-            "Country": [format.country(name) for name, _ in found],
-            **panel.figure_columns([each for _, each in found]),
-        }
-    )
-    frame = charts.countries_frame(found[:TOP_COUNTRIES])
-    meaning = (
-        "Net sales by the customer's country. A click on one shows it alone; another click shows"
-        " all again."
-    )
-    panel.chart(
-        view,
-        Panel("product-countries", f"Countries of {code}", meaning, rows),
-        charts.ranking(frame, theme.ink()),
-        frame,
-        alt=f"Net sales of {code} in its top countries",
-        on_select=partial(picks.country, "product-countries"),
-        selection_mode=charts.PICK,
-    )
-    if len(found) > TOP_COUNTRIES:
-        st.caption(format.counted(len(found) - TOP_COUNTRIES, "more country", "more countries"))
+    rows = frames.country_rows(sums.by_country(view.orders, view.snapshot.dictionaries))
+    title, alt = f"Countries of {code}", f"Net sales of {code} in its top countries"
+    panels.countries(view, "product-countries", title, rows, TOP_COUNTRIES, alt=alt)
+    if len(rows) > TOP_COUNTRIES:
+        st.caption(format.counted(len(rows) - TOP_COUNTRIES, "more country", "more countries"))
 
 
 def _companions(view: View, page: View, code: str, open_product: Open) -> None:

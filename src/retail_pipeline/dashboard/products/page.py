@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import charts, data, format, panel, picks, theme, url_state
+from retail_pipeline.dashboard import charts, data, format, frames, panel, picks, theme, url_state
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.products import charts as product_charts
@@ -27,13 +27,13 @@ _LONGEST = sum(CONTRACT.limit(name, "maxLength") for name in ("StockCode", "Desc
 ITEM = url_state.text("item", None, _LONGEST)
 FIND = url_state.text("find", "", _LONGEST, typed=True)
 _BELOW_ZERO = "Cancellations"
-# What products are ranked by: the column, and how its figures read.
-_MEASURES: dict[str, tuple[str, Callable[[int], str]]] = {
-    "Net sales": ("net", lambda micros: format.money(from_micros(micros))),
-    "Units sold": ("units", format.count),
-    "Orders": ("orders", format.count),
-    "Units returned": ("back", format.count),
-    _BELOW_ZERO: ("cancelled", lambda micros: format.money(from_micros(micros))),
+# What products are ranked by, and its column.
+_MEASURES = {
+    "Net sales": "net",
+    "Units sold": "units",
+    "Orders": "orders",
+    "Units returned": "back",
+    _BELOW_ZERO: "cancelled",
 }
 RANK = url_state.one_of("rank", list(_MEASURES), "Net sales")
 _MEANING = (
@@ -121,15 +121,16 @@ def _search() -> str:
 def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
     found = _found(view, ranked, asked)
     measure = _measure()
-    column, _ = _MEASURES[measure]
     # What cancellations take away is below zero: the most of it first.
     rising = measure == _BELOW_ZERO
-    found = found.sort_values([column, "code"], ascending=[rising, True], ignore_index=True)
+    found = found.sort_values(
+        [_MEASURES[measure], "code"], ascending=[rising, True], ignore_index=True
+    )
     rows = _rows(view, found, total=int(ranked["net"].sum()))
     left, right = st.columns(2, gap="large")
     with left:
         if len(found):
-            _top(view, found[:TOP], rows, measure, asked)
+            _top(view, rows, measure, asked)
         else:
             st.info(f"**No product** has “{format.plain(asked)}” in its code or name.")
     with right:
@@ -149,19 +150,15 @@ def _titled(title: str, asked: str) -> str:
     return f"{title} with “{asked}”" if asked else title
 
 
-def _top(view: View, top: pd.DataFrame, every: pd.DataFrame, measure: str, asked: str) -> None:
-    column, _ = _MEASURES[measure]
-    rows = every[: len(top)]
-    sign = -1 if measure == _BELOW_ZERO else 1
+def _top(view: View, every: pd.DataFrame, measure: str, asked: str) -> None:
+    rows = every[:TOP]
+    values = -rows[measure] if measure == _BELOW_ZERO else rows[measure]
     frame = pd.DataFrame(
         {
             "name": rows["Product"],
-            "drawn": [sign * float(value) for value in top[column]],
+            "drawn": frames.floats(values),
             "Code": rows["Code"],
-            **{
-                name: [text_of(value) for value in top[each].tolist()]
-                for name, (each, text_of) in _MEASURES.items()
-            },
+            **frames.written(rows, *_MEASURES),
         }
     )
     panel.chart(
@@ -179,7 +176,7 @@ def _top(view: View, top: pd.DataFrame, every: pd.DataFrame, measure: str, asked
         on_select=_open_bar,
         selection_mode=charts.PICK,
     )
-    fees = sum(code in FEES for code in top["code"])
+    fees = sum(code in FEES for code in rows["Code"])
     if fees:
         st.caption(
             f"{format.counted(fees, 'row')} of fees and the like, no goods: switch *Adjustments and"

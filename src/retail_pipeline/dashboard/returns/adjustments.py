@@ -69,7 +69,7 @@ def _over_time(view: View, rows: pd.DataFrame) -> None:
         }
     )
     title = "Adjustments over time" if code == _ALL else f"{adjustments.NAMES[code]} over time"
-    frame = return_charts.adjustments_frame(found, unit)
+    frame = return_charts.adjustments_frame(table, starts, unit)
     meaning = f"{_MEANING} A click on a bar shows its days alone."
     panel.chart(
         view,

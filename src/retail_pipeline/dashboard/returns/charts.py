@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 
-from retail_pipeline.dashboard import format
+from retail_pipeline.dashboard import format, frames
 from retail_pipeline.dashboard.charts import (
     AXIS_MONEY,
     BLUE,
@@ -20,7 +21,7 @@ from retail_pipeline.dashboard.charts import (
     over,
 )
 from retail_pipeline.domain.days import moment_of_hour
-from retail_pipeline.domain.periods import Period, Unit, following
+from retail_pipeline.domain.periods import Period, Unit
 
 MATCHED, UNMATCHED = "Undoes a sale", "Undoes none"
 _PIXELS = 280
@@ -31,22 +32,19 @@ def moments(found: pd.DataFrame) -> list[datetime]:
     return [moment_of_hour(hours) for hours in found["start"]]
 
 
-def timeline_frame(found: pd.DataFrame, unit: Unit) -> pd.DataFrame:
-    """Return two rows for each hour, day, week or month: what is matched and what is not."""
-    starts = moments(found)
+def timeline_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> pd.DataFrame:
+    """Return two rows for each row of the panel: what is matched, and then what is not."""
     pieces = [
         pd.DataFrame(
             {
-                "start": pd.to_datetime(starts, utc=True),
-                "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
-                "drawn": [float(value) for value in found[name]],
+                **frames.spans(starts, unit),
+                "drawn": frames.floats(rows[label]),
                 "What": label,
                 "place": place,
-                "Period": [format.bucket(start, unit) for start in starts],
-                "Value returned": [format.money(value) for value in found[name]],
+                "Value returned": frames.written(rows, label)[label],
             }
         )
-        for place, (name, label) in enumerate((("matched", MATCHED), ("unmatched", UNMATCHED)))
+        for place, label in enumerate((MATCHED, UNMATCHED))
     ]
     return pd.concat(pieces, ignore_index=True)
 
@@ -75,19 +73,32 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     return _drawn({**CLICKED, "transform": [stacked], "encoding": encoding})
 
 
-def days_to_return_frame(found: pd.DataFrame) -> pd.DataFrame:
+def days_to_return_rows(found: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each bar of ``return_sums.by_days_to_return``."""
-    shares = {name: found[name] / max(1, found[name].sum()) for name in ("lines", "units")}
     return pd.DataFrame(
         {
             "Days": [_days(*ends) for ends in zip(found["first"], found["last"], strict=True)],
-            "lines": found["lines"],
-            "units": found["units"],
-            "Share of lines": [format.percent(share) for share in shares["lines"]],
-            "Share of units": [format.percent(share) for share in shares["units"]],
-            "Units": [format.count(units) for units in found["units"]],
-            "Cancellation lines": [format.count(lines) for lines in found["lines"]],
-            "Value returned": [format.money(value) for value in found["value"]],
+            "Units": found["units"],
+            "Cancellation lines": found["lines"],
+            "Value returned": found["value"],
+        }
+    )
+
+
+def days_to_return_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of the same bars."""
+    lines, units = rows["Cancellation lines"], rows["Units"]
+    shares = {"Share of lines": lines, "Share of units": units}
+    return pd.DataFrame(
+        {
+            "Days": rows["Days"],
+            "lines": lines,
+            "units": units,
+            **{
+                name: list(map(format.percent, of / max(1, of.sum())))
+                for name, of in shares.items()
+            },
+            **frames.written(rows, "Units", "Cancellation lines", "Value returned"),
         }
     )
 
@@ -135,18 +146,13 @@ def days_to_return(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
     )
 
 
-def adjustments_frame(found: pd.DataFrame, unit: Unit) -> pd.DataFrame:
-    """Return a row for each day, week or month of one code's sums."""
-    starts = moments(found)
+def adjustments_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> pd.DataFrame:
+    """Return the frame of one code's sums over time."""
     return pd.DataFrame(
         {
-            "start": pd.to_datetime(starts, utc=True),
-            "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
-            "net": [float(value) for value in found["net"]],
-            "Period": [format.bucket(start, unit) for start in starts],
-            "Net": [format.money(value) for value in found["net"]],
-            "Lines": [format.count(lines) for lines in found["lines"]],
-            "Units": [format.count(units) for units in found["units"]],
+            **frames.spans(starts, unit),
+            "net": frames.floats(rows["Net"]),
+            **frames.written(rows, "Net", "Lines", "Units"),
         }
     )
 

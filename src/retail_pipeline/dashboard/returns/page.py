@@ -79,10 +79,8 @@ def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
         "Days to return": return_panels.matched(view),
         "Adjustments and fees": among(rows, adjustment_panels.WHICH),
     }
-    with st.container(key="cards-returns"):
-        for label, value in values.items():
-            meaning = f"{_MEANING[label]}\n\n{RULE}"
-            panel.card(view, label, value, meaning=meaning, scope=scopes.get(label, of_goods))
+    meanings = {label: f"{meaning}\n\n{RULE}" for label, meaning in _MEANING.items()}
+    panel.cards(view, "returns", values, meanings, {**dict.fromkeys(values, of_goods), **scopes})
 
 
 def _rate(units: int, sold: int) -> float | None:

@@ -19,13 +19,13 @@ from retail_pipeline.domain.days import EPOCH
 from retail_pipeline.domain.returns import Reason
 
 MOST = 50
-_MATCHED, _AWAY = "Undoes a sale", "Days away"
+_AWAY = "Days away"
 _MINUTES_A_DAY = 24 * 60
 _TENTHS = st.column_config.NumberColumn(format="%,.1f")
 _COUNTED_IN = ("Lines", "Units")
 COUNTED_IN = url_state.one_of("held", _COUNTED_IN, "Lines")
 REASONS: dict[str | None, str] = {
-    None: _MATCHED,
+    None: return_charts.MATCHED,
     Reason.NO_SALE: "No earlier sale in the data",
     Reason.GUEST: "Returned by a guest",
     Reason.NO_UNITS: "More than was sold",
@@ -76,14 +76,15 @@ def draw(view: View) -> None:
 def _over_time(view: View) -> None:
     unit = view.period.best_unit
     found = return_sums.timeline(view.returns, unit)
+    starts = return_charts.moments(found)
     rows = pd.DataFrame(
         {
-            "Start (UTC)": [format.minute(each) for each in return_charts.moments(found)],
-            _MATCHED: found["matched"],
-            "Undoes none": found["unmatched"],
+            "Start (UTC)": [format.minute(each) for each in starts],
+            return_charts.MATCHED: found["matched"],
+            return_charts.UNMATCHED: found["unmatched"],
         }
     )
-    frame = return_charts.timeline_frame(found, unit)
+    frame = return_charts.timeline_frame(rows, starts, unit)
     meaning = (
         f"Value of the goods that came back in each {unit}, in UTC. A click on a bar shows its days"
         " alone."
@@ -101,16 +102,8 @@ def _over_time(view: View) -> None:
 
 
 def _days_to_return(view: View) -> None:
-    found = return_sums.by_days_to_return(view.returns)
-    frame = return_charts.days_to_return_frame(found)
-    rows = pd.DataFrame(
-        {
-            "Days": frame["Days"],
-            "Units": found["units"],
-            "Cancellation lines": found["lines"],
-            "Value returned": found["value"],
-        }
-    )
+    rows = return_charts.days_to_return_rows(return_sums.by_days_to_return(view.returns))
+    frame = return_charts.days_to_return_frame(rows)
     counted = _counted()
     meaning = (
         "Matched lines or units by the whole days, of 24 hours, between the sale and the return. A"

@@ -1,0 +1,150 @@
+"""The rows that panels export, and the frames that their charts draw of the same rows.
+
+Rows have the exact values. A frame has some of them as floats, which place what is drawn, and as
+the texts of tooltips. Floats begin here and nowhere before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from retail_pipeline.analytics import sums
+from retail_pipeline.dashboard import format
+from retail_pipeline.domain.periods import Period, Shift, Unit, following
+from retail_pipeline.domain.report import Figures
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def figure_columns(found: Sequence[Figures]) -> dict[str, list[object]]:
+    """Return the columns of an export of figures."""
+    return {
+        "Net sales": [each.net for each in found],
+        "Gross sales": [each.gross for each in found],
+        "Cancellations": [each.cancelled for each in found],
+        "Adjustments": [each.adjusted for each in found],
+        "Orders": [each.orders for each in found],
+        "Units sold": [each.units for each in found],
+        "Customers": [each.customers for each in found],
+    }
+
+
+def floats(values: Iterable[Any]) -> list[float | None]:
+    """Return values as floats, to draw."""
+    return [None if value is None else float(value) for value in values]
+
+
+def written(rows: pd.DataFrame, *names: str) -> dict[str, list[str]]:
+    """Return columns of the rows as tooltips write them."""
+    return {name: [format.written(value) for value in rows[name].tolist()] for name in names}
+
+
+def spans(starts: Sequence[datetime], unit: Unit) -> dict[str, Any]:
+    """Return the columns of hours, days, weeks or months: their start, their end, their name."""
+    return {
+        "start": pd.to_datetime(starts, utc=True),
+        "end": pd.to_datetime([following(start, unit) for start in starts], utc=True),
+        "Period": [format.bucket(start, unit) for start in starts],
+    }
+
+
+def timeline(
+    found: sums.Timeline,
+    period: Period,
+    unit: Unit,
+    before: sums.Timeline = (),
+    shift: Shift | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a row for each hour, day, week or month of the period, also those without sales, and
+    the frame of the same rows.
+
+    ``before`` are the figures of the period that ``shift`` leads back to, under the starts of this
+    one's units that its days are compared with.
+    """
+    starts = period.starts(unit)
+    rows = pd.DataFrame(
+        {
+            "Start (UTC)": [format.minute(start) for start in starts],
+            **figure_columns(sums.in_each(found, period, unit)),
+        }
+    )
+    frame = pd.DataFrame(
+        {
+            **spans(starts, unit),
+            "net": floats(rows["Net sales"]),
+            "whole": [period.holds(start, unit) for start in starts],
+            **written(rows, "Net sales", "Gross sales", "Cancellations", "Orders"),
+        }
+    )
+    if shift is not None:
+        then = sums.beside(before, period, unit, shift)
+        days = [days for days, _ in then]
+        rows["Compared with (UTC)"] = [
+            _exact(each, start, unit) if each else ""
+            for start, each in zip(starts, days, strict=True)
+        ]
+        rows["Net sales then"] = pd.Series([net for _, net in then], dtype=object)
+        frame["before"] = floats(rows["Net sales then"])
+        frame["Compared with"] = [
+            f"{format.part(each, start, unit)}: {format.money(net)}" if each else format.NOTHING
+            for start, (each, net) in zip(starts, then, strict=True)
+        ]
+    return rows, frame
+
+
+def _exact(days: Period, start: datetime, unit: Unit) -> str:
+    """Return the days of a week or month, or the one day, or that day's hour of ``start``."""
+    if unit in ("week", "month"):
+        return f"{days.first} to {days.last}"
+    return format.minute(datetime.combine(days.first, start.timetz()))
+
+
+def country_rows(found: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
+    """Return a row for each country, in the order given."""
+    return pd.DataFrame(
+        {
+            "Country": [format.country(name) for name, _ in found],
+            **figure_columns([each for _, each in found]),
+        }
+    )
+
+
+def countries(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of countries, to rank or to draw on a map."""
+    return pd.DataFrame(
+        {
+            "name": rows["Country"],
+            "net": floats(rows["Net sales"]),
+            **written(rows, "Net sales", "Orders", "Customers"),
+        }
+    )
+
+
+def hour_rows(found: Mapping[tuple[int, int], Figures]) -> pd.DataFrame:
+    """Return a row for each hour of the week between the first and the last hour sold in."""
+    hours = [hour for (_, hour), each in found.items() if each.lines] or [0]
+    cells = [(day, hour) for day in range(7) for hour in range(min(hours), max(hours) + 1)]
+    return pd.DataFrame(
+        {
+            "Day": [WEEKDAYS[day] for day, _ in cells],
+            "Hour (UTC)": [hour for _, hour in cells],
+            **figure_columns([found.get(cell, Figures()) for cell in cells]),
+        }
+    )
+
+
+def hours(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of the hours of the week."""
+    return pd.DataFrame(
+        {
+            "Day": rows["Day"],
+            "Hour": rows["Hour (UTC)"],
+            "net": floats(rows["Net sales"]),
+            "Time": [f"{hour:02}:00 to {(hour + 1) % 24:02}:00" for hour in rows["Hour (UTC)"]],
+            **written(rows, "Net sales", "Orders"),
+        }
+    )
