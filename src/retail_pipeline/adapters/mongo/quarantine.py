@@ -30,7 +30,9 @@ class MongoQuarantine:
         self._database = client[database]
         self._rows = self._database[QUARANTINE]
 
-    def find(self, selection: QuarantineSelection, limit: int | None = None) -> Iterator[Quarantined]:
+    def find(
+        self, selection: QuarantineSelection, limit: int | None = None
+    ) -> Iterator[Quarantined]:
         """Yield rows, read page by page: it may take long, and rows may be deleted meanwhile."""
         wanted, last, left = as_filter(selection), "", limit
         while left is None or left > 0:
