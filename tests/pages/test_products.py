@@ -267,7 +267,7 @@ def test_a_product_without_sales_has_no_prices_and_no_companions(
     page = open_products(sold, item=CODE, kind="Cancellations")
     assert cards(page)["Return rate"] == format.NOTHING
     assert cards(page)["Mean price"] == format.NOTHING
-    assert "hence no price" in words(page)
+    assert "there is no price" in words(page)
     assert "has anything else on it" in words(page)
 
 

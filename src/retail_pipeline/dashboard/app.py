@@ -1,4 +1,4 @@
-"""The dashboard's frame: its pages, and what every one of them has."""
+"""The dashboard's pages, and what all of them share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each figure explains itself: what it means, the filters, the rows counted, as of when."""
+"""The explanation of a figure: its meaning, the filters, the rows counted, the time of the data."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def file_name(view: View, title: str, *, filtered: bool = True, scope: Scope = E
 
 
 def footnote(view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
-    """Return what a picture says of itself wherever it is taken to: its title and the filters."""
+    """Return the text below a chart, which its picture carries: its title and the filters."""
     return f"{title}: {_applying(view, scope)}" if filtered else title
 
 

@@ -134,7 +134,7 @@ def part(days: Period, start: datetime, unit: Unit) -> str:
 
 
 def country(name: str | None) -> str:
-    """Return a country's name, or what stands for none."""
+    """Return a country's name, or the text for none."""
     return NO_COUNTRY if name is None else name
 
 

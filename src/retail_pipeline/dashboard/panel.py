@@ -21,7 +21,7 @@ from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.money import format_digits
 
-# The contract's prices, hence all sums of them, have no more decimals; only quotients do.
+# The contract's prices, and so all sums of them, have no more decimals; only quotients do.
 _SMALLEST = Decimal(1).scaleb(-CONTRACT.limit("UnitPrice", "scale"))
 # Below each chart, so that a picture of it carries its filters; as wide as a telephone has room.
 _FOOTNOTE: Spec = {

@@ -31,7 +31,7 @@ def chart_key(key: str) -> str:
 
 
 def of_chart(key: str) -> list[dict[str, Any]]:
-    """Return the fields of what was clicked on in a chart, as far as it selects them."""
+    """Return the fields that a click on a chart selected."""
     found: list[dict[str, Any]] = st.session_state[chart_key(key)].selection.get(PICK, [])
     return found
 

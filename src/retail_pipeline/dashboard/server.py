@@ -36,7 +36,7 @@ def preload() -> None:
     # Takes a second itself, and what it keeps is kept by Streamlit, which has to be up for that.
     from retail_pipeline.dashboard.app import warm_up
 
-    with suppress(RetailError):  # the page meets it again, and says it
+    with suppress(RetailError):  # the page meets it again, and shows it
         warm_up()
 
 

@@ -1,4 +1,4 @@
-"""What every page stands in: the filter bar, the part that refreshes itself, and its messages."""
+"""What surrounds every page: the filter bar, the part that refreshes itself, and its messages."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool =
     """Draw a page: its title, the filter bar, and ``body``, which refreshes itself.
 
     ``every`` is in seconds. A ``bare`` page's body is drawn also where no row is left or none came
-    yet: it has more to say than figures.
+    yet: it shows more than figures.
     """
     st.html(_STYLE)
     url_state.load()
@@ -76,7 +76,7 @@ def _preload() -> Period | None:
         filters.known(_options(snapshot))
         return snapshot.days
     except RetailError:
-        return None  # The body meets the same error, and says it.
+        return None  # The body meets the same error, and shows it.
 
 
 def _options(snapshot: Snapshot) -> Options:
@@ -127,7 +127,7 @@ def _retry(choice: Choice, *, wanted: bool) -> None:
 
 
 def heading(view: View) -> None:
-    """Say what is shown and as of when, and whether the figures are still catching up."""
+    """Show the filters, the time of the data, and whether days are still to be summarised."""
     st.caption(f"{format.plain(explain.shown(view.choice, view.period))}. As of {view.as_of}.")
     if view.snapshot.status.sample:
         st.warning(
@@ -154,12 +154,12 @@ def heading(view: View) -> None:
 
 
 def _effects(choice: Choice) -> None:
-    """Say what each cleaning choice does to net sales, under the other filters."""
+    """Show what each cleaning choice does to net sales, under the other filters."""
     try:
         snapshot = data.snapshot()
         lines = _changes(View(snapshot, choice, snapshot.days)) if snapshot.days else []
     except RetailError:
-        return  # The body meets the same error, and says it.
+        return  # The body meets the same error, and shows it.
     if lines:
         st.caption("Of net sales:  \n" + "  \n".join(format.plain(line) for line in lines))
 

@@ -1,4 +1,4 @@
-"""Who may look: everyone, or, with a file of OpenID Connect settings, whoever signs in."""
+"""Who sees the pages: everyone, or, with a file of OpenID Connect settings, those who sign in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NEEDED = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "serve
 
 
 def check(file: Path) -> None:
-    """See to it that the sign-in file can be used.
+    """Check the sign-in file.
 
     Raises:
         UsageError: it can't be read, or lacks something; it says what.
@@ -43,7 +43,7 @@ def passed() -> bool:
     """Return whether this viewer may see the pages; ask for a sign-in where it is needed."""
     if settings().dashboard_sign_in_file is None:
         return True
-    # Without an [auth] section Streamlit knows nobody, and nobody gets in.
+    # Without an [auth] section nobody is logged in, and nobody gets in.
     if getattr(st.user, "is_logged_in", False):
         _signed_in()
         return True

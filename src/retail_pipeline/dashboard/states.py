@@ -1,4 +1,4 @@
-"""What the page says when there is nothing to draw: what is the matter, and what to do."""
+"""What the page shows when there is nothing to draw: the cause, and what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PARTS_NAMED, _SHORT = 5, 40
 
 
 def left_out(rejected: Mapping[str, list[str]]) -> None:
-    """Say which parts of the link are left out: unknown keys, and values that can't be."""
+    """Name the parts of the link that are left out: unknown keys and impossible values."""
     parts = list(_parts(rejected))
     if parts:
         others = len(parts) - _PARTS_NAMED
@@ -45,7 +45,7 @@ def _parts(rejected: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def failed(error: RetailError) -> None:
-    """Say why there are no figures, in words that name what to do."""
+    """Show why there are no figures, and what to do."""
     if isinstance(error, UsageError):
         st.error(f"**A setting is wrong.** {format.plain(str(error))}", icon=":material/settings:")
         st.markdown("Correct it in the environment or in `.env`, and start the dashboard again.")
@@ -88,7 +88,7 @@ def _advise(error: RetailError, what_to_do: str) -> None:
 
 
 def unsummarised(status: Status) -> None:
-    """Say which days the figures lack because they can't be summarised, and why."""
+    """Name the days that can't be summarised, which the figures lack, and why."""
     if status.summaries_error:
         st.error(
             f"**No day can be summarised:** {format.plain(status.summaries_error)}. Rows are stored"
@@ -124,7 +124,7 @@ def _why(failed: Sequence[FailedDay]) -> str:
 
 
 def empty(status: Status) -> None:
-    """Say that nothing is summarised yet, and how data gets here."""
+    """Show that nothing is summarised yet, and how to send data."""
     unsummarised(status)
     if status.failed_days or status.summaries_error:
         st.info(
@@ -151,7 +151,7 @@ def empty(status: Status) -> None:
 
 
 def no_rows(view: View) -> None:
-    """Say that the filters leave nothing, and what there is."""
+    """Show that no row matches the filters, and which days have data."""
     period = view.period
     if period.days < 1:
         st.info(

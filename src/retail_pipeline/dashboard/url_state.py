@@ -171,7 +171,7 @@ def _read(asked: Mapping[str, list[str]]) -> tuple[dict[str, Any], dict[str, lis
 
 
 def rejected() -> dict[str, list[str]]:
-    """Return what the link asked for in vain, by the parameter's key, until a choice changes."""
+    """Return the parts of the link that are left out, by their keys, until a choice changes."""
     found: dict[str, list[str]] = st.session_state.get(_REJECTED, {})
     return found
 

@@ -175,7 +175,9 @@ class Quarantine(Protocol):
     Every method raises TransientError when the database is away, PermanentError when it refuses.
     """
 
-    def find(self, selection: QuarantineSelection, limit: int | None = None) -> Iterator[Quarantined]:
+    def find(
+        self, selection: QuarantineSelection, limit: int | None = None
+    ) -> Iterator[Quarantined]:
         """Yield at most ``limit`` of the selected rows, in the order of their ids."""
 
     def manifest(self, source: str) -> Manifest | None:

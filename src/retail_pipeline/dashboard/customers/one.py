@@ -23,7 +23,7 @@ from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Period
 
 MOST_PRODUCTS = 25
-MOST_LETTERS = 100  # of a number that is asked for; a longer one belongs to nobody
+MOST_LETTERS = 100  # no customer's number is longer
 CUSTOMER = url_state.text("id", "", MOST_LETTERS)
 _MOST_DAYS_BY_BEST_UNIT = 120
 # A customer's row of the segments; None without an order.

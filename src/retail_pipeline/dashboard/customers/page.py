@@ -1,4 +1,4 @@
-"""The customers: who they are, who comes back, who is lost; and, by number, one of them."""
+"""The customers: segments, retention and the top ones; and one of them, by number."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _lookup() -> str:
 
 
 def _place(view: View, text: str) -> int | None:
-    """Return what stands for the customer with this number; None where there is none."""
+    """Return the place of the customer with this number in the dictionary; None without one."""
     found = view.snapshot.dictionaries.customers.known([text])
     return found[0] if found and (view.snapshot.orders["customer"] == found[0]).any() else None
 

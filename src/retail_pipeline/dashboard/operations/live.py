@@ -1,4 +1,4 @@
-"""The pipeline as it works: how fast rows come in, what waits, and what came in last."""
+"""The pipeline at work: its speed, its lag, its processors, and the newest rows."""
 
 from __future__ import annotations
 

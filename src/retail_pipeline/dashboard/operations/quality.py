@@ -1,4 +1,4 @@
-"""How far the data can be trusted: the ledger, what was refused, and what lines lack."""
+"""The quality of the data: the ledger, the quarantine, and what lines lack."""
 
 from __future__ import annotations
 

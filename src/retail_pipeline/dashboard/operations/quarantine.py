@@ -1,4 +1,4 @@
-"""The quarantine: how many rows for which reason, what they look like, and all of them to take."""
+"""The quarantine: rows by reason, samples of them, and an export of all."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from retail_pipeline.dashboard.charts import AXIS_MONEY, FRAME, Spec, facts, picking
 
-# The dataset calls these otherwise than the outlines do.
+# The outlines have other names for these.
 _NAMES = {
     "EIRE": "Ireland",
     "USA": "United States of America",

@@ -104,7 +104,7 @@ def _prices(view: View, code: str) -> None:
     found = data.prices(code, view.selection, unit, view.snapshot)
     if not found:
         st.subheader("Prices paid")
-        st.caption("No sale under these filters, hence no price.")
+        st.caption("No sale under these filters, so there is no price.")
         return
     rows = product_charts.price_rows(found)
     frame = product_charts.prices_frame(rows, [each.start for each in found], unit)

@@ -1,4 +1,4 @@
-"""The tables and the chart of what is no trade in goods, by code."""
+"""The table and the chart of adjustments and fees, by code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The charts of the returns page."""
+"""Charts of returns and adjustments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came back, matched to the sales that it undoes, and what is no trade in goods at all."""
+"""Returns, matched to the sales that they undo, and adjustments and fees."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _rate(units: int, sold: int) -> float | None:
 
 
 def _equation(view: View, found: Returned) -> str:
-    """Say what all cancellations are made of, to the penny."""
+    """Return what all cancellations are made of, to the penny."""
     rows = view.products[view.products["kind"] == CANCELLATION]
     every: Decimal = from_micros(-int(rows["micros"].sum()))
     unmatched = found.value - found.matched_value
