@@ -39,7 +39,7 @@ STEPS: dict[str, tuple[type, str]] = {
     "dead-letter": (DeadLetters, "send"),
     "quarantine": (MongoStore, "quarantine"),
     "record": (MongoStore, "record"),
-    "mark": (MongoStore, "mark"),
+    "mark": (MongoStore, "mark_dirty"),
     "rebuild": (MongoSummaries, "_rebuild"),
     "match": (MongoReturns, "rebuild"),
     "release": (MongoSummaries, "_release"),
