@@ -12,9 +12,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from retail_pipeline.domain import fields
 from retail_pipeline.domain.contract import CONTRACT, DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder, parse_date
+from retail_pipeline.domain.fields import (
+    COUNTRY,
+    CUSTOMER,
+    DESCRIPTION,
+    INVOICE,
+    PRICE,
+    PRODUCT,
+    UNITS,
+)
 from retail_pipeline.domain.money import plain_text
 from retail_pipeline.domain.rejection import Reason, RowError
 from retail_pipeline.domain.transaction import Transaction
@@ -88,23 +96,19 @@ def parse_text(field: str, text: str) -> str | None:
 @lru_cache(maxsize=_REMEMBERED)
 def parse_quantity(text: str) -> int:
     """Return a whole number of units; ``6.0`` is 6 and ``1e3`` 1000, ``6.5`` is refused."""
-    quantity = _decimal(fields.UNITS, text)
+    quantity = _decimal(UNITS, text)
     if quantity != int(quantity):
-        raise RowError(
-            Reason.NOT_WHOLE, f"{fields.UNITS} is {shown(text.strip(' '))}, not a whole number"
-        )
+        raise RowError(Reason.NOT_WHOLE, f"{UNITS} is {shown(text.strip(' '))}, not a whole number")
     return int(quantity)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_price(text: str) -> str:
     """Return the exact decimal text of a price in pounds sterling, in its shortest form."""
-    plain = plain_text(_decimal(fields.PRICE, text))
-    if len(plain.partition(".")[2]) > (scale := CONTRACT.limit(fields.PRICE, "scale")):
+    plain = plain_text(_decimal(PRICE, text))
+    if len(plain.partition(".")[2]) > (scale := CONTRACT.limit(PRICE, "scale")):
         digits = shown(text.strip(" "))
-        raise RowError(
-            Reason.OUT_OF_RANGE, f"{fields.PRICE} is {digits}, more than {scale} decimals"
-        )
+        raise RowError(Reason.OUT_OF_RANGE, f"{PRICE} is {digits}, more than {scale} decimals")
     return "0" if plain in ("-0", "") else plain
 
 
@@ -113,11 +117,11 @@ def parse_customer(text: str) -> str | None:
     """Return a customer's number without a decimal point, or None for a guest."""
     if not text.strip(" "):
         return None
-    digits = _check_number(fields.CUSTOMER, text)
+    digits = _check_number(CUSTOMER, text)
     if found := _CUSTOMER.fullmatch(digits):
         return found[1]
     raise RowError(
-        Reason.NOT_WHOLE, f"{fields.CUSTOMER} is {shown(digits)}, not a whole number of digits only"
+        Reason.NOT_WHOLE, f"{CUSTOMER} is {shown(digits)}, not a whole number of digits only"
     )
 
 
@@ -160,13 +164,13 @@ class RowParser:
         return Transaction(
             self._source,
             row,
-            parse_code(fields.INVOICE, invoice),
-            parse_code(fields.PRODUCT, stock),
+            parse_code(INVOICE, invoice),
+            parse_code(PRODUCT, stock),
             parse_quantity(quantity),
             self._date(date),
             parse_price(price),
             self.ingested_at,
-            parse_text(fields.DESCRIPTION, description),
+            parse_text(DESCRIPTION, description),
             parse_customer(customer),
-            parse_text(fields.COUNTRY, country),
+            parse_text(COUNTRY, country),
         )

@@ -40,8 +40,9 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
         header, layout = _header(path, text, reading.encoding)
         for line in header:
             findings.add_header(line)
+        position, delimiter = layout.columns[DATE], layout.delimiter.encode()
         while line := text.readline(1 << 20):
-            findings.add(line, _date(line, layout.columns[DATE], layout.delimiter))
+            findings.add(line, _date(line, position, delimiter))
 
     def read(stream: BufferedReader) -> Iterator[RawRow]:
         with unpacked(path, stream) as text:
@@ -63,14 +64,14 @@ def reparse(number: int, raw: bytes, encoding: str, layout: str) -> RawRow:
     return only_row(number, read_rows(LineReader(BytesIO(raw)), encoding, Layout.of(layout)))
 
 
-def _date(line: bytes, position: int, delimiter: str) -> str:
+def _date(line: bytes, position: int, delimiter: bytes) -> str:
     if b'"' in line:
         try:
-            fields = split_line(line.decode("latin-1"), delimiter)
+            fields = split_line(line.decode("latin-1"), delimiter.decode())
         except csv.Error:
             return ""
         return fields[position] if len(fields) > position else ""
-    parts = line.split(delimiter.encode(), position + 1)
+    parts = line.split(delimiter, position + 1)
     return parts[position].decode("latin-1") if len(parts) > position else ""
 
 
