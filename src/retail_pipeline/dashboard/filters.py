@@ -58,7 +58,8 @@ FROM, TO = (url_state.day(key, needs=(PERIOD, CUSTOM)) for key in ("from", "to")
 COUNTRY, PRODUCT = (url_state.several(key, _fits, _MOST_CHOSEN) for key in ("country", "product"))
 WHO = url_state.one_of("who", list(CUSTOMERS), "Everyone")
 KIND = url_state.several("kind", KINDS.__contains__, len(KINDS))
-SWITCHES = [url_state.switch(name) for name in CLEANING]
+for switch in CLEANING:
+    url_state.switch(switch)
 LIVE = url_state.switch("live")
 
 

@@ -135,7 +135,7 @@ def test_a_choice_follows_the_data_as_it_comes_in() -> None:
 
 
 def test_only_text_can_be_a_country_to_filter_by() -> None:
-    operator = {"$ne": None}
+    operator = {"$ne": None}  # not a text, hence the exemption below
     with pytest.raises(UsageError, match="must be text"):
         Selection(DATA.first, DATA.last, countries=(operator,))  # type: ignore[arg-type]
 
