@@ -102,11 +102,13 @@ class Processor:
         if not batch:
             self.finish()
             return 0
+        # Counted first: from then on the batch belongs to its writer, and its topics may change.
+        fetched = len(batch)
         self._in_flight.append((batch, self._writers.submit(self._write, batch)))
         queue = self._in_flight
         while len(queue) > _BATCHES_IN_FLIGHT or queue and queue[0][1].done():
             self._finish_oldest()
-        return len(batch)
+        return fetched
 
     def finish(self) -> None:
         """Wait until all batches in flight are written, and commit their offsets.
