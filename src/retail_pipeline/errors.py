@@ -93,10 +93,15 @@ def _how_to_get_access(failed: str, path: str) -> str | None:
         found = os.path.dirname(found)
     if os.name == "nt" or not os.path.lexists(found):
         return None
-    owner = os.lstat(found).st_uid
+    owner = _owner(found)
     name = shlex.quote(path if os.path.lexists(path) else found)
     if owner == os.geteuid():
         return f"its mode does not allow it: chmod -R u+rwX {name}"
     if owner == 0:
         return f"it belongs to root: use another, or run sudo chown -R {os.geteuid()} {name}"
     return f"it belongs to another user (uid {owner}): use another"
+
+
+def _owner(path: str) -> int:
+    """Return the user id of the owner of ``path``."""
+    return os.lstat(path).st_uid

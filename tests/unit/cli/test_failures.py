@@ -148,7 +148,7 @@ def test_a_file_of_another_user_is_named_with_the_command_that_corrects_it(
     folder = tmp_path / "a folder"
     folder.mkdir()
     mocker.patch("os.geteuid", return_value=500)
-    mocker.patch("os.lstat", return_value=mocker.Mock(st_uid=owner))
+    mocker.patch("retail_pipeline.errors._owner", return_value=owner)
     error = PermissionError(errno.EACCES, "Permission denied", str(folder / "lock"))
     text = f"{folder}: Permission denied: {advice.format(folder=folder)}"
     assert os_words(error, folder) == text

@@ -212,8 +212,12 @@ def test_no_sample_is_made_where_there_are_files_of_other_kinds(
 def test_what_can_not_even_be_looked_at_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, **_: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
+    stat = Path.stat
+
+    def refuse(path: Path, **options: Any) -> os.stat_result:
+        if path.name == "a.csv":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, **options)
 
     monkeypatch.setattr(Path, "stat", refuse)
     refused = str(entry_at(tmp_path / "a.csv"))
