@@ -9,6 +9,7 @@ whose start never ends.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,8 @@ def patch() -> None:
 
 
 if __name__ == "__main__":
+    # A test run under `nohup` would pass its ignored SIGHUP on.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     patch()
     sys.argv = ["retail", "local", *sys.argv[1:]]
     main()
