@@ -18,6 +18,7 @@ from chaos.schedule import BROKER, PROCESSORS, PRODUCER, ZOOKEEPER, Fault
 from chaos.workers import Say, Worker
 from retail_devstack.backlog import Gauge
 from retail_pipeline.errors import RetailError
+from retail_pipeline.flows.waiting import wait_while
 
 _SECONDS_BETWEEN_CHECKS = 0.1
 _LONGEST_WAIT_S = 1_800
@@ -107,11 +108,12 @@ class FaultRun:
 
     def _await(self, share: float) -> bool:
         """Wait until ``share`` of the file is sent; return whether it was, without trouble."""
-        until = time.monotonic() + _LONGEST_WAIT_S
-        while self.share() < share and not self.troubles:
-            if time.monotonic() > until:
-                self.troubles.append(f"not {share:.0%} of the file sent in {_LONGEST_WAIT_S} s")
-            time.sleep(_SECONDS_BETWEEN_CHECKS)
+        if wait_while(
+            lambda: self.share() < share and not self.troubles,
+            _LONGEST_WAIT_S,
+            every_s=_SECONDS_BETWEEN_CHECKS,
+        ):
+            self.troubles.append(f"not {share:.0%} of the file sent in {_LONGEST_WAIT_S} s")
         return not self.troubles
 
     def _all_stored(self) -> bool:
@@ -135,18 +137,19 @@ class FaultRun:
 
         Return whether it came to that.
         """
-        until = time.monotonic() + _LONGEST_DRAIN_S
-        state = "nothing is known"
         with Gauge(self.place.settings) as gauge:
-            while time.monotonic() < until:
+
+            def left() -> str:
                 try:
                     backlog = gauge.read()
-                    state = str(backlog)
-                    if producer.done and backlog.empty:
-                        return True
                 except RetailError as error:
-                    state = str(error)
-                time.sleep(_SECONDS_BETWEEN_CHECKS)
-        sent = "the file is sent" if producer.done else f"the file is sent to {self.share():.0%}"
-        self.troubles.append(f"not drained after {_LONGEST_DRAIN_S} s: {sent}, {state}")
-        return False
+                    return str(error)
+                return "" if producer.done and backlog.empty else str(backlog)
+
+            left_over = wait_while(left, _LONGEST_DRAIN_S, every_s=_SECONDS_BETWEEN_CHECKS)
+        if left_over:
+            sent = (
+                "the file is sent" if producer.done else f"{self.share():.0%} of the file is sent"
+            )
+            self.troubles.append(f"not drained after {_LONGEST_DRAIN_S} s: {sent}, {left_over}")
+        return not left_over

@@ -15,6 +15,7 @@ from rich.table import Table
 from chaos.environment import Environment, Place, environment
 from chaos.schedule import BROKER, MONGOD, PRODUCER
 from chaos.workers import Worker
+from retail_pipeline.flows.waiting import wait_while
 from retail_pipeline.sample.writer import write_sample
 
 PROCESSOR = "processor"
@@ -95,13 +96,10 @@ def _recovery(place: Place, servers: Environment, processor: Worker, part: str) 
 
 def _await_growth(place: Place) -> None:
     """Return when a row is stored that was not stored before the call."""
-    until = time.monotonic() + _LONGEST_S
     stored = place.database["transactions"].estimated_document_count
     before = stored()
-    while stored() <= before:
-        if time.monotonic() > until:
-            raise RuntimeError(f"no row was stored within {_LONGEST_S:.0f} s")
-        time.sleep(_SECONDS_BETWEEN_CHECKS)
+    if wait_while(lambda: stored() <= before, _LONGEST_S, every_s=_SECONDS_BETWEEN_CHECKS):
+        raise RuntimeError(f"no row was stored within {_LONGEST_S:.0f} s")
 
 
 if __name__ == "__main__":

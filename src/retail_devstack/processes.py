@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 import psutil
 
 from retail_pipeline.errors import PermanentError
+from retail_pipeline.flows.waiting import wait_while
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # A time of creation is rounded differently from release to release.
@@ -159,12 +159,7 @@ def stop(process: Process | None, grace: float, *, family: bool = True) -> bool:
 
 def _ends_within(process: Process | None, seconds: float) -> bool:
     """Wait for the end; what its parent has not collected yet has ended all the same."""
-    deadline = time.monotonic() + seconds
-    while alive(process):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    return not wait_while(lambda: alive(process), seconds, every_s=0.05)
 
 
 def memory_mb(process: Process | None) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 from retail_devstack.environment import process_env, stack_env
@@ -13,6 +12,7 @@ from retail_devstack.stack import Stack
 from retail_pipeline.adapters.sources.files import find_files
 from retail_pipeline.cli.health import ask_dashboard
 from retail_pipeline.errors import PermanentError, UsageError
+from retail_pipeline.flows.waiting import wait_while
 from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.settings import expand_user
 
@@ -63,11 +63,13 @@ def await_dashboard(stack: Stack) -> str:
         PermanentError: it doesn't start.
     """
     url = stack_env(stack)["DASHBOARD_URL"]
-    deadline = time.monotonic() + _DASHBOARD_LIMIT
-    while not dashboard_answers(url):
-        if not stack.alive("dashboard") or time.monotonic() > deadline:
-            raise PermanentError(f"the dashboard doesn't start; {stack.end_of_log('dashboard')}")
-        time.sleep(0.3)
+
+    def starting() -> bool:
+        return not dashboard_answers(url) and stack.alive("dashboard")
+
+    wait_while(starting, _DASHBOARD_LIMIT, every_s=0.3)
+    if not dashboard_answers(url):
+        raise PermanentError(f"the dashboard doesn't start; {stack.end_of_log('dashboard')}")
     return url
 
 

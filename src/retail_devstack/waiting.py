@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from retail_devstack.backlog import Backlog, Gauge
@@ -10,8 +9,7 @@ from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.services import exit_status
 from retail_devstack.stack import SERVERS, Stack
 from retail_pipeline.errors import PermanentError, TransientError
-
-_INTERVAL = 0.5
+from retail_pipeline.flows.waiting import wait_while
 
 
 def wait(stack: Stack, timeout: float, show: Callable[[str], None]) -> Backlog:
@@ -21,26 +19,30 @@ def wait(stack: Stack, timeout: float, show: Callable[[str], None]) -> Backlog:
         PermanentError: a part has failed, days can't be summarised, or the time is over; the text
             says what is missing.
     """
-    deadline = time.monotonic() + timeout
-    missing = "nothing was measured yet"
     check(stack)
     with Gauge(settings_of(stack_env(stack))) as gauge:
-        while True:
+        last = Backlog(0, 0, 0)
+
+        def missing() -> str:
+            nonlocal last
             check(stack)
             producing = stack.alive("producer")
             try:
-                backlog = gauge.read()
-                if backlog.empty and not producing:
-                    return backlog
-                if backlog.stuck and not producing:
-                    raise PermanentError(str(backlog))
-                missing = str(backlog) + (", the producer is still running" if producing else "")
+                last = gauge.read()
             except TransientError as error:
-                missing = str(error)
-            show(missing)
-            if time.monotonic() >= deadline:
-                raise PermanentError(f"not done after {timeout:g} s: {missing}")
-            time.sleep(_INTERVAL)
+                text = str(error)
+            else:
+                if not producing and (last.empty or last.stuck):
+                    return ""
+                text = str(last) + (", the producer is still running" if producing else "")
+            show(text)
+            return text
+
+        if text := wait_while(missing, timeout):
+            raise PermanentError(f"not done after {timeout:g} s: {text}")
+    if last.stuck:
+        raise PermanentError(str(last))
+    return last
 
 
 def check(stack: Stack) -> None:

@@ -133,7 +133,7 @@ def gauge(mocker: MockerFixture) -> Callable[..., None]:
         for module in (waiting, foreground):
             fake = mocker.patch.object(module, "Gauge").return_value.__enter__.return_value
             fake.read.side_effect = read
-            mocker.patch.object(module, "_INTERVAL", 0.01)
+        mocker.patch.object(foreground, "_INTERVAL", 0.01)
 
     return answer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from retail_pipeline.domain.quarantined import Quarantined, QuarantineSelection
 from retail_pipeline.flows.reparse import StillInvalid
 from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
 from retail_pipeline.flows.retry import retrying
+from retail_pipeline.flows.waiting import wait_while
 
 if TYPE_CHECKING:
     from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
@@ -119,11 +119,9 @@ class ReplayRun:
 
     def _await(self, quarantine: MongoQuarantine, replay: Replay) -> int:
         """Wait, and return how many of the sent rows are still in quarantine."""
-        until = time.monotonic() + self.wait_s
-        while left := quarantine.waiting(replay.run_id):
-            if time.monotonic() >= until or self._stop.wait(0.2):
-                break
-        return left
+        return wait_while(
+            lambda: quarantine.waiting(replay.run_id), self.wait_s, every_s=0.2, stop=self._stop
+        )
 
     def _say(self, report: Report, left: int) -> None:
         for line in self._broken:

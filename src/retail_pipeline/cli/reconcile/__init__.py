@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +20,13 @@ from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.errors import RetailError, UsageError
+from retail_pipeline.flows.waiting import wait_while
 
 if TYPE_CHECKING:
     from retail_pipeline.bootstrap import ReconcileParts
     from retail_pipeline.reconcile.scheduler import Results
 
 log = logging.getLogger("reconcile")
-_SECONDS_BETWEEN_CHECKS = 0.5
 
 
 def reconcile(
@@ -103,12 +102,11 @@ class ReconcileRun:
 
     def _wait(self, parts: ReconcileParts) -> None:
         """Return when nothing is on its way, or when the time is over."""
-        until = time.monotonic() + self.wait_s
-        while time.monotonic() < until:
-            lag = total_lag(parts.log.positions())
-            if not lag and not parts.records.pending_days():
-                return
-            time.sleep(_SECONDS_BETWEEN_CHECKS)
+        if self.wait_s:
+            wait_while(
+                lambda: total_lag(parts.log.positions()) or parts.records.pending_days(),
+                self.wait_s,
+            )
 
     def _print(self, result: Reconciliation) -> None:
         if self.as_json:
