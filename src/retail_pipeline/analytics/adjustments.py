@@ -38,22 +38,15 @@ def by_code(rows: pd.DataFrame) -> pd.DataFrame:
     Columns: code, name, lines, units, net; and of net, the part of each kind of line: sale,
     cancellation, adjustment. Money is in pounds.
     """
-    sums = rows.groupby("code")[["lines", "units", "micros"]].sum()
-    order = sums["micros"].abs().sort_values(ascending=False, kind="stable").index
-    sums = sums.reindex(order)
-    table = pd.DataFrame(
-        {
-            "code": [_CODES[place] for place in order],
-            "name": [NAMES[_CODES[place]] for place in order],
-            "lines": sums["lines"].to_numpy(),
-            "units": sums["units"].to_numpy(),
-            "net": pounds_column(sums["micros"]).to_numpy(),
-        }
-    )
+    table = rows.groupby("code")[["lines", "units", "micros"]].sum()
+    table = table.sort_values("micros", key=abs, ascending=False, kind="stable")
+    table["net"] = pounds_column(table["micros"])
     for number, kind in enumerate(KINDS):
         of_kind = rows[rows["kind"] == number].groupby("code")["micros"].sum()
-        table[kind.value] = pounds_column(of_kind.reindex(order, fill_value=0)).to_numpy()
-    return table
+        table[kind.value] = pounds_column(of_kind.reindex(table.index, fill_value=0))
+    codes = [_CODES[place] for place in table.index]
+    table = table.assign(code=codes, name=[NAMES[code] for code in codes])
+    return table.reset_index(drop=True)
 
 
 def timeline(rows: pd.DataFrame, unit: Unit, code: str | None = None) -> pd.DataFrame:
@@ -63,12 +56,5 @@ def timeline(rows: pd.DataFrame, unit: Unit, code: str | None = None) -> pd.Data
     """
     found = rows if code is None else rows[rows["code"] == _CODES.index(code)]
     hours = starts(found, "day" if unit == "hour" else unit)
-    sums = found.groupby(np.asarray(hours))[["lines", "units", "micros"]].sum()
-    return pd.DataFrame(
-        {
-            "start": sums.index.to_numpy(),
-            "lines": sums["lines"].to_numpy(),
-            "units": sums["units"].to_numpy(),
-            "net": pounds_column(sums["micros"]).to_numpy(),
-        }
-    )
+    table = found.groupby(hours)[["lines", "units", "micros"]].sum().rename_axis("start")
+    return table.assign(net=pounds_column(table["micros"])).reset_index()

@@ -93,20 +93,20 @@ def throughput(
 
 def rate_now(processors: Sequence[HeartbeatRecord], seconds: float = 10.0) -> float:
     """Return rows stored per second over the last ``seconds`` that were reported."""
-    until = _reported_until(processors)
-    if until is None:
-        return 0.0
-    before, now = _stored(processors, np.array([until - seconds, until]))
-    return float(now - before) / seconds
+    return _stored_in(processors, seconds) / seconds
 
 
 def stored_lately(processors: Sequence[HeartbeatRecord], minutes: int = MINUTES) -> int:
     """Return rows stored in the last minutes."""
+    return round(_stored_in(processors, minutes * 60))
+
+
+def _stored_in(processors: Sequence[HeartbeatRecord], seconds: float) -> float:
     until = _reported_until(processors)
     if until is None:
-        return 0
-    before, now = _stored(processors, np.array([until - minutes * 60, until]))
-    return round(float(now - before))
+        return 0.0
+    before, now = _stored(processors, np.array([until - seconds, until]))
+    return float(now - before)
 
 
 def _reported_until(processors: Sequence[HeartbeatRecord]) -> float | None:

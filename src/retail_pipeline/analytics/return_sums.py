@@ -78,17 +78,11 @@ def timeline(rows: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     hours = starts(rows.assign(hour=rows["returned"] // 60 % 24), unit)
     matched = rows["reason"].to_numpy() == MATCHED
     value = -rows["micros"].to_numpy()
-    table = pd.DataFrame(
+    parts = pd.DataFrame(
         {"matched": np.where(matched, value, 0), "unmatched": np.where(matched, 0, value)}
     )
-    found = table.groupby(np.asarray(hours)).sum()
-    return pd.DataFrame(
-        {
-            "start": found.index.to_numpy(),
-            "matched": pounds_column(found["matched"]).to_numpy(),
-            "unmatched": pounds_column(found["unmatched"]).to_numpy(),
-        }
-    )
+    found = parts.groupby(hours).sum().rename_axis("start")
+    return found.apply(pounds_column).reset_index()
 
 
 def days_to_return(rows: pd.DataFrame) -> Array:

@@ -6,7 +6,7 @@ A part is of units that undo one sale, or that undo none for one reason; see
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from retail_pipeline.analytics.tables import (
     Array,
     Columns,
     Dictionaries,
+    Make,
+    column_makers,
+    joined,
     money_array,
     safe,
 )
@@ -35,46 +38,23 @@ def returns_table(pieces: Sequence[Columns], dictionaries: Dictionaries) -> pd.D
     micros (below zero); and of the sale, for parts that undo one: sold_day, sold (in minutes),
     sold_invoice, sold_country, sold_micros (what the units were sold for).
     """
-    columns: dict[str, Callable[[Columns], Array]] = {
+    makers = column_makers(dictionaries)
+    columns: dict[str, Make] = {
         "line": lambda each: dictionaries.lines.of(each["line"]),
         "day": lambda each: _since(each["returned"], DAY_MS),
         "returned": lambda each: _since(each["returned"], _MINUTE_MS),
-        "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
-        "product": lambda each: dictionaries.products.of(each["StockCode"]),
-        "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
-        "country": lambda each: dictionaries.countries.of(each["Country"]),
+        **{name: makers[name] for name in ("invoice", "product", "customer", "country")},
         "kind": lambda each: np.full(len(each["line"]), CANCELLATION, np.int8),
         "stands": lambda each: np.array(each["stands"], np.int8),
         "reason": lambda each: dictionaries.reasons.of(each["reason"]).astype(np.int8),
-        "units": lambda each: np.array(each["units"], np.int64),
-        "micros": lambda each: money_array(each["micros"]),
+        **{name: makers[name] for name in ("units", "micros")},
         "sold_day": lambda each: _since(each["sold"], DAY_MS),
         "sold": lambda each: _since(each["sold"], _MINUTE_MS),
         "sold_invoice": lambda each: dictionaries.invoices.of(each["sold_invoice"]),
         "sold_country": lambda each: dictionaries.countries.of(each["sold_country"]),
         "sold_micros": lambda each: money_array([value or 0 for value in each["sold_micros"]]),
     }
-    given = pieces or [dict.fromkeys(_FIELDS, ())]
-    made = {name: np.concatenate([make(each) for each in given]) for name, make in columns.items()}
-    return safe(safe(pd.DataFrame(made)), "sold_micros")
-
-
-_FIELDS = (
-    "line",
-    "returned",
-    "InvoiceNo",
-    "StockCode",
-    "CustomerID",
-    "Country",
-    "stands",
-    "reason",
-    "units",
-    "micros",
-    "sold",
-    "sold_invoice",
-    "sold_country",
-    "sold_micros",
-)
+    return safe(safe(joined(pieces, columns)), "sold_micros")
 
 
 def _since(milliseconds: Sequence[int | None], unit: int) -> Array:

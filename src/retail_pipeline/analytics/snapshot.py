@@ -10,12 +10,7 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.return_tables import by_sale, counted, returns_table
-from retail_pipeline.analytics.tables import (
-    GUEST,
-    KINDS,
-    Array,
-    Dictionaries,
-)
+from retail_pipeline.analytics.tables import GUEST, KINDS, Array, Dictionaries
 from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.periods import Period
@@ -95,8 +90,7 @@ class Snapshot:
 
     def product_rows(self, selection: Selection) -> pd.DataFrame:
         """Return the rows of the products that count."""
-        table = self.products
-        found = table[_kept(table, self.dictionaries, selection)]
+        found = self.products[_kept(self.products, self.dictionaries, selection)]
         return self._less_duplicates(found, selection)
 
     def duplicate_rows(self, selection: Selection) -> pd.DataFrame:

@@ -7,6 +7,7 @@ transaction: about 50 bytes an order.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -31,6 +32,7 @@ _GIVING = Lock()
 Array = npt.NDArray[Any]
 # A day's document: its date under "day", and a list for each field of its entries.
 Columns = Mapping[str, Any]
+Make = Callable[[Columns], Array]
 
 
 class Dictionary(dict[str | None, int]):
@@ -82,17 +84,7 @@ def orders_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.Data
 
     Columns: day, hour, invoice, customer, country, fee, kind, lines, units, micros.
     """
-    return _table(
-        days,
-        {
-            "hour": lambda each: np.array(each["hour"], np.int8),
-            "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
-            "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
-            "country": lambda each: dictionaries.countries.of(each["Country"]),
-            "fee": lambda each: np.array(each["fee"], bool),
-            "kind": lambda each: dictionaries.kinds.of(each["kind"]).astype(np.int8),
-        },
-    )
+    return _table(days, dictionaries, "hour", "invoice", "customer", "country", "fee", "kind")
 
 
 def products_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
@@ -100,16 +92,7 @@ def products_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.Da
 
     Columns: day, product, country, guest, kind, invoices, lines, units, micros.
     """
-    return _table(
-        days,
-        {
-            "product": lambda each: dictionaries.products.of(each["StockCode"]),
-            "country": lambda each: dictionaries.countries.of(each["Country"]),
-            "guest": lambda each: np.array(each["guest"], bool),
-            "kind": lambda each: dictionaries.kinds.of(each["kind"]).astype(np.int8),
-            "invoices": lambda each: np.array(each["invoices"], np.int32),
-        },
-    )
+    return _table(days, dictionaries, "product", "country", "guest", "kind", "invoices")
 
 
 def duplicates_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
@@ -117,51 +100,45 @@ def duplicates_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.
 
     Columns: those of the orders and of the products, but for invoices.
     """
-    table = _table(
-        days,
-        {
-            "hour": lambda each: np.array(each["hour"], np.int8),
-            "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
-            "product": lambda each: dictionaries.products.of(each["StockCode"]),
-            "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
-            "country": lambda each: dictionaries.countries.of(each["Country"]),
-            "kind": lambda each: dictionaries.kinds.of(each["kind"]).astype(np.int8),
-        },
-    )
+    names = ("hour", "invoice", "product", "customer", "country", "kind")
+    table = _table(days, dictionaries, *names)
     for name in ("lines", "units", "micros"):
         table[name] = -table[name]
     return table.assign(guest=table["customer"] == GUEST)
 
 
-def _table(days: Sequence[Columns], columns: dict[str, Callable[[Columns], Array]]) -> pd.DataFrame:
-    every: dict[str, Callable[[Columns], Array]] = {
+def _table(days: Sequence[Columns], dictionaries: Dictionaries, *names: str) -> pd.DataFrame:
+    makers = column_makers(dictionaries)
+    return joined(
+        days, {name: makers[name] for name in ("day", *names, "lines", "units", "micros")}
+    )
+
+
+def column_makers(dictionaries: Dictionaries) -> dict[str, Make]:
+    """Return what makes each column that a table may have of the fields of a document."""
+    return {
         "day": lambda each: np.full(len(each["lines"]), day_number(each["day"]), np.int32),
-        **columns,
+        "hour": lambda each: np.array(each["hour"], np.int8),
+        "invoice": lambda each: dictionaries.invoices.of(each["InvoiceNo"]),
+        "product": lambda each: dictionaries.products.of(each["StockCode"]),
+        "customer": lambda each: dictionaries.customers.of(each["CustomerID"]),
+        "country": lambda each: dictionaries.countries.of(each["Country"]),
+        "fee": lambda each: np.array(each["fee"], bool),
+        "guest": lambda each: np.array(each["guest"], bool),
+        "kind": lambda each: dictionaries.kinds.of(each["kind"]).astype(np.int8),
+        "invoices": lambda each: np.array(each["invoices"], np.int32),
         "lines": lambda each: np.array(each["lines"], np.int64),
         "units": lambda each: np.array(each["units"], np.int64),
         "micros": lambda each: money_array(each["micros"]),
     }
-    empty = {"day": None, **dict.fromkeys(_FIELDS, ())}
-    pieces = days or [{**empty, "day": EPOCH}]
+
+
+def joined(pieces: Sequence[Columns], makers: Mapping[str, Make]) -> pd.DataFrame:
+    """Return the table of all pieces, each column made by its maker; an empty one of none."""
+    given = pieces or [defaultdict(tuple, day=EPOCH)]
     return pd.DataFrame(
-        {name: np.concatenate([make(each) for each in pieces]) for name, make in every.items()}
+        {name: np.concatenate([make(each) for each in given]) for name, make in makers.items()}
     )
-
-
-_FIELDS = (
-    "hour",
-    "InvoiceNo",
-    "StockCode",
-    "CustomerID",
-    "Country",
-    "fee",
-    "guest",
-    "kind",
-    "invoices",
-    "lines",
-    "units",
-    "micros",
-)
 
 
 def money_array(micros: Sequence[int]) -> Array:
