@@ -11,6 +11,7 @@ import pandas as pd
 from retail_pipeline.analytics.customers import first_orders, split
 from retail_pipeline.analytics.sums import distinct
 from retail_pipeline.analytics.tables import SALE, Array
+from retail_pipeline.domain.days import day_number
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,13 @@ def cohorts(rows: pd.DataFrame, last: date) -> Cohorts:
     first = first_orders(sold)
     began = _months(first.to_numpy())
     oldest = int(began.min())
-    count = _month(last) - oldest + 1
+    count = int(_months(np.array(day_number(last)))) - oldest + 1
     sizes = np.bincount(began - oldest, minlength=count)
     cohort = pd.Series(began - oldest, first.index).reindex(sold["customer"]).to_numpy()
     after = _months(sold["day"].to_numpy()) - oldest - cohort
     active = distinct(cohort * count + after, sold["customer"].to_numpy(), count * count)
-    months = tuple(_first_day(oldest + place) for place in range(count))
-    return Cohorts(months, sizes, active.reshape(count, count), whole)
+    months = np.arange(oldest, oldest + count).astype("datetime64[M]").astype(date)
+    return Cohorts(tuple(months), sizes, active.reshape(count, count), whole)
 
 
 def _months(days: Array) -> Array:
@@ -84,11 +85,3 @@ def _months(days: Array) -> Array:
         days.astype(np.int64).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     )
     return found
-
-
-def _month(day: date) -> int:
-    return (day.year - 1970) * 12 + day.month - 1
-
-
-def _first_day(month: int) -> date:
-    return date(1970 + month // 12, month % 12 + 1, 1)

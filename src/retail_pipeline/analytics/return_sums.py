@@ -97,13 +97,8 @@ def by_days_to_return(rows: pd.DataFrame) -> pd.DataFrame:
     """
     matched = rows[rows["reason"] == MATCHED]
     bars = np.searchsorted(DAYS_FROM, days_to_return(matched), side="right") - 1
-    found = _sums(matched, bars)
-    bars_of_all = range(len(DAYS_FROM))
-    found = found.reindex(bars_of_all).assign(
-        lines=found["lines"].reindex(bars_of_all, fill_value=0),
-        units=found["units"].reindex(bars_of_all, fill_value=0),
-        value=[found["value"].get(bar, Decimal(0)) for bar in bars_of_all],
-    )
+    found = _sums(matched, bars).reindex(range(len(DAYS_FROM)), fill_value=0)
+    found["value"] = found["value"].map(Decimal)
     found.insert(0, "first", DAYS_FROM)
     found.insert(1, "last", [*(day - 1 for day in DAYS_FROM[1:]), -1])
     return found

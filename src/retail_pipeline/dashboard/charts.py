@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -16,7 +17,7 @@ Spec: TypeAlias = dict[str, Any]
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8a8a8a"
 # How an axis or a legend writes money: Vega's own currency sign is the dollar.
 AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3~s')"
-FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
+MONEY_AXIS: Spec = {"labelExpr": AXIS_MONEY, "tickCount": 5}
 # What a chart calls what was clicked.
 PICK = "pick"
 
@@ -24,6 +25,23 @@ PICK = "pick"
 def picking(*fields: str) -> list[Spec]:
     """Return the parameters of marks that can be clicked on: ``fields`` are what that selects."""
     return [{"name": PICK, "select": {"type": "point", "fields": list(fields)}}]
+
+
+def quantity(field: str, **how: Any) -> Spec:
+    """Return a figure that is a place or a colour; ``how`` are its title, axis, scale or legend."""
+    return {"field": field, "type": "quantitative", **how}
+
+
+def category(field: str, **how: Any) -> Spec:
+    """Return a name that is a place or a colour; ``how`` are its title, axis, scale or legend."""
+    return {"field": field, "type": "nominal", **how}
+
+
+def shades(field: str, title: str, legend: Spec, **scale: Any) -> Spec:
+    """Return the colour of a figure, from dark to bright, with its legend below the chart."""
+    below = {"orient": "bottom", "gradientLength": 200}
+    scale = {"scheme": "viridis", **scale}
+    return quantity(field, title=title, scale=scale, legend={**below, **legend})
 
 
 # A bar from its "start" to its "end" that can be clicked on.
@@ -47,18 +65,17 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     """
     compared = "before" in frame
     x = over(period, unit)
-    money = {"title": "Net sales", "axis": {"labelExpr": AXIS_MONEY, "tickCount": 5}}
     facts_of = ("Period", "Net sales", "Gross sales", "Cancellations", "Orders")
     encoding = {
         "x": x,
-        "y": {"field": "net", "type": "quantitative", **money},
+        "y": quantity("net", title="Net sales", axis=MONEY_AXIS),
         "tooltip": facts(*facts_of, *(("Compared with",) if compared else ())),
     }
     parts = _line() if len(frame) > MOST_BARS else _bars()
     layers = [{**part, "encoding": {**encoding, **part["encoding"]}} for part in parts]
     if compared:
         layers.append(_before(x))
-    return {"layer": [*layers, ZERO], "height": _TIMELINE_PIXELS, **FRAME}
+    return {"layer": [*layers, ZERO], "height": _TIMELINE_PIXELS}
 
 
 def _before(x: Spec) -> Spec:
@@ -67,10 +84,7 @@ def _before(x: Spec) -> Spec:
     return {
         "transform": [middle],
         "mark": {"type": "line", "color": GREY, "strokeWidth": 2, "strokeDash": [4, 3]},
-        "encoding": {
-            "x": {**x, "field": "middle"},
-            "y": {"field": "before", "type": "quantitative"},
-        },
+        "encoding": {"x": {**x, "field": "middle"}, "y": quantity("before")},
     }
 
 
@@ -88,6 +102,37 @@ def _bars() -> list[Spec]:
         "opacity": {"condition": {"test": "datum.whole", "value": 1}, "value": 0.45},
     }
     return [{**CLICKED, "encoding": own}]
+
+
+def stacked(
+    period: Period,
+    unit: Unit,
+    y: Spec,
+    value: str,
+    part: str,
+    colours: Mapping[str, str],
+    order: str,
+) -> Spec:
+    """Return bars over time whose parts lie on each other, in the ``order`` of their names.
+
+    ``value`` is the height of a part, and its ``part`` is its name, by which it has its colour.
+    """
+    # Placed by hand: Vega-Lite stacks no bars that have two ends.
+    stack = {
+        "stack": value,
+        "groupby": ["start"],
+        "sort": [{"field": part, "order": order}],
+        "as": ["low", "high"],
+    }
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    encoding = {
+        "x": over(period, unit),
+        "x2": {"field": "end"},
+        "y": quantity("low", **y),
+        "y2": {"field": "high"},
+        "color": category(part, scale=scale, legend={"orient": "top", "title": None}),
+    }
+    return {**CLICKED, "transform": [stack], "encoding": encoding}
 
 
 def over(period: Period, unit: Unit) -> Spec:
@@ -129,7 +174,7 @@ def _months_between_ticks(period: Period) -> int:
 
 def facts(*names: str) -> list[Spec]:
     """Return the tool tip that gives these fields, which are texts."""
-    return [{"field": name, "type": "nominal"} for name in names]
+    return [category(name) for name in names]
 
 
 def by_sign(value: str) -> Spec:
@@ -164,17 +209,10 @@ def heat(frame: pd.DataFrame) -> Spec:
                 "title": None,
                 "axis": {"labelOverlap": False},
             },
-            "color": {
-                "field": "net",
-                "type": "quantitative",
-                "title": "Net sales",
-                "scale": {"scheme": "viridis"},
-                "legend": {"labelExpr": AXIS_MONEY, "orient": "bottom", "gradientLength": 200},
-            },
+            "color": shades("net", "Net sales", {"labelExpr": AXIS_MONEY}),
             "tooltip": facts("Day", "Time", "Net sales", "Orders"),
         },
         "height": 340,
-        **FRAME,
     }
 
 
@@ -192,18 +230,13 @@ def ranking(
     """
     lowest = min(float(frame[value].min()), 0.0)
     highest = max(float(frame[value].max()), 0.0, lowest + 0.01)
-    amount = {
-        "field": value,
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [lowest, highest], "nice": False},
-    }
+    amount = quantity(value, axis=None, scale={"domain": [lowest, highest], "nice": False})
     text = {"type": "text", "dy": -7, "fontSize": 13, "color": ink}
     # The name gives way to the figure at the right end of its line.
     name = {**text, "align": "left", "limit": {"expr": "width - 110"}}
     return {
         "encoding": {
-            "y": {"field": "name", "type": "nominal", "sort": None, "axis": None},
+            "y": category("name", sort=None, axis=None),
             "tooltip": facts(*(column for column in frame.columns if column != value)),
         },
         "layer": [
@@ -219,5 +252,4 @@ def ranking(
             _whole_row(pick),
         ],
         "height": ROW_PIXELS * len(frame),
-        **FRAME,
     }

@@ -30,16 +30,18 @@ class Scope:
 
     ``lines`` is how many rows count, and ``which`` tells them from the others: of guests. ``rows``
     says it in words of its own instead. ``idle`` are the filters that do not apply to it: names of
-    a choice's fields, or "period".
+    a choice's fields, or "period". One that is not ``filtered`` is about all there is, whatever the
+    filters.
     """
 
     lines: int | None = None
     which: str = ""
     rows: str = ""
     idle: tuple[str, ...] = ()
+    filtered: bool = True
 
 
-EVERYTHING = Scope()
+EVERYTHING, UNFILTERED = Scope(), Scope(filtered=False)
 
 
 def among(rows: pd.DataFrame, which: str) -> Scope:
@@ -78,25 +80,22 @@ def _some(names: list[str], every: str, things: str, most: float) -> str:
     return " and ".join(names) if len(names) <= most else f"{len(names)} {things}"
 
 
-def explained(view: View, meaning: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
-    """Return, in Markdown, how a figure came about; ``meaning`` is its definition.
-
-    One that is not ``filtered`` is about all there is, whatever the filters.
-    """
-    applying = f" {format.plain(_applying(view, scope))}" if filtered else " don't apply here"
-    filters = f"**Filters{':' if filtered else ''}**{applying}."
-    rows = [f"**Rows:** {format.plain(_rows(view, scope))}."] if filtered or scope.rows else []
+def explained(view: View, meaning: str, scope: Scope) -> str:
+    """Return, in Markdown, how a figure came about; ``meaning`` is its definition."""
+    applying = (
+        f":** {format.plain(_applying(view, scope))}" if scope.filtered else "** don't apply here"
+    )
+    filters = f"**Filters{applying}."
+    rows = [f"**Rows:** {format.plain(_rows(view, scope))}."] if _rows(view, scope) else []
     lacking = [f"**Incomplete:** {format.plain(each)}." for each in _lacking(view)]
     return "\n\n".join([meaning, filters, *rows, *lacking, f"**As of** {view.as_of}."])
 
 
-def about(
-    view: View, title: str, meaning: str, *, filtered: bool = True, scope: Scope = EVERYTHING
-) -> str:
+def about(view: View, title: str, meaning: str, scope: Scope) -> str:
     """Return the text that goes with an export, a line each: its title, every filter by name, the
     rows counted, as of when, and what the figures mean."""
-    applying = _applying(view, scope, every_name=True) if filtered else "none apply"
-    rows = [f"Rows counted: {_rows(view, scope)}"] if filtered or scope.rows else []
+    applying = _applying(view, scope, every_name=True) if scope.filtered else "none apply"
+    rows = [f"Rows counted: {_rows(view, scope)}"] if _rows(view, scope) else []
     as_of = f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC"
     lacking = [f"Incomplete: {each}" for each in _lacking(view)]
     lines = [title, f"Filters: {applying}", *rows, *lacking, as_of]
@@ -104,11 +103,11 @@ def about(
     return "".join(f"{' '.join(line.split())}\n" for line in lines)
 
 
-def file_name(view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
+def file_name(view: View, title: str, scope: Scope) -> str:
     """Return the name of an export's file, without its ending: the title, and the filters that
     apply in short, such as countries_2011-01-01_2011-12-09_france."""
     parts = [title]
-    if filtered:
+    if scope.filtered:
         choice, period = _choice(view, scope)
         parts += [f"{period.first}_{period.last}"] if period else []
         parts += [each for each in _filters(choice, False) if each != _ALL_COUNTRIES]
@@ -116,9 +115,9 @@ def file_name(view: View, title: str, *, filtered: bool = True, scope: Scope = E
     return "_".join(names)[:_LONGEST_FILE_NAME].rstrip("-_")
 
 
-def footnote(view: View, title: str, *, filtered: bool = True, scope: Scope = EVERYTHING) -> str:
+def footnote(view: View, title: str, scope: Scope) -> str:
     """Return the text below a chart, which its picture carries: its title and the filters."""
-    return f"{title}: {_applying(view, scope)}" if filtered else title
+    return f"{title}: {_applying(view, scope)}" if scope.filtered else title
 
 
 def _lacking(view: View) -> list[str]:
@@ -140,8 +139,8 @@ def _choice(view: View, scope: Scope) -> tuple[Choice, Period | None]:
 
 
 def _rows(view: View, scope: Scope) -> str:
-    """Return how many of the rows stored count, and why the others do not."""
-    if scope.rows:
+    """Return how many of the rows stored count, and why the others do not; "" if unfiltered."""
+    if scope.rows or not scope.filtered:
         return scope.rows
     left = view.figures.lines
     lines = left if scope.lines is None else scope.lines

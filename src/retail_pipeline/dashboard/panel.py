@@ -15,7 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.dashboard import explain, format, picks
-from retail_pipeline.dashboard.charts import GREY, Spec
+from retail_pipeline.dashboard.charts import GREY, PICK, Spec
 from retail_pipeline.dashboard.explain import EVERYTHING, Scope
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.contract import CONTRACT
@@ -29,6 +29,7 @@ _FOOTNOTE: Spec = {
     **{"fontSize": 10, "lineHeight": 12, "fontWeight": "normal", "color": GREY},
 }
 _FOOTNOTE_WIDTH = 60
+_FRAME: Spec = {"padding": 0, "config": {"view": {"strokeWidth": 0}}}
 # What a table's cells are, by the type of its values.
 # The pound sign is in the column's head: before a number, it would come before a minus too.
 _MONEY = st.column_config.NumberColumn(format="%,.2f")
@@ -44,17 +45,15 @@ class Panel:
     """What a chart or a table shows, and how it is explained.
 
     ``key`` is its name within the page and of its file. ``rows`` is what is shown and exported:
-    money as Decimal, ratios as float, counts as int, the rest as text or dates. One that is not
-    ``filtered`` is about all there is, whatever the filters. ``scope`` says which rows it counts.
-    ``every_row`` makes the rows of the export where only the first of them are shown; it is called
-    when the file is asked for.
+    money as Decimal, ratios as float, counts as int, the rest as text or dates. ``scope`` says
+    which rows it counts. ``every_row`` makes the rows of the export where only the first of them
+    are shown; it is called when the file is asked for.
     """
 
     key: str
     title: str
     meaning: str
     rows: pd.DataFrame
-    filtered: bool = True
     scope: Scope = EVERYTHING
     every_row: Callable[[], pd.DataFrame] | None = None
 
@@ -64,29 +63,30 @@ def chart(
 ) -> Any:
     """Draw a chart of ``frame``; its own tool bar saves it as a picture. Returns a selection.
 
-    A ``spec`` that has its data in it needs no frame.
+    A ``spec`` that has its data in it needs no frame. With ``on_select`` marks can be picked.
     """
     head(view, panel)
-    footnote = explain.footnote(view, panel.title, filtered=panel.filtered, scope=panel.scope)
     return st.vega_lite_chart(
         frame,
-        _with_footnote(spec, footnote),
+        _framed(spec, explain.footnote(view, panel.title, panel.scope)),
         width="stretch",
         alt=alt,
         key=picks.chart_key(panel.key),
+        selection_mode=PICK,
         **options,
     )
 
 
-def _with_footnote(spec: Spec, footnote: str) -> Spec:
-    """Return the chart with words below it, and as much higher, so that no mark gets smaller."""
+def _framed(spec: Spec, footnote: str) -> Spec:
+    """Return the chart without a frame of its own, with words below it, and as much higher, so
+    that no mark gets smaller."""
     lines = textwrap.wrap(footnote, _FOOTNOTE_WIDTH)
     height = spec["height"] + len(lines) * _FOOTNOTE["lineHeight"] + _FOOTNOTE["offset"]
-    return {**spec, "title": {**_FOOTNOTE, "text": lines}, "height": height}
+    return {**_FRAME, **spec, "title": {**_FOOTNOTE, "text": lines}, "height": height}
 
 
 def table(view: View, panel: Panel, **options: Any) -> Any:
-    """Draw a table, which its reader can sort and search. Returns a selection, where asked for."""
+    """Draw a table, to sort and search; with ``on_select`` a click or a key picks a row."""
     head(view, panel)
     rows, own = panel.rows, options.pop("column_config", {})
     kinds = {name: _kind(rows[name]) for name in rows.columns if name not in own}
@@ -100,6 +100,7 @@ def table(view: View, panel: Panel, **options: Any) -> Any:
         width="stretch",
         column_config={**config, **own},
         key=f"table-{panel.key}",
+        selection_mode=picks.ROW,
         **options,
     )
 
@@ -122,11 +123,10 @@ def head(view: View, panel: Panel) -> None:
             type="tertiary",
             help="What this is, and CSV",
         ):
-            account: dict[str, Any] = {"filtered": panel.filtered, "scope": panel.scope}
-            st.markdown(explain.explained(view, panel.meaning, **account))
-            name = explain.file_name(view, panel.title, **account)
+            st.markdown(explain.explained(view, panel.meaning, panel.scope))
+            name = explain.file_name(view, panel.title, panel.scope)
             offer("Download CSV", csv_of(panel), f"{name}.csv", f"csv-{panel.key}")
-            about = explain.about(view, panel.title, panel.meaning, **account)
+            about = explain.about(view, panel.title, panel.meaning, panel.scope)
             offer("About this export", lambda: about, f"{name}.txt", f"about-{panel.key}")
 
 
@@ -187,12 +187,11 @@ def card(
     value: str,
     *,
     meaning: str = "",
-    filtered: bool = True,
     scope: Scope = EVERYTHING,
     **options: Any,
 ) -> None:
     """Draw one figure with its explanation; ``options`` are those of ``st.metric``."""
-    text = explain.explained(view, meaning or format.HELP[label], filtered=filtered, scope=scope)
+    text = explain.explained(view, meaning or format.HELP[label], scope)
     st.metric(label, value, help=text, border=True, **options)
 
 
@@ -202,11 +201,9 @@ def cards(
     values: Mapping[str, str],
     meanings: Mapping[str, str] = MappingProxyType({}),
     scopes: Mapping[str, Scope] = MappingProxyType({}),
-    *,
-    filtered: bool = True,
 ) -> None:
     """Draw figures side by side: ``values``, ``meanings`` and ``scopes`` by their labels."""
     with st.container(key=f"cards-{key}"):
         for label, value in values.items():
             scope, meaning = scopes.get(label, EVERYTHING), meanings.get(label, "")
-            card(view, label, value, meaning=meaning, filtered=filtered, scope=scope)
+            card(view, label, value, meaning=meaning, scope=scope)

@@ -59,5 +59,4 @@ def countries(
         frame,
         alt=alt,
         on_select=partial(picks.country, key),
-        selection_mode=charts.PICK,
     )

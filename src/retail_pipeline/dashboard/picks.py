@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -18,7 +18,7 @@ from retail_pipeline.dashboard.charts import MOST_BARS, PICK
 from retail_pipeline.domain.periods import CUSTOM, Period
 
 # A click on any cell picks its row; so does the box before it, which the keyboard reaches too.
-ROW = ("single-row", "single-cell")
+ROW: Sequence[Literal["single-row", "single-cell"]] = ("single-row", "single-cell")
 
 
 def chart_key(key: str) -> str:
@@ -60,7 +60,7 @@ def times(key: str, frame: pd.DataFrame, period: Period) -> dict[str, Any]:
     """Return the options of a timeline's chart by which a click on a bar shows its days alone."""
     if len(frame) > MOST_BARS or period.days == 1:
         return {}
-    return {"on_select": partial(_time, key, period), "selection_mode": PICK}
+    return {"on_select": partial(_time, key, period)}
 
 
 def _time(key: str, period: Period) -> None:

@@ -5,11 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 
-def dark() -> bool:
-    """Return whether the viewer's page is dark."""
-    return st.context.theme.type == "dark"
-
-
 def ink() -> str:
     """Return the colour of the page's text."""
-    return "#f4f3f1" if dark() else "#2f2d2b"
+    return "#f4f3f1" if st.context.theme.type == "dark" else "#2f2d2b"

@@ -67,7 +67,15 @@ class Parameter:
 _PARAMETERS: dict[str, Parameter] = {}
 
 
-def _single(parse: Callable[[str], Any], default: Any) -> Reader:
+def _single(
+    key: str,
+    default: Any,
+    parse: Callable[[str], Any],
+    needs: tuple[str, Any] | None = None,
+    typed: bool = False,
+) -> str:
+    """Define a parameter with one value, of which ``parse`` raises ValueError if it can't be."""
+
     def read(texts: list[str]) -> tuple[Any, list[str]]:
         *others, last = texts
         try:
@@ -75,7 +83,7 @@ def _single(parse: Callable[[str], Any], default: Any) -> Reader:
         except ValueError:
             return default, texts
 
-    return read
+    return _add(Parameter(key, default, read, needs, typed))
 
 
 def _add(parameter: Parameter) -> str:
@@ -85,11 +93,7 @@ def _add(parameter: Parameter) -> str:
 
 def one_of(key: str, options: Sequence[str], default: str) -> str:
     """Define a parameter with one of some values; return its key."""
-
-    def parse(text: str) -> str:
-        return options[options.index(text)]
-
-    return _add(Parameter(key, default, _single(parse, default)))
+    return _single(key, default, lambda text: options[options.index(text)])
 
 
 def several(key: str, fits: Callable[[str], bool], most: int) -> str:
@@ -105,11 +109,7 @@ def several(key: str, fits: Callable[[str], bool], most: int) -> str:
 
 def switch(key: str) -> str:
     """Define a parameter that is on unless the URL says ``false``; return its key."""
-
-    def parse(text: str) -> bool:
-        return bool(("false", "true").index(text.lower()))
-
-    return _add(Parameter(key, True, _single(parse, True)))
+    return _single(key, True, lambda text: bool(("false", "true").index(text.lower())))
 
 
 def day(key: str, needs: tuple[str, Any]) -> str:
@@ -121,7 +121,7 @@ def day(key: str, needs: tuple[str, Any]) -> str:
             raise ValueError(text)
         return found
 
-    return _add(Parameter(key, None, _single(parse, None), needs))
+    return _single(key, None, parse, needs)
 
 
 def text(key: str, default: str | None, longest: int, *, typed: bool = False) -> str:
@@ -132,7 +132,7 @@ def text(key: str, default: str | None, longest: int, *, typed: bool = False) ->
             raise ValueError(text)
         return text
 
-    return _add(Parameter(key, default, _single(parse, default), typed=typed))
+    return _single(key, default, parse, typed=typed)
 
 
 def load() -> None:

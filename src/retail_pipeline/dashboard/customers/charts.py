@@ -11,7 +11,7 @@ from retail_pipeline.analytics.cohorts import Cohorts
 from retail_pipeline.analytics.rfm import NAMES
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.dashboard import format, frames
-from retail_pipeline.dashboard.charts import BLUE, CLICKED, FRAME, Spec, facts, over, picking
+from retail_pipeline.dashboard.charts import BLUE, Spec, category, facts, picking, shades, stacked
 from retail_pipeline.domain.periods import Period, Unit
 
 ORANGE = "#E69F00"
@@ -25,6 +25,7 @@ _LEGEND_PIXELS, _NAMES_PIXELS, _NUMBERS_PIXELS = 62, 112, 46
 _NARROW = 21
 # From this part of the scale on, dark figures can be read better than light ones.
 _BRIGHT = 0.5
+_AT_LEFT: Spec = {"title": None, "labelLimit": 150}
 
 
 def segments_frame(rows: pd.DataFrame) -> pd.DataFrame:
@@ -60,33 +61,19 @@ def movement_frame(moved: Array) -> pd.DataFrame:
 
 def movement(frame: pd.DataFrame) -> Spec:
     """Return a square for each way between segments, brighter for a larger share of its row."""
-    x = {
-        "field": "To",
-        "type": "nominal",
-        "sort": [*NAMES, LEFT],
-        "scale": {"domain": [*NAMES, LEFT]},
-        "axis": {
-            "orient": "top",
-            "labelAngle": -60,
-            "labelOverlap": False,
-            "labelLimit": 130,
-            "title": None,
-        },
-    }
-    y = {
-        "field": "From",
-        "type": "nominal",
-        "sort": [*NAMES, CAME],
-        "scale": {"domain": [*NAMES, CAME]},
-        "axis": {"title": None, "labelLimit": 150},
-    }
+    above = {"orient": "top", "labelAngle": -60, "labelOverlap": False, "labelLimit": 130}
+    x = _named("To", [*NAMES, LEFT], {**above, "title": None})
+    y = _named("From", [*NAMES, CAME], _AT_LEFT)
     squares = _squares("share", "Share of the row", cursor="pointer")
     return {
         "encoding": {"x": x, "y": y, "tooltip": facts("From", "To", "Customers", "Share")},
         "layer": [{**squares, "params": picking("To")}, _written("count", ",d", frame)],
         "height": _CELL_PIXELS * (len(NAMES) + 1) + _NAMES_PIXELS + _LEGEND_PIXELS,
-        **FRAME,
     }
+
+
+def _named(field: str, names: Sequence[str], axis: Spec) -> Spec:
+    return category(field, sort=list(names), scale={"domain": list(names)}, axis=axis)
 
 
 def cohorts_frame(found: Cohorts) -> pd.DataFrame:
@@ -138,12 +125,7 @@ def cohorts(found: Cohorts, frame: pd.DataFrame, ink: str) -> Spec:
                 "scale": {"domain": months},
                 "axis": {"orient": "top", "labelAngle": 0, "title": "Months after the first order"},
             },
-            "y": {
-                "field": "Cohort",
-                "type": "nominal",
-                "sort": order,
-                "axis": {"title": None, "labelLimit": 150},
-            },
+            "y": category("Cohort", sort=order, axis=_AT_LEFT),
             "tooltip": facts("Cohort", "Months after", "Ordered again", "Month"),
         },
         "layer": [
@@ -153,18 +135,11 @@ def cohorts(found: Cohorts, frame: pd.DataFrame, ink: str) -> Spec:
             {"transform": [running], **unfinished},
         ],
         "height": _CELL_PIXELS * len(order) + _NUMBERS_PIXELS + _LEGEND_PIXELS,
-        **FRAME,
     }
 
 
 def _squares(field: str, title: str, **more: str) -> Spec:
-    color = {
-        "field": field,
-        "type": "quantitative",
-        "title": title,
-        "scale": {"scheme": "viridis", "domainMin": 0},
-        "legend": {"format": ".0%", "orient": "bottom", "gradientLength": 200},
-    }
+    color = shades(field, title, {"format": ".0%"}, domainMin=0)
     return {"mark": {"type": "rect", "cornerRadius": 2, **more}, "encoding": {"color": color}}
 
 
@@ -199,30 +174,9 @@ def new_and_returning_frame(
 
 def new_and_returning(period: Period, unit: Unit) -> Spec:
     """Return bars of two parts over time: returning customers below, new ones above."""
-    color = {
-        "field": "Customers",
-        "type": "nominal",
-        "scale": {"domain": ["New", "Returning"], "range": [ORANGE, BLUE]},
-        "legend": {"orient": "top", "title": None},
-    }
-    # Placed by hand: Vega-Lite stacks no bars that have two ends.
-    stack = {
-        "stack": "count",
-        "groupby": ["start"],
-        "sort": [{"field": "Customers", "order": "descending"}],
-        "as": ["low", "high"],
-    }
-    return {
-        **CLICKED,
-        "transform": [stack],
-        "encoding": {
-            "x": over(period, unit),
-            "x2": {"field": "end"},
-            "y": {"field": "low", "type": "quantitative", "title": "Customers"},
-            "y2": {"field": "high"},
-            "color": color,
-            "tooltip": facts("Period", "Customers", "Number", "Gross sales"),
-        },
-        "height": 380,
-        **FRAME,
-    }
+    colours = {"New": ORANGE, "Returning": BLUE}
+    spec = stacked(
+        period, unit, {"title": "Customers"}, "count", "Customers", colours, "descending"
+    )
+    spec["encoding"]["tooltip"] = facts("Period", "Customers", "Number", "Gross sales")
+    return {**spec, "height": 380}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 
 import numpy as np
@@ -28,18 +27,13 @@ def _invoice_rows(shown: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Invoice": shown["number"].tolist(),
-            "Hour (UTC)": [format.minute(_hour(each)) for each in shown["start"]],
+            "Hour (UTC)": [format.minute(moment_of_hour(each)) for each in shown["start"]],
             "Lines": shown["lines"].to_numpy(),
             "Units sold": shown["units"].to_numpy(),
-            **{
-                title: [from_micros(each) for each in shown[name]]
-                for title, name in (
-                    ("Gross sales", "gross"),
-                    ("Cancellations", "cancelled"),
-                    ("Adjustments", "adjusted"),
-                    ("Net sales", "net"),
-                )
-            },
+            "Gross sales": [from_micros(each) for each in shown["gross"]],
+            "Cancellations": [from_micros(each) for each in shown["cancelled"]],
+            "Adjustments": [from_micros(each) for each in shown["adjusted"]],
+            "Net sales": [from_micros(each) for each in shown["net"]],
         }
     )
 
@@ -64,7 +58,6 @@ def draw(own: OneCustomer, invoices: pd.DataFrame) -> None:
             every_row=lambda: _invoice_rows(invoices),
         ),
         on_select=partial(pick_invoice, numbers),
-        selection_mode=picks.ROW,
     )
     if len(invoices) > len(shown):
         st.caption(
@@ -88,14 +81,10 @@ def pick_invoice(numbers: list[str]) -> None:
     url_state.put(inv=picks.of_table("customer-invoices", numbers))
 
 
-def _hour(number: int) -> datetime:
-    return moment_of_hour(number)
-
-
 def _lines(own: OneCustomer, invoice: str) -> None:
     snapshot = own.snapshot
     mine = own.orders[(own.orders["invoice"] == snapshot.dictionaries.invoices[invoice]).to_numpy()]
-    hours = tuple(_hour(each) for each in np.unique(sums.starts(mine, "hour")))
+    hours = tuple(map(moment_of_hour, np.unique(sums.starts(mine, "hour"))))
     asked = own.selection, own.number, invoice, hours
     found = data.lines_of_invoice(*asked, MOST_LINES, snapshot)
     lines, reads = int(mine["lines"].sum()), data.reads().customers

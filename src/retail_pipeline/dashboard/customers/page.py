@@ -182,7 +182,6 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
             every_row=lambda: _top_rows(view, ranked),
         ),
         on_select=partial(open_customer, numbers),
-        selection_mode=picks.ROW,
         height=420,
     )
     if len(table) > len(shown):

@@ -55,7 +55,6 @@ def segments(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
         frame,
         alt="Customers in each RFM segment",
         on_select=pick_segment,
-        selection_mode=charts.PICK,
     )
     st.caption(_left_out(view, table, found))
 
@@ -153,7 +152,6 @@ def movement(view: View, found: pd.DataFrame) -> None:
         frame,
         alt="How many customers moved from each RFM segment to each",
         on_select=_pick_moved,
-        selection_mode=charts.PICK,
     )
     st.caption(f"{format.span(before)} to the left, {format.span(after)} above. {note}".strip())
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pandas as pd
 
 from retail_pipeline.dashboard import format
-from retail_pipeline.dashboard.charts import BLUE, FRAME, VERMILION, Spec, at_time, facts, over
+from retail_pipeline.dashboard.charts import BLUE, VERMILION, Spec, at_time, facts, over, quantity
 from retail_pipeline.domain.periods import Period
 
 # Not seen: without it, an idle pipeline has an axis from nothing to nothing, and its line in the
@@ -34,16 +34,11 @@ def speed() -> Spec:
         "grid": False,
         "labelOverlap": True,
     }
+    scale, rates = {"domainMin": 0, "nice": True}, {"format": "~s", "tickCount": 4}
     return {
         "encoding": {
             "x": at_time("Time (UTC)", axis),
-            "y": {
-                "field": "rate",
-                "type": "quantitative",
-                "title": "Rows per second",
-                "scale": {"domainMin": 0, "nice": True},
-                "axis": {"format": "~s", "tickCount": 4},
-            },
+            "y": quantity("rate", title="Rows per second", scale=scale, axis=rates),
             "tooltip": facts("Time", "Speed"),
         },
         "layer": [
@@ -52,7 +47,6 @@ def speed() -> Spec:
             _AT_LEAST,
         ],
         "height": 220,
-        **FRAME,
     }
 
 
@@ -63,15 +57,9 @@ def duplicates(period: Period) -> Spec:
         "encoding": {
             "x": over(period, "day"),
             "x2": {"field": "end"},
-            "y": {
-                "field": "lines",
-                "type": "quantitative",
-                "title": "Lines",
-                "axis": {"tickCount": 4, "format": ",d"},
-            },
+            "y": quantity("lines", title="Lines", axis={"tickCount": 4, "format": ",d"}),
             "y2": {"datum": 0},
             "tooltip": facts("Day", "Duplicates"),
         },
         "height": 220,
-        **FRAME,
     }

@@ -13,7 +13,7 @@ from pandas.api.extensions import ExtensionArray
 from retail_pipeline.adapters.mongo.reads.filters import StoredLine
 from retail_pipeline.analytics import live
 from retail_pipeline.dashboard import data, format, panel
-from retail_pipeline.dashboard.explain import Scope
+from retail_pipeline.dashboard.explain import UNFILTERED, Scope
 from retail_pipeline.dashboard.operations import charts as pipeline_charts
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -111,7 +111,7 @@ def _cards(
         "Rows stored": format.count(status.stored),
         "Last row stored": format.ago(stored_at, view.snapshot.at) if stored_at else format.NOTHING,
     }
-    panel.cards(view, "live", values, _HELP, filtered=False)
+    panel.cards(view, "live", values, _HELP, dict.fromkeys(values, UNFILTERED))
 
 
 def _speed(view: View, processors: Sequence[HeartbeatRecord]) -> None:
@@ -130,7 +130,7 @@ def _speed(view: View, processors: Sequence[HeartbeatRecord]) -> None:
             f"Rows that all processors stored in each {live.STEP_SECONDS} seconds of the last"
             f" {live.MINUTES} minutes, per second, as their heartbeats report every two seconds.",
             rows,
-            filtered=False,
+            scope=UNFILTERED,
         ),
         pipeline_charts.speed(),
         pipeline_charts.speed_frame(rates),
@@ -159,7 +159,7 @@ def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
             " Where nobody reads it, that is unknown, and empty in the CSV; what was known last is"
             " the least.",
             rows,
-            filtered=False,
+            scope=UNFILTERED,
         ),
         placeholder="unknown",
     )
@@ -191,7 +191,7 @@ def _processors(view: View, processors: Sequence[HeartbeatRecord]) -> None:
             " those included that were stored already. Gone: its heartbeats ended."
             " Stopped: it reported its stop.",
             rows,
-            filtered=False,
+            scope=UNFILTERED,
         ),
     )
 

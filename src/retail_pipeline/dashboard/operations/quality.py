@@ -11,7 +11,8 @@ import streamlit as st
 from retail_pipeline.adapters.mongo.reads.quality import MOST_SOURCES, Freshness
 from retail_pipeline.analytics import quality
 from retail_pipeline.dashboard import data, format, panel
-from retail_pipeline.dashboard.explain import Scope
+from retail_pipeline.dashboard.explain import UNFILTERED, Scope
+from retail_pipeline.dashboard.filters import KINDS
 from retail_pipeline.dashboard.operations import charts as pipeline_charts
 from retail_pipeline.dashboard.operations import quarantine
 from retail_pipeline.dashboard.operations.reconciliation import differences, verdict
@@ -19,9 +20,6 @@ from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.failed_days import PARTS, WHAT_TO_DO
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
-from retail_pipeline.domain.transaction import Kind
-
-_KINDS = {"Sales": Kind.SALE, "Cancellations": Kind.CANCELLATION, "Adjustments": Kind.ADJUSTMENT}
 
 
 def body(view: View) -> None:
@@ -74,7 +72,7 @@ def _unsummarised(view: View) -> None:
             "Days that can't be summarised",
             "The figures lack these days, or have an older state of them.",
             rows,
-            filtered=False,
+            scope=UNFILTERED,
         ),
     )
     st.caption(format.plain(f"Of each of them: {WHAT_TO_DO}."))
@@ -94,7 +92,7 @@ def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness])
             " from the last full reconciliation, while the number of stored rows is the same;"
             " otherwise they are empty.",
             _ledger_rows(accounts, sources),
-            filtered=False,
+            scope=UNFILTERED,
             every_row=lambda: _ledger_rows(accounts, reads.sources(0)),
         ),
         placeholder=format.NOTHING,
@@ -121,7 +119,7 @@ def _accounts(accounts: list[quality.Account]) -> pd.DataFrame:
         "Stored": [each.account.stored for each in accounts],
         **{
             label: [each.kinds.get(kind, 0) if each.kinds else None for each in accounts]
-            for label, kind in _KINDS.items()
+            for label, kind in KINDS.items()
         },
         "Quarantined": [each.account.quarantined for each in accounts],
         "Purged": [each.account.purged for each in accounts],
@@ -170,7 +168,7 @@ def _totals(view: View, accounts: list[quality.Account]) -> None:
     meanings = {
         label: f"{meaning} As of the last reconciliation." for label, (_, meaning) in cards.items()
     }
-    panel.cards(view, "ledger", values, meanings, filtered=False)
+    panel.cards(view, "ledger", values, meanings, dict.fromkeys(values, UNFILTERED))
 
 
 def _freshness(view: View, sources: list[Freshness]) -> None:
@@ -184,7 +182,7 @@ def _freshness(view: View, sources: list[Freshness]) -> None:
             " when the row that stands furthest in the file was stored, and its number there."
             f" The {MOST_SOURCES} sources that were begun last; the CSV has all.",
             _freshness_rows(sources),
-            filtered=False,
+            scope=UNFILTERED,
             every_row=lambda: _freshness_rows(reads.sources(0)),
         ),
         placeholder=format.NOTHING,

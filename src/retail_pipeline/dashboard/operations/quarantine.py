@@ -9,7 +9,7 @@ import streamlit as st
 
 from retail_pipeline.adapters.mongo.reads.quality import MongoQuality, QuarantineGroup
 from retail_pipeline.dashboard import data, format, panel, url_state
-from retail_pipeline.dashboard.explain import Scope
+from retail_pipeline.dashboard.explain import UNFILTERED, Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.quarantined import Quarantined
@@ -34,7 +34,7 @@ def draw(view: View) -> None:
             "Rows that break the contract, each kept with its text: the producer refused them"
             " while reading, or a processor what it took from Kafka.",
             counts,
-            filtered=False,
+            scope=UNFILTERED,
             every_row=lambda: by_reason(groups),
         ),
     )
@@ -100,8 +100,10 @@ def _samples(view: View, reason: str, total: int) -> None:
             f" wrong, and their text to the letter. The CSV has {exported} of"
             f" {format.counted(total, 'row')}, read when you ask for it.",
             _shown(found),
-            filtered=False,
-            scope=Scope(rows=f"the newest {len(found)} of {total} in quarantine for {reason}"),
+            scope=Scope(
+                rows=f"the newest {len(found)} of {total} in quarantine for {reason}",
+                filtered=False,
+            ),
             every_row=lambda: _shown(reads.quarantined(reason, MOST_EXPORTED)),
         ),
     )

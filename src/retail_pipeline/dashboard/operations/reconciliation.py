@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.dashboard import format, panel
+from retail_pipeline.dashboard.explain import UNFILTERED
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.money import format_pounds
@@ -68,7 +69,7 @@ def differences(view: View, results: list[Reconciliation]) -> None:
             "Differences",
             f"{meaning} {more}" if hidden > 0 else meaning,
             _rows(found, {name: list(map(_sum, sums)) for name, sums in sides.items()}),
-            filtered=False,
+            scope=UNFILTERED,
             every_row=lambda: _rows(found, _numbers(sides)),
         ),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from retail_pipeline.dashboard.charts import AXIS_MONEY, FRAME, Spec, facts, picking
+from retail_pipeline.dashboard.charts import AXIS_MONEY, Spec, facts, picking, shades
 
 # The outlines have other names for these.
 _NAMES = {
@@ -59,36 +59,24 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
             "fields": ["name", "net", "Net sales", "Orders", "Customers"],
         },
     }
+    named = {"calculate": "datum.name", "as": "Country"}
     shape: Spec = {"type": "geoshape", "stroke": "#8886", "strokeWidth": 0.5}
-    colour = {
-        "field": "net",
-        "type": "quantitative",
-        "title": "Net sales",
-        # One country may sell a hundred times what the next does.
-        "scale": {"type": "symlog", "constant": 1000, "scheme": "viridis", "domain": [low, high]},
-        "legend": {
-            "labelExpr": AXIS_MONEY,
-            "orient": "bottom",
-            "gradientLength": 200,
-            "values": [value for value in _LABELLED if low <= value <= high],
-        },
-    }
+    labelled = [value for value in _LABELLED if low <= value <= high]
+    legend = {"labelExpr": AXIS_MONEY, "values": labelled}
+    # One country may sell a hundred times what the next does.
+    scale = {"type": "symlog", "constant": 1000, "domain": [low, high]}
+    colour = shades("net", "Net sales", legend, **scale)
     return {
         "projection": {"type": "naturalEarth1"},
         "layer": [
             {"data": land, "mark": {**shape, "fill": blank}},
             {
                 "data": land,
-                "transform": [found, {"filter": "isValid(datum.net)"}, _named("Country", "name")],
+                "transform": [found, {"filter": "isValid(datum.net)"}, named],
                 "mark": {**shape, "cursor": "pointer"},
                 "params": picking("name"),
                 "encoding": {"color": colour, "tooltip": facts(*_FACTS)},
             },
         ],
         "height": 330,
-        **FRAME,
     }
-
-
-def _named(new: str, old: str) -> Spec:
-    return {"calculate": f"datum.{old}", "as": new}

@@ -223,7 +223,6 @@ def _map(view: View, rows: pd.DataFrame) -> None:
             None,
             alt="Net sales by country, on a map",
             on_select=partial(picks.country, "map"),
-            selection_mode=charts.PICK,
         )
     missing = frame[~frame.index.isin(drawn.index)]
     if len(missing):

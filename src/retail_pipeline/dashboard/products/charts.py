@@ -9,19 +9,12 @@ import pandas as pd
 
 from retail_pipeline.analytics.products import THRESHOLD, Pareto, thinned
 from retail_pipeline.dashboard import format, frames
-from retail_pipeline.dashboard.charts import BLUE, FRAME, GREY, VERMILION, Spec, facts, over
+from retail_pipeline.dashboard.charts import BLUE, GREY, VERMILION, Spec, facts, over, quantity
 from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.products import Prices
 
 _MOST_POINTS = 200
-_BESIDE: Spec = {
-    "type": "text",
-    "align": "left",
-    "baseline": "top",
-    "dx": 10,
-    "dy": 8,
-    "fontWeight": 600,
-}
+_BESIDE: Spec = {"type": "text", "align": "left", "baseline": "top", "dx": 10, "dy": 8}
 _AXIS_PRICE = "'£' + format(datum.value, ',.2f')"
 
 
@@ -59,6 +52,7 @@ def pareto(ink: str) -> Spec:
     target = {"type": "point", "filled": True, "size": 200, "opacity": 0}
     dot = {"type": "point", "filled": True, "size": 110, "color": VERMILION, "opacity": 1}
     at_threshold: Spec = {"transform": [{"filter": "datum.threshold"}]}
+    beside = {**_BESIDE, "fontWeight": 600, "color": ink}
     text = {"text": {"field": "Share of products"}}
     return {
         "layer": [
@@ -67,21 +61,15 @@ def pareto(ink: str) -> Spec:
             {**at_threshold, "mark": dashed, "encoding": {"x": x}},
             {"mark": target, "encoding": {**place, "tooltip": tooltip}},
             {**at_threshold, "mark": dot, "encoding": {**place, "tooltip": tooltip}},
-            {**at_threshold, "mark": {**_BESIDE, "color": ink}, "encoding": {**place, **text}},
+            {**at_threshold, "mark": beside, "encoding": {**place, **text}},
         ],
         "height": 380,
-        **FRAME,
     }
 
 
 def _share(field: str, title: str) -> Spec:
-    return {
-        "field": field,
-        "type": "quantitative",
-        "title": title,
-        "axis": {"format": ".0%", "tickCount": 5, "grid": False},
-        "scale": {"domain": [0, 1]},
-    }
+    axis = {"format": ".0%", "tickCount": 5, "grid": False}
+    return quantity(field, title=title, axis=axis, scale={"domain": [0, 1]})
 
 
 def price_rows(found: Sequence[Prices]) -> pd.DataFrame:
@@ -112,21 +100,19 @@ def prices_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> 
 
 def prices(period: Period, unit: Unit) -> Spec:
     """Return the mean price as a line, over bars from the lowest to the highest."""
-    y = {
-        "type": "quantitative",
-        "title": "Price of a unit",
-        "axis": {"labelExpr": _AXIS_PRICE, "tickCount": 5},
-        "scale": {"zero": False},
-    }
+    axis = {"labelExpr": _AXIS_PRICE, "tickCount": 5}
+    lowest, mean = (
+        quantity(each, title="Price of a unit", axis=axis, scale={"zero": False})
+        for each in ("lowest", "mean")
+    )
     shown = facts("Period", "Lowest price", "Mean price", "Highest price", "Units sold")
     span = {"type": "rule", "color": GREY, "strokeWidth": 5, "opacity": 0.45, "strokeCap": "round"}
     line = {"type": "line", "color": BLUE, "strokeWidth": 2, "point": {"color": BLUE, "size": 28}}
     return {
         "encoding": {"x": over(period, unit), "tooltip": shown},
         "layer": [
-            {"mark": span, "encoding": {"y": {"field": "lowest", **y}, "y2": {"field": "highest"}}},
-            {"mark": line, "encoding": {"y": {"field": "mean", **y}}},
+            {"mark": span, "encoding": {"y": lowest, "y2": {"field": "highest"}}},
+            {"mark": line, "encoding": {"y": mean}},
         ],
         "height": 280,
-        **FRAME,
     }

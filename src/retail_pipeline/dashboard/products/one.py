@@ -171,7 +171,6 @@ def _companions(view: View, page: View, code: str, open_product: Open) -> None:
         ),
         column_config={"Lift": _LIFT},
         on_select=partial(_open_row, found["code"].tolist(), open_product),
-        selection_mode=picks.ROW,
         height="content",
         placeholder=format.NOTHING,
     )

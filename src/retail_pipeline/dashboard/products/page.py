@@ -174,7 +174,6 @@ def _top(view: View, every: pd.DataFrame, measure: str, asked: str) -> None:
         frame,
         alt=f"Products with the most {measure.lower()}",
         on_select=_open_bar,
-        selection_mode=charts.PICK,
     )
     fees = sum(code in FEES for code in rows["Code"])
     if fees:
@@ -199,7 +198,6 @@ def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
         view,
         Panel("products", title, f"{_MEANING} Sorted by {measure.lower()}.", rows, scope=_of(rows)),
         on_select=partial(_open_row, rows["Code"].tolist()),
-        selection_mode=picks.ROW,
         height=460,
         placeholder=format.NOTHING,
     )

@@ -9,16 +9,17 @@ import pandas as pd
 
 from retail_pipeline.dashboard import format, frames
 from retail_pipeline.dashboard.charts import (
-    AXIS_MONEY,
     BLUE,
     CLICKED,
-    FRAME,
+    MONEY_AXIS,
     VERMILION,
     ZERO,
     Spec,
     by_sign,
     facts,
     over,
+    quantity,
+    stacked,
 )
 from retail_pipeline.domain.days import moment_of_hour
 from retail_pipeline.domain.periods import Period, Unit
@@ -40,37 +41,21 @@ def timeline_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -
                 **frames.spans(starts, unit),
                 "drawn": frames.floats(rows[label]),
                 "What": label,
-                "place": place,
                 "Value returned": frames.written(rows, label)[label],
             }
         )
-        for place, label in enumerate((MATCHED, UNMATCHED))
+        for label in (MATCHED, UNMATCHED)
     ]
     return pd.concat(pieces, ignore_index=True)
 
 
 def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     """Return bars of the value that came back, what is matched below what is not."""
-    encoding = {
-        **_over(period, unit),
-        "y": {"field": "low", **_money("Value returned")},
-        "y2": {"field": "high"},
-        "color": {
-            "field": "What",
-            "type": "nominal",
-            "title": None,
-            "scale": {"domain": [MATCHED, UNMATCHED], "range": [BLUE, VERMILION]},
-            "legend": {"orient": "top"},
-        },
-        "tooltip": facts("Period", "What", "Value returned"),
-    }
-    stacked = {
-        "stack": "drawn",
-        "groupby": ["start"],
-        "sort": [{"field": "place"}],
-        "as": ["low", "high"],
-    }
-    return _drawn({**CLICKED, "transform": [stacked], "encoding": encoding})
+    y = {"title": "Value returned", "axis": MONEY_AXIS}
+    colours = {MATCHED: BLUE, UNMATCHED: VERMILION}
+    spec = stacked(period, unit, y, "drawn", "What", colours, "ascending")
+    spec["encoding"]["tooltip"] = facts("Period", "What", "Value returned")
+    return {**spec, "height": _PIXELS}
 
 
 def days_to_return_rows(found: pd.DataFrame) -> pd.DataFrame:
@@ -118,32 +103,20 @@ def days_to_return(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
         "title": "Whole days from the sale to the return",
         "axis": {"labelAngle": -30, "labelOverlap": False},
     }
-    y = {
-        "field": counted,
-        "type": "quantitative",
-        "title": counted.capitalize(),
-        # Room for what is written over the highest bar.
-        "scale": {"domainMax": 1.12 * max(1, int(frame[counted].max())), "nice": False},
-        "axis": {"format": "~s", "tickCount": 5},
-    }
-    tooltip = facts(
-        "Days",
-        "Cancellation lines",
-        "Share of lines",
-        "Units",
-        "Share of units",
-        "Value returned",
-    )
+    # Room for what is written over the highest bar.
+    scale = {"domainMax": 1.12 * max(1, int(frame[counted].max())), "nice": False}
+    axis = {"format": "~s", "tickCount": 5}
+    y = quantity(counted, title=counted.capitalize(), scale=scale, axis=axis)
+    shares = ("Cancellation lines", "Share of lines", "Units", "Share of units")
     text = {"type": "text", "dy": -8, "fontSize": 12, "color": ink}
-    return _drawn(
-        {
-            "encoding": {"x": x, "y": y, "tooltip": tooltip},
-            "layer": [
-                {"mark": {"type": "bar", "color": BLUE, "cornerRadiusEnd": 2}},
-                {"mark": text, "encoding": {"text": {"field": f"Share of {counted}"}}},
-            ],
-        }
-    )
+    return {
+        "encoding": {"x": x, "y": y, "tooltip": facts("Days", *shares, "Value returned")},
+        "layer": [
+            {"mark": {"type": "bar", "color": BLUE, "cornerRadiusEnd": 2}},
+            {"mark": text, "encoding": {"text": {"field": f"Share of {counted}"}}},
+        ],
+        "height": _PIXELS,
+    }
 
 
 def adjustments_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> pd.DataFrame:
@@ -160,26 +133,11 @@ def adjustments_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit
 def adjustments(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
     """Return bars of what adjustments add to net sales, or take from them."""
     encoding = {
-        **_over(period, unit),
-        "y": {"field": "net", **_money("Part of net sales")},
+        "x": over(period, unit),
+        "x2": {"field": "end"},
+        "y": quantity("net", title="Part of net sales", axis=MONEY_AXIS),
         "y2": {"datum": 0},
         "color": by_sign("net"),
         "tooltip": facts("Period", "Net", "Lines", "Units"),
     }
-    return _drawn({"layer": [{**CLICKED, "encoding": encoding}, ZERO]})
-
-
-def _over(period: Period, unit: Unit) -> Spec:
-    return {"x": over(period, unit), "x2": {"field": "end"}}
-
-
-def _money(title: str) -> Spec:
-    return {
-        "type": "quantitative",
-        "title": title,
-        "axis": {"labelExpr": AXIS_MONEY, "tickCount": 5},
-    }
-
-
-def _drawn(spec: Spec) -> Spec:
-    return {**spec, "height": _PIXELS, **FRAME}
+    return {"layer": [{**CLICKED, "encoding": encoding}, ZERO], "height": _PIXELS}

@@ -142,13 +142,6 @@ def _reasons(view: View) -> None:
     panel.table(view, Panel("matched-and-not", "Matched, and why not", _WHY, rows, scope=scope))
 
 
-def rates(view: View) -> None:
-    """Draw the tables of return rates, by product and by country."""
-    scope = sold(view)
-    _by_product(view, scope)
-    _by_country(view, scope)
-
-
 _RATES = (
     "**Units sold** of goods within the filters. **Came back**: those of them that were returned"
     " since, on whatever day. **True rate**: came back divided by sold. **Units returned**: of all"
@@ -158,51 +151,58 @@ _RATES = (
 )
 
 
+def rates(view: View) -> None:
+    """Draw the tables of return rates, by product and by country."""
+    scope, snapshot = sold(view), view.snapshot
+    found, texts = _rates(view, "product"), snapshot.dictionaries.products.texts
+    codes = [str(texts[number]) for number in found["product"]]
+    named = {"Code": codes, "Product": [snapshot.name(code) for code in codes]}
+    _draw_rates(view, "product", "products", found, named, list(map(snapshot.label, codes)), scope)
+    found, texts = _rates(view, "country"), snapshot.dictionaries.countries.texts
+    names = [format.country(texts[number]) for number in found["country"]]
+    _draw_rates(view, "country", "countries", found, {"Country": names}, names, scope)
+
+
 def _rates(view: View, by: str) -> pd.DataFrame:
     found = return_sums.rates(
         view.products, view.returns, view.undone, view.snapshot.dictionaries, by
     )
     found = found[(found["returned"] != 0) | (found["undone"] != 0)]
-    return found.sort_values(["value", "returned"], ascending=False, kind="stable")
-
-
-def _columns(found: pd.DataFrame) -> dict[str, pd.Series]:
-    return {
-        "Units sold": found["sold"],
-        "Came back": found["undone"],
-        "True rate": found["true_rate"],
-        "Units returned": found["returned"],
-        "Plain rate": found["plain_rate"],
-        "Value returned": found["value"],
-    }
-
-
-def _by_product(view: View, scope: Scope) -> None:
-    found, texts = _rates(view, "product"), view.snapshot.dictionaries.products.texts
-    codes = [str(texts[number]) for number in found["product"]]
-    names = [view.snapshot.name(code) for code in codes]
-    rows = pd.DataFrame({"Code": codes, "Product": names, **_columns(found.reset_index(drop=True))})
-    meaning = _RATES.format(things="products")
-    panel.table(
-        view,
-        Panel("return-rate-by-product", "Return rate by product", meaning, rows, scope=scope),
-        on_select=partial(
-            _pick, "return-rate-by-product", "product", list(map(view.snapshot.label, codes))
-        ),
-        selection_mode=picks.ROW,
+    return found.sort_values(
+        ["value", "returned"], ascending=False, kind="stable", ignore_index=True
     )
 
 
-def _by_country(view: View, scope: Scope) -> None:
-    found, texts = _rates(view, "country"), view.snapshot.dictionaries.countries.texts
-    names = [format.country(texts[number]) for number in found["country"]]
-    rows = pd.DataFrame({"Country": names, **_columns(found.reset_index(drop=True))})
-    meaning = _RATES.format(things="countries")
+def _draw_rates(
+    view: View,
+    by: str,
+    things: str,
+    found: pd.DataFrame,
+    named: dict[str, list[str]],
+    options: list[str],
+    scope: Scope,
+) -> None:
+    """Draw one table of rates; ``options`` are the rows' names in the filter ``by``."""
+    rows = pd.DataFrame(
+        {
+            **named,
+            "Units sold": found["sold"],
+            "Came back": found["undone"],
+            "True rate": found["true_rate"],
+            "Units returned": found["returned"],
+            "Plain rate": found["plain_rate"],
+            "Value returned": found["value"],
+        }
+    )
+    key, title, meaning = (
+        f"return-rate-by-{by}",
+        f"Return rate by {by}",
+        _RATES.format(things=things),
+    )
     panel.table(
         view,
-        Panel("return-rate-by-country", "Return rate by country", meaning, rows, scope=scope),
-        on_select=partial(_pick, "return-rate-by-country", "country", names),
-        selection_mode=picks.ROW,
+        Panel(key, title, meaning, rows, scope=scope),
+        on_select=partial(_pick, key, by, options),
     )
 
 
