@@ -146,16 +146,8 @@ def bought_together(basket: Basket, base: pd.DataFrame, orders: int) -> pd.DataF
     The measure is that of S. Brin et al., "Dynamic itemset counting and implication rules for
     market basket data" (1997), there called interest.
     """
-    having = dict(zip(base["code"], base["orders"].tolist(), strict=True))
-    rows = [
-        (code, together, together / basket.orders, having.get(code, 0) / orders if orders else 0)
-        for code, together in basket.others
-    ]
-    return pd.DataFrame(
-        {
-            "code": [code for code, *_ in rows],
-            "together": np.array([together for _, together, *_ in rows], np.int64),
-            "share": np.array([share for *_, share, _ in rows], float),
-            "lift": np.array([share / of if of else np.nan for *_, share, of in rows], float),
-        }
-    )
+    found = pd.DataFrame(basket.others, columns=["code", "together"])
+    having = base.set_index("code")["orders"].reindex(found["code"]).to_numpy(float)
+    found["share"] = found["together"] / basket.orders
+    found["lift"] = found["share"] / (np.where(having > 0, having, np.nan) / (orders or np.nan))
+    return found

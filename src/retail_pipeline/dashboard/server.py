@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -51,18 +51,15 @@ async def _health(_request: Request) -> PlainTextResponse:
 
 def _lacks_room() -> str | None:
     """Return why no more viewers can be served; None while they can be."""
-    opened: list[int] = []
     try:
-        for _ in range(_ROOM):
-            opened.append(os.open(os.devnull, os.O_RDONLY))
+        with ExitStack() as opened:
+            for _ in range(_ROOM):
+                opened.enter_context(open(os.devnull))
     except OSError as error:
         return (
             f"can open no more files and connections ({error.strerror}):"
             " raise the limit (ulimit -n), and start the dashboard again"
         )
-    finally:
-        for each in opened:
-            os.close(each)
     return None
 
 

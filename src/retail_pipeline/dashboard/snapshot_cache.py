@@ -78,6 +78,16 @@ class _Rollup:
     # Days whose summaries can't be read; they are not loaded either.
     unreadable: dict[datetime, Exception] = field(default_factory=dict)
 
+    def without(self, days: set[datetime]) -> _Rollup:
+        """Return the rollup as if it had none of these days."""
+        there = ~self.table["day"].isin([day_number(day.date()) for day in days])
+        return _Rollup(
+            self.table[there].reset_index(drop=True),
+            {day: at for day, at in self.versions.items() if day not in days},
+            self.outdated - days,
+            {day: why for day, why in self.unreadable.items() if day not in days},
+        )
+
 
 class Store:
     """Caches a database's snapshot; safe to use from many threads."""
@@ -203,21 +213,18 @@ class Store:
         changed = sorted(
             (day for day, at in versions.items() if rollup.versions.get(day) != at), reverse=True
         )
-        gone = [day for day in rollup.versions if day not in versions]
-        if not changed and not gone:
+        touched = {*changed, *(day for day in rollup.versions if day not in versions)}
+        if not touched:
             return False
-        old = [day_number(day.date()) for day in (*changed, *gone)]
-        kept = rollup.table[~rollup.table["day"].isin(old)]
-        tables, outdated = [kept], rollup.outdated.difference(changed, gone)
-        touched = {*changed, *gone}
-        unreadable = {day: why for day, why in rollup.unreadable.items() if day not in touched}
+        kept = rollup.without(touched)
+        tables, outdated, unreadable = [kept.table], kept.outdated, kept.unreadable
         for start in range(0, len(changed), _DAYS_AT_ONCE):
             days = changed[start : start + _DAYS_AT_ONCE]
             made, read, broken = self._read(name, days)
             tables += made
             outdated.update(set(days) - read - broken.keys())
             unreadable |= broken
-            newer = int((kept["day"] >= day_number(days[-1].date())).sum())
+            newer = int((kept.table["day"] >= day_number(days[-1].date())).sum())
             if newer + sum(map(len, tables[1:])) > self._most:
                 break  # what is older still has no room
         table = pd.concat(tables, ignore_index=True)
@@ -265,15 +272,9 @@ class Store:
 
     def _forget_older_days(self) -> None:
         """Let all rollups begin with the same day, that of the one with the least room."""
-        since = self._since
-        for rollup in self._rollups.values():
-            if any(day < since for day in rollup.versions):
-                first = day_number(since.date())
-                rollup.table = rollup.table[rollup.table["day"] >= first].reset_index(drop=True)
-                rollup.versions = {day: at for day, at in rollup.versions.items() if day >= since}
-                rollup.outdated = {day for day in rollup.outdated if day >= since}
-                for day in [day for day in rollup.unreadable if day < since]:
-                    del rollup.unreadable[day]
+        for name, rollup in self._rollups.items():
+            if older := {day for day in rollup.versions if day < self._since}:
+                self._rollups[name] = rollup.without(older)
 
     def _note_names(self, days: list[Document]) -> None:
         """Keep each product's description of the last day that it was sold on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import ClassVar
 
 import pandas as pd
 
@@ -23,6 +24,7 @@ class View:
     snapshot: Snapshot
     choice: Choice
     days: Period
+    _whose: ClassVar[str] = ""
 
     @cached_property
     def period(self) -> Period:
@@ -74,7 +76,7 @@ class View:
     @property
     def stored(self) -> str:
         """How many rows are stored, in words."""
-        return f"{format.counted(self.total_lines, 'row')} stored"
+        return f"{format.counted(self.total_lines, 'row')}{self._whose} stored"
 
     @cached_property
     def _of_products(self) -> pd.DataFrame | None:
@@ -96,6 +98,7 @@ class OneCustomer(View):
 
     place: int
     number: str
+    _whose: ClassVar[str] = " of this customer"
 
     def orders_of(self, selection: Selection) -> pd.DataFrame:
         """Return the rows of the customer's orders."""
@@ -107,8 +110,3 @@ class OneCustomer(View):
         """How many rows of the customer are stored and summarised, whatever the filters."""
         orders = self.snapshot.orders
         return int(orders["lines"][(orders["customer"] == self.place).to_numpy()].sum())
-
-    @property
-    def stored(self) -> str:
-        """How many rows of the customer are stored, in words."""
-        return f"{format.counted(self.total_lines, 'row')} of this customer stored"

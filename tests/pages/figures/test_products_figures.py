@@ -101,7 +101,7 @@ def one_product(pages: Pages, selection: Selection) -> Drawn:
 
     def body(page: View) -> None:
         ranked = data.ranked_products(page.snapshot, page.selection)
-        product.body(page, CODE, ranked, lambda _: None)
+        product.body(page, CODE, ranked)
 
     return draw(body, pages.view(replace(selection, products=())))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,18 +11,17 @@ import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import products, sums
-from retail_pipeline.dashboard import data, format, frames, panel, panels, picks, states
+from retail_pipeline.dashboard import data, format, frames, panel, panels, picks, states, url_state
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.products import charts as product_charts
 from retail_pipeline.dashboard.view import View
 
 TOP_COUNTRIES, TOP_ALONG = 8, 20
-OPENED = "opened_product"
+_OPENED = "opened_product"
 _SCROLL = """<script>
 document.querySelector('[data-testid="stMain"]')?.scrollTo({top: 0});
 </script>"""
-Open = Callable[[str | None], None]
 _LIFT = st.column_config.NumberColumn(format="%.1f\N{MULTIPLICATION SIGN}")
 _HELP = {
     "Mean price": "Gross sales divided by units sold: each line's price counts as often as it sold"
@@ -33,13 +32,24 @@ _HELP = {
 }
 
 
+def open_product(code: str | None) -> None:
+    """Show one product, or all of them; only for callbacks."""
+    url_state.put(item=code)
+    st.session_state[_OPENED] = True
+
+
+def open_row(table: str, codes: Sequence[str]) -> None:
+    """Show the product of the table's row that was clicked; called when one was."""
+    open_product(picks.of_table(table, codes))
+
+
 def to_the_top() -> None:
     """Begin to read at the product's figures, not where the row was that led to it."""
-    if st.session_state.pop(OPENED, False):
+    if st.session_state.pop(_OPENED, False):
         st.html(_SCROLL, unsafe_allow_javascript=True)
 
 
-def body(page: View, code: str, ranked: pd.DataFrame, open_product: Open) -> None:
+def body(page: View, code: str, ranked: pd.DataFrame) -> None:
     """Draw one product under the page's filters; ``ranked`` are all products under them."""
     view = View(page.snapshot, replace(page.choice, products=(code,)), page.days)
     st.header(f"{format.plain(view.snapshot.name(code))} :gray[{format.plain(code)}]")
@@ -59,7 +69,7 @@ def body(page: View, code: str, ranked: pd.DataFrame, open_product: Open) -> Non
         _prices(view, code)
         _countries(view, code)
     with right:
-        _companions(view, page, code, open_product)
+        _companions(view, page, code)
 
 
 def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
@@ -131,7 +141,7 @@ def _countries(view: View, code: str) -> None:
         st.caption(format.counted(len(rows) - TOP_COUNTRIES, "more country", "more countries"))
 
 
-def _companions(view: View, page: View, code: str, open_product: Open) -> None:
+def _companions(view: View, page: View, code: str) -> None:
     basket = data.bought_with(code, view.selection, view.snapshot)
     if basket.since is None or not basket.others:
         st.subheader("Bought together")
@@ -170,12 +180,8 @@ def _companions(view: View, page: View, code: str, open_product: Open) -> None:
             every_row=lambda: rows,
         ),
         column_config={"Lift": _LIFT},
-        on_select=partial(_open_row, found["code"].tolist(), open_product),
+        on_select=partial(open_row, "bought-together", found["code"].tolist()),
         height="content",
         placeholder=format.NOTHING,
     )
     st.caption(f"Of {which}.")
-
-
-def _open_row(codes: list[str], open_product: Open) -> None:
-    open_product(picks.of_table("bought-together", codes))

@@ -56,24 +56,14 @@ def body(view: View) -> None:
             code = _chosen(_best(view, ranked))
     if code is not None:
         with search:
-            st.button(
-                "All products",
-                icon=":material/arrow_back:",
-                on_click=_open,
-                args=(None,),
-            )
-        product.body(view, code, ranked, _open)
+            back = partial(product.open_product, None)
+            st.button("All products", icon=":material/arrow_back:", on_click=back)
+        product.body(view, code, ranked)
         product.to_the_top()
         return
     with search:
         asked = _search()
     _all(view, ranked, asked)
-
-
-def _open(code: str | None) -> None:
-    """Show one product, or all of them; only for callbacks."""
-    url_state.put(item=code)
-    st.session_state[product.OPENED] = True
 
 
 def _best(view: View, ranked: pd.DataFrame) -> list[str]:
@@ -189,7 +179,7 @@ def _of(rows: pd.DataFrame) -> Scope:
 
 def _open_bar() -> None:
     for each in picks.of_chart("top-products"):
-        _open(each["Code"])
+        product.open_product(each["Code"])
 
 
 def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
@@ -197,14 +187,10 @@ def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
     panel.table(
         view,
         Panel("products", title, f"{_MEANING} Sorted by {measure.lower()}.", rows, scope=_of(rows)),
-        on_select=partial(_open_row, rows["Code"].tolist()),
+        on_select=partial(product.open_row, "products", rows["Code"].tolist()),
         height=460,
         placeholder=format.NOTHING,
     )
-
-
-def _open_row(codes: list[str]) -> None:
-    _open(picks.of_table("products", codes))
 
 
 def _rows(view: View, found: pd.DataFrame, total: int) -> pd.DataFrame:
