@@ -79,18 +79,9 @@ def new_and_returning(
     places = table.index.get_indexer(pd.Index(at))
     counts = distinct(places * 2 + returned, whose, len(table) * 2).reshape(-1, 2)
     gross = table.reindex(columns=[0, 1], fill_value=0).to_numpy()
-    return [
-        (
-            moment_of_hour(hours),
-            {
-                "new": int(counts[row, 0]),
-                "returning": int(counts[row, 1]),
-                "new_gross": int(gross[row, 0]),
-                "returning_gross": int(gross[row, 1]),
-            },
-        )
-        for row, hours in enumerate(table.index)
-    ]
+    names = ("new", "returning", "new_gross", "returning_gross")
+    found = zip(table.index, np.hstack([counts, gross]).tolist(), strict=True)
+    return [(moment_of_hour(hours), dict(zip(names, row, strict=True))) for hours, row in found]
 
 
 def by_invoice(rows: pd.DataFrame, dictionaries: Dictionaries) -> pd.DataFrame:

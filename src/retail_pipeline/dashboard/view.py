@@ -71,7 +71,7 @@ class View:
     @cached_property
     def total_lines(self) -> int:
         """How many rows are stored and summarised, whatever the filters."""
-        return int(self.snapshot.orders["lines"].sum())
+        return int(self.mine(self.snapshot.orders)["lines"].sum())
 
     @property
     def stored(self) -> str:
@@ -83,9 +83,13 @@ class View:
         chosen = self.choice.products
         return data.orders_of_products(chosen, self.snapshot) if chosen else None
 
+    def mine(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return those of the rows that the view is about, whatever the filters: all of them."""
+        return rows
+
     def orders_of(self, selection: Selection) -> pd.DataFrame:
         """Return the rows of the orders of another selection, of the same products."""
-        return self.snapshot.order_rows(selection, self._of_products)
+        return self.mine(self.snapshot.order_rows(selection, self._of_products))
 
     def during(self, period: Period) -> pd.DataFrame:
         """Return the rows of the orders of other days, under the same filters."""
@@ -100,13 +104,6 @@ class OneCustomer(View):
     number: str
     _whose: ClassVar[str] = " of this customer"
 
-    def orders_of(self, selection: Selection) -> pd.DataFrame:
-        """Return the rows of the customer's orders."""
-        rows = super().orders_of(selection)
+    def mine(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the customer's rows."""
         return rows[(rows["customer"] == self.place).to_numpy()]
-
-    @cached_property
-    def total_lines(self) -> int:
-        """How many rows of the customer are stored and summarised, whatever the filters."""
-        orders = self.snapshot.orders
-        return int(orders["lines"][(orders["customer"] == self.place).to_numpy()].sum())

@@ -51,8 +51,7 @@ def _back() -> None:
 
 def _elsewhere(own: OneCustomer) -> str:
     """Return what there is of the customer when the filters leave nothing."""
-    rows = own.snapshot.orders
-    days = rows["day"][(rows["customer"] == own.place).to_numpy()]
+    days = own.mine(own.snapshot.orders)["day"]
     there = Period(date_of_number(days.min()), date_of_number(days.max()))
     return (
         "**No transactions of this customer** under these filters. There are some from"
@@ -149,8 +148,7 @@ def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:
     """Take away what is counted twice, if duplicates are left out: MongoDB counted them in."""
     if own.selection.duplicates:
         return table
-    taken = own.snapshot.duplicate_rows(own.selection)
-    taken = taken[(taken["customer"] == own.place).to_numpy()]
+    taken = own.mine(own.snapshot.duplicate_rows(own.selection))
     texts = own.snapshot.dictionaries.products.texts
     codes = [texts[place] for place in taken["product"]]
     units = np.where(taken["kind"] == SALE, taken["units"], 0)

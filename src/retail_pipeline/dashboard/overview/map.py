@@ -23,7 +23,7 @@ _NAMES = {
     "Korea": "South Korea",
 }
 _LABELLED = (0, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)  # of the legend
-_FACTS = ("Country", "Net sales", "Orders", "Customers")
+_FACTS = ("Net sales", "Orders", "Customers")
 
 
 @cache
@@ -48,7 +48,8 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
 
     ``countries`` are the rows that :func:`on_map` gave; ``blank`` is the colour of the others.
     """
-    rows = countries[["place", "name", "net", "Net sales", "Orders", "Customers"]]
+    fields = ["name", "net", *_FACTS]
+    rows = countries[["place", *fields]]
     low, high = float(min(0, rows["net"].min())), float(max(0, rows["net"].max()))
     land = {"values": _outlines(), "format": {"type": "topojson", "feature": "countries"}}
     found = {
@@ -56,7 +57,7 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
         "from": {
             "data": {"values": rows.to_dict("records")},
             "key": "place",
-            "fields": ["name", "net", "Net sales", "Orders", "Customers"],
+            "fields": fields,
         },
     }
     named = {"calculate": "datum.name", "as": "Country"}
@@ -75,7 +76,7 @@ def world(countries: pd.DataFrame, blank: str) -> Spec:
                 "transform": [found, {"filter": "isValid(datum.net)"}, named],
                 "mark": {**shape, "cursor": "pointer"},
                 "params": picking("name"),
-                "encoding": {"color": colour, "tooltip": facts(*_FACTS)},
+                "encoding": {"color": colour, "tooltip": facts("Country", *_FACTS)},
             },
         ],
         "height": 330,

@@ -195,26 +195,23 @@ def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
 
 def _rows(view: View, found: pd.DataFrame, total: int) -> pd.DataFrame:
     """Return the table as it is shown and exported."""
-    units, back = found["units"].to_numpy(), found["back"].to_numpy()
+    units = found["units"]
     gross = [from_micros(micros) for micros in found["gross"]]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = np.where(units > 0, back / units, np.nan)
-        share = found["net"].to_numpy(float) / (total or np.nan)
     return pd.DataFrame(
         {
             "Code": found["code"].tolist(),
             "Product": [view.snapshot.name(code) for code in found["code"]],
             "Net sales": [from_micros(micros) for micros in found["net"]],
-            "Share of net sales": share,
+            "Share of net sales": found["net"].to_numpy(float) / (total or np.nan),
             "Units sold": units,
             "Orders": found["orders"].to_numpy(),
             "Mean price": [
                 amount / sold if sold else None
                 for amount, sold in zip(gross, units.tolist(), strict=True)
             ],
-            "Units returned": back,
+            "Units returned": found["back"],
             "Cancellations": [from_micros(micros) for micros in found["cancelled"]],
-            "Return rate": rate,
+            "Return rate": found["back"] / units.where(units > 0).astype(float),
         }
     )
 
