@@ -153,7 +153,7 @@ def test_what_a_slow_processor_saw_earlier_does_not_replace_what_came_later(empt
     assert [part.get("reason") for part in before["parts"]] == ["no earlier sale"]
     assert [part["sale"]["_id"] for part in after["parts"]] == [sale.id]
     seen_earlier = list(empty["transactions"].find({"_id": back.id}))
-    MongoReturns(empty)._write(floor(back.InvoiceDate, "day"), [seen_earlier])
+    MongoReturns(empty)._write(floor(back.InvoiceDate, "day"), [seen_earlier], without_sample=False)
     assert list(empty["returns"].find()) == [after]
 
 
@@ -164,10 +164,10 @@ def test_a_rebuild_that_dies_half_way_leaves_the_day_dirty_and_is_made_up_for(
     summaries = MongoSummaries(empty.client, empty.name)
     write, deaths = MongoReturns._write, iter(range(12))
 
-    def dying(self: MongoReturns, *args: Any, **options: Any) -> None:
+    def dying(self: MongoReturns, *args: Any, **options: Any) -> Any:
         if next(deaths, None) is not None:
             raise AutoReconnect("connection closed")
-        write(self, *args, **options)
+        return write(self, *args, **options)
 
     monkeypatch.setattr(MongoReturns, "_write", dying)
     died = 0

@@ -76,19 +76,13 @@ class MongoReturns:
             PermanentError: a stored row is not as the contract says; the text names its customer.
         """
         customers = self._customers(day) if summarised else self._customers_of_lines(day)
-        problems: list[PermanentError] = []
-
-        def write(groups: Iterable[list[Document]], *, guest: bool = False) -> None:
-            try:
-                self._write(day, groups, without_sample, guest=guest)
-            except PermanentError as error:
-                problems.append(error)
-
-        write(_by_product(self._of_guests(day, without_sample)), guest=True)
+        guests = _by_product(self._of_guests(day, without_sample))
+        problems = self._write(day, guests, without_sample, guest=True)
         for first in range(0, len(customers), _CUSTOMERS_AT_ONCE):
             pairs = sorted(self._pairs(day, customers[first : first + _CUSTOMERS_AT_ONCE]))
             for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-                write(self._lines(pairs[start : start + _PAIRS_AT_ONCE], without_sample))
+                groups = self._lines(pairs[start : start + _PAIRS_AT_ONCE], without_sample)
+                problems += self._write(day, groups, without_sample)
         if problems:
             raise problems[0]
 
@@ -133,20 +127,20 @@ class MongoReturns:
             found[line[PRODUCT], line[CUSTOMER]].append(line)
         return found.values()
 
-    def _of_guests(self, day: datetime, without_sample: bool) -> Iterator[Document]:
+    def _of_guests(self, day: datetime, without_sample: bool) -> Iterable[Document]:
         wanted = {**CANCELLED, CUSTOMER: None, DATE: _on(day)}
         wanted |= WITHOUT_SAMPLE if without_sample else {}
-        yield from self._transactions.find(wanted, _FIELDS)
+        return self._transactions.find(wanted, _FIELDS)
 
     def _write(
         self,
         day: datetime,
         groups: Iterable[list[Document]],
-        without_sample: bool = False,
+        without_sample: bool,
         *,
         guest: bool = False,
-    ) -> None:
-        """Write what can be matched; then raise the first problem of the other groups."""
+    ) -> list[PermanentError]:
+        """Write what can be matched, and return the problems of the other groups."""
         updates: list[UpdateOne] = []
         problems: list[PermanentError] = []
         for lines in groups:
@@ -158,8 +152,7 @@ class MongoReturns:
             updates += [_update(each, without_sample) for each in documents if each[DATE] >= day]
         if updates:
             self._returns.bulk_write(updates, ordered=False)
-        if problems:
-            raise problems[0]
+        return problems
 
 
 def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Document]:
@@ -189,15 +182,7 @@ def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Docum
         yield document
 
 
-_KEPT = (
-    "_id",
-    INVOICE,
-    DATE,
-    PRODUCT,
-    CUSTOMER,
-    COUNTRY,
-    PRICE,
-)
+_KEPT = ("_id", INVOICE, DATE, PRODUCT, CUSTOMER, COUNTRY, PRICE)
 _OF_SALE = ("_id", INVOICE, DATE, PRICE, COUNTRY)
 
 

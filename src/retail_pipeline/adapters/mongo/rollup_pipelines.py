@@ -8,43 +8,34 @@ from typing import Any
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.schema import LAYOUT
+from retail_pipeline.domain import fields
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.fields import (
-    AMOUNT,
-    CUSTOMER,
-    DATE,
-    DESCRIPTION,
-    INVOICE,
-    LINE_IDENTITY,
-    PRODUCT,
-    ROLLUP_KEYS,
-    UNITS,
-)
 
 Pipeline = list[Document]
 
-_FIGURES: dict[str, Any] = {
+# What the lines of an entry add up to.
+FIGURES: dict[str, Any] = {
     "lines": {"$sum": 1},
-    "units": {"$sum": f"${UNITS}"},
-    "amount": {"$sum": f"${AMOUNT}"},
+    "units": {"$sum": f"${fields.UNITS}"},
+    "amount": {"$sum": f"${fields.AMOUNT}"},
 }
 _EXPRESSIONS: dict[str, Any] = {
-    "hour": {"$hour": f"${DATE}"},
-    "fee": {"$in": [f"${PRODUCT}", list(FEES)]},
-    "guest": {"$lte": [f"${CUSTOMER}", None]},
+    "hour": {"$hour": f"${fields.DATE}"},
+    "fee": {"$in": [f"${fields.PRODUCT}", list(FEES)]},
+    "guest": {"$lte": [f"${fields.CUSTOMER}", None]},
 }
 # The key of an entry of each rollup; every figure of the dashboard is a sum over entries.
 KEYS: dict[str, Document] = {
-    rollup: {name: _EXPRESSIONS.get(name, f"${name}") for name in ROLLUP_KEYS[rollup]}
+    rollup: {name: _EXPRESSIONS.get(name, f"${name}") for name in fields.ROLLUP_KEYS[rollup]}
     for rollup in (ORDERS_ROLLUP, PRODUCTS_ROLLUP)
 }
 # Of several descriptions in a day, always the same one is taken.
 _MORE: dict[str, dict[str, Any]] = {
     ORDERS_ROLLUP: {},
     PRODUCTS_ROLLUP: {
-        DESCRIPTION: {"$max": f"${DESCRIPTION}"},
-        "invoices": {"$addToSet": f"${INVOICE}"},
+        fields.DESCRIPTION: {"$max": f"${fields.DESCRIPTION}"},
+        "invoices": {"$addToSet": f"${fields.INVOICE}"},
     },
 }
 
@@ -54,7 +45,7 @@ def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:
 
     The aggregation writes nothing: with $merge, MongoDB runs it on its slower engine.
     """
-    key, figures = KEYS[rollup], _FIGURES | _MORE[rollup]
+    key, figures = KEYS[rollup], FIGURES | _MORE[rollup]
     entry: Document = {name: f"$_id.{name}" for name in key} | {
         name: f"${name}" for name in figures
     }
@@ -76,16 +67,16 @@ def _duplicates_of(day: datetime) -> Pipeline:
     """Return the aggregation of a day's exact duplicates: an entry is what they add too much."""
     more = {"$subtract": ["$lines", 1]}
     entry = {
-        **{name: f"$_id.{name}" for name in ROLLUP_KEYS[DUPLICATES_ROLLUP]},
-        "hour": {"$hour": f"$_id.{DATE}"},
+        **{name: f"$_id.{name}" for name in fields.ROLLUP_KEYS[DUPLICATES_ROLLUP]},
+        "hour": {"$hour": f"$_id.{fields.DATE}"},
         "kind": "$kind",
         "lines": more,
-        "units": {"$multiply": [f"$_id.{UNITS}", more]},
+        "units": {"$multiply": [f"$_id.{fields.UNITS}", more]},
         "amount": {"$multiply": ["$amount", more]},
     }
     again = {"$cond": [{"$gt": ["$lines", 1]}, entry, "$$REMOVE"]}
-    first = {"kind": {"$first": "$kind"}, "amount": {"$first": f"${AMOUNT}"}}
-    line = {name: f"${name}" for name in LINE_IDENTITY}
+    first = {"kind": {"$first": "$kind"}, "amount": {"$first": f"${fields.AMOUNT}"}}
+    line = {name: f"${name}" for name in fields.LINE_IDENTITY}
     return [
         _of(day),
         {"$group": {"_id": line, "lines": {"$sum": 1}, **first}},
@@ -95,7 +86,7 @@ def _duplicates_of(day: datetime) -> Pipeline:
 
 
 def _of(day: datetime) -> Document:
-    return {"$match": {DATE: {"$gte": day, "$lt": day + timedelta(days=1)}}}
+    return {"$match": {fields.DATE: {"$gte": day, "$lt": day + timedelta(days=1)}}}
 
 
 _STAMP: Document = {"$set": {"rebuilt_at": "$$NOW", "layout": LAYOUT}}

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -153,10 +154,8 @@ class MongoSummaries:
         for made in self._packed[TRANSACTIONS].aggregate(pipeline):
             lines = made["lines"]
             older = _older(day, lines, without_sample)
-            try:
+            with suppress(DuplicateKeyError):  # there is one, and it is not older
                 self._packed[rollup].replace_one(older, made, upsert=True)
-            except DuplicateKeyError:  # there is one, and it is not older
-                pass
         if without_sample and not lines:
             self._empty(day, rollup)
 
@@ -164,10 +163,8 @@ class MongoSummaries:
         """Write the document of a day that only the sample had rows in."""
         fields = {"_id": day, "lines": 0, "entries": [], "layout": LAYOUT, "without_sample": True}
         new = {"$replaceWith": {"$mergeObjects": [{"$literal": fields}, {"rebuilt_at": "$$NOW"}]}}
-        try:
+        with suppress(DuplicateKeyError):  # there is one, and it is not older
             self._database[rollup].update_one(_older(day, 0, True), [new], upsert=True)
-        except DuplicateKeyError:  # there is one, and it is not older
-            pass
 
     def pending(self) -> int:
         """Return how many days will be summarised, including those being rebuilt."""

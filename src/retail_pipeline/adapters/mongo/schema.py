@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -10,20 +11,7 @@ from pymongo.errors import CollectionInvalid
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.domain.collections import (
-    DIRTY_BUCKETS,
-    DUPLICATES_ROLLUP,
-    MANIFESTS,
-    ORDERS_ROLLUP,
-    PROCESSORS,
-    PRODUCTS_ROLLUP,
-    PURGED,
-    QUARANTINE,
-    RECONCILIATIONS,
-    RETURNS,
-    SAMPLE,
-    TRANSACTIONS,
-)
+from retail_pipeline.domain import collections
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.fields import CUSTOMER, DATE, DESCRIPTION, PRODUCT
 
@@ -38,7 +26,7 @@ _REBUILT = IndexModel([("rebuilt_at", ASCENDING), ("_id", ASCENDING)], name="by_
 _SECONDS_A_HEARTBEAT_IS_KEPT = 86_400
 # Each index with the query that needs it; a test has explain() show that it is used.
 INDEXES: dict[str, list[IndexModel]] = {
-    TRANSACTIONS: [
+    collections.TRANSACTIONS: [
         # The rebuild of a day, and the latest transactions.
         IndexModel([(DATE, DESCENDING)], name="by_date"),
         # The dashboard's product filter, and the sales that a cancellation may undo.
@@ -59,7 +47,7 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"kind": "cancellation"},
         ),
     ],
-    QUARANTINE: [
+    collections.QUARANTINE: [
         # The dead-letter limit: what the processors rejected lately.
         IndexModel([("stage", ASCENDING), ("quarantined_at", DESCENDING)], name="by_stage"),
         # The dashboard's counts by reason, stage and file, from the index alone; and samples.
@@ -76,21 +64,21 @@ INDEXES: dict[str, list[IndexModel]] = {
         # What one replay still waits for.
         IndexModel([("replaying", ASCENDING)], name="by_replay", sparse=True),
     ],
-    PURGED: [_CLAIMS],
-    MANIFESTS: [],
-    DIRTY_BUCKETS: [],
-    RECONCILIATIONS: [],
-    SAMPLE: [],
-    PROCESSORS: [
+    collections.PURGED: [_CLAIMS],
+    collections.MANIFESTS: [],
+    collections.DIRTY_BUCKETS: [],
+    collections.RECONCILIATIONS: [],
+    collections.SAMPLE: [],
+    collections.PROCESSORS: [
         # MongoDB deletes old ones itself; the dashboard reads the newest.
         IndexModel(
             [("at", DESCENDING)], name="by_age", expireAfterSeconds=_SECONDS_A_HEARTBEAT_IS_KEPT
         ),
     ],
-    ORDERS_ROLLUP: [_REBUILT],
-    PRODUCTS_ROLLUP: [_REBUILT],
-    DUPLICATES_ROLLUP: [_REBUILT],
-    RETURNS: [_REBUILT],
+    collections.ORDERS_ROLLUP: [_REBUILT],
+    collections.PRODUCTS_ROLLUP: [_REBUILT],
+    collections.DUPLICATES_ROLLUP: [_REBUILT],
+    collections.RETURNS: [_REBUILT],
 }
 
 
@@ -123,16 +111,14 @@ def ensure_schema(database: Database[Document]) -> list[str]:
     made = []
     with translated(database.client):
         for name, indexes in INDEXES.items():
-            try:
+            with suppress(CollectionInvalid):  # it is there already
                 database.create_collection(name)
                 made.append(name)
-            except CollectionInvalid:  # it is there already
-                pass
             if indexes:
                 database[name].create_indexes(indexes)
         database.command(
             "collMod",
-            TRANSACTIONS,
+            collections.TRANSACTIONS,
             validator=validator(),
             validationLevel="strict",
             validationAction="error",

@@ -56,16 +56,8 @@ class SourceFile:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-
-    @property
-    def source(self) -> str:
-        """The source's identity."""
-        return self._source.facts.source
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self._source.facts.name
+        self.source = source.facts.source
+        self.name = source.facts.name
 
     def lines(self, rejected: RowSet) -> Iterator[tuple[list[Line], list[tuple[int, str]]]]:
         """Yield the rows in pieces; those that are rejected or can't be parsed, as their texts."""

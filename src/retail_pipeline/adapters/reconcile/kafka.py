@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
@@ -55,12 +56,8 @@ class KafkaLog:
         }
         if not wanted:
             return
-        with translated(self._servers):
-            consumer = _consumer(self._servers)
-            try:
-                yield from self._read(consumer, wanted)
-            finally:
-                consumer.close()
+        with translated(self._servers), closing(_consumer(self._servers)) as consumer:
+            yield from self._read(consumer, wanted)
 
     def sent_sources(self) -> set[str]:
         """Return the sources of which rows were read and sent, by all manifests there are."""

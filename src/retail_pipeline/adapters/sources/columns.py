@@ -9,6 +9,7 @@ from operator import itemgetter
 
 import msgspec
 
+from retail_pipeline.domain import fields
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.parsing import LONGEST_FIELD, check_cells
 from retail_pipeline.domain.rejection import RowError
@@ -16,10 +17,10 @@ from retail_pipeline.errors import SourceError
 from retail_pipeline.flows.source import RawRow
 
 # Online Retail II calls three of the columns otherwise.
-_OTHER_NAMES = {"invoice": "InvoiceNo", "price": "UnitPrice"}
+_OTHER_NAMES = {"invoice": fields.INVOICE, "price": fields.PRICE}
 _NAMES = {name.lower(): name for name in DATASET_FIELDS} | _OTHER_NAMES
 # Where the date is among the eight fields.
-DATE = DATASET_FIELDS.index("InvoiceDate")
+DATE = DATASET_FIELDS.index(fields.DATE)
 
 
 @dataclass(frozen=True)

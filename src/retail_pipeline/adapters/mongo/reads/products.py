@@ -18,17 +18,9 @@ from pymongo import MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching, within
+from retail_pipeline.domain import fields
 from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.fields import (
-    AMOUNT,
-    DATE,
-    INVOICE,
-    LINE_IDENTITY,
-    PRICE,
-    PRODUCT,
-    UNITS,
-)
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.report import Selection
@@ -62,15 +54,15 @@ class MongoProducts:
                 "$group": {
                     "_id": {
                         "$dateTrunc": {
-                            "date": f"${DATE}",
+                            "date": f"${fields.DATE}",
                             "unit": unit,
                             "startOfWeek": "monday",
                         }
                     },
-                    "lowest": {"$min": f"${PRICE}"},
-                    "highest": {"$max": f"${PRICE}"},
-                    "amount": {"$sum": f"${AMOUNT}"},
-                    "units": {"$sum": f"${UNITS}"},
+                    "lowest": {"$min": f"${fields.PRICE}"},
+                    "highest": {"$max": f"${fields.PRICE}"},
+                    "amount": {"$sum": f"${fields.AMOUNT}"},
+                    "units": {"$sum": f"${fields.UNITS}"},
                     "lines": {"$sum": 1},
                 }
             },
@@ -95,7 +87,7 @@ class MongoProducts:
             return _NOTHING
         moments = {moment for each in invoices for moment in each["moments"]}
         numbers = [each["_id"] for each in invoices]
-        lines = self._on(numbers, {DATE: {"$in": sorted(moments)}}, selection)
+        lines = self._on(numbers, {fields.DATE: {"$in": sorted(moments)}}, selection)
         more = elsewhere({number: each["lines"] for number, each in lines.items()})
         if more:
             hours = sorted({hour for hours in more.values() for hour in hours})
@@ -114,12 +106,12 @@ class MongoProducts:
         """Return, for each of the invoices, how many sale lines of that time count, and of which
         products they are."""
         pipeline: list[Document] = [
-            {"$match": {"$and": [when, {INVOICE: {"$in": invoices}}, _sales(selection)]}},
+            {"$match": {"$and": [when, {fields.INVOICE: {"$in": invoices}}, _sales(selection)]}},
             {
                 "$group": {
-                    "_id": f"${INVOICE}",
+                    "_id": f"${fields.INVOICE}",
                     "lines": {"$sum": 1},
-                    "codes": {"$addToSet": f"${PRODUCT}"},
+                    "codes": {"$addToSet": f"${fields.PRODUCT}"},
                 }
             },
         ]
@@ -131,9 +123,9 @@ class MongoProducts:
                 {"$match": _sales(selection, code)},
                 {
                     "$group": {
-                        "_id": f"${INVOICE}",
-                        "moments": {"$addToSet": f"${DATE}"},
-                        "latest": {"$max": f"${DATE}"},
+                        "_id": f"${fields.INVOICE}",
+                        "moments": {"$addToSet": f"${fields.DATE}"},
+                        "latest": {"$max": f"${fields.DATE}"},
                     }
                 },
                 {"$sort": {"latest": -1, "_id": -1}},
@@ -151,7 +143,7 @@ class MongoProducts:
 _ONCE: list[Document] = [
     {
         "$group": {
-            "_id": {name: f"${name}" for name in LINE_IDENTITY},
+            "_id": {name: f"${name}" for name in fields.LINE_IDENTITY},
             "line": {"$first": "$$ROOT"},
         }
     },

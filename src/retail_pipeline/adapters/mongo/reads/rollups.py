@@ -16,30 +16,19 @@ from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
-from retail_pipeline.adapters.mongo.rollup_pipelines import KEYS
+from retail_pipeline.adapters.mongo.rollup_pipelines import FIGURES, KEYS
 from retail_pipeline.adapters.mongo.schema import LAYOUT
+from retail_pipeline.domain import fields
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
-from retail_pipeline.domain.fields import (
-    AMOUNT,
-    COUNTRY,
-    CUSTOMER,
-    DATE,
-    DESCRIPTION,
-    INVOICE,
-    PRICE,
-    PRODUCT,
-    ROLLUP_KEYS,
-    UNITS,
-)
 from retail_pipeline.domain.money import to_micros
 from retail_pipeline.domain.returns import RowOrigin
 
 # Reading versions fails after the first while MongoDB is away; the driver retries until then.
 _VERSIONS_SECONDS, _READ_SECONDS = 3.0, 60.0
-_ORDER = ROLLUP_KEYS[ORDERS_ROLLUP]
+_ORDER = fields.ROLLUP_KEYS[ORDERS_ROLLUP]
 FIELDS: dict[str, tuple[str, ...]] = {
-    **ROLLUP_KEYS,
-    PRODUCTS_ROLLUP: (*ROLLUP_KEYS[PRODUCTS_ROLLUP], "invoices", DESCRIPTION),
+    **fields.ROLLUP_KEYS,
+    PRODUCTS_ROLLUP: (*fields.ROLLUP_KEYS[PRODUCTS_ROLLUP], "invoices", fields.DESCRIPTION),
 }
 _FIGURES = ("lines", "units")
 
@@ -52,19 +41,21 @@ def _in_micros(amount: Any) -> Document:
 
 _RETURN_FIELDS: Document = {
     "line": "$_id",
-    INVOICE: f"${INVOICE}",
-    PRODUCT: f"${PRODUCT}",
-    CUSTOMER: f"${CUSTOMER}",
-    COUNTRY: f"${COUNTRY}",
-    "returned": {"$toLong": f"${DATE}"},
+    fields.INVOICE: f"${fields.INVOICE}",
+    fields.PRODUCT: f"${fields.PRODUCT}",
+    fields.CUSTOMER: f"${fields.CUSTOMER}",
+    fields.COUNTRY: f"${fields.COUNTRY}",
+    "returned": {"$toLong": f"${fields.DATE}"},
     "units": "$each.part.units",
     "micros": _in_micros("$each.part.amount"),
     "stands": "$each.stands",
     "reason": "$each.part.reason",
-    "sold": {"$toLong": f"$each.part.sale.{DATE}"},
-    "sold_invoice": f"$each.part.sale.{INVOICE}",
-    "sold_country": f"$each.part.sale.{COUNTRY}",
-    "sold_micros": _in_micros({"$multiply": ["$each.part.units", f"$each.part.sale.{PRICE}"]}),
+    "sold": {"$toLong": f"$each.part.sale.{fields.DATE}"},
+    "sold_invoice": f"$each.part.sale.{fields.INVOICE}",
+    "sold_country": f"$each.part.sale.{fields.COUNTRY}",
+    "sold_micros": _in_micros(
+        {"$multiply": ["$each.part.units", f"$each.part.sale.{fields.PRICE}"]}
+    ),
 }
 
 
@@ -108,15 +99,15 @@ class MongoEntries:
 
         A cancellation that another release matched in a form of its own is left out.
         """
-        fields = {name: {"$ifNull": [made, None]} for name, made in _RETURN_FIELDS.items()}
+        columns = {name: {"$ifNull": [made, None]} for name, made in _RETURN_FIELDS.items()}
         pipeline: list[Document] = [
             {"$match": {"_id": {"$in": list(ids)}, "layout": LAYOUT}},
             {"$set": {"each": {"$concatArrays": _parts_with_origin()}}},
             {"$unwind": "$each"},
-            {"$project": {"_id": 0, **fields}},
-            {"$group": {"_id": None, **{name: {"$push": f"${name}"} for name in fields}}},
+            {"$project": {"_id": 0, **columns}},
+            {"$group": {"_id": None, **{name: {"$push": f"${name}"} for name in columns}}},
         ]
-        found: Document = dict.fromkeys(fields, [])
+        found: Document = dict.fromkeys(columns, [])
         with translated(self._client), pymongo.timeout(_READ_SECONDS):
             for document in self._database[RETURNS].aggregate(pipeline):
                 found = document
@@ -128,16 +119,11 @@ class MongoEntries:
         The entries come one by one: of a large day they would not fit into one document.
         """
         key = KEYS[ORDERS_ROLLUP] | {
-            "day": {"$dateTrunc": {"date": f"${DATE}", "unit": "day"}},
-        }
-        figures = {
-            "lines": {"$sum": 1},
-            "units": {"$sum": f"${UNITS}"},
-            "amount": {"$sum": f"${AMOUNT}"},
+            "day": {"$dateTrunc": {"date": f"${fields.DATE}", "unit": "day"}},
         }
         pipeline: list[Document] = [
-            {"$match": {PRODUCT: {"$in": list(codes)}}},
-            {"$group": {"_id": key, **figures}},
+            {"$match": {fields.PRODUCT: {"$in": list(codes)}}},
+            {"$group": {"_id": key, **FIGURES}},
             {"$project": {"lines": 1, "units": 1, "micros": _in_micros("$amount")}},
         ]
         days: dict[datetime, Document] = {}
@@ -164,12 +150,12 @@ def _columns(names: Iterable[str]) -> Document:
     def each(value: Any) -> Document:
         return {"$map": {"input": "$entries", "as": "entry", "in": value}}
 
-    fields = {name: each({"$ifNull": [f"$$entry.{name}", None]}) for name in names}
+    keys = {name: each({"$ifNull": [f"$$entry.{name}", None]}) for name in names}
     figures = {name: each(f"$$entry.{name}") for name in _FIGURES}
     return {
         "_id": 0,
         "day": "$_id",
-        **fields,
+        **keys,
         **figures,
         "micros": each(_in_micros("$$entry.amount")),
     }
