@@ -1,7 +1,7 @@
-"""The only place that builds clients, adapters and flows from settings.
+"""Builds the clients and adapters from settings, and the flows that need several of them.
 
-A command is: settings, bootstrap, run, report. What is built here connects at its first use, unless
-its docstring says otherwise.
+A command reads the settings, calls a function of this module, runs what it returns, and reports the
+result. What is built here connects at its first use, unless its docstring says otherwise.
 """
 
 from __future__ import annotations

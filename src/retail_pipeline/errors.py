@@ -1,4 +1,4 @@
-"""Every error that the pipeline raises on purpose.
+"""The errors that the pipeline raises on purpose.
 
     RetailError
     ├── UsageError          a setting, a flag or a file is wrong: exit status 2, nothing written

@@ -65,9 +65,9 @@ def partitions(processors: Sequence[HeartbeatRecord]) -> list[Partition]:
 
 
 def lag(parts: Sequence[Partition]) -> tuple[int, int]:
-    """Return how many records wait as far as is known, and of how many partitions it is not.
+    """Return how many records wait at least, and in how many partitions the number is unknown.
 
-    What was known of a partition that nobody has counts: at least that much waits there.
+    A partition without an owner counts in both: with its last known lag, and as unknown.
     """
     known = total_lag(each.last for each in parts if each.last)
     return known, sum(each.lag is None for each in parts)

@@ -1,4 +1,4 @@
-"""Shared by the commands that run for long: settings, logging, and a stop by signals."""
+"""Shared by the commands: settings, logging, and a stop by signals."""
 
 from __future__ import annotations
 

@@ -145,7 +145,11 @@ class ProcessorRun:
         return self._summarised()
 
     def _summarised(self) -> bool:
-        """Return whether no dirty day is left; note the days that can't be summarised."""
+        """Return whether no dirty day is left; note the days that can't be summarised.
+
+        Raises:
+            PermanentError: no day can be summarised.
+        """
         if self._summariser.failure:
             raise PermanentError(NO_DAY.format(error=self._summariser.failure))
         if self._retry(self._parts.summaries.pending):
@@ -154,7 +158,7 @@ class ProcessorRun:
         return True
 
     def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
-        """Record this processor's progress; only its own thread may use the consumer."""
+        """Note progress and lag; only the processor's own thread may use the consumer."""
         progress = consumer.progress()
         waiting = total_lag(progress)
         if waiting > _BATCHES_BEHIND * self.settings.processor_batch_rows:

@@ -31,7 +31,9 @@ def sample(
     ] = SAMPLE_ROWS,
     seed: Annotated[
         int,
-        typer.Option(min=0, help="Seed: the same seed gives the same bytes, another other data."),
+        typer.Option(
+            min=0, help="The same seed gives the same bytes; another seed gives different data."
+        ),
     ] = SAMPLE_SEED,
     output: Annotated[
         Path | None,

@@ -14,7 +14,7 @@ START: ResumePoint = 0
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, rename={"position": "row"}):
     """All rows up to ``position`` are acknowledged; the counts are of those rows.
 
-    It is stored under the name ``row``, which older releases gave it.
+    In the file ``position`` is called ``row``, as older releases called it.
     """
 
     position: ResumePoint = START

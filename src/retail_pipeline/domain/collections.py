@@ -6,6 +6,7 @@ TRANSACTIONS = "transactions"
 QUARANTINE = "quarantine"
 PURGED = "purged"
 MANIFESTS = "manifests"
+# One document for each dirty day.
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
 PROCESSORS = "processors"

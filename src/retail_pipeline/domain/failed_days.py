@@ -65,9 +65,9 @@ class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
 def throughout(
     before: Sequence[FailedDay], after: Sequence[FailedDay]
 ) -> tuple[list[FailedDay], set[int]]:
-    """Return the days that had failed before and after a reconciliation, and the others by numbers.
+    """Return the days in both lists, as ``after`` has them, and the numbers of all other days.
 
-    What the reconciliation read of the others is unknown: they were summarised or tried meanwhile.
+    What a reconciliation read of the others is unknown: they were summarised or tried meanwhile.
     """
     always = {each.number for each in before} & {each.number for each in after}
     others = {each.number for each in (*before, *after)} - always

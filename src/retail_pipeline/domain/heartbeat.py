@@ -1,8 +1,9 @@
 """Heartbeats: how the others know that a process works, and the rule of liveness.
 
 There are two. A *heartbeat file* is touched after every cycle; a container's health check reads its
-age (``retail health``). A *heartbeat record* is what a processor writes to the database every
-two seconds; the dashboard and the state of the summaries read it.
+age (``retail health``). A :class:`ProcessorHeartbeat` is written to the database every two seconds.
+The dashboard reads it back as a :class:`HeartbeatRecord`; the status of a stack reads from it why
+no day can be summarised.
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ class Sample(msgspec.Struct, frozen=True):
 class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
     """The last heartbeat of a processor, as the database has it, with times by its clock.
 
-    ``age_s`` is its age. ``quiet_s`` is how long the processor's cycle had been running when it
-    wrote the record. ``stopped`` is whether the processor stopped in good order. ``history`` is
-    oldest first.
+    ``age_s`` is its age. ``quiet_s`` is how many seconds before this write the processor had last
+    noted its progress, which it does after a cycle, at most once a second. ``stopped`` is whether
+    the processor stopped in good order. ``history`` is oldest first.
     """
 
     at: datetime

@@ -46,6 +46,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         within_years("started_at and updated_at", self.started_at, self.updated_at)
 
     def says_more(self, other: Manifest | None) -> bool:
-        """Return whether it is newer than ``other`` of the same source; equal ones are not."""
+        """Return whether it reports more of the same source: more rows, or as many and the end."""
         mine = self.rows_read, self.complete
         return other is None or mine > (other.rows_read, other.complete)

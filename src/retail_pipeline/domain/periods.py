@@ -91,7 +91,7 @@ class Period:
         return Period(max(self.first, start.date()), min(self.last, last.date()))
 
     def beside(self, start: datetime, unit: Unit, shift: Shift) -> Period | None:
-        """Return the earlier days with which its days in the unit from ``start`` are compared.
+        """Return the earlier period that is compared with this one's days in the unit at ``start``.
 
         None for a 29 February if the other year has none.
         """
@@ -101,7 +101,7 @@ class Period:
         return None if none else earlier
 
     def cut(self, other: Period) -> Period:
-        """Return its days that are also days of ``other``; all of them if none is."""
+        """Return the days that both have; if there are none, this period."""
         cut = Period(max(self.first, other.first), min(self.last, other.last))
         return cut if cut.days > 0 else self
 

@@ -36,7 +36,7 @@ class Basket:
     """The other products on the invoices of one product.
 
     ``orders`` is the number of its latest invoices that were read, and ``since`` the day of the
-    oldest of them (None without any). ``every`` is true if it has no other invoices. ``others``
+    oldest of them (None without any). ``every`` is true if all its invoices were read. ``others``
     has, for each other product, on how many of these invoices it is, most first.
     """
 

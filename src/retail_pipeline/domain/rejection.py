@@ -63,7 +63,9 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     ``raw`` is the row's exact text; encoded with ``encoding`` it gives the bytes of the file.
     ``truncated`` is true if the text was too long to keep: ``raw`` is its start. The identity of
     an unusable record is its place in its topic; ``claims`` is the identity of the row that the
-    record itself names, if any.
+    record itself names, if any. ``source`` and ``row`` are the identity. ``name`` is for people:
+    the file's name if the producer rejected it, the topic if a record was unusable, and the source
+    if the database refused it.
     """
 
     source: Annotated[str, msgspec.Meta(max_length=LONGEST_SOURCE)]
@@ -83,5 +85,5 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """The row's identity, the same as a stored row's."""
+        """Its identity in quarantine: the row's own, or an unusable record's place in its topic."""
         return row_id(self.source, self.row)

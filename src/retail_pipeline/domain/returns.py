@@ -29,7 +29,7 @@ class Reason(StrEnum):
 
 
 class RowOrigin(IntEnum):
-    """Whether a part of a cancellation depends on leaving out exact duplicate lines."""
+    """When a part of a cancellation counts: always, or only with or without duplicate lines."""
 
     ALWAYS = 0
     WITH_DUPLICATES = 1

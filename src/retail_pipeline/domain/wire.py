@@ -96,7 +96,7 @@ def decode(
 
 
 def replays(messages: Iterable[Message]) -> dict[str, str]:
-    """Return the identity in quarantine of each usable replayed transaction, by its row."""
+    """Return the id in quarantine of each usable replayed transaction, by the transaction's id."""
     found: dict[str, str] = {}
     # An ordinary record has one header; reading each would cost more than the rest of this.
     for message in [message for message in messages if len(message.headers) > 1]:
@@ -156,7 +156,10 @@ def _unusable(message: Message, error: Exception) -> Rejection:
 
 
 def reason_of(value: bytes, error: Exception) -> Reason:
-    """Return whether a record is another release's or broken, whichever field differs first."""
+    """Return why a record can't be decoded: it is no JSON, of another release, or broken.
+
+    The version decides, even if another field failed first.
+    """
     if not isinstance(error, msgspec.ValidationError):
         return Reason.UNREADABLE_RECORD
     try:

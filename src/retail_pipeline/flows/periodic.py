@@ -1,4 +1,4 @@
-"""The one background thread: it calls a task regularly beside a flow, which never waits for it."""
+"""A background thread that calls a task regularly beside a flow, which never waits for it."""
 
 from __future__ import annotations
 

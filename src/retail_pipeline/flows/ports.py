@@ -1,4 +1,7 @@
-"""The ports of the flows; adapters and the fakes of the tests implement them."""
+"""The ports that several flows share; a port of one flow is beside that flow.
+
+Adapters and the fakes of the tests implement them.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ class Batch:
     """The records of one poll, by topic, and the offsets that come after them.
 
     ``identities`` are the broker's ids of the topics: a recreated topic has another one.
-    ``assignment`` is the number of the member's assignment, a new one after each rebalance; -1 if
-    it is not known.
+    ``assignment`` is the number of this consumer's assignment of partitions, a new one after each
+    rebalance; -1 if it is not known.
     """
 
     messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
@@ -105,13 +108,13 @@ class Store(Protocol):
         """Store rejected rows, except rows that are stored as transactions or were purged."""
 
     def release(self, rows: Iterable[str]) -> None:
-        """Remove rows that are stored from quarantine, and their tombstones."""
+        """Remove stored rows from quarantine, and the notes of those that were purged before."""
 
     def rejected_since(self, moment: datetime) -> int:
-        """Return how many records the processors rejected since ``moment``."""
+        """Return how many rows in quarantine since ``moment`` were rejected by processors."""
 
     def record(self, manifests: Iterable[Manifest]) -> None:
-        """Store manifests; one that is older than the stored one changes nothing."""
+        """Store manifests; one that reports less than the stored one changes nothing."""
 
     def mark_dirty(self, days: Iterable[datetime]) -> None:
         """Mark ``days`` (their first moments) durably: their summaries are out of date."""
@@ -190,7 +193,7 @@ class Quarantine(Protocol):
         """Return how many rows sent by ``run`` are not released yet."""
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Remove entries that are no rows: manifests that are in their topic again."""
+        """Remove manifests that were sent to their topic again; no processor releases them."""
 
     def purge(self, rows: Sequence[Quarantined]) -> int:
         """Remove rows for good, with a tombstone for each; return how many.

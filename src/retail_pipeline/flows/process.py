@@ -57,7 +57,7 @@ class DeadLetters:
 
 @dataclass
 class Counts:
-    """What one processor did since it started: rows and batches."""
+    """What one processor did since it started; ``stored`` includes rows that were stored before."""
 
     stored: int = 0
     quarantined: int = 0
@@ -156,7 +156,7 @@ class Processor:
         self.retry(self.dead_letters.send, rejections)
 
     def _quarantine(self, batch: Batch) -> int:
-        """Store the records of the other two topics; return how many rows were quarantined."""
+        """Store dead letters and manifests; return how many records went to quarantine."""
         dead, unreadable = decode(batch.messages[self.topics.dead_letters], REJECTION)
         manifests, worse = decode(batch.messages[self.topics.manifests], MANIFEST)
         # A broken record of these topics goes straight to quarantine, or it would never end.

@@ -50,7 +50,7 @@ class Production:
     throttle: Throttle
     stop: Event
     progress: Callable[[Checkpoint], None] = lambda checkpoint: None
-    # Rows rejected in an earlier run may be in quarantine: they are sent as replays.
+    # Each row is sent as a replay: if an earlier run put it into quarantine, it leaves when stored.
     again: bool = False
     clock: Callable[[], float] = time.monotonic
 

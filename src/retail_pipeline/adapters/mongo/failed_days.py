@@ -60,7 +60,7 @@ def _failed(document: Document) -> FailedDay:
 def summaries_left(database: Database[Document]) -> tuple[int, str | None]:
     """Return how many dirty days will be summarised, and which days can't be, with what to do.
 
-    Its errors are the driver's own.
+    If no day at all can be summarised, the number is 0. Its errors are the driver's own.
     """
     dirty = database[DIRTY_BUCKETS].count_documents(PENDING)
     if error := summaries_error(database):

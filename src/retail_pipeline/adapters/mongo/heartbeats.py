@@ -1,4 +1,4 @@
-"""The processors' heartbeats: one document a processor, kept for a day after its last one.
+"""The processors' heartbeats: one document for each processor, deleted a day after the last.
 
 Kafka's offsets reach the dashboard this way: it reads MongoDB alone.
 """
@@ -30,7 +30,7 @@ class MongoHeartbeats:
         self._processors = client[database][PROCESSORS]
 
     def keep(self, heartbeat: ProcessorHeartbeat, quiet_s: float, *, stopped: bool = False) -> None:
-        """Replace the processor's last heartbeat, and add its stored rows to its history."""
+        """Replace the processor's last heartbeat; its history gets the number of stored rows."""
         fields = msgspec.to_builtins(heartbeat, builtin_types=(type(heartbeat.started_at),))
         sample = {"at": "$$NOW", "stored": heartbeat.stored}
         history = {"$concatArrays": [{"$ifNull": ["$history", []]}, [sample]]}

@@ -121,7 +121,7 @@ def _as_quarantined(rejection: Rejection, now: datetime) -> Document:
 
 
 def as_documents(transactions: Iterable[Transaction], stored_at: datetime) -> list[Document]:
-    """Return the enriched documents of transactions, ready to insert."""
+    """Return the documents to insert: with amount, kind and the time of storing."""
     naive, stored = _Naive(), _Naive()(stored_at)
     ingested = _Naive()
     return [

@@ -90,7 +90,7 @@ def _others(entries: list[Entry]) -> str:
 
 
 def list_entries(folder: Path) -> Iterator[Entry]:
-    """Yield what is right in ``folder``, by name, each as it is when its turn comes.
+    """Yield what is directly in ``folder``, by name, each as it is when its turn comes.
 
     Raises:
         UnreadableError: it can't be listed.
@@ -105,7 +105,7 @@ def list_entries(folder: Path) -> Iterator[Entry]:
 
 
 def is_silent(name: str) -> bool:
-    """Whether nobody means a file of this name to be read: hidden, temporary, or a README."""
+    """Return whether a file of this name is never read: hidden, temporary, or a README."""
     lower = name.lower()
     return (
         lower.startswith((".", "~$"))

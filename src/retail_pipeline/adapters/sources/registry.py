@@ -18,7 +18,8 @@ class Format(Protocol):
     Attributes:
         NAME: what manifests call the format.
         ENDINGS: how the names of its files end, in lower case.
-        ADVICE: what to do with files that are not read, but nearly of this format, by ending.
+        ADVICE: for files that are nearly of this format and not read: what to do, with the endings
+            of their names.
     """
 
     NAME: str

@@ -31,7 +31,7 @@ UNTIL = typer.Option(
     None, formats=_MOMENTS, metavar="UTC", help="Only rows in quarantine before this time."
 )
 STAGE = typer.Option(None, help="Only rows that the producer, or the processor, refused.")
-LIMIT = typer.Option(None, min=1, help="Most rows, in the order of their ids.")
+LIMIT = typer.Option(None, min=1, help="At most this many rows, in the order of their ids.")
 ALL = typer.Option(False, "--all", help="All rows in quarantine.")
 DRY_RUN = typer.Option(False, "--dry-run", help="Print what would happen, and write nothing.")
 
@@ -44,7 +44,7 @@ def list_(
     until: datetime | None = UNTIL,
     stage: Stage | None = STAGE,
     limit: int | None = typer.Option(
-        None, min=1, help="Most rows. [default: 50 in a table, all with --json]"
+        None, min=1, help="At most this many rows. [default: 50 in a table, all with --json]"
     ),
     as_json: bool = typer.Option(
         False, "--json", help="Print complete rows as JSON, one row a line, to edit and replay."

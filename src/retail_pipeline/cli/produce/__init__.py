@@ -24,7 +24,9 @@ def produce(
         " nothing was ever streamed; the first file replaces it. In development only.",
     ),
     yes: bool = typer.Option(False, help="Replace the made-up sample without a question."),
-    rate: float | None = typer.Option(None, min=0.001, help="Most rows per second to send."),
+    rate: float | None = typer.Option(
+        None, min=0.001, help="Send at most this many rows per second."
+    ),
     speed: float | None = typer.Option(
         None, min=0.001, help="Replay by the rows' dates: 3600 sends an hour's rows in a second."
     ),

@@ -65,7 +65,7 @@ class FolderWatch:
             self._unlisted = ""
 
     def is_retry(self, path: Path) -> bool:
-        """Whether the file could not be read before, as it is now."""
+        """Return whether the file, in its present state, was tried before and not read."""
         return bool(self._seen[path].logged)
 
     def streamed(self, path: Path) -> None:

@@ -65,7 +65,7 @@ class SampleRule:
             self._yes = True
 
     def admit(self, sources: Sequence[Source]) -> None:
-        """Return if ``sources`` may be sent now; ask on a terminal if they replace the sample.
+        """Check that ``sources`` may be sent now; ask on a terminal if they replace the sample.
 
         Raises:
             SourceError: one of them is the sample, which may not be streamed.
@@ -86,7 +86,7 @@ class SampleRule:
 
 
 def confirm_replacement(names: str, yes: bool) -> None:
-    """Return if ``names`` may replace the sample: with ``yes``, or if the user agrees.
+    """Check that ``names`` may replace the sample: with ``yes``, or if the user agrees.
 
     Raises:
         UsageError: the user declines, or there is no terminal to ask on.
