@@ -29,7 +29,7 @@ def split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def by_customer(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each customer with a line among ``rows``.
 
-    The index is what stands for the customer in the register. The columns are those of
+    The index is the customer's number in the dictionary. The columns are those of
     :func:`retail_pipeline.analytics.sums.sums_by`, money in millionths of a pound, and ``first``
     and ``last``: the days of the first and the last order, NO_DAY where there is no order.
     """

@@ -65,7 +65,7 @@ class Pareto:
     """How far net sales concentrate on few products.
 
     Only products that earned something are counted: ``earning`` of them, with ``total`` micros of
-    net sales together. The best ``best`` are the fewest that make at least MARK of it. ``curve``
+    net sales together. The ``best`` are the fewest that make at least THRESHOLD of it. ``curve``
     has a row for each, best first: ``code``, ``net``, ``products`` (the share of the products up
     to and with it) and ``share`` (their share of net sales), both from 0 to 1. ``others`` is how
     many products earned nothing or less, and ``lost`` what those add up to.

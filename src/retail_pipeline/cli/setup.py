@@ -16,7 +16,7 @@ def setup(
 ) -> None:
     """Create the topics, collections, validator and indexes that are missing.
 
-    It can run again at any time: it does not change what exists.
+    It can run again at any time. It keeps what exists, and brings the validator up to date.
 
     Examples:
 

@@ -38,8 +38,8 @@ class Sum(msgspec.Struct, frozen=True):
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that differs between places.
 
-    ``what`` is missing, unknown, changed, doubled, two_states, rollup or count; ``place`` is where
-    it is wrong; ``ids`` are the first row ids, ``more`` how many more there are.
+    ``what`` is missing, unknown, changed, doubled, two_states, rollup, not_summarised or count;
+    ``place`` is where it is wrong; ``ids`` are the first row ids, ``more`` how many more there are.
     """
 
     what: str
