@@ -34,6 +34,7 @@ def prepare() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError):  # a test's stream, or none at all
+            # Python's own streams have it, though their type does not say so.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         Path.home()

@@ -86,7 +86,8 @@ def explained(view: View, meaning: str, scope: Scope) -> str:
         f":** {format.plain(_applying(view, scope))}" if scope.filtered else "** don't apply here"
     )
     filters = f"**Filters{applying}."
-    rows = [f"**Rows:** {format.plain(_rows(view, scope))}."] if _rows(view, scope) else []
+    counted = _rows(view, scope)
+    rows = [f"**Rows:** {format.plain(counted)}."] if counted else []
     lacking = [f"**Incomplete:** {format.plain(each)}." for each in _lacking(view)]
     return "\n\n".join([meaning, filters, *rows, *lacking, f"**As of** {view.as_of}."])
 
@@ -95,7 +96,8 @@ def about(view: View, title: str, meaning: str, scope: Scope) -> str:
     """Return the text that goes with an export, a line each: its title, every filter by name, the
     rows counted, as of when, and what the figures mean."""
     applying = _applying(view, scope, every_name=True) if scope.filtered else "none apply"
-    rows = [f"Rows counted: {_rows(view, scope)}"] if _rows(view, scope) else []
+    counted = _rows(view, scope)
+    rows = [f"Rows counted: {counted}"] if counted else []
     as_of = f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC"
     lacking = [f"Incomplete: {each}" for each in _lacking(view)]
     lines = [title, f"Filters: {applying}", *rows, *lacking, as_of]

@@ -1,4 +1,4 @@
-"""Waiting for the work of another process: one loop, with a limit, for all commands."""
+"""Waiting for the work of another process, with a limit."""
 
 from __future__ import annotations
 

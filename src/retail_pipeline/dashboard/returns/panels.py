@@ -194,14 +194,10 @@ def _draw_rates(
             "Value returned": found["value"],
         }
     )
-    key, title, meaning = (
-        f"return-rate-by-{by}",
-        f"Return rate by {by}",
-        _RATES.format(things=things),
-    )
+    key, meaning = f"return-rate-by-{by}", _RATES.format(things=things)
     panel.table(
         view,
-        Panel(key, title, meaning, rows, scope=scope),
+        Panel(key, f"Return rate by {by}", meaning, rows, scope=scope),
         on_select=partial(_pick, key, by, options),
     )
 

@@ -30,7 +30,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     **fields.ROLLUP_KEYS,
     PRODUCTS_ROLLUP: (*fields.ROLLUP_KEYS[PRODUCTS_ROLLUP], "invoices", fields.DESCRIPTION),
 }
-_FIGURES = ("lines", "units")
+_COUNTS = ("lines", "units")
 
 
 def _in_micros(amount: Any) -> Document:
@@ -138,11 +138,11 @@ def _append(days: dict[datetime, Document], entry: Document) -> None:
     key = entry["_id"]
     day = days.get(key["day"])
     if day is None:
-        columns = (*_ORDER, *_FIGURES, "micros")
+        columns = (*_ORDER, *_COUNTS, "micros")
         day = days[key["day"]] = {"day": key["day"], **{name: [] for name in columns}}
     for name in _ORDER:
         day[name].append(key.get(name))
-    for name in (*_FIGURES, "micros"):
+    for name in (*_COUNTS, "micros"):
         day[name].append(entry[name])
 
 
@@ -151,7 +151,7 @@ def _columns(names: Iterable[str]) -> Document:
         return {"$map": {"input": "$entries", "as": "entry", "in": value}}
 
     keys = {name: each({"$ifNull": [f"$$entry.{name}", None]}) for name in names}
-    figures = {name: each(f"$$entry.{name}") for name in _FIGURES}
+    figures = {name: each(f"$$entry.{name}") for name in _COUNTS}
     return {
         "_id": 0,
         "day": "$_id",
