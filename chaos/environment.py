@@ -21,7 +21,7 @@ from retail_devstack.home import Home
 from retail_devstack.ports import HOST, pick
 from retail_devstack.processes import find
 from retail_devstack.stack import SERVERS, Stack
-from retail_devstack.users import role_uris, root_uri, secure
+from retail_devstack.users import ensure_stack_users, role_uris, root_uri
 from retail_pipeline.adapters.kafka.topics import ensure_topics
 from retail_pipeline.adapters.mongo.client import Document, connect
 from retail_pipeline.adapters.mongo.schema import ensure_schema
@@ -137,7 +137,7 @@ def environment(folder: Path) -> Iterator[Environment]:
             name: open_things.enter_context(Proxy(port, targets[name]))
             for name, port in ports.items()
         }
-        secure(stack.state, "c")
+        ensure_stack_users(stack.state, "c")
         yield Environment(stack, proxies, ports)
 
 

@@ -29,7 +29,7 @@ in_broker_container() {
 }
 
 # The set-up step creates the topics again, with as many partitions as the volume has.
-make_topics() {
+ensure_topics() {
   local topic kept options=()
   topic=$(docker compose run --rm --no-deps -T setup python -c \
     'from retail_pipeline.settings import load_settings; print(load_settings().kafka_topic)')
@@ -51,7 +51,7 @@ main() {
   in_broker_container repair
   say 'starting Kafka, and creating its topics'
   docker compose up --detach --wait kafka
-  make_topics
+  ensure_topics
   say 'starting the rest'
   docker compose up --detach --wait
   say 'repaired'

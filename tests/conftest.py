@@ -17,7 +17,7 @@ from retail_devstack.environment import own_env, process_env, settings_of, stack
 from retail_devstack.home import Home
 from retail_devstack.processes import find
 from retail_devstack.stack import Stack
-from retail_devstack.users import root_uri, secure
+from retail_devstack.users import ensure_stack_users, root_uri
 from retail_pipeline.adapters.kafka.topics import kafka_admin
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.settings import Settings
@@ -122,7 +122,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     }
     try:
         local.start_servers()
-        secure(local.state, "retail_db")
+        ensure_stack_users(local.state, "retail_db")
         yield RunningStack(local)
     finally:
         local.stop()

@@ -21,7 +21,7 @@ from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
 from retail_pipeline.adapters.kafka.publisher import KafkaBarrier, KafkaPublisher
 from retail_pipeline.adapters.mongo.returns import MongoReturns
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.sample import MongoSample
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.cli.common import start
@@ -40,9 +40,9 @@ STEPS: dict[str, tuple[type, str]] = {
     "quarantine": (MongoStore, "quarantine"),
     "record": (MongoStore, "record"),
     "mark": (MongoStore, "mark_dirty"),
-    "rebuild": (MongoSummaries, "_rebuild"),
+    "rebuild": (MongoRollups, "_rebuild"),
     "match": (MongoReturns, "rebuild"),
-    "release": (MongoSummaries, "_release"),
+    "release": (MongoRollups, "_release"),
     "commit": (GroupConsumer, "commit"),
     "days": (MongoSample, "_days"),
     "remove": (MongoSample, "_remove"),

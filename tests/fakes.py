@@ -162,7 +162,7 @@ class FakePublisher:
         self.faults.meet("reject")
         self.queued.append(rejection)
 
-    def report(self, manifest: Manifest) -> None:
+    def send_manifest(self, manifest: Manifest) -> None:
         self.queued.append(manifest)
 
     def barrier(self) -> FakeBarrier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from retail_pipeline.domain.report import Customers, Selection
+from retail_pipeline.domain.figures import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 from tests.shop import FIRST, LAST
 

@@ -16,12 +16,12 @@ import msgspec
 import pandas as pd
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.domain.figures import Customers, Figures, Selection
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.periods import floor
-from retail_pipeline.domain.report import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
@@ -153,7 +153,7 @@ def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transac
         store = MongoStore(client, settings.mongo_database)
         assert store.insert(found) == []
         store.mark_dirty({floor(each.InvoiceDate, "day") for each in found})
-        summaries = MongoSummaries(client, settings.mongo_database)
+        summaries = MongoRollups(client, settings.mongo_database)
         while summaries.pending():
             # A day is summarised once no row came in for a second.
             if not summaries.rebuild_next():

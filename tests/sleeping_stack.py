@@ -78,7 +78,7 @@ def patch() -> None:
         (services, "_command", service),
         (services, "set_up", lambda stack: None),
         (services, "await_dashboard", lambda stack: "http://127.0.0.1:1"),
-        (session, "secure", lambda state, database: None),
+        (session, "ensure_stack_users", lambda state, database: None),
         (foreground, "Gauge", IdleGauge),
         (foreground, "_INTERVAL", 0.05),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from retail_devstack.ports import HOST
 from retail_devstack.stack import Stack
 from retail_devstack.surroundings import service_env
-from retail_devstack.users import role_uris, secure
+from retail_devstack.users import ensure_stack_users, role_uris
 from retail_pipeline.settings import Settings, load_settings, loaded
 
 _NAMES = ("KAFKA_TOPIC", "KAFKA_GROUP", "MONGO_DATABASE")
@@ -51,7 +51,7 @@ def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:
     Its topic and its group have that name too, and its state is in ``folder``, so that several can
     use one stack independently.
     """
-    secure(stack.state, name)
+    ensure_stack_users(stack.state, name)
     return {
         **role_uris(stack.state, name),
         **dict.fromkeys(_NAMES, name),

@@ -16,7 +16,7 @@ from retail_devstack.processes import Process
 from retail_devstack.sample import holds_sample, why_no_sample
 from retail_devstack.signals import uninterruptible
 from retail_devstack.stack import SERVERS, STOP_ORDER, Stack
-from retail_devstack.users import secure
+from retail_devstack.users import ensure_stack_users
 from retail_pipeline.cli.produce.sample_rule import confirm_replacement
 from retail_pipeline.errors import PermanentError
 
@@ -138,7 +138,7 @@ def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool)
     stack.save()
     env = stack_env(stack)
     if not was_running or env != before:
-        secure(stack.state, env["MONGO_DATABASE"])
+        ensure_stack_users(stack.state, env["MONGO_DATABASE"])
         services.set_up(stack)
     if env != before:
         # They still use the addresses of their start.

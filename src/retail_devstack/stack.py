@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from retail_devstack import processes
-from retail_devstack.discovery import find_parts, users_of
 from retail_devstack.home import Home
 from retail_devstack.jars import kafka_jars
 from retail_devstack.java import find_java
@@ -15,6 +14,7 @@ from retail_devstack.locks import shared_with_child
 from retail_devstack.mongod import find_mongod
 from retail_devstack.output import Say, announce
 from retail_devstack.ports import HOST, pick
+from retail_devstack.process_search import find_parts, users_of
 from retail_devstack.processes import Process
 from retail_devstack.servers import Kafka, MongoServer, Server, ZooKeeper
 from retail_devstack.signals import deferred

@@ -21,7 +21,7 @@ def root_uri(state: State) -> str:
     )
 
 
-def secure(state: State, database: str) -> None:
+def ensure_stack_users(state: State, database: str) -> None:
     """Create the root user, if the server has no user yet, and the pipeline's users.
 
     Raises:

@@ -17,30 +17,30 @@ from tenacity import Retrying
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
 from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
-from retail_pipeline.adapters.kafka.topics import ensure_topics, topic_id
+from retail_pipeline.adapters.kafka.topics import topic_id
 from retail_pipeline.adapters.mongo.client import Document, connect
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.latest import MongoLive
 from retail_pipeline.adapters.mongo.reads.products import MongoProducts
 from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.sample import MongoSample
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
-from retail_pipeline.adapters.reconcile.kafka import KafkaLog
-from retail_pipeline.adapters.reconcile.mongo import MongoRecords
+from retail_pipeline.adapters.reconcile.kafka import TopicReader
+from retail_pipeline.adapters.reconcile.mongo import MongoReader
 from retail_pipeline.adapters.sources.registry import reparse
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import DeadLetters, Processor
 from retail_pipeline.flows.reparse import QuarantineReparser
-from retail_pipeline.flows.replay import Replay, Verdict
+from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
@@ -49,17 +49,8 @@ from retail_pipeline.reconcile.scheduler import Reconciler
 from retail_pipeline.settings import Role, Settings
 
 
-def make_topics(settings: Settings) -> list[str]:
-    """Make the topics that are missing; return their names.
-
-    Raises:
-        TransientError, PermanentError: Kafka is away, or refuses.
-    """
-    return ensure_topics(settings)
-
-
-def make_collections(settings: Settings) -> list[str]:
-    """Make the collections and indexes that are missing; return the collections' names.
+def ensure_collections(settings: Settings) -> list[str]:
+    """Create missing collections and indexes, and set the validator; return the created ones.
 
     Raises:
         TransientError, PermanentError: MongoDB is away, or refuses.
@@ -92,7 +83,7 @@ def sent_sources(settings: Settings) -> set[str]:
     Raises:
         TransientError, PermanentError: Kafka is away, or a topic is missing.
     """
-    return KafkaLog(settings).sent_sources()
+    return TopicReader(settings).sent_sources()
 
 
 class ProcessorParts:
@@ -102,7 +93,7 @@ class ProcessorParts:
         self._settings, self._name = settings, name
         database = settings.mongo_database
         self.client = connect(settings.mongo("writer"), name=name)
-        self.summaries = MongoSummaries(self.client, database)
+        self.rollups = MongoRollups(self.client, database)
         self.heartbeats = MongoHeartbeats(self.client, database)
         store, sample = MongoStore(self.client, database), MongoSample(self.client, database)
         self.store = SampleGuard(store, sample, allowed=settings.sample_allowed)
@@ -139,13 +130,13 @@ class ReconcileParts:
 
     def __init__(self, settings: Settings, client: MongoClient[Document]) -> None:
         self._topics = Topics(*settings.topics)
-        self.log = KafkaLog(settings)
-        self.records = MongoRecords(client, settings.mongo_database)
+        self.kafka = TopicReader(settings)
+        self.database = MongoReader(client, settings.mongo_database)
         self.results = MongoReconciliations(client, settings.mongo_database)
 
     def count_check(self, by: str = "retail reconcile") -> CountCheck:
         """Return the comparison of counts only, made in the name of ``by``."""
-        return CountCheck(self.log, self.records, self._topics, by=by)
+        return CountCheck(self.kafka, self.database, self._topics, by=by)
 
     def full(
         self, paths: Sequence[Path], tell: Callable[[str, int, int], None]
@@ -161,8 +152,8 @@ class ReconcileParts:
             # Only here is pandas needed, which takes half a second.
             from retail_pipeline.adapters.reconcile.file import source_files
 
-            files = source_files(paths, self.records.manifests())
-        return FullReconciliation(self.log, self.records, files, self._topics, tell)
+            files = source_files(paths, self.database.manifests())
+        return FullReconciliation(self.kafka, self.database, files, self._topics, tell)
 
 
 @contextmanager
@@ -187,7 +178,7 @@ def replay(
     *,
     dry_run: bool,
     force: bool,
-    tell: Callable[[Quarantined, Verdict], None],
+    tell: Callable[[Quarantined, ReplayResult], None],
 ) -> Replay:
     """Return the flow from quarantine into Kafka; with ``dry_run`` it writes nothing."""
     return Replay(
@@ -211,7 +202,7 @@ class DashboardReads:
         self.place = uri, database
         client = connect(uri, name="retail-dashboard", timeout_ms=away_ms)
         self.entries = MongoEntries(client, database)
-        self.reports = MongoReports(client, database)
+        self.status = MongoStatus(client, database)
         self.reconciliations = MongoReconciliations(client, database)
         self.heartbeats = MongoHeartbeats(client, database)
         self.live = MongoLive(client, database)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Page, expect
 
-from retail_pipeline.domain.report import Customers, Selection
+from retail_pipeline.domain.figures import Customers, Selection
 from tests import shop
 from tests.browser.steps import choose, expect_card, tick_first_row
 from tests.browser.test_live_refresh import net_of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.figures import Selection
 from tests import shop
 from tests.browser.conftest import SOON_MS
 from tests.browser.steps import choose, expect_card

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from retail_pipeline.adapters.mongo.client import Document, connect
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.store import MongoStore
-from retail_pipeline.domain.heartbeat import ProcessorHeartbeat, Progress
+from retail_pipeline.domain.heartbeat import PartitionProgress, ProcessorHeartbeat
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.browser.conftest import SOON_MS
@@ -36,7 +36,7 @@ def say(client: MongoClient[Document], settings: Settings, waiting: int) -> None
         name="retail-processor-a-1",
         started_at=datetime.now(UTC),
         partitions=1,
-        progress=(Progress(0, 0, waiting),),
+        progress=(PartitionProgress(0, 0, waiting),),
     )
     MongoHeartbeats(client, settings.mongo_database).keep(heartbeat, 0.0)
 

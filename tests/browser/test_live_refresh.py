@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from retail_pipeline.dashboard.format import money
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.browser.conftest import SOON_MS

@@ -45,7 +45,7 @@ class Subject:
             elif isinstance(record, Rejection):
                 self.publisher.reject(record)
             else:
-                self.publisher.report(record)
+                self.publisher.send_manifest(record)
         self.publisher.barrier().wait()
         self.deliver()
 

@@ -13,7 +13,7 @@ import pytest
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.domain.rejection import Rejection
@@ -202,7 +202,7 @@ def test_a_dirty_day_is_rebuilt_from_what_is_stored_and_is_clean_then(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoSummaries(database.client, settings.mongo_database)
+    summaries = MongoRollups(database.client, settings.mongo_database)
     guest = transaction(4, CustomerID=None)
     store.insert(
         [transaction(2), transaction(3, Quantity=1), guest, msgspec.structs.replace(guest, row=5)]
@@ -237,7 +237,7 @@ def test_a_day_summarised_by_an_older_release_is_marked_once(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoSummaries(database.client, settings.mongo_database)
+    summaries = MongoRollups(database.client, settings.mongo_database)
     store.insert([transaction(2)])
     database.rollup_orders_daily.insert_one({"_id": DAY, "lines": 1, "entries": []})
     assert summaries.mark_outdated() == 1
@@ -251,7 +251,7 @@ def test_a_day_marked_again_during_its_rebuild_stays_marked(
     mongo: tuple[Any, MongoStore, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoSummaries(database.client, settings.mongo_database)
+    summaries = MongoRollups(database.client, settings.mongo_database)
     store.insert([transaction(2)])
     store.mark_dirty({DAY})
     release = summaries._release
@@ -276,7 +276,7 @@ def test_a_rebuild_that_saw_less_never_replaces_one_that_saw_more(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoSummaries(database.client, settings.mongo_database)
+    summaries = MongoRollups(database.client, settings.mongo_database)
     store.insert([transaction(2)])
     database.rollup_orders_daily.insert_one({"_id": DAY, "lines": 2, "entries": []})
     store.mark_dirty({DAY})

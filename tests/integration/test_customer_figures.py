@@ -15,14 +15,14 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.cohorts import cohorts
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.days import date_of_number, day_number, moment_of_hour
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.money import from_micros
-from retail_pipeline.domain.report import Selection
 from retail_pipeline.settings import Settings
 from tests import customer_truth, shop
 from tests.conftest import RunningStack
@@ -48,7 +48,7 @@ def loaded(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def store(loaded: Settings) -> Iterator[Store]:
     with connect(loaded.mongo("reader"), name="tests") as client:
         database = loaded.mongo_database
-        yield Store(MongoEntries(client, database), MongoReports(client, database))
+        yield Store(MongoEntries(client, database), MongoStatus(client, database))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import as_documents, mark_dirty
 from retail_pipeline.domain.collections import (
@@ -80,7 +80,7 @@ def send(pipeline: Pipeline, name: str, *rows: str) -> None:
 
 
 @pytest.fixture
-def shop_of(stack: RunningStack, fresh: Settings) -> Iterator[tuple[Documents, MongoSummaries]]:
+def shop_of(stack: RunningStack, fresh: Settings) -> Iterator[tuple[Documents, MongoRollups]]:
     """A database with two days, one of them with a row that no contract allows.
 
     The summaries are made with the writer's own rights.
@@ -105,10 +105,10 @@ def shop_of(stack: RunningStack, fresh: Settings) -> Iterator[tuple[Documents, M
         ensure_schema(database)
         database.transactions.insert_many(documents, bypass_document_validation=True)
         mark_dirty(database, [DAY, OTHER])
-        yield database, MongoSummaries(writer, fresh.mongo_database)
+        yield database, MongoRollups(writer, fresh.mongo_database)
 
 
-def summarise(summaries: MongoSummaries) -> None:
+def summarise(summaries: MongoRollups) -> None:
     """Rebuild until there is nothing left that can be."""
     until = time.monotonic() + LONGEST_S
     while summaries.pending():
@@ -118,7 +118,7 @@ def summarise(summaries: MongoSummaries) -> None:
 
 
 def test_a_row_that_breaks_the_contract_keeps_nothing_else_from_being_made(
-    shop_of: tuple[Documents, MongoSummaries],
+    shop_of: tuple[Documents, MongoRollups],
 ) -> None:
     database, summaries = shop_of
     summarise(summaries)
@@ -131,7 +131,7 @@ def test_a_row_that_breaks_the_contract_keeps_nothing_else_from_being_made(
 
 
 def test_a_failed_day_is_tried_again_later_or_when_it_changes_or_a_processor_starts(
-    shop_of: tuple[Documents, MongoSummaries],
+    shop_of: tuple[Documents, MongoRollups],
 ) -> None:
     database, summaries = shop_of
     summarise(summaries)
@@ -163,7 +163,7 @@ def test_a_failed_day_is_tried_again_later_or_when_it_changes_or_a_processor_sta
 
 
 def test_a_dirty_bucket_that_no_processor_wrote_stops_no_day(
-    shop_of: tuple[Documents, MongoSummaries],
+    shop_of: tuple[Documents, MongoRollups],
 ) -> None:
     database, summaries = shop_of
     database.dirty_buckets.delete_many({})
@@ -176,7 +176,7 @@ def test_a_dirty_bucket_that_no_processor_wrote_stops_no_day(
 
 
 def test_missing_rights_on_one_collection_cost_that_part_alone(
-    shop_of: tuple[Documents, MongoSummaries],
+    shop_of: tuple[Documents, MongoRollups],
 ) -> None:
     database, summaries = shop_of
     all_but_products = [

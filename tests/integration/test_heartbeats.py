@@ -11,7 +11,7 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.heartbeats import KEPT_SAMPLES, MongoHeartbeats
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.analytics import live
-from retail_pipeline.domain.heartbeat import HeartbeatRecord, ProcessorHeartbeat, Progress
+from retail_pipeline.domain.heartbeat import PartitionProgress, ProcessorHeartbeat, StoredHeartbeat
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
@@ -20,8 +20,8 @@ ROWS = 120
 
 
 def listen(
-    pipeline: Pipeline, until: Callable[[list[HeartbeatRecord]], bool]
-) -> list[HeartbeatRecord]:
+    pipeline: Pipeline, until: Callable[[list[StoredHeartbeat]], bool]
+) -> list[StoredHeartbeat]:
     """Return the processors' heartbeats as soon as ``until`` holds for them."""
     with connect(pipeline.settings.mongo("reader"), name="tests") as client:
         processors = MongoHeartbeats(client, pipeline.settings.mongo_database)
@@ -32,7 +32,7 @@ def listen(
         return records
 
 
-def settled(records: list[HeartbeatRecord]) -> bool:
+def settled(records: list[StoredHeartbeat]) -> bool:
     parts = live.partitions(records)
     return len(parts) == 3 and all(each.lag == 0 for each in parts)
 
@@ -73,7 +73,7 @@ def test_a_history_is_bounded_and_old_heartbeats_are_deleted_by_mongodb(
     with connect(fresh.mongo("setup"), name="tests") as client:
         ensure_schema(client[fresh.mongo_database])
     heartbeat = ProcessorHeartbeat(
-        name="p$1.a", started_at=datetime.now(UTC), progress=(Progress(0),)
+        name="p$1.a", started_at=datetime.now(UTC), progress=(PartitionProgress(0),)
     )
     with connect(fresh.mongo("writer"), name="tests") as client:
         processors = MongoHeartbeats(client, fresh.mongo_database)

@@ -11,7 +11,7 @@ from pymongo.errors import OperationFailure
 
 from retail_devstack.environment import settings_of
 from retail_devstack.state import new_state
-from retail_devstack.users import secure
+from retail_devstack.users import ensure_stack_users
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.errors import AccessError, PermanentError
@@ -63,7 +63,7 @@ def test_each_user_may_do_its_own_work_and_nothing_else(
 def test_making_the_users_again_leaves_them_as_they_are(
     stack: RunningStack, fresh: Settings
 ) -> None:
-    secure(stack.stack.state, fresh.mongo_database)
+    ensure_stack_users(stack.stack.state, fresh.mongo_database)
     assert _may(fresh, "writer", "insert", "transactions")
     assert not _may(fresh, "writer", "remove", "reconciliations")
 
@@ -96,4 +96,4 @@ def test_lost_passwords_are_reported_and_open_no_door(stack: RunningStack, fresh
     other = deepcopy(stack.stack.state)
     other.passwords = new_state().passwords
     with pytest.raises(PermanentError, match="another stack.json"):
-        secure(other, fresh.mongo_database)
+        ensure_stack_users(other, fresh.mongo_database)

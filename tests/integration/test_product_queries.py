@@ -16,17 +16,17 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.products import Elsewhere, MongoProducts
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import UNITS, Unit
 from retail_pipeline.domain.products import Basket
-from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
@@ -80,7 +80,7 @@ def reads(client: MongoClient[Any], loaded: Settings) -> MongoProducts:
 @pytest.fixture(scope="module")
 def snapshot(client: MongoClient[Any], loaded: Settings) -> Snapshot:
     database = loaded.mongo_database
-    return Store(MongoEntries(client, database), MongoReports(client, database)).snapshot()
+    return Store(MongoEntries(client, database), MongoStatus(client, database)).snapshot()
 
 
 def sales_of(table: pd.DataFrame, selection: Selection, code: str = "") -> pd.DataFrame:

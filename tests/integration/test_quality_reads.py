@@ -16,8 +16,8 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.latest import MongoLive
 from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
 from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.rejection import Reason, Rejection
-from retail_pipeline.domain.report import Selection
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
 from tests import shop

@@ -11,15 +11,15 @@ import pytest
 from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.days import day_number
+from retail_pipeline.domain.figures import Figures, Selection
 from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import UNITS, Period, Unit
-from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings
@@ -60,7 +60,7 @@ def store(loaded: Settings) -> Iterator[Store]:
 
 def store_of(client: MongoClient[Any], settings: Settings) -> Store:
     database = settings.mongo_database
-    return Store(MongoEntries(client, database), MongoReports(client, database))
+    return Store(MongoEntries(client, database), MongoStatus(client, database))
 
 
 def orders(store: Store, selection: Selection) -> pd.DataFrame:
@@ -172,7 +172,7 @@ def test_the_days_without_room_are_left_out_from_the_oldest_on(
         database = loaded.mongo_database
         whole = store_of(client, loaded).snapshot()
         room = len(whole.products) // 2
-        entries, reports = MongoEntries(client, database), MongoReports(client, database)
+        entries, reports = MongoEntries(client, database), MongoStatus(client, database)
         small = Store(entries, reports, room).snapshot()
     assert whole.since is None and small.since is not None
     assert len(small.products) <= room < len(whole.products)
@@ -195,11 +195,11 @@ def test_a_server_away_is_a_transient_error_within_seconds() -> None:
     with connect("mongodb://127.0.0.1:9", name="tests") as client:
         begun = datetime.now()
         with pytest.raises(TransientError, match=r"127\.0\.0\.1:9 is away"):
-            MongoReports(client, "retail_db").status()
+            MongoStatus(client, "retail_db").status()
         assert datetime.now() - begun < timedelta(seconds=5)
 
 
 def test_a_user_without_rights_is_a_permanent_error(stack: RunningStack, fresh: Settings) -> None:
     with connect(fresh.mongo("reader"), name="tests") as client:
         with pytest.raises(PermanentError, match="lacks the rights"):
-            MongoReports(client, "somebody_elses").status()
+            MongoStatus(client, "somebody_elses").status()

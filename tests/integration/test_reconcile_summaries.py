@@ -16,8 +16,8 @@ from bson import Decimal128
 from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.reconcile.kafka import KafkaLog
-from retail_pipeline.adapters.reconcile.mongo import MongoRecords
+from retail_pipeline.adapters.reconcile.kafka import TopicReader
+from retail_pipeline.adapters.reconcile.mongo import MongoReader
 from retail_pipeline.domain.reconciliation import Difference, Reconciliation, Sum, Verdict
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.reconcile.counts import CountCheck
@@ -45,16 +45,16 @@ class Shop:
         """Reconcile everything but the file."""
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
-            records = MongoRecords(client, settings.mongo_database)
+            records = MongoReader(client, settings.mongo_database)
             return FullReconciliation(
-                KafkaLog(settings), records, [], Topics(*settings.topics)
+                TopicReader(settings), records, [], Topics(*settings.topics)
             ).run()
 
     def count_check(self) -> Reconciliation:
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
-            records = MongoRecords(client, settings.mongo_database)
-            return CountCheck(KafkaLog(settings), records, Topics(*settings.topics)).run()
+            records = MongoReader(client, settings.mongo_database)
+            return CountCheck(TopicReader(settings), records, Topics(*settings.topics)).run()
 
 
 @pytest.fixture(scope="module")

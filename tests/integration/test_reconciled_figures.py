@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.analytics import quality, sums
 from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.domain.figures import Figures, Selection
 from retail_pipeline.domain.reconciliation import Mode, Verdict
-from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.domain.transaction import Kind
 from tests import shop
 from tests.conftest import RunningStack
@@ -68,7 +68,7 @@ def reconciled(
     assert (status, result["verdict"]) == (0, Verdict.AGREE)
     with connect(settings.mongo("reader"), name="tests") as client:
         database = settings.mongo_database
-        store = Store(MongoEntries(client, database), MongoReports(client, database))
+        store = Store(MongoEntries(client, database), MongoStatus(client, database))
         yield Reconciled(pipeline, result, files, store)
     stack.forget(settings)
 

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import adjustments, return_sums
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import UNITS, Unit
-from retail_pipeline.domain.report import Selection
 from tests import returns_truth, shop
 from tests.conftest import RunningStack
 from tests.selections import NOTHING, SELECTIONS
@@ -38,7 +38,7 @@ def snapshot(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> I
     shop.load(stack, settings, shop.shop())
     with connect(settings.mongo("reader"), name="tests") as client:
         database = settings.mongo_database
-        yield Store(MongoEntries(client, database), MongoReports(client, database)).snapshot()
+        yield Store(MongoEntries(client, database), MongoStatus(client, database)).snapshot()
     stack.forget(settings)
 
 

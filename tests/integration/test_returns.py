@@ -18,7 +18,7 @@ from chaos.compare import differences
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.adapters.mongo.returns import MongoReturns
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.analytics.tables import Dictionaries
@@ -82,7 +82,7 @@ def take_in(database: Data, rows: Sequence[Transaction]) -> None:
     store.mark_dirty({floor(each.InvoiceDate, "day") for each in rows})
 
 
-def summarise(summaries: MongoSummaries) -> None:
+def summarise(summaries: MongoRollups) -> None:
     while summaries.pending():
         if not summaries.rebuild_next():
             time.sleep(0.05)
@@ -129,7 +129,7 @@ def test_rows_in_any_order_and_processors_side_by_side_end_the_same(
 ) -> None:
     rng = random.Random(seed)
     rows = rng.sample(ROWS, len(ROWS))
-    processors = [MongoSummaries(empty.client, empty.name) for _ in range(2)]
+    processors = [MongoRollups(empty.client, empty.name) for _ in range(2)]
     while rows:
         take_in(empty, rows[:700])
         rows = rows[rng.choice((500, 700)) :]  # some come twice
@@ -145,10 +145,10 @@ def test_what_a_slow_processor_saw_earlier_does_not_replace_what_came_later(empt
         3, InvoiceNo="C9", Quantity=-6, InvoiceDate=datetime(2011, 2, 1, 12, tzinfo=UTC)
     )
     take_in(empty, [back])
-    summarise(MongoSummaries(empty.client, empty.name))
+    summarise(MongoRollups(empty.client, empty.name))
     [before] = empty["returns"].find()
     take_in(empty, [sale])
-    summarise(MongoSummaries(empty.client, empty.name))
+    summarise(MongoRollups(empty.client, empty.name))
     [after] = empty["returns"].find()
     assert [part.get("reason") for part in before["parts"]] == ["no earlier sale"]
     assert [part["sale"]["_id"] for part in after["parts"]] == [sale.id]
@@ -161,7 +161,7 @@ def test_a_rebuild_that_dies_half_way_leaves_the_day_dirty_and_is_made_up_for(
     loaded: tuple[Data, Settings], empty: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in(empty, ROWS)
-    summaries = MongoSummaries(empty.client, empty.name)
+    summaries = MongoRollups(empty.client, empty.name)
     write, deaths = MongoReturns._write, iter(range(12))
 
     def dying(self: MongoReturns, *args: Any, **options: Any) -> Any:
@@ -187,7 +187,7 @@ def test_a_replay_writes_no_document_again(loaded: tuple[Data, Settings]) -> Non
     database, _ = loaded
     before = {each["_id"]: each["rebuilt_at"] for each in database["returns"].find()}
     take_in(database, ROWS[:900])
-    summarise(MongoSummaries(database.client, database.name))
+    summarise(MongoRollups(database.client, database.name))
     assert {each["_id"]: each["rebuilt_at"] for each in database["returns"].find()} == before
 
 
@@ -195,7 +195,7 @@ def test_a_database_that_an_older_release_summarised_gets_its_returns(
     loaded: tuple[Data, Settings], empty: Data
 ) -> None:
     take_in(empty, ROWS)
-    summaries = MongoSummaries(empty.client, empty.name)
+    summaries = MongoRollups(empty.client, empty.name)
     summarise(summaries)
     empty["returns"].delete_many({})
     empty["rollup_orders_daily"].update_many({}, {"$set": {"layout": 2}})
@@ -234,7 +234,7 @@ def test_the_dashboard_reads_again_only_what_was_matched_since(
 ) -> None:
     returns = cache(empty.client, empty)
     assert not returns.refresh() and len(returns.table) == 0
-    summaries = MongoSummaries(empty.client, empty.name)
+    summaries = MongoRollups(empty.client, empty.name)
     take_in(empty, ROWS[::2])
     summarise(summaries)
     assert returns.refresh() and not returns.refresh()
@@ -265,7 +265,7 @@ def test_what_is_gone_is_forgotten_at_the_next_whole_read(
     empty: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in(empty, ROWS[::3])
-    summarise(MongoSummaries(empty.client, empty.name))
+    summarise(MongoRollups(empty.client, empty.name))
     returns = cache(empty.client, empty)
     returns.refresh()
     assert len(returns.table)
@@ -282,7 +282,7 @@ def test_a_frame_of_parts_adds_up_to_the_cancellations_of_goods(
         returns = cache(client, database)
         returns.refresh()
     table: pd.DataFrame = returns.table
-    counted = table[table["stands"] != 2]
+    counted = table[table["duplicate_mode"] != 2]
     goods = TABLE[(TABLE["kind"] == "cancellation") & ~TABLE["StockCode"].isin(shop.FEE_CODES)]
     assert counted["units"].sum() == -goods["Quantity"].sum()
     assert counted["micros"].sum() == int(sum(goods["amount"]) * 1_000_000)

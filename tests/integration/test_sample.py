@@ -31,7 +31,7 @@ def send_sample(pipeline: Pipeline) -> None:
         publisher.send(transaction(row, source=SAMPLE_SOURCE, InvoiceNo=number, Quantity=quantity))
     publisher.reject(rejection(ROWS + 2, **MADE_UP))
     counts = {"rows_sent": ROWS, "rows_rejected": 1, "complete": True}
-    publisher.report(manifest(ROWS + 1, **counts, **MADE_UP))
+    publisher.send_manifest(manifest(ROWS + 1, **counts, **MADE_UP))
     publisher.barrier().wait()
     publisher.close()
 

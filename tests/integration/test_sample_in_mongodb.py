@@ -15,7 +15,7 @@ from chaos.compare import differences
 from retail_pipeline.adapters.mongo import rollups
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE, MongoSample, is_shown
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
@@ -75,7 +75,7 @@ def take_in(store: SampleGuard | MongoStore, rows: Sequence[Transaction]) -> Non
 
 
 def summarise(database: Data) -> None:
-    summaries = MongoSummaries(database.client, database.name)
+    summaries = MongoRollups(database.client, database.name)
     while summaries.pending():
         if not summaries.rebuild_next():
             time.sleep(0.05)
@@ -131,7 +131,7 @@ def test_a_rebuild_that_began_before_the_replacement_brings_nothing_back(
 ) -> None:
     guard = guarded(database)
     take_in(guard, MADE_UP)
-    old = MongoSummaries(database.client, database.name)
+    old = MongoRollups(database.client, database.name)
     owner, name = {
         # Between a day's sums and their write.
         "orders": (rollups, "_older"),

@@ -20,7 +20,7 @@ from retail_pipeline.dashboard.customers import invoices as customer_invoices
 from retail_pipeline.dashboard.customers import one as customer_view
 from retail_pipeline.dashboard.customers import page as customers
 from retail_pipeline.dashboard.customers import panels as customer_panels
-from retail_pipeline.domain.report import Customers, Selection
+from retail_pipeline.domain.figures import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
 from tests import customer_truth, shop

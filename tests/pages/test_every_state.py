@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
-from retail_pipeline.adapters.mongo.rollups import MongoSummaries
+from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore, as_documents
 from retail_pipeline.dashboard import data
@@ -90,7 +90,7 @@ def failing(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> It
         documents[0]["UnitPrice"] = 2.55
         database.transactions.insert_many(documents, bypass_document_validation=True)
         MongoStore(client, settings.mongo_database).mark_dirty([datetime(2011, 2, 1, tzinfo=UTC)])
-        summaries = MongoSummaries(client, settings.mongo_database)
+        summaries = MongoRollups(client, settings.mongo_database)
         while summaries.pending():
             summaries.rebuild_next()
     yield settings

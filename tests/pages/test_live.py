@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
-from retail_pipeline.domain.heartbeat import ProcessorHeartbeat, Progress
+from retail_pipeline.domain.heartbeat import PartitionProgress, ProcessorHeartbeat
 from retail_pipeline.settings import Settings
 from tests import shop
 from tests.conftest import RunningStack
@@ -56,7 +56,7 @@ def tables(page: AppTest) -> tuple[Any, Any, Any]:
 def test_lag_processors_and_latency_are_shown(
     open_page: OpenPage, sold: Settings, say: Say
 ) -> None:
-    both = (Progress(0, 90, 1_100), Progress(1, 50, 50))
+    both = (PartitionProgress(0, 90, 1_100), PartitionProgress(1, 50, 50))
     say("a-1", stored=3_000, quarantined=2, partitions=2, progress=both)
     page = open_page(sold, at="live")
     found = cards(page)
@@ -77,8 +77,13 @@ def test_lag_processors_and_latency_are_shown(
 def test_a_partition_that_nobody_reads_is_shown_and_is_no_zero(
     open_page: OpenPage, sold: Settings, say: Say
 ) -> None:
-    say("gone", ago_s=40, partitions=2, progress=(Progress(0, 90, 100), Progress(1, 7, 7)))
-    say("here", partitions=2, progress=(Progress(0, 95, 100),))
+    say(
+        "gone",
+        ago_s=40,
+        partitions=2,
+        progress=(PartitionProgress(0, 90, 100), PartitionProgress(1, 7, 7)),
+    )
+    say("here", partitions=2, progress=(PartitionProgress(0, 95, 100),))
     page = open_page(sold, at="live")
     assert "Nobody reads partition 1." in words(page)
     assert cards(page)["Records waiting"] == "≥ 5"
@@ -94,7 +99,7 @@ def test_no_processor_alive_says_what_to_do(open_page: OpenPage, sold: Settings,
     assert "No processor is alive" in words(page) and "retail process" in words(page)
     assert cards(page)["Records waiting"] == "unknown"
     assert cards(page)["Processors alive"] == "0"
-    say("stopped", ago_s=1, partitions=1, progress=(Progress(0, 4, 9),))
+    say("stopped", ago_s=1, partitions=1, progress=(PartitionProgress(0, 4, 9),))
     page = open_page(sold, at="live")
     assert "No processor is alive" in words(page)
     assert cards(page)["Records waiting"] == "≥ 5"
@@ -104,7 +109,7 @@ def test_no_processor_alive_says_what_to_do(open_page: OpenPage, sold: Settings,
 def test_a_processor_that_waits_for_a_server_is_named(
     open_page: OpenPage, sold: Settings, say: Say
 ) -> None:
-    say("w", quiet_s=42, partitions=1, progress=(Progress(0, 4, 9),))
+    say("w", quiet_s=42, partitions=1, progress=(PartitionProgress(0, 4, 9),))
     assert "w waits for a server** for 42 seconds" in words(open_page(sold, at="live"))
 
 

@@ -15,7 +15,7 @@ from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.server import PAGE
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP
-from retail_pipeline.domain.report import Customers, Figures, Selection
+from retail_pipeline.domain.figures import Customers, Figures, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
 from tests import shop

@@ -19,7 +19,7 @@ from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.dashboard import format, picks
 from retail_pipeline.dashboard.products import page as products
-from retail_pipeline.domain.report import Customers, Selection
+from retail_pipeline.domain.figures import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
 from tests import shop

@@ -19,9 +19,9 @@ from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.operations import quarantine
+from retail_pipeline.domain.figures import Customers, Selection
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation, Sum, Verdict
 from retail_pipeline.domain.rejection import Reason
-from retail_pipeline.domain.report import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
 from tests import shop

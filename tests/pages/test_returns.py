@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from retail_pipeline.dashboard import format, url_state
 from retail_pipeline.dashboard.returns import panels as return_panels
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.report import Customers, Selection
+from retail_pipeline.domain.figures import Customers, Selection
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.settings import Settings
 from tests import returns_truth, shop

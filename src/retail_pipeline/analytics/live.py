@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from retail_pipeline.analytics.tables import Array
-from retail_pipeline.domain.heartbeat import HeartbeatRecord, Progress
+from retail_pipeline.domain.heartbeat import PartitionProgress, StoredHeartbeat
 from retail_pipeline.domain.offsets import total_lag
 
 STEP_SECONDS = 5
@@ -28,7 +28,7 @@ class Partition:
 
     number: int
     owner: str | None = None
-    last: Progress | None = None
+    last: PartitionProgress | None = None
     age_s: float | None = None
 
     @property
@@ -42,12 +42,12 @@ class Partition:
         return self.last.lag if self.last else None
 
 
-def partitions(processors: Sequence[HeartbeatRecord]) -> list[Partition]:
+def partitions(processors: Sequence[StoredHeartbeat]) -> list[Partition]:
     """Return every partition of the topic, those that nobody has included.
 
     While a partition moves, two processors may report it: the newer heartbeat counts.
     """
-    last: dict[int, tuple[HeartbeatRecord, Progress]] = {}
+    last: dict[int, tuple[StoredHeartbeat, PartitionProgress]] = {}
     # The processors alive come first, and of them the one with the newest heartbeat.
     for record in sorted(processors, key=lambda each: (not each.alive, each.age_s)):
         for progress in record.progress:
@@ -74,7 +74,7 @@ def lag(parts: Sequence[Partition]) -> tuple[int, int]:
 
 
 def throughput(
-    processors: Sequence[HeartbeatRecord], *, minutes: int = MINUTES, step: int = STEP_SECONDS
+    processors: Sequence[StoredHeartbeat], *, minutes: int = MINUTES, step: int = STEP_SECONDS
 ) -> pd.DataFrame:
     """Return rows stored per second over the last minutes, by all processors together.
 
@@ -91,17 +91,17 @@ def throughput(
     return pd.DataFrame({"start": pd.to_datetime(edges[:-1], unit="s", utc=True), "rate": rates})
 
 
-def rate_now(processors: Sequence[HeartbeatRecord], seconds: float = 10.0) -> float:
+def rate_now(processors: Sequence[StoredHeartbeat], seconds: float = 10.0) -> float:
     """Return rows stored per second over the last ``seconds`` that were reported."""
     return _stored_in(processors, seconds) / seconds
 
 
-def stored_lately(processors: Sequence[HeartbeatRecord], minutes: int = MINUTES) -> int:
+def stored_lately(processors: Sequence[StoredHeartbeat], minutes: int = MINUTES) -> int:
     """Return rows stored in the last minutes."""
     return round(_stored_in(processors, minutes * 60))
 
 
-def _stored_in(processors: Sequence[HeartbeatRecord], seconds: float) -> float:
+def _stored_in(processors: Sequence[StoredHeartbeat], seconds: float) -> float:
     until = _reported_until(processors)
     if until is None:
         return 0.0
@@ -109,7 +109,7 @@ def _stored_in(processors: Sequence[HeartbeatRecord], seconds: float) -> float:
     return float(now - before)
 
 
-def _reported_until(processors: Sequence[HeartbeatRecord]) -> float | None:
+def _reported_until(processors: Sequence[StoredHeartbeat]) -> float | None:
     """Return up to when it is known what was stored, in seconds since 1970."""
     if not processors:
         return None
@@ -118,7 +118,7 @@ def _reported_until(processors: Sequence[HeartbeatRecord]) -> float | None:
     return now.timestamp() - _REPORTED_AFTER_SECONDS
 
 
-def _stored(processors: Sequence[HeartbeatRecord], moments: Array) -> Array:
+def _stored(processors: Sequence[StoredHeartbeat], moments: Array) -> Array:
     """Return how many rows had been stored by each moment, all processors together.
 
     Before its first sample a processor counts as having stored nothing. One that restarts under

@@ -23,7 +23,7 @@ from retail_pipeline.analytics.tables import (
     safe,
 )
 from retail_pipeline.domain.days import DAY_MS
-from retail_pipeline.domain.returns import RowOrigin
+from retail_pipeline.domain.returns import DuplicateMode
 
 # The number of "no reason": the units undo a sale.
 MATCHED = 0
@@ -34,9 +34,9 @@ def returns_table(pieces: Sequence[Columns], dictionaries: Dictionaries) -> pd.D
     """Return a row for each part.
 
     Columns: line (a cancellation's number), day, returned (in minutes since 1970), invoice,
-    product, customer, country, kind, stands, reason, units (above zero where goods come back),
-    micros (below zero); and of the sale, for parts that undo one: sold_day, sold (in minutes),
-    sold_invoice, sold_country, sold_micros (what the units were sold for).
+    product, customer, country, kind, duplicate_mode, reason, units (above zero where goods come
+    back), micros (below zero); and of the sale, for parts that undo one: sold_day, sold (in
+    minutes), sold_invoice, sold_country, sold_micros (what the units were sold for).
     """
     makers = column_makers(dictionaries)
     columns: dict[str, Make] = {
@@ -45,7 +45,7 @@ def returns_table(pieces: Sequence[Columns], dictionaries: Dictionaries) -> pd.D
         "returned": lambda each: _since(each["returned"], _MINUTE_MS),
         **{name: makers[name] for name in ("invoice", "product", "customer", "country")},
         "kind": lambda each: np.full(len(each["line"]), CANCELLATION, np.int8),
-        "stands": lambda each: np.array(each["stands"], np.int8),
+        "duplicate_mode": lambda each: np.array(each["duplicate_mode"], np.int8),
         "reason": lambda each: dictionaries.reasons.of(each["reason"]).astype(np.int8),
         **{name: makers[name] for name in ("units", "micros")},
         "sold_day": lambda each: _since(each["sold"], DAY_MS),
@@ -71,6 +71,6 @@ def by_sale(table: pd.DataFrame) -> pd.DataFrame:
 
 def counted(table: pd.DataFrame, duplicates: bool) -> Array:
     """Return which rows count, with or without exact duplicate lines."""
-    other = RowOrigin.WITHOUT_DUPLICATES if duplicates else RowOrigin.WITH_DUPLICATES
-    found: Array = (table["stands"] != other).to_numpy()
+    other = DuplicateMode.WITHOUT_DUPLICATES if duplicates else DuplicateMode.WITH_DUPLICATES
+    found: Array = (table["duplicate_mode"] != other).to_numpy()
     return found

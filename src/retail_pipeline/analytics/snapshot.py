@@ -13,8 +13,8 @@ from retail_pipeline.analytics.return_tables import by_sale, counted, returns_ta
 from retail_pipeline.analytics.tables import GUEST, KINDS, Array, Dictionaries
 from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.figures import Selection, Status
 from retail_pipeline.domain.periods import Period
-from retail_pipeline.domain.report import Selection, Status
 
 # Between a product's code and its name, where both are given.
 NAMED = " · "

@@ -18,9 +18,9 @@ from retail_pipeline.analytics.tables import (
     Dictionaries,
 )
 from retail_pipeline.domain.days import date_of_number, day_number, moment_of_hour
+from retail_pipeline.domain.figures import Figures
 from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Period, Shift, Unit
-from retail_pipeline.domain.report import Figures
 
 # Sums by the start of an hour, day, week or month.
 Timeline = Sequence[tuple[datetime, Figures]]

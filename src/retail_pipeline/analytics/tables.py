@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from retail_pipeline.domain.days import EPOCH, day_number
-from retail_pipeline.domain.returns import Reason
+from retail_pipeline.domain.returns import UnmatchedReason
 from retail_pipeline.domain.transaction import Kind
 
 KINDS = tuple(Kind)
@@ -74,7 +74,7 @@ class Dictionaries:
     products: Dictionary = field(default_factory=Dictionary)
     kinds: Dictionary = field(default_factory=lambda: Dictionary(*(kind.value for kind in KINDS)))
     # Why units undo no sale; those that do undo one have none.
-    reasons: Dictionary = field(default_factory=lambda: Dictionary(None, *Reason))
+    reasons: Dictionary = field(default_factory=lambda: Dictionary(None, *UnmatchedReason))
     # Of cancellations, by the identity of their row.
     lines: Dictionary = field(default_factory=Dictionary)
 

@@ -22,7 +22,7 @@ from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.heartbeat import HeartbeatTimer
 from retail_pipeline.flows.process import Processor
 from retail_pipeline.flows.retry import retrying
-from retail_pipeline.flows.rollup_worker import Summariser
+from retail_pipeline.flows.rollup_worker import RollupWorker
 from retail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class ProcessorRun:
         self._heartbeat = HeartbeatTimer(self._parts.heartbeats, self._first, self.stop)
         self._noted_at = 0.0
         self._behind = Event()
-        self._summariser = Summariser(self._parts.summaries, self._retry, self._behind)
+        self._rollup_worker = RollupWorker(self._parts.rollups, self._retry, self._behind)
         self._failed_days: list[FailedDay] = []
         self._beating = True
 
@@ -100,7 +100,7 @@ class ProcessorRun:
         self._retry(parts.store.prepare)
         processor = parts.processor(consumer, self._retry)
         log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
-        workers = [*self._summariser.workers(self.stop), self._heartbeat]
+        workers = [*self._rollup_worker.workers(self.stop), self._heartbeat]
         if settings.reconcile_every_s:
             workers.append(parts.reconciler(self.stop))
         for worker in workers:
@@ -150,11 +150,11 @@ class ProcessorRun:
         Raises:
             PermanentError: no day can be summarised.
         """
-        if self._summariser.failure:
-            raise PermanentError(NO_DAY.format(error=self._summariser.failure))
-        if self._retry(self._parts.summaries.pending):
+        if self._rollup_worker.failure:
+            raise PermanentError(NO_DAY.format(error=self._rollup_worker.failure))
+        if self._retry(self._parts.rollups.pending):
             return False
-        self._failed_days = self._retry(self._parts.summaries.failed)
+        self._failed_days = self._retry(self._parts.rollups.failed)
         return True
 
     def _note(self, processor: Processor, consumer: GroupConsumer) -> None:
@@ -165,7 +165,7 @@ class ProcessorRun:
             self._behind.set()
         else:
             self._behind.clear()
-        failure = self._summariser.failure
+        failure = self._rollup_worker.failure
         self._heartbeat.note(
             replace(
                 self._first,

@@ -20,11 +20,11 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.bootstrap import DashboardReads
 from retail_pipeline.dashboard.process import settings
 from retail_pipeline.dashboard.snapshot_cache import Store
-from retail_pipeline.domain.heartbeat import HeartbeatRecord
+from retail_pipeline.domain.figures import Selection
+from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
-from retail_pipeline.domain.report import Selection
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,7 +86,7 @@ def _cached(
 def store(reads: DashboardReads) -> Store:
     """Return the cache of the summaries, the same for everyone; it connects at its first read."""
     room = settings().dashboard_memory_mb * 1_000_000 // _BYTES_AN_ENTRY
-    return Store(reads.entries, reads.reports, room)
+    return Store(reads.entries, reads.status, room)
 
 
 def snapshot() -> Snapshot:
@@ -102,7 +102,7 @@ def reconciled(reads: DashboardReads) -> list[Reconciliation]:
 
 
 @_cached(_LIVE_SECONDS)
-def processors(reads: DashboardReads) -> list[HeartbeatRecord]:
+def processors(reads: DashboardReads) -> list[StoredHeartbeat]:
     """Return each processor's last heartbeat."""
     return reads.heartbeats.latest()
 

@@ -14,8 +14,8 @@ from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.filters import CLEANING, CUSTOMERS, KINDS, Choice
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.failed_days import in_words
+from retail_pipeline.domain.figures import Customers
 from retail_pipeline.domain.periods import Period
-from retail_pipeline.domain.report import Customers
 
 # So many countries or products are named on screen; an export names them all.
 _FEW = 3

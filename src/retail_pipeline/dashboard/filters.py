@@ -14,8 +14,8 @@ from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard import format, url_state
 from retail_pipeline.dashboard.format import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.domain.figures import Customers, Filters, Selection
 from retail_pipeline.domain.periods import CUSTOM, PRESETS, WHOLE, Period, resolve
-from retail_pipeline.domain.report import Customers, Filters, Selection
 from retail_pipeline.domain.transaction import Kind
 
 _LONGEST = max(CONTRACT.limit(name, "maxLength") for name in ("Country", "Description"))

@@ -14,8 +14,8 @@ import pandas as pd
 
 from retail_pipeline.analytics import sums
 from retail_pipeline.dashboard import format
+from retail_pipeline.domain.figures import Figures
 from retail_pipeline.domain.periods import Period, Shift, Unit, following
-from retail_pipeline.domain.report import Figures
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

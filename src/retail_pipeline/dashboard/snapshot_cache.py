@@ -20,7 +20,7 @@ import msgspec
 import pandas as pd
 
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics.return_tables import returns_table
 from retail_pipeline.analytics.snapshot import Snapshot
@@ -40,7 +40,7 @@ from retail_pipeline.domain.collections import (
 )
 from retail_pipeline.domain.days import date_of_number, day_number
 from retail_pipeline.domain.failed_days import FailedDay
-from retail_pipeline.domain.report import Status
+from retail_pipeline.domain.figures import Status
 from retail_pipeline.errors import AccessError, FiguresError, RetailError, TransientError
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Store:
     """Caches a database's snapshot; safe to use from many threads."""
 
     def __init__(
-        self, entries: MongoEntries, reports: MongoReports, most_entries: int = 10_000_000
+        self, entries: MongoEntries, reports: MongoStatus, most_entries: int = 10_000_000
     ) -> None:
         """Cache up to ``most_entries`` entries of each rollup: those of the newest days."""
         self._entries = entries

@@ -9,7 +9,7 @@ import streamlit as st
 from retail_pipeline.dashboard import explain, format
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.failed_days import FailedDay
-from retail_pipeline.domain.report import Status
+from retail_pipeline.domain.figures import Status
 from retail_pipeline.errors import (
     AccessError,
     FiguresError,

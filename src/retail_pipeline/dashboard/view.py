@@ -13,8 +13,8 @@ from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import data, format
 from retail_pipeline.dashboard.filters import Choice
+from retail_pipeline.domain.figures import Figures, Selection
 from retail_pipeline.domain.periods import Period
-from retail_pipeline.domain.report import Figures, Selection
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 There are two. A *heartbeat file* is touched after every cycle; a container's health check reads its
 age (``retail health``). A :class:`ProcessorHeartbeat` is written to the database every two seconds.
-The dashboard reads it back as a :class:`HeartbeatRecord`; the status of a stack reads from it why
+The dashboard reads it back as a :class:`StoredHeartbeat`; the status of a stack reads from it why
 no day can be summarised.
 """
 
@@ -25,7 +25,7 @@ def is_recent(age_s: float, limit_s: float = ALIVE_SECONDS) -> bool:
     return age_s < limit_s
 
 
-class Progress(msgspec.Struct, frozen=True):
+class PartitionProgress(msgspec.Struct, frozen=True):
     """How far a processor is in a partition of the transactions topic that is assigned to it.
 
     ``committed`` is the offset of the next record to store, ``end`` the offset after the last
@@ -57,18 +57,18 @@ class ProcessorHeartbeat(msgspec.Struct, frozen=True, kw_only=True):
     stored: int = 0
     quarantined: int = 0
     partitions: int = 0
-    progress: tuple[Progress, ...] = ()
+    progress: tuple[PartitionProgress, ...] = ()
     summaries_error: str | None = None
 
 
-class Sample(msgspec.Struct, frozen=True):
+class HistoryPoint(msgspec.Struct, frozen=True):
     """How many rows a processor had stored at a moment."""
 
     at: datetime
     stored: int
 
 
-class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
+class StoredHeartbeat(ProcessorHeartbeat, frozen=True, kw_only=True):
     """The last heartbeat of a processor, as the database has it, with times by its clock.
 
     ``age_s`` is its age. ``quiet_s`` is how many seconds before this write the processor had last
@@ -80,7 +80,7 @@ class HeartbeatRecord(ProcessorHeartbeat, frozen=True, kw_only=True):
     age_s: float
     quiet_s: float = 0.0
     stopped: bool = False
-    history: tuple[Sample, ...] = ()
+    history: tuple[HistoryPoint, ...] = ()
 
     @property
     def alive(self) -> bool:

@@ -19,7 +19,7 @@ from enum import IntEnum, StrEnum
 from retail_pipeline.domain.transaction import Kind
 
 
-class Reason(StrEnum):
+class UnmatchedReason(StrEnum):
     """Why units of a cancellation undo no sale."""
 
     GUEST = "guest"
@@ -28,7 +28,7 @@ class Reason(StrEnum):
     NOT_NEGATIVE = "not a negative quantity"
 
 
-class RowOrigin(IntEnum):
+class DuplicateMode(IntEnum):
     """When a part of a cancellation counts: always, or only with or without duplicate lines."""
 
     ALWAYS = 0
@@ -58,7 +58,7 @@ class Part:
 
     units: int
     sale: TradedLine | None = None
-    reason: Reason | None = None
+    reason: UnmatchedReason | None = None
 
 
 @dataclass
@@ -105,7 +105,7 @@ def _parts(line: TradedLine, sold: list[_Sold], guest: bool) -> Iterator[Part]:
     """Yield the parts of one cancellation, and take their units from ``sold``."""
     wanted = -line.units
     if wanted <= 0 or guest:
-        yield Part(wanted, reason=Reason.GUEST if guest else Reason.NOT_NEGATIVE)
+        yield Part(wanted, reason=UnmatchedReason.GUEST if guest else UnmatchedReason.NOT_NEGATIVE)
         return
     last_first = sold[::-1]
     at_its_price = [each for each in last_first if each.line.price == line.price]
@@ -117,4 +117,4 @@ def _parts(line: TradedLine, sold: list[_Sold], guest: bool) -> Iterator[Part]:
             wanted -= units
             yield Part(units, each.line)
     if wanted:
-        yield Part(wanted, reason=Reason.NO_UNITS if sold else Reason.NO_SALE)
+        yield Part(wanted, reason=UnmatchedReason.NO_UNITS if sold else UnmatchedReason.NO_SALE)

@@ -26,14 +26,14 @@ class Periodic(Thread):
         stop: Event,
         every_s: float = 0.0,
         *,
-        at_once: bool = True,
+        run_now: bool = True,
         last: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(name=what, daemon=True)
         self._task, self._last = task, last
         self._stop_asked = stop
         self._every_s = every_s
-        self._first_in_s = 0.0 if at_once else every_s
+        self._first_in_s = 0.0 if run_now else every_s
         self._failure: type[Exception] | None = None
 
     def run(self) -> None:

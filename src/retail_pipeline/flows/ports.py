@@ -85,7 +85,7 @@ class Publisher(Protocol):
     def reject(self, rejection: Rejection) -> None:
         """Queue one rejected row for the dead-letter topic."""
 
-    def report(self, manifest: Manifest) -> None:
+    def send_manifest(self, manifest: Manifest) -> None:
         """Queue one manifest."""
 
     def barrier(self) -> Barrier:
@@ -145,7 +145,7 @@ class SampleStore(Protocol):
         """Remove documents of the sample, if they exist."""
 
 
-class Summaries(Protocol):
+class Rollups(Protocol):
     """The rollups, rebuilt a day at a time from the stored transactions.
 
     Every method raises TransientError when the database is away. An error of a single day is

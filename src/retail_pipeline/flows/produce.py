@@ -150,7 +150,7 @@ class Production:
 
     def _report(self, checkpoint: Checkpoint) -> None:
         now = datetime.now(UTC)
-        self.publisher.report(
+        self.publisher.send_manifest(
             Manifest(
                 source=self._facts.source,
                 name=self._facts.name,

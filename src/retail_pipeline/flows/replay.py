@@ -33,11 +33,11 @@ class Skipped:
     detail: str
 
 
-Verdict = Reparsed | StillInvalid | Skipped
+ReplayResult = Reparsed | StillInvalid | Skipped
 
 
 @dataclass
-class Report:
+class ReplayCounts:
     """The counts of a replay, in rows."""
 
     replayed: int = 0
@@ -49,7 +49,7 @@ class Report:
         """All rows, whatever their verdict."""
         return self.replayed + self.broken.total() + self.skipped
 
-    def add(self, verdict: Verdict) -> None:
+    def add(self, verdict: ReplayResult) -> None:
         """Count one row."""
         if isinstance(verdict, StillInvalid):
             self.broken[verdict.reason] += 1
@@ -76,21 +76,21 @@ class Replay:
     retry: Retrying
     stop: Event
     most: int | None
-    tell: Callable[[Quarantined, Verdict], None] = lambda row, verdict: None
+    tell: Callable[[Quarantined, ReplayResult], None] = lambda row, verdict: None
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
     def __post_init__(self) -> None:
         self._publisher: Publisher | None = None
 
-    def run(self, rows: Iterable[Wanted]) -> Report:
+    def run(self, rows: Iterable[Wanted]) -> ReplayCounts:
         """Replay ``rows``, or as many as are finished when ``stop`` is set.
 
         Raises:
             TransientError: a server is away; another run continues with what is left.
             PermanentError: a server refuses.
         """
-        report = Report()
-        chunk: list[tuple[Quarantined, Verdict]] = []
+        report = ReplayCounts()
+        chunk: list[tuple[Quarantined, ReplayResult]] = []
         try:
             for row, edited in rows:
                 chunk.append((row, self._evaluate(row, edited)))
@@ -104,12 +104,12 @@ class Replay:
             self._close()
         return report
 
-    def _evaluate(self, row: Quarantined, edited: str | None) -> Verdict:
+    def _evaluate(self, row: Quarantined, edited: str | None) -> ReplayResult:
         if self.most is not None and row.replays >= self.most:
             return Skipped(f"replayed {row.replays} times already: --force tries again")
         return self.reparser.reparse(row, None if edited == row.raw else edited)
 
-    def _finish(self, chunk: list[tuple[Quarantined, Verdict]], report: Report) -> None:
+    def _finish(self, chunk: list[tuple[Quarantined, ReplayResult]], report: ReplayCounts) -> None:
         """Send a chunk's valid rows, and count the chunk only when Kafka has them."""
         if self.connect and chunk:
             self.retry(self._send, chunk)
@@ -118,14 +118,14 @@ class Replay:
             report.add(verdict)
             self.tell(row, verdict)
 
-    def _send(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
+    def _send(self, chunk: list[tuple[Quarantined, ReplayResult]]) -> None:
         if not self.connect or all(isinstance(v, StillInvalid | Skipped) for _, v in chunk):
             return
         try:
             self._publisher = self._publisher or self.connect()
             for row, verdict in chunk:
                 if isinstance(verdict, Manifest):
-                    self._publisher.report(verdict)
+                    self._publisher.send_manifest(verdict)
                 elif isinstance(verdict, Transaction):
                     self._publisher.send(verdict, replay_of=row.id)
             self._publisher.barrier().wait()
@@ -133,7 +133,7 @@ class Replay:
             self._close()
             raise
 
-    def _note(self, chunk: list[tuple[Quarantined, Verdict]]) -> None:
+    def _note(self, chunk: list[tuple[Quarantined, ReplayResult]]) -> None:
         manifests = [row.id for row, verdict in chunk if isinstance(verdict, Manifest)]
         broken = [row.id for row, verdict in chunk if isinstance(verdict, StillInvalid)]
         sent = [row.id for row, verdict in chunk if isinstance(verdict, Transaction)]

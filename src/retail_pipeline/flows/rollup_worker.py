@@ -14,18 +14,18 @@ from tenacity import Retrying, retry_if_exception_type
 
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows.periodic import Periodic
-from retail_pipeline.flows.ports import Summaries
+from retail_pipeline.flows.ports import Rollups
 
 log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_CHECKS = 0.25
 # Most of a rebuild is MongoDB's work: two rebuilds run at a time.
-_AT_ONCE = 2
+_THREADS = 2
 # While rows wait in Kafka, a worker rests so many times as long as its last rebuild took: a
 # rebuild costs MongoDB more than storing the day's rows did.
 REST_FACTOR = 4
 
 
-class Summariser:
+class RollupWorker:
     """Rebuilds marked days; what fails is tried again with back-off.
 
     ``behind`` is set while rows wait in Kafka: storing them comes first. ``failure`` is the error
@@ -34,13 +34,13 @@ class Summariser:
 
     def __init__(
         self,
-        summaries: Summaries,
+        summaries: Rollups,
         retry: Retrying,
         behind: Event,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._summaries = summaries
+        self._rollups = summaries
         self._retry = retry.copy(retry=retry_if_exception_type(Exception))
         self._behind = behind
         self._clock = clock
@@ -48,19 +48,19 @@ class Summariser:
         self._outdated_marked = False
         self.failure: Exception | None = None
 
-    def workers(self, stop: Event, at_once: int = _AT_ONCE) -> list[Periodic]:
+    def workers(self, stop: Event, threads: int = _THREADS) -> list[Periodic]:
         """Return the threads that rebuild days until ``stop`` is set."""
-        return [Periodic("rebuild of a day", self.rebuild, stop) for _ in range(at_once)]
+        return [Periodic("rebuild of a day", self.rebuild, stop) for _ in range(threads)]
 
     def rebuild(self) -> float:
         """Rebuild a day that is due, if any; return the seconds until the next rebuild."""
         with self._turn:
             if not self._outdated_marked:
-                if old := self._attempt(self._summaries.mark_outdated):
+                if old := self._attempt(self._rollups.mark_outdated):
                     log.info("%d days are summarised again, in this release's form", old)
                 self._outdated_marked = True
         began = self._clock()
-        if not self._attempt(self._summaries.rebuild_next):
+        if not self._attempt(self._rollups.rebuild_next):
             return _SECONDS_BETWEEN_CHECKS
         return REST_FACTOR * (self._clock() - began) if self._behind.is_set() else 0.0
 

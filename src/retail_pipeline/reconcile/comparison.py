@@ -10,11 +10,11 @@ from retail_pipeline.domain.fields import DATE
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import TRANSACTION, decode
 from retail_pipeline.reconcile.expected_returns import match_returns
-from retail_pipeline.reconcile.ports import File, Log, Records
+from retail_pipeline.reconcile.ports import DatabaseReader, File, KafkaReader
 from retail_pipeline.reconcile.records import Line, ReturnDocument, as_line, changed_fields
-from retail_pipeline.reconcile.report import FILE, KAFKA, MONGODB
 from retail_pipeline.reconcile.state import ReconciliationState
 from retail_pipeline.reconcile.tally import NOT_IN_KAFKA, PLAIN, REPLAYED, LineTally, Tally
+from retail_pipeline.reconcile.texts import FILE, KAFKA, MONGODB
 
 _NOTHING = Tally()
 # Of more days than these the sums are reported, but not each row.
@@ -100,8 +100,8 @@ def _compared(
 class DetailReader:
     """Reads a few days again, from the places that differ."""
 
-    log: Log
-    records: Records
+    kafka: KafkaReader
+    database: DatabaseReader
     files: Sequence[File]
     topics: Topics
     state: ReconciliationState
@@ -125,10 +125,10 @@ class DetailReader:
         """Return the documents of the returns that differ now; those of the first few days only."""
         first = sorted(days)[:_MOST_DAYS]
         right: dict[str, ReturnDocument] = {}
-        for traded in self.records.traded(first):
+        for traded in self.database.traded(first):
             # Of a customer and stock code there may be cancellations on other days too.
             right |= {each.id: each for each in match_returns(traded) if each.day in first}
-        real = {each.id: each for each in self.records.return_documents(first)}
+        real = {each.id: each for each in self.database.return_documents(first)}
         found: dict[int, Details[str]] = {day: Details() for day in first}
         for identity in sorted(right.keys() | real.keys()):
             expected, other = right.get(identity), real.get(identity)
@@ -156,10 +156,10 @@ class DetailReader:
         elif place == KAFKA:
             spans = self.state.positions
             topic = self.topics.transactions
-            for _, messages in self.log.records(span for span in spans if span.topic == topic):
+            for _, messages in self.kafka.records(span for span in spans if span.topic == topic):
                 yield list(map(as_line, decode(messages, TRANSACTION)[0]))
         else:
-            yield from (lines for lines, _ in self.records.lines(days))
+            yield from (lines for lines, _ in self.database.lines(days))
 
     def _tally(self, place: str) -> LineTally:
         tallies = {FILE: self.state.files, KAFKA: self.state.kafka}

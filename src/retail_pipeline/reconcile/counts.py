@@ -24,8 +24,8 @@ from retail_pipeline.domain.reconciliation import (
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.wire import MANIFEST, decode
-from retail_pipeline.reconcile.ports import Log, Records
-from retail_pipeline.reconcile.report import (
+from retail_pipeline.reconcile.ports import DatabaseReader, KafkaReader
+from retail_pipeline.reconcile.texts import (
     INCOMPLETE,
     MONGODB,
     advice_for,
@@ -39,8 +39,8 @@ from retail_pipeline.reconcile.report import (
 class CountCheck:
     """One quick reconciliation, by counters and small reads, made in the name of ``by``."""
 
-    log: Log
-    records: Records
+    kafka: KafkaReader
+    database: DatabaseReader
     topics: Topics
     by: str = "retail reconcile"
     clock: Callable[[], float] = time.monotonic
@@ -53,26 +53,26 @@ class CountCheck:
         """
         began = self.clock()
         # Kafka first: records that arrive later are found stored, never missing.
-        positions = self.log.positions()
-        pending, failed = self.records.pending_days(), self.records.failed_days()
-        manifests = {each.source: each for each in self.records.manifests()}
+        positions = self.kafka.positions()
+        pending, failed = self.database.pending_days(), self.database.failed_days()
+        manifests = {each.source: each for each in self.database.manifests()}
         # Kafka still has the manifests of sources that MongoDB has lost whole.
         lost = self._lost(manifests, positions)
         manifests |= lost
         sources = self._sources(manifests)
         # Asked after the counts: the sample may have been replaced while they were made.
-        if self.records.sample_replaced():
+        if self.database.sample_replaced():
             manifests, lost = _without_sample(manifests), _without_sample(lost)
             sources = [each for each in sources if not is_sample(each.source)]
         # The days that failed are named one by one, and left out of the sums.
         days = [each.number for each in failed]
-        rollups, left_out = self.records.rollup_rows(days), self.records.rows_on(days)
+        rollups, left_out = self.database.rollup_rows(days), self.database.rows_on(days)
         # A count is wrong only if nothing changed it meanwhile.
-        later = self.log.positions()
+        later = self.kafka.positions()
         came = sum(each.end for each in later) - sum(each.end for each in positions)
         lag = total_lag(positions) + came
-        pending |= self.records.pending_days()
-        failed, others = throughout(failed, self.records.failed_days())
+        pending |= self.database.pending_days()
+        failed, others = throughout(failed, self.database.failed_days())
         pending |= others
         differences = [*_of_sources(sources, lag, lost), *of_failed_days(failed)]
         if not lag and not pending:
@@ -104,7 +104,7 @@ class CountCheck:
             for each in positions
             if each.topic == self.topics.manifests and each.committed > each.first
         ]
-        for _, messages in self.log.records(spans):
+        for _, messages in self.kafka.records(spans):
             for manifest in decode(messages, MANIFEST)[0]:
                 source = manifest.source
                 if manifest.says_more(lost.get(source) or stored.get(source)):
@@ -112,8 +112,8 @@ class CountCheck:
         return lost
 
     def _sources(self, manifests: dict[str, Manifest]) -> list[SourceAccount]:
-        stored, quarantined, purged = self.records.counts().values()
-        claimed = self.records.claimed()
+        stored, quarantined, purged = self.database.counts().values()
+        claimed = self.database.claimed()
         known = dict.fromkeys([*manifests, *stored, *quarantined, *purged, *claimed])
         accounts = []
         for source in known:

@@ -11,7 +11,10 @@ from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, ROLLUPS
 from retail_pipeline.domain.reconciliation import Difference, Sum
 from retail_pipeline.domain.transaction import Kind, row_id
 from retail_pipeline.reconcile.comparison import BucketDifference, Details
-from retail_pipeline.reconcile.report import (
+from retail_pipeline.reconcile.rowset import RowSet
+from retail_pipeline.reconcile.state import ReconciliationState
+from retail_pipeline.reconcile.tally import Tally
+from retail_pipeline.reconcile.texts import (
     KAFKA,
     MONGODB,
     SHOWN,
@@ -19,9 +22,6 @@ from retail_pipeline.reconcile.report import (
     missing_manifest,
     text,
 )
-from retail_pipeline.reconcile.rowset import RowSet
-from retail_pipeline.reconcile.state import ReconciliationState
-from retail_pipeline.reconcile.tally import Tally
 
 # Reading takes a while: rows found wrong are checked once more, unless they are too many.
 _RECHECKED_AT_MOST = 1_000

@@ -25,10 +25,10 @@ from retail_pipeline.reconcile.differences import (
     of_rows,
     rows_of,
 )
-from retail_pipeline.reconcile.report import INCOMPLETE, of_failed_days
 from retail_pipeline.reconcile.rowset import RowSet
 from retail_pipeline.reconcile.state import ReconciliationState
 from retail_pipeline.reconcile.tally import Tally
+from retail_pipeline.reconcile.texts import INCOMPLETE, of_failed_days
 
 
 def evaluate(state: ReconciliationState, reader: DetailReader) -> Reconciliation:
@@ -46,7 +46,7 @@ def evaluate(state: ReconciliationState, reader: DetailReader) -> Reconciliation
         for row in (*rows.missing, *rows.unknown):
             named[bucket.place, bucket.source].add(row)
     for each in sources:
-        differences += of_rows(state, each, named, reader.records.states)
+        differences += of_rows(state, each, named, reader.database.states)
     differences += of_misfiled(state)
     differences += of_failed_days(state.failed_days)
     differences += of_rollups(state)

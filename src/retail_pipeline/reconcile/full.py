@@ -27,7 +27,7 @@ from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, Messag
 from retail_pipeline.reconcile.comparison import DetailReader
 from retail_pipeline.reconcile.evaluate import evaluate
 from retail_pipeline.reconcile.expected_returns import match_returns
-from retail_pipeline.reconcile.ports import File, Log, Records
+from retail_pipeline.reconcile.ports import DatabaseReader, File, KafkaReader
 from retail_pipeline.reconcile.records import QuarantinedRow, as_line
 from retail_pipeline.reconcile.rowset import Rows
 from retail_pipeline.reconcile.state import ReconciliationState
@@ -41,8 +41,8 @@ Sourced = TypeVar("Sourced", Manifest, QuarantinedRow, Transaction)
 class FullReconciliation:
     """One full reconciliation; ``report`` is called with a place, its rows so far and in all."""
 
-    log: Log
-    records: Records
+    kafka: KafkaReader
+    database: DatabaseReader
     files: Sequence[File]
     topics: Topics
     report: ReportProgress = lambda place, rows, total: None
@@ -57,20 +57,20 @@ class FullReconciliation:
         """
         began = self.clock()
         state = self._gather()
-        if self.records.sample_replaced() != state.sample_replaced:
+        if self.database.sample_replaced() != state.sample_replaced:
             # It was replaced meanwhile, which happens once.
             state = self._gather()
-        reader = DetailReader(self.log, self.records, self.files, self.topics, state)
+        reader = DetailReader(self.kafka, self.database, self.files, self.topics, state)
         findings = evaluate(state, reader)
         return msgspec.structs.replace(
             findings, at=datetime.now(UTC), seconds=round(self.clock() - began, 3)
         )
 
     def _gather(self) -> ReconciliationState:
-        state = ReconciliationState(self.log.positions(), self.topics.transactions)
-        state.sample_replaced = self.records.sample_replaced()
-        state.pending_days = self.records.pending_days()
-        state.failed_days = self.records.failed_days()
+        state = ReconciliationState(self.kafka.positions(), self.topics.transactions)
+        state.sample_replaced = self.database.sample_replaced()
+        state.pending_days = self.database.pending_days()
+        state.failed_days = self.database.failed_days()
         self._read_quarantine(state)
         self._read_small_topics(state, state.positions)
         for file in self.files:
@@ -81,12 +81,12 @@ class FullReconciliation:
         return state
 
     def _read_quarantine(self, state: ReconciliationState) -> None:
-        for manifest in _counted(state, self.records.manifests()):
+        for manifest in _counted(state, self.database.manifests()):
             state.manifests[manifest.source] = manifest
-        for quarantined in self.records.quarantined():
+        for quarantined in self.database.quarantined():
             state.quarantine.add(quarantined)
             state.rejected[quarantined.source].add(quarantined.row)
-        for source, row in self.records.purged():
+        for source, row in self.database.purged():
             state.purged[source].add(row)
             state.rejected[source].add(row)
 
@@ -95,7 +95,7 @@ class FullReconciliation:
     ) -> None:
         """Read the dead letters and the manifests."""
         small = [span for span in spans if span.topic != self.topics.transactions]
-        for span, messages in self.log.records(small):
+        for span, messages in self.kafka.records(small):
             state.records[span.topic, span.partition] += len(messages)
             settled, in_flight = _split(span, messages)
             for part, late in ((settled, False), (in_flight, True)):
@@ -133,10 +133,10 @@ class FullReconciliation:
     def _read_transactions(
         self, state: ReconciliationState, spans: Iterable[PartitionOffsets]
     ) -> None:
-        rows, partition_of = 0, self.log.partition_of
+        rows, partition_of = 0, self.kafka.partition_of
         spans = [span for span in spans if span.topic == self.topics.transactions]
         total = sum(span.end - span.first for span in spans)
-        for span, messages in self.log.records(spans):
+        for span, messages in self.kafka.records(spans):
             state.records[span.topic, span.partition] += len(messages)
             settled, in_flight = _split(span, messages)
             transactions, bad = decode(settled, TRANSACTION)
@@ -157,22 +157,22 @@ class FullReconciliation:
         for source in [*state.kafka.rows, *state.in_flight]:
             in_kafka[source] = state.kafka.rows.of(source) | state.in_flight.of(source)
         rows, total = 0, sum(map(len, state.kafka.rows.values()))
-        for lines, misfiled in self.records.lines():
-            state.stored.add(lines, state.rejected, in_kafka, self.log.partition_of)
+        for lines, misfiled in self.database.lines():
+            state.stored.add(lines, state.rejected, in_kafka, self.kafka.partition_of)
             state.note_misfiled([document.id for document in misfiled])
             # A rebuild adds up every document, whatever its id.
             others = [document.line for document in misfiled if document.line]
             state.expected_rollups.summarise(chain(lines, others))
             rows += len(lines)
             self.report("MongoDB", rows, max(rows, total))
-        self.records.rollups(state.rollups)
-        for traded in self.records.traded():
+        self.database.rollups(state.rollups)
+        for traded in self.database.traded():
             state.expected_returns.add(match_returns(traded))
-        state.returns.add(self.records.return_documents())
+        state.returns.add(self.database.return_documents())
 
     def _read_what_came_meanwhile(self, state: ReconciliationState) -> None:
-        state.pending_days |= self.records.pending_days()
-        state.failed_days, others = throughout(state.failed_days, self.records.failed_days())
+        state.pending_days |= self.database.pending_days()
+        state.failed_days, others = throughout(state.failed_days, self.database.failed_days())
         state.pending_days |= others
         before = {(each.topic, each.partition): each.end for each in state.positions}
         tail = [
@@ -183,11 +183,11 @@ class FullReconciliation:
                 end=now.end,
                 committed=0,
             )
-            for now in self.log.positions()
+            for now in self.kafka.positions()
         ]
         state.came_meanwhile = sum(span.end - span.first for span in tail)
         self._read_small_topics(state, tail)
-        for span, messages in self.log.records(
+        for span, messages in self.kafka.records(
             span for span in tail if span.topic == self.topics.transactions
         ):
             _add_in_flight(state, messages)

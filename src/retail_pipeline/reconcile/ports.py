@@ -20,7 +20,7 @@ from retail_pipeline.reconcile.records import (
 from retail_pipeline.reconcile.rowset import RowSet
 
 
-class Log(Protocol):
+class KafkaReader(Protocol):
     """Kafka, read beside the processors: no group, no commits.
 
     Every method raises TransientError when no broker answers in time, PermanentError when it
@@ -39,8 +39,8 @@ class Log(Protocol):
         """Return the partition that an invoice's lines are sent to."""
 
 
-class Records(Protocol):
-    """MongoDB, read as the monitor's user. Raises as :class:`Log` does."""
+class DatabaseReader(Protocol):
+    """MongoDB, read as the monitor's user. Raises as :class:`KafkaReader` does."""
 
     def manifests(self) -> list[Manifest]:
         """Return the manifests: what producers read, one a source."""

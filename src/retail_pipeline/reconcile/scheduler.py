@@ -33,7 +33,7 @@ class Reconciler(Periodic):
         self, check: Callable[[], Reconciliation], results: Results, every_s: float, stop: Event
     ) -> None:
         pause = min(every_s, _LONGEST_PAUSE_S)
-        super().__init__("count check", self._reconcile, stop, pause, at_once=False)
+        super().__init__("count check", self._reconcile, stop, pause, run_now=False)
         self._check = check
         self._results = results
         self._least_s = every_s

@@ -14,9 +14,9 @@ from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.reconcile.expected_returns import ExpectedReturns
 from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
 from retail_pipeline.reconcile.records import QuarantinedRow
-from retail_pipeline.reconcile.report import SHOWN
 from retail_pipeline.reconcile.rowset import Rows
 from retail_pipeline.reconcile.tally import LineTally, checksum_of
+from retail_pipeline.reconcile.texts import SHOWN
 
 
 @dataclass

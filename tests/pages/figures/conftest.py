@@ -17,8 +17,8 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import data, panel
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.periods import CUSTOM
-from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.settings import Settings
 from tests import shop

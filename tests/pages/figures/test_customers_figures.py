@@ -20,9 +20,9 @@ from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.customers import charts as customer_charts
 from retail_pipeline.dashboard.customers import page as customers
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.money import from_micros
 from retail_pipeline.domain.periods import Unit
-from retail_pipeline.domain.report import Selection
 from tests import customer_truth, shop
 from tests.pages.figures.conftest import Pages, starts_of
 from tests.selections import SELECTIONS

@@ -13,7 +13,7 @@ import pytest
 
 from retail_pipeline.dashboard import filters, format, shell
 from retail_pipeline.dashboard.overview import page as overview
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.figures import Selection
 from tests import shop
 from tests.pages.figures.conftest import Pages, draw, in_2012, starts_of, two_years
 from tests.selections import SELECTIONS

@@ -16,7 +16,7 @@ from retail_pipeline.dashboard.products import one as product
 from retail_pipeline.dashboard.products import page as products
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.fees import FEES
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.figures import Selection
 from tests import shop
 from tests.pages.figures.conftest import Drawn, Pages, draw, two_years
 from tests.selections import SELECTIONS

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from retail_pipeline.dashboard.operations import quality
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.figures import Selection
 from tests import shop
 from tests.pages.figures.conftest import Pages
 from tests.selections import SELECTIONS

@@ -13,8 +13,8 @@ from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.returns import charts as return_charts
 from retail_pipeline.dashboard.returns import page as returns
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.periods import UNITS, Unit
-from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Kind
 from tests import returns_truth, shop
 from tests.pages.figures.conftest import Pages, starts_of

@@ -13,34 +13,34 @@ from hypothesis import strategies as st
 from retail_pipeline.analytics import live
 from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.operations import live as page
-from retail_pipeline.domain.heartbeat import HeartbeatRecord, Progress, Sample
+from retail_pipeline.domain.heartbeat import HistoryPoint, PartitionProgress, StoredHeartbeat
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def heartbeat(name: str = "p1", **changes: Any) -> HeartbeatRecord:
+def heartbeat(name: str = "p1", **changes: Any) -> StoredHeartbeat:
     """Return a new heartbeat of a processor that reads two of two partitions."""
-    one = HeartbeatRecord(
+    one = StoredHeartbeat(
         name=name,
         started_at=NOW - timedelta(hours=1),
         partitions=2,
-        progress=(Progress(0, 90, 100), Progress(1, 50, 50)),
+        progress=(PartitionProgress(0, 90, 100), PartitionProgress(1, 50, 50)),
         at=NOW,
         age_s=0.0,
     )
     return msgspec.structs.replace(one, **changes)
 
 
-def samples(*stored: int, every_s: float = 2.0) -> tuple[Sample, ...]:
+def samples(*stored: int, every_s: float = 2.0) -> tuple[HistoryPoint, ...]:
     """Return a history whose last sample is of now."""
     first = NOW - timedelta(seconds=every_s * (len(stored) - 1))
     return tuple(
-        Sample(first + timedelta(seconds=every_s * place), count)
+        HistoryPoint(first + timedelta(seconds=every_s * place), count)
         for place, count in enumerate(stored)
     )
 
 
-def gone(name: str = "p1", **changes: Any) -> HeartbeatRecord:
+def gone(name: str = "p1", **changes: Any) -> StoredHeartbeat:
     return heartbeat(name, at=NOW - timedelta(seconds=30), age_s=30.0, **changes)
 
 
@@ -52,7 +52,7 @@ def test_lag_is_each_partitions_end_less_what_is_committed() -> None:
 
 
 def test_a_commit_beyond_the_end_last_fetched_is_no_lag() -> None:
-    assert Progress(0, 105, 100).lag == 0
+    assert PartitionProgress(0, 105, 100).lag == 0
 
 
 def test_the_lag_of_a_partition_that_nobody_has_is_unknown_not_zero() -> None:
@@ -65,7 +65,7 @@ def test_the_lag_of_a_partition_that_nobody_has_is_unknown_not_zero() -> None:
 
 
 def test_a_partition_that_nobody_ever_spoke_of_is_unknown() -> None:
-    parts = live.partitions([heartbeat(partitions=3, progress=(Progress(0, 1, 1),))])
+    parts = live.partitions([heartbeat(partitions=3, progress=(PartitionProgress(0, 1, 1),))])
     assert [each.lag for each in parts] == [0, None, None]
     assert [(each.lag, each.last_known_lag) for each in parts] == [
         (0, 0),
@@ -75,8 +75,10 @@ def test_a_partition_that_nobody_ever_spoke_of_is_unknown() -> None:
     assert page.lag_text(parts) == "≥ 0"
 
 
-@pytest.mark.parametrize("progress", [Progress(0), Progress(0, 5), Progress(0, None, 5)])
-def test_a_partition_not_fetched_yet_is_unknown(progress: Progress) -> None:
+@pytest.mark.parametrize(
+    "progress", [PartitionProgress(0), PartitionProgress(0, 5), PartitionProgress(0, None, 5)]
+)
+def test_a_partition_not_fetched_yet_is_unknown(progress: PartitionProgress) -> None:
     [part] = live.partitions([heartbeat(partitions=1, progress=(progress,))])
     assert part.owner == "p1" and part.lag is None
     assert page.lag_text([part]) == "unknown"
@@ -90,16 +92,16 @@ def test_without_any_processor_nothing_is_known() -> None:
 
 
 def test_of_two_who_say_that_a_partition_is_theirs_the_one_alive_and_newer_counts() -> None:
-    dead = gone("dead", progress=(Progress(0, 1, 1000),))
-    old = heartbeat("old", age_s=3.0, progress=(Progress(0, 2, 1000),))
-    new = heartbeat("new", age_s=1.0, progress=(Progress(0, 900, 1000),))
+    dead = gone("dead", progress=(PartitionProgress(0, 1, 1000),))
+    old = heartbeat("old", age_s=3.0, progress=(PartitionProgress(0, 2, 1000),))
+    new = heartbeat("new", age_s=1.0, progress=(PartitionProgress(0, 900, 1000),))
     for order in ([dead, old, new], [new, old, dead]):
         [first, _] = live.partitions(order)
         assert (first.owner, first.lag) == ("new", 100)
 
 
 def test_what_a_killed_processor_had_goes_to_the_one_that_lives() -> None:
-    heir = heartbeat("heir", progress=(Progress(0, 95, 120), Progress(1, 50, 50)))
+    heir = heartbeat("heir", progress=(PartitionProgress(0, 95, 120), PartitionProgress(1, 50, 50)))
     assert [each.owner for each in live.partitions([gone(), heir])] == ["heir", "heir"]
 
 
@@ -143,7 +145,7 @@ def test_a_processor_restarted_under_its_name_counts_from_zero() -> None:
 
 def test_a_processor_that_is_gone_keeps_its_share_of_the_past() -> None:
     past = tuple(
-        Sample(each.at - timedelta(seconds=60), each.stored) for each in samples(0, 100, 200)
+        HistoryPoint(each.at - timedelta(seconds=60), each.stored) for each in samples(0, 100, 200)
     )
     both = [heartbeat("new", history=samples(0, 0)), gone("old", history=past)]
     assert live.rate_now(both) == 0

@@ -41,6 +41,6 @@ def test_a_heartbeat_file_that_cannot_be_touched_is_reported_once_and_ends_nothi
 def test_a_run_that_ends_by_itself_does_not_wait_for_summaries_that_are_never_made(
     run: ProcessorRun,
 ) -> None:
-    run._summariser.failure = PermanentError("the user lacks the rights")
+    run._rollup_worker.failure = PermanentError("the user lacks the rights")
     with pytest.raises(PermanentError, match="no day can be summarised: the user lacks"):
         run._summarised()

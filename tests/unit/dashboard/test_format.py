@@ -13,9 +13,9 @@ from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import charts, explain, format, frames
 from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.figures import Customers, Figures
 from retail_pipeline.domain.money import format_pounds
 from retail_pipeline.domain.periods import Period, Unit
-from retail_pipeline.domain.report import Customers, Figures
 from retail_pipeline.domain.transaction import Kind
 
 MOMENT = datetime(2011, 12, 5, 8, tzinfo=UTC)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from retail_pipeline.adapters.mongo.reads.filters import MongoReports
+from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import FIELDS, MongoEntries
 from retail_pipeline.analytics.tables import Dictionary
 from retail_pipeline.dashboard import snapshot_cache as module
@@ -20,8 +20,8 @@ from retail_pipeline.dashboard.snapshot_cache import Store
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS
 from retail_pipeline.domain.days import day_number
+from retail_pipeline.domain.figures import Selection, Status
 from retail_pipeline.domain.periods import Period
-from retail_pipeline.domain.report import Selection, Status
 from retail_pipeline.errors import FiguresError, TransientError
 
 DAY = datetime(2011, 1, 1, tzinfo=UTC)
@@ -100,7 +100,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def store_of(summaries: Summaries, most: int = 1_000) -> Store:
-    return Store(cast(MongoEntries, summaries), cast(MongoReports, summaries), most)
+    return Store(cast(MongoEntries, summaries), cast(MongoStatus, summaries), most)
 
 
 @pytest.mark.usefixtures("hurry")

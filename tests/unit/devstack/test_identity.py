@@ -16,9 +16,9 @@ from pytest_mock import MockerFixture
 
 from retail_devstack import processes, session
 from retail_devstack import stack as stack_module
-from retail_devstack.discovery import users_of
 from retail_devstack.home import Home
 from retail_devstack.locks import acquire
+from retail_devstack.process_search import users_of
 from retail_devstack.processes import Process
 from retail_devstack.session import bring_down
 from retail_devstack.stack import SERVERS, Stack

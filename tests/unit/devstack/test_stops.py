@@ -18,8 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
-from retail_devstack.discovery import find_parts
 from retail_devstack.home import Home
+from retail_devstack.process_search import find_parts
 from retail_devstack.processes import stop
 from retail_devstack.signals import Interrupted, deferred, interruptible, uninterruptible
 from retail_devstack.state import load_state

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.dashboard.filters import Choice
+from retail_pipeline.domain.figures import Figures, Selection
 from retail_pipeline.domain.periods import (
     CUSTOM,
     UNITS,
@@ -19,7 +20,6 @@ from retail_pipeline.domain.periods import (
     following,
     resolve,
 )
-from retail_pipeline.domain.report import Figures, Selection
 from retail_pipeline.errors import UsageError
 
 YEAR = Shift(years=1)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from retail_pipeline.domain.returns import (
     Part,
-    Reason,
     TradedLine,
+    UnmatchedReason,
     in_order,
     undone,
     without_duplicates,
@@ -69,7 +69,7 @@ def test_a_guest_undoes_nothing() -> None:
 
 def test_a_cancellation_of_no_units_brings_nothing_back() -> None:
     odd = TradedLine("x", _START, Kind.CANCELLATION, 4, Decimal(1))
-    assert undone([odd]) == {"x": [Part(-4, reason=Reason.NOT_NEGATIVE)]}
+    assert undone([odd]) == {"x": [Part(-4, reason=UnmatchedReason.NOT_NEGATIVE)]}
 
 
 def test_a_write_off_is_neither_sold_nor_returned() -> None:

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 from msgspec.structs import replace
 
-from retail_pipeline.domain.heartbeat import ProcessorHeartbeat, Progress
+from retail_pipeline.domain.heartbeat import PartitionProgress, ProcessorHeartbeat
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows.heartbeat import HeartbeatTimer
 
@@ -57,7 +57,7 @@ def test_the_first_heartbeat_comes_at_once_and_the_last_one_is_stopped() -> None
 def test_the_last_noted_heartbeat_is_written_with_the_time_since_then() -> None:
     heartbeats, stop = FakeHeartbeats(), Event()
     timer = HeartbeatTimer(heartbeats, FIRST, stop, every_s=0.01)
-    noted = replace(FIRST, stored=7, progress=(Progress(0, 1, 2),))
+    noted = replace(FIRST, stored=7, progress=(PartitionProgress(0, 1, 2),))
     timer.note(noted)
     stop.set()
     timer.run()

@@ -17,7 +17,7 @@ from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows import replay as flow
 from retail_pipeline.flows.reparse import QuarantineReparser, StillInvalid
-from retail_pipeline.flows.replay import Replay, Report
+from retail_pipeline.flows.replay import Replay, ReplayCounts
 from retail_pipeline.flows.retry import retrying
 from tests.fake_quarantine import FakeQuarantine, quarantined
 from tests.fakes import FIELDS, FakePublisher, manifest, rejection, transaction
@@ -38,7 +38,7 @@ class World:
 
     def replay(
         self, edits: dict[str, str] | None = None, most: int | None = 3, dry: bool = False
-    ) -> Report:
+    ) -> ReplayCounts:
         replay = Replay(
             self.quarantine,
             self.reparser,

@@ -1,4 +1,4 @@
-"""The summariser rebuilds what is due, and no error of it ends the processor."""
+"""The rollup worker rebuilds what is due, and no error of it ends the processor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.retry import retrying
-from retail_pipeline.flows.rollup_worker import Summariser
+from retail_pipeline.flows.rollup_worker import RollupWorker
 
 
 class FakeSummaries:
@@ -49,12 +49,12 @@ class Stop(Event):
         return self.is_set()
 
 
-def run(*outcomes: bool | Exception) -> Summariser:
-    summariser, _ = waits(*outcomes, behind=False)
-    return summariser
+def run(*outcomes: bool | Exception) -> RollupWorker:
+    rollup_worker, _ = waits(*outcomes, behind=False)
+    return rollup_worker
 
 
-def waits(*outcomes: bool | Exception, behind: bool) -> tuple[Summariser, list[float]]:
+def waits(*outcomes: bool | Exception, behind: bool) -> tuple[RollupWorker, list[float]]:
     """Run through the outcomes, each rebuild taking a second; return what was waited, too."""
     stop, waiting = Stop(), Event()
     if behind:
@@ -62,11 +62,11 @@ def waits(*outcomes: bool | Exception, behind: bool) -> tuple[Summariser, list[f
     retry = retrying(stop).copy(wait=lambda state: 0)
     seconds = count()
     fake = FakeSummaries(stop, *outcomes)
-    summariser = Summariser(fake, retry, waiting, clock=lambda: float(next(seconds)))
-    [worker] = summariser.workers(stop, at_once=1)
+    rollup_worker = RollupWorker(fake, retry, waiting, clock=lambda: float(next(seconds)))
+    [worker] = rollup_worker.workers(stop, threads=1)
     worker.run()
     assert stop.is_set() and not fake.outcomes
-    return summariser, [seconds for seconds in stop.waits if seconds]
+    return rollup_worker, [seconds for seconds in stop.waits if seconds]
 
 
 def test_due_days_are_rebuilt_one_after_the_other() -> None:
@@ -74,8 +74,8 @@ def test_due_days_are_rebuilt_one_after_the_other() -> None:
 
 
 def test_a_transient_error_is_tried_again() -> None:
-    summariser = run(TransientError("away"), True)
-    assert summariser.failure is None
+    rollup_worker = run(TransientError("away"), True)
+    assert rollup_worker.failure is None
 
 
 @pytest.mark.parametrize("error", [PermanentError("no rights"), KeyError("entries")])
@@ -87,16 +87,16 @@ def test_an_error_that_stays_is_reported_and_tried_again_while_the_processor_goe
 
     class Failing(FakeSummaries):
         def rebuild_next(self) -> bool:
-            reported.append(summariser.failure)
+            reported.append(rollup_worker.failure)
             return super().rebuild_next()
 
     fake = Failing(stop, True, error, error, True)
     retry = retrying(stop).copy(wait=lambda state: 0)
-    summariser = Summariser(fake, retry, Event())
-    [worker] = summariser.workers(stop, at_once=1)
+    rollup_worker = RollupWorker(fake, retry, Event())
+    [worker] = rollup_worker.workers(stop, threads=1)
     worker.run()
     assert reported == [None, None, error, error, None]
-    assert not fake.outcomes and summariser.failure is None
+    assert not fake.outcomes and rollup_worker.failure is None
 
 
 def test_while_rows_wait_in_kafka_each_rebuild_is_followed_by_a_longer_rest() -> None:
@@ -118,7 +118,7 @@ def test_a_rebuild_that_is_never_answered_does_not_hold_up_a_stop() -> None:
             begun.release()
             return stop.wait(30)
 
-    for worker in Summariser(Hanging(stop), retrying(stop), Event()).workers(stop):
+    for worker in RollupWorker(Hanging(stop), retrying(stop), Event()).workers(stop):
         worker.start()
     assert begun.acquire(timeout=10) and begun.acquire(timeout=10)
     stop.set()

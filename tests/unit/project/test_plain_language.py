@@ -48,9 +48,9 @@ PARTS = {
     "looks": "checks, reads",
     "looked": "checked, read",
     "looking": "ReadProgress",
-    "heard": "HeartbeatRecord, record",
+    "heard": "StoredHeartbeat, record",
     "held": "quarantined, cached",
-    "stands": "RowOrigin",
+    "stands": "DuplicateMode",
     "standing": "loaded_days, for_row",
     "book": "expected rollups, expected returns, tally",
     "books": "expected rollups, expected returns, tallies",
@@ -73,6 +73,13 @@ NAMES = {
     "Position": "PartitionOffsets",
     "_REST": "REST_FACTOR",
     "enter": "add",
+    "HeartbeatRecord": "StoredHeartbeat",
+    "LAYOUT": "ROLLUP_VERSION",
+    "Log": "KafkaReader",
+    "Records": "DatabaseReader",
+    "RowOrigin": "DuplicateMode",
+    "Summariser": "RollupWorker",
+    "secure": "ensure_stack_users",
 }
 FOLDERS = ("src", "bench", "chaos", "scripts", "docs", "tests")
 PAGES = ("README.md", "CONTRIBUTING.md", ".env.example", "Makefile", "docker-compose.yml")

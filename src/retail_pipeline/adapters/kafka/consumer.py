@@ -16,7 +16,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from retail_pipeline.adapters.kafka.errors import translated
-from retail_pipeline.domain.heartbeat import Progress
+from retail_pipeline.domain.heartbeat import PartitionProgress
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
@@ -136,7 +136,7 @@ class GroupConsumer:
         # The public method asks the broker, and waits if the topic is gone.
         return len(self._consumer._cluster.partitions_for_topic(self._topic) or ())
 
-    def progress(self) -> tuple[Progress, ...]:
+    def progress(self) -> tuple[PartitionProgress, ...]:
         """Return how far this member is in its partitions of the transactions' topic.
 
         It sends no request: a partition's end is the one that the last fetch returned.
@@ -144,17 +144,17 @@ class GroupConsumer:
         mine = sorted(place for place in self._consumer.assignment() if place.topic == self._topic)
         return tuple(self._progress_in(place) for place in mine)
 
-    def _progress_in(self, place: Any) -> Progress:
+    def _progress_in(self, place: Any) -> PartitionProgress:
         end = self._consumer.highwater(place)
         if end is None:  # not fetched yet
-            return Progress(place.partition)
+            return PartitionProgress(place.partition)
         stored = self._stored.get(place)
         if stored is None:  # no record was fetched since the assignment
             try:
                 stored = self._consumer.position(place, timeout_ms=100)
             except KafkaError:
                 pass
-        return Progress(place.partition, stored, end)
+        return PartitionProgress(place.partition, stored, end)
 
     def _commit_pending(self) -> None:
         """Commit what could not be committed during a rebalance."""

@@ -78,7 +78,7 @@ class KafkaPublisher:
         key = rejection.id.encode()
         self._queue(self._dead_letters, key, self._encode(rejection), headers)
 
-    def report(self, manifest: Manifest) -> None:
+    def send_manifest(self, manifest: Manifest) -> None:
         """Queue one manifest."""
         self._queue(self._manifests, manifest.source.encode(), self._encode(manifest), [])
 

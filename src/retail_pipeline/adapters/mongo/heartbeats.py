@@ -14,7 +14,7 @@ from pymongo.database import Database
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.domain.collections import PROCESSORS
-from retail_pipeline.domain.heartbeat import HeartbeatRecord, ProcessorHeartbeat
+from retail_pipeline.domain.heartbeat import ProcessorHeartbeat, StoredHeartbeat
 
 _SECONDS = 5.0
 # Ten minutes of a heartbeat every two seconds.
@@ -44,7 +44,7 @@ class MongoHeartbeats:
         with translated(self._client), pymongo.timeout(_SECONDS):
             self._processors.update_one({"_id": heartbeat.name}, [{"$set": change}], upsert=True)
 
-    def latest(self) -> list[HeartbeatRecord]:
+    def latest(self) -> list[StoredHeartbeat]:
         """Return the last heartbeat of each processor, the newest first.
 
         One that another release wrote, and that this one can't read, is left out.
@@ -63,7 +63,7 @@ def summaries_error(database: Database[Document]) -> str | None:
     return next((error for error in errors if error), None)
 
 
-def _latest(processors: Collection[Document], *more: Document) -> list[HeartbeatRecord]:
+def _latest(processors: Collection[Document], *more: Document) -> list[StoredHeartbeat]:
     age = {"$divide": [{"$subtract": ["$$NOW", "$at"]}, 1000]}
     pipeline: list[Document] = [
         {"$sort": {"at": DESCENDING}},
@@ -75,8 +75,8 @@ def _latest(processors: Collection[Document], *more: Document) -> list[Heartbeat
     return [record for record in found if record]
 
 
-def _record(document: Document) -> HeartbeatRecord | None:
+def _record(document: Document) -> StoredHeartbeat | None:
     try:
-        return msgspec.convert(document, HeartbeatRecord)
+        return msgspec.convert(document, StoredHeartbeat)
     except msgspec.ValidationError:
         return None

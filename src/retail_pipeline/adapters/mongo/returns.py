@@ -20,7 +20,7 @@ from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE
-from retail_pipeline.adapters.mongo.schema import LAYOUT
+from retail_pipeline.adapters.mongo.schema import ROLLUP_VERSION
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.fields import (
@@ -175,7 +175,7 @@ def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Docum
             "amount": Decimal128(line.units * line.price),
             "parts": [_part(part, line, by_id) for part in parts],
             "lines": place,
-            "layout": LAYOUT,
+            "layout": ROLLUP_VERSION,
         }
         if (others := distinct.get(line.id, [])) != parts:
             document["distinct_parts"] = [_part(part, line, by_id) for part in others]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.schema import LAYOUT
+from retail_pipeline.adapters.mongo.schema import ROLLUP_VERSION
 from retail_pipeline.domain import fields
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.fees import FEES
@@ -89,7 +89,7 @@ def _of(day: datetime) -> Document:
     return {"$match": {fields.DATE: {"$gte": day, "$lt": day + timedelta(days=1)}}}
 
 
-_STAMP: Document = {"$set": {"rebuilt_at": "$$NOW", "layout": LAYOUT}}
+_STAMP: Document = {"$set": {"rebuilt_at": "$$NOW", "layout": ROLLUP_VERSION}}
 # The aggregation that makes a day's document of each.
 ROLLUPS: dict[str, Callable[[datetime], Pipeline]] = {
     ORDERS_ROLLUP: _entries_of(ORDERS_ROLLUP),

@@ -42,7 +42,7 @@ from retail_pipeline.adapters.mongo.failed_days import (
 from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
 from retail_pipeline.adapters.mongo.sample import OF_SAMPLE, WITHOUT_SAMPLE, is_replaced
-from retail_pipeline.adapters.mongo.schema import LAYOUT
+from retail_pipeline.adapters.mongo.schema import ROLLUP_VERSION
 from retail_pipeline.adapters.mongo.store import mark_dirty
 from retail_pipeline.domain.collections import DIRTY_BUCKETS, ORDERS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.failed_days import PARTS, FailedDay
@@ -57,8 +57,8 @@ _CLAIM_MS = 10_000
 _LONGEST_REASON = 500
 
 
-class MongoSummaries:
-    """Rebuilds of days; see :class:`retail_pipeline.flows.ports.Summaries`."""
+class MongoRollups:
+    """Rebuilds of days; see :class:`retail_pipeline.flows.ports.Rollups`."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client
@@ -81,7 +81,7 @@ class MongoSummaries:
             self._database[DIRTY_BUCKETS].update_many(
                 {"failure": {"$type": "object"}}, {"$unset": {"failure.token": ""}}
             )
-            other = {**DAYS, "layout": {"$ne": LAYOUT}}
+            other = {**DAYS, "layout": {"$ne": ROLLUP_VERSION}}
             days = self._database[ORDERS_ROLLUP].find(other, {"_id": 1})
             return mark_dirty(self._database, (day["_id"] for day in days))
 
@@ -161,7 +161,13 @@ class MongoSummaries:
 
     def _empty(self, day: datetime, rollup: str) -> None:
         """Write the document of a day that only the sample had rows in."""
-        fields = {"_id": day, "lines": 0, "entries": [], "layout": LAYOUT, "without_sample": True}
+        fields = {
+            "_id": day,
+            "lines": 0,
+            "entries": [],
+            "layout": ROLLUP_VERSION,
+            "without_sample": True,
+        }
         new = {"$replaceWith": {"$mergeObjects": [{"$literal": fields}, {"rebuilt_at": "$$NOW"}]}}
         with suppress(DuplicateKeyError):  # there is one, and it is not older
             self._database[rollup].update_one(_older(day, 0, True), [new], upsert=True)

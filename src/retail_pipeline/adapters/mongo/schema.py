@@ -15,8 +15,8 @@ from retail_pipeline.domain import collections
 from retail_pipeline.domain.contract import CONTRACT
 from retail_pipeline.domain.fields import CUSTOMER, DATE, DESCRIPTION, PRODUCT
 
-# Of the summaries' form: a day that an older release summarised is summarised again.
-LAYOUT = 3
+# Raise it when rollups or returns change: every day is then summarised again.
+ROLLUP_VERSION = 3
 
 # A stored row is released from quarantine, also where a record only claims to be that row.
 _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)

@@ -23,8 +23,8 @@ _STALLED_S = 20.0
 _POLL_ROWS = 20_000
 
 
-class KafkaLog:
-    """See :class:`retail_pipeline.reconcile.ports.Log`."""
+class TopicReader:
+    """See :class:`retail_pipeline.reconcile.ports.KafkaReader`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -64,8 +64,8 @@ _PAIRS_AT_ONCE = 100
 _HIGHEST = chr(ord(":") + 1)
 
 
-class MongoRecords:
-    """See :class:`retail_pipeline.reconcile.ports.Records`."""
+class MongoReader:
+    """See :class:`retail_pipeline.reconcile.ports.DatabaseReader`."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
         self._client = client

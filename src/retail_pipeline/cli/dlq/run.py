@@ -18,7 +18,7 @@ from retail_pipeline.cli.dlq.edits import Edits
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.quarantined import Quarantined, QuarantineSelection
 from retail_pipeline.flows.reparse import StillInvalid
-from retail_pipeline.flows.replay import Replay, Report, Skipped, Verdict, Wanted
+from retail_pipeline.flows.replay import Replay, ReplayCounts, ReplayResult, Skipped, Wanted
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.waiting import wait_while
 
@@ -82,10 +82,10 @@ class ReplayRun:
 
     def _replay(
         self, quarantine: MongoQuarantine, rows: Iterator[Wanted], total: int
-    ) -> tuple[Replay, Report]:
+    ) -> tuple[Replay, ReplayCounts]:
         with _bar(total, not self.dry_run) as bar:
 
-            def tell(row: Quarantined, verdict: Verdict) -> None:
+            def tell(row: Quarantined, verdict: ReplayResult) -> None:
                 bar.advance(bar.task_ids[0])
                 self._note(row, verdict)
 
@@ -105,7 +105,7 @@ class ReplayRun:
             for row in rows:
                 yield row, texts[row.id]
 
-    def _note(self, row: Quarantined, verdict: Verdict) -> None:
+    def _note(self, row: Quarantined, verdict: ReplayResult) -> None:
         if isinstance(verdict, StillInvalid):
             words = f"still broken, stays: {verdict.reason}: {verdict.detail}"
         elif isinstance(verdict, Skipped):
@@ -123,7 +123,7 @@ class ReplayRun:
             lambda: quarantine.waiting(replay.run_id), self.wait_s, every_s=0.2, stop=self._stop
         )
 
-    def _say(self, report: Report, left: int) -> None:
+    def _say(self, report: ReplayCounts, left: int) -> None:
         for line in self._broken:
             typer.echo(line)
         hidden = report.broken.total() + report.skipped - len(self._broken)

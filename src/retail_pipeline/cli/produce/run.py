@@ -39,18 +39,18 @@ _SECONDS_BETWEEN_SCANS = 2.0
 class Pass:
     """A repetition of a source, with its own identity: what --loop sends after the first pass."""
 
-    once: Source
+    original: Source
     number: int
 
     @property
     def facts(self) -> SourceFacts:
         """The source's facts under the identity of this pass."""
-        facts = self.once.facts
+        facts = self.original.facts
         return replace(facts, source=f"{facts.source}-{self.number}")
 
     def rows(self, after: ResumePoint = START) -> Iterator[RawRow]:
         """Yield the source's rows."""
-        return self.once.rows(after)
+        return self.original.rows(after)
 
 
 @dataclass

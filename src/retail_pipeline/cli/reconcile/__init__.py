@@ -104,7 +104,7 @@ class ReconcileRun:
         """Return when nothing is on its way, or when the time is over."""
         if self.wait_s:
             wait_while(
-                lambda: total_lag(parts.log.positions()) or parts.records.pending_days(),
+                lambda: total_lag(parts.kafka.positions()) or parts.database.pending_days(),
                 self.wait_s,
             )
 

@@ -17,9 +17,9 @@ from retail_pipeline.dashboard.explain import UNFILTERED, Scope
 from retail_pipeline.dashboard.operations import charts as pipeline_charts
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
-from retail_pipeline.domain.heartbeat import HeartbeatRecord, is_recent
+from retail_pipeline.domain.figures import Selection
+from retail_pipeline.domain.heartbeat import StoredHeartbeat, is_recent
 from retail_pipeline.domain.periods import WHOLE
-from retail_pipeline.domain.report import Selection
 
 REFRESH_SECONDS = 2
 NEWEST = 20
@@ -64,7 +64,7 @@ def body(view: View) -> None:
     _newest(view)
 
 
-def _warnings(processors: Sequence[HeartbeatRecord], parts: Sequence[live.Partition]) -> None:
+def _warnings(processors: Sequence[StoredHeartbeat], parts: Sequence[live.Partition]) -> None:
     if not any(each.alive for each in processors):
         st.warning(
             "**No processor is alive:** what comes in waits in Kafka, and is stored once one runs."
@@ -96,7 +96,7 @@ def _warnings(processors: Sequence[HeartbeatRecord], parts: Sequence[live.Partit
 
 
 def _cards(
-    view: View, processors: Sequence[HeartbeatRecord], parts: Sequence[live.Partition]
+    view: View, processors: Sequence[StoredHeartbeat], parts: Sequence[live.Partition]
 ) -> None:
     delays = data.delays(DELAYS_OF)
     status = view.snapshot.status
@@ -114,7 +114,7 @@ def _cards(
     panel.cards(view, "live", values, _HELP, dict.fromkeys(values, UNFILTERED))
 
 
-def _speed(view: View, processors: Sequence[HeartbeatRecord]) -> None:
+def _speed(view: View, processors: Sequence[StoredHeartbeat]) -> None:
     rates = live.throughput(processors)
     rows = pd.DataFrame(
         {
@@ -170,7 +170,7 @@ def _counts(values: Iterable[int | None]) -> ExtensionArray:
     return pd.array(list(values), "Int64")
 
 
-def _processors(view: View, processors: Sequence[HeartbeatRecord]) -> None:
+def _processors(view: View, processors: Sequence[StoredHeartbeat]) -> None:
     rows = pd.DataFrame(
         {
             "Processor": [short_name(each.name) for each in processors],
@@ -254,7 +254,7 @@ def short_name(name: str) -> str:
     return name.removeprefix("retail-processor-")
 
 
-def state(record: HeartbeatRecord) -> str:
+def state(record: StoredHeartbeat) -> str:
     """Return what a processor does, with a sign that needs no colour."""
     if record.stalled:
         return "◐ waits for a server"
@@ -263,7 +263,7 @@ def state(record: HeartbeatRecord) -> str:
     return f"{'■ stopped' if record.stopped else '✕ gone'} {_ago(record.age_s)}"
 
 
-def own_partitions(record: HeartbeatRecord) -> str:
+def own_partitions(record: StoredHeartbeat) -> str:
     """Return the partitions that a processor reads."""
     if not record.alive:
         return format.NOTHING

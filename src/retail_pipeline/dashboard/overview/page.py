@@ -17,8 +17,8 @@ from retail_pipeline.dashboard import charts, format, frames, panel, panels, pic
 from retail_pipeline.dashboard.overview import map as world
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
+from retail_pipeline.domain.figures import Figures
 from retail_pipeline.domain.periods import UNITS, Period, Shift, Unit
-from retail_pipeline.domain.report import Figures
 
 TOP = 10
 _AUTO = "Auto"

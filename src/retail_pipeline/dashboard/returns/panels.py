@@ -16,7 +16,7 @@ from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.returns import charts as return_charts
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.days import EPOCH
-from retail_pipeline.domain.returns import Reason
+from retail_pipeline.domain.returns import UnmatchedReason
 
 MOST = 50
 _AWAY = "Days away"
@@ -26,10 +26,10 @@ _COUNTED_IN = ("Lines", "Units")
 COUNTED_IN = url_state.one_of("held", _COUNTED_IN, "Lines")
 REASONS: dict[str | None, str] = {
     None: return_charts.MATCHED,
-    Reason.NO_SALE: "No earlier sale in the data",
-    Reason.GUEST: "Returned by a guest",
-    Reason.NO_UNITS: "More than was sold",
-    Reason.NOT_NEGATIVE: "Quantity not below zero",
+    UnmatchedReason.NO_SALE: "No earlier sale in the data",
+    UnmatchedReason.GUEST: "Returned by a guest",
+    UnmatchedReason.NO_UNITS: "More than was sold",
+    UnmatchedReason.NOT_NEGATIVE: "Quantity not below zero",
 }
 _WHY = (
     "Units of cancellations of goods, by whether they undo a sale, and why not. **No earlier sale"

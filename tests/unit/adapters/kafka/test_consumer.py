@@ -7,7 +7,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from pytest_mock import MockerFixture
 
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
-from retail_pipeline.domain.heartbeat import Progress
+from retail_pipeline.domain.heartbeat import PartitionProgress
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
@@ -56,14 +56,14 @@ def test_progress_follows_from_what_was_fetched_and_committed_without_a_request(
 
     batch = member.poll()
     # Fetched, but not stored; fetched to the end; not fetched yet.
-    expected = (Progress(0, 40, 100), Progress(1, 70, 70), Progress(2))
+    expected = (PartitionProgress(0, 40, 100), PartitionProgress(1, 70, 70), PartitionProgress(2))
     assert member.progress() == expected
     assert member.partitions == 4
     member.commit(batch)
-    assert member.progress()[0] == Progress(0, 42, 100)
+    assert member.progress()[0] == PartitionProgress(0, 42, 100)
     kafka.committed.assert_not_called()
 
     # After a rebalance another member may have committed more.
     kafka.poll.side_effect = lambda **_: listener.on_partitions_assigned(set(places)) or {}
     member.poll()
-    assert member.progress()[0] == Progress(0, 70, 100)
+    assert member.progress()[0] == PartitionProgress(0, 70, 100)

@@ -21,7 +21,7 @@ from retail_pipeline.adapters.mongo.reads.filters import (
 )
 from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.fields import AMOUNT, CUSTOMER, DATE, INVOICE, KIND, PRODUCT, UNITS
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.transaction import Kind
 
 _SECONDS = 30.0

@@ -24,7 +24,7 @@ from retail_pipeline.domain.collections import DIRTY_BUCKETS, QUARANTINE, TRANSA
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.fields import AMOUNT, COUNTRY, CUSTOMER, DATE, KIND, PRODUCT
-from retail_pipeline.domain.report import Selection, Status
+from retail_pipeline.domain.figures import Selection, Status
 from retail_pipeline.domain.transaction import Kind
 
 _STATUS_SECONDS = 3.0
@@ -52,7 +52,7 @@ class StoredLine(NamedTuple):
     stored_at: datetime
 
 
-class MongoReports:
+class MongoStatus:
     """The dashboard's read of what is stored. It raises TransientError while MongoDB is away, after
     3 seconds, and PermanentError when the user lacks the rights."""
 

@@ -14,7 +14,7 @@ from retail_pipeline.adapters.mongo.reads.filters import (
     stored_line,
 )
 from retail_pipeline.domain.collections import TRANSACTIONS
-from retail_pipeline.domain.report import Selection
+from retail_pipeline.domain.figures import Selection
 
 _SECONDS = 5.0
 # MongoDB keeps documents in the order in which they came; no index is needed to walk it back.

@@ -21,9 +21,9 @@ from retail_pipeline.adapters.mongo.reads.filters import matching, within
 from retail_pipeline.domain import fields
 from retail_pipeline.domain.collections import TRANSACTIONS
 from retail_pipeline.domain.fees import FEES
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.periods import Unit
 from retail_pipeline.domain.products import Basket, Prices
-from retail_pipeline.domain.report import Selection
 from retail_pipeline.domain.transaction import Kind
 
 _SECONDS = 30.0

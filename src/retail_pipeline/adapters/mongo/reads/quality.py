@@ -19,9 +19,9 @@ from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching
 from retail_pipeline.domain.collections import MANIFESTS, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.fields import DESCRIPTION
+from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
-from retail_pipeline.domain.report import Selection
 
 T = TypeVar("T")
 

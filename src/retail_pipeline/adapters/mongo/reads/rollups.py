@@ -17,11 +17,11 @@ from pymongo import MongoClient
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.rollup_pipelines import FIGURES, KEYS
-from retail_pipeline.adapters.mongo.schema import LAYOUT
+from retail_pipeline.adapters.mongo.schema import ROLLUP_VERSION
 from retail_pipeline.domain import fields
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, RETURNS, TRANSACTIONS
 from retail_pipeline.domain.money import to_micros
-from retail_pipeline.domain.returns import RowOrigin
+from retail_pipeline.domain.returns import DuplicateMode
 
 # Reading versions fails after the first while MongoDB is away; the driver retries until then.
 _VERSIONS_SECONDS, _READ_SECONDS = 3.0, 60.0
@@ -48,7 +48,7 @@ _RETURN_FIELDS: Document = {
     "returned": {"$toLong": f"${fields.DATE}"},
     "units": "$each.part.units",
     "micros": _in_micros("$each.part.amount"),
-    "stands": "$each.stands",
+    "duplicate_mode": "$each.duplicate_mode",
     "reason": "$each.part.reason",
     "sold": {"$toLong": f"$each.part.sale.{fields.DATE}"},
     "sold_invoice": f"$each.part.sale.{fields.INVOICE}",
@@ -86,7 +86,7 @@ class MongoEntries:
         A day that another release summarised in a form of its own is left out.
         """
         pipeline: list[Document] = [
-            {"$match": {"_id": {"$in": list(days)}, "layout": LAYOUT}},
+            {"$match": {"_id": {"$in": list(days)}, "layout": ROLLUP_VERSION}},
             {"$sort": {"_id": 1}},
             {"$project": _columns(FIELDS[rollup])},
         ]
@@ -101,8 +101,8 @@ class MongoEntries:
         """
         columns = {name: {"$ifNull": [made, None]} for name, made in _RETURN_FIELDS.items()}
         pipeline: list[Document] = [
-            {"$match": {"_id": {"$in": list(ids)}, "layout": LAYOUT}},
-            {"$set": {"each": {"$concatArrays": _parts_with_origin()}}},
+            {"$match": {"_id": {"$in": list(ids)}, "layout": ROLLUP_VERSION}},
+            {"$set": {"each": {"$concatArrays": _parts_with_mode()}}},
             {"$unwind": "$each"},
             {"$project": {"_id": 0, **columns}},
             {"$group": {"_id": None, **{name: {"$push": f"${name}"} for name in columns}}},
@@ -161,15 +161,15 @@ def _columns(names: Iterable[str]) -> Document:
     }
 
 
-def _parts_with_origin() -> list[Document]:
-    """Return the expressions of the parts with and without duplicates, each with its origin."""
+def _parts_with_mode() -> list[Document]:
+    """Return the expressions of the parts with and without duplicates, each with its mode."""
+    always, with_duplicates, without = (mode.value for mode in DuplicateMode)
     same = {"$lte": ["$distinct_parts", None]}
-    with_duplicates = {"$cond": [same, RowOrigin.ALWAYS.value, RowOrigin.WITH_DUPLICATES.value]}
     return [
-        {"$map": {"input": parts, "in": {"part": "$$this", "stands": origin}}}
-        for parts, origin in (
-            ("$parts", with_duplicates),
-            ({"$ifNull": ["$distinct_parts", []]}, RowOrigin.WITHOUT_DUPLICATES.value),
+        {"$map": {"input": parts, "in": {"part": "$$this", "duplicate_mode": mode}}}
+        for parts, mode in (
+            ("$parts", {"$cond": [same, always, with_duplicates]}),
+            ({"$ifNull": ["$distinct_parts", []]}, without),
         )
     ]
 
