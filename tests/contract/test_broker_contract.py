@@ -59,7 +59,6 @@ def take(consumer: Consumer, records: int) -> Batch:
         for topic, messages in batch.messages.items():
             whole.messages[topic].extend(messages)
         whole.next_offsets |= batch.next_offsets
-        whole.identities |= batch.identities
         whole.assignment = batch.assignment
     return whole
 

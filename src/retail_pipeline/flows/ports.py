@@ -23,14 +23,12 @@ from retail_pipeline.domain.wire import Message, Refusal
 class Batch:
     """The records of one poll, by topic, and the offsets that come after them.
 
-    ``identities`` are the broker's ids of the topics: a recreated topic has another one.
-    ``assignment`` is the number of this consumer's assignment of partitions, a new one after each
-    rebalance; -1 if it is not known.
+    ``assignment`` is the number of this consumer's assignment of partitions: each rebalance, and
+    each topic that is created again, begins a new one. It is -1 if it is not known.
     """
 
     messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     next_offsets: dict[tuple[str, int], int] = field(default_factory=dict)
-    identities: dict[str, object] = field(default_factory=dict)
     assignment: int = -1
 
     def __len__(self) -> int:
@@ -48,9 +46,9 @@ class Consumer(Protocol):
         """
 
     def commit(self, batch: Batch) -> None:
-        """Commit the offsets after ``batch``, except those of partitions that moved away.
+        """Commit the offsets after ``batch``, unless there was a rebalance since it was fetched.
 
-        An offset never goes back, even if a partition moved away and came back.
+        Its records then come again, here or at another member. A committed offset never goes back.
 
         Raises:
             TransientError: no broker answers.

@@ -17,7 +17,6 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from retail_pipeline.adapters.kafka.errors import translated
 from retail_pipeline.domain.heartbeat import PartitionProgress
-from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
@@ -32,7 +31,11 @@ _MOVED_AWAY = (
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
-    """Whether partitions are assigned now, possibly none, and how many times they were."""
+    """Whether partitions are assigned now, possibly none, and how many times they were.
+
+    kafka-python calls it on its own thread, which must not wait for a request: a listener can't
+    commit.
+    """
 
     settled = False
     number = 0
@@ -76,8 +79,10 @@ class GroupConsumer:
                 metadata_max_age_ms=_TOPICS_CHECKED_MS,
             )
             self._consumer.subscribe(settings.topics, listener=self._assignment)
+        # The assignment whose partitions are read from their committed offsets.
+        self._started = 0
+        # The broker's id of each topic: a recreated topic has another one.
         self._identities: dict[str, object] = {}
-        self._pending = Batch()
         # The offset up to which each partition is stored, as far as this member knows.
         self._stored: dict[Any, int] = {}
 
@@ -87,48 +92,43 @@ class GroupConsumer:
         return self._assignment.settled
 
     def poll(self) -> Batch:
-        """Return the next batch, or an empty one after half a second without records."""
-        self._commit_pending()
-        assignment = self._assignment.number
+        """Return the next batch, or an empty one after half a second without records.
+
+        After a rebalance it reads on from the committed offsets: what was fetched before and is not
+        committed comes again, here or at another member.
+        """
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
-            recreated = self._topics_recreated()
-        if recreated or assignment != self._assignment.number:
-            self._stored.clear()
-        batch = Batch(identities=dict(self._identities), assignment=assignment)
+            recreated = self._recreated_topics()
+            if recreated or self._started != self._assignment.number:
+                self._start_again(recreated)
+                return Batch()
+        batch = Batch(assignment=self._started)
         for partition, records in taken.items():
-            if partition.topic in recreated:
-                continue
             self._stored.setdefault(partition, records[0].offset)
             batch.messages[partition.topic].extend(records)
             batch.next_offsets[partition.topic, partition.partition] = records[-1].offset + 1
         return batch
 
     def commit(self, batch: Batch) -> None:
-        """Commit the offsets after ``batch`` in the partitions that are still assigned.
+        """Commit the offsets after ``batch``, unless there was a rebalance since it was fetched.
 
         A committed offset never goes back: another member may have got further in the meantime.
         """
-        mine = self._consumer.assignment()
+        if batch.assignment != self._assignment.number:
+            return
         offsets = {
-            place: OffsetAndMetadata(offset, "", -1)
-            for (topic, partition), offset in batch.next_offsets.items()
-            if (place := TopicPartition(topic, partition)) in mine
-            and batch.identities.get(topic) == self._identities.get(topic)
+            TopicPartition(*place): OffsetAndMetadata(offset, "", -1)
+            for place, offset in batch.next_offsets.items()
         }
         with translated(self._servers):
             try:
-                if batch.assignment != self._assignment.number:
-                    offsets = self._ahead(offsets)
-                if offsets:
-                    self._consumer.commit(offsets, timeout_ms=30_000)
-                    self._stored |= {place: each.offset for place, each in offsets.items()}
+                self._consumer.commit(offsets, timeout_ms=30_000)
             except _MOVED_AWAY as error:
-                # Another processor reads the records of partitions that moved again: storing them
-                # twice changes nothing. Partitions that stay here don't deliver them again.
+                # These records come again after the rebalance: storing them twice changes nothing.
                 log.warning("offsets not committed, partitions moved: %s", error)
-                self._pending.next_offsets |= batch.next_offsets
-                self._pending.identities |= batch.identities
+            else:
+                self._stored |= {place: each.offset for place, each in offsets.items()}
 
     @property
     def partitions(self) -> int:
@@ -156,42 +156,37 @@ class GroupConsumer:
                 pass
         return PartitionProgress(place.partition, stored, end)
 
-    def _commit_pending(self) -> None:
-        """Commit what could not be committed during a rebalance."""
-        if self._pending.next_offsets and self.settled:
-            pending, self._pending = self._pending, Batch()
-            try:
-                self.commit(pending)
-            except RetailError:
-                self._pending = pending
-                raise
-
-    def _ahead(self, offsets: dict[Any, Any]) -> dict[Any, Any]:
-        """Return the offsets that are ahead of the committed ones."""
-        return {
-            place: offset
-            for place, offset in offsets.items()
-            if offset.offset > (self._consumer.committed(place, timeout_ms=30_000) or 0)
-        }
-
-    def _topics_recreated(self) -> set[str]:
-        """Go to the start of each topic that was deleted and created again; return their names.
-
-        Their offsets start again at zero: the client would go on from the old topic's offset and
-        skip the records before it.
-        """
-        places = self._consumer.assignment()
+    def _recreated_topics(self) -> set[str]:
+        """Return the topics that were deleted and created again since the last poll."""
         recreated = set()
-        for topic in {place.topic for place in places}:
+        for topic in {place.topic for place in self._consumer.assignment()}:
             # No public method returns a topic's id without a request to the broker.
             identity = self._consumer._cluster.topic_id(topic)
             if identity and self._identities.setdefault(topic, identity) != identity:
                 log.warning("topic %s was created again: it is read from its start", topic)
-                self._identities[topic] = identity
                 recreated.add(topic)
-        if recreated:
-            self._consumer.seek_to_beginning(*(each for each in places if each.topic in recreated))
         return recreated
+
+    def _start_again(self, recreated: set[str]) -> None:
+        """Read on from the committed offsets; the offsets of a recreated topic begin at zero.
+
+        The client itself keeps its position in a partition that it had before a rebalance.
+        """
+        # No batch that was fetched from a topic's predecessor is committed.
+        self._assignment.number += bool(recreated)
+        started = self._assignment.number
+        for place in self._consumer.assignment():
+            committed = None
+            if place.topic not in recreated:
+                committed = self._consumer.committed(place, timeout_ms=30_000)
+            if committed is None:
+                self._consumer.seek_to_beginning(place)
+            else:
+                self._consumer.seek(place, committed)
+        self._stored.clear()
+        for topic in recreated:
+            del self._identities[topic]
+        self._started = started
 
     def close(self) -> None:
         """Leave the group, so that the partitions move at once."""
