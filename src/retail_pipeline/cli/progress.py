@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -29,8 +28,6 @@ def on_terminal(*more: ProgressColumn, transient: bool = False, shown: bool = Tr
 
 class Progress:
     """Shows the acknowledged rows of one source, of about ``total`` if that is known."""
-
-    ReportProgress = Callable[[Checkpoint], None]
 
     def __init__(self, name: str, total: int | None) -> None:
         self._name = name

@@ -20,39 +20,27 @@ from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, decode, refused, replays
-from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
+from retail_pipeline.flows.lazy_publisher import LazyPublisher
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher, Store
 
 _BATCHES_IN_FLIGHT = 2
 
 
-class DeadLetters:
-    """Publishes rejected rows; connects at the first one, and again after a failure."""
+class DeadLetters(LazyPublisher):
+    """Publishes rejected rows."""
 
     def __init__(self, connect: Callable[[], Publisher]) -> None:
-        self._connect = connect
-        self._publisher: Publisher | None = None
+        super().__init__(connect)
         # A barrier covers the records of all writers: they take turns.
         self._turn = Lock()
 
     def send(self, rejections: Sequence[Rejection]) -> None:
         """Return when the dead-letter topic holds all ``rejections``."""
-        with self._turn:
-            try:
-                self._publisher = self._publisher or self._connect()
-                for rejection in rejections:
-                    self._publisher.reject(rejection)
-                self._publisher.barrier().wait()
-            except RetailError:
-                self.close()
-                raise
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._publisher:
-            self._publisher.close()
-        self._publisher = None
+        with self._turn, self.connected() as publisher:
+            for rejection in rejections:
+                publisher.reject(rejection)
+            publisher.barrier().wait()
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tenacity import Retrying
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.errors import RetailError
+from retail_pipeline.flows.lazy_publisher import LazyPublisher
 from retail_pipeline.flows.ports import Publisher, Quarantine
 from retail_pipeline.flows.reparse import QuarantineReparser, Reparsed, StillInvalid
 
@@ -80,7 +80,7 @@ class Replay:
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
     def __post_init__(self) -> None:
-        self._publisher: Publisher | None = None
+        self._publisher = LazyPublisher(self.connect) if self.connect else None
 
     def run(self, rows: Iterable[Wanted]) -> ReplayCounts:
         """Replay ``rows``, or as many as are finished when ``stop`` is set.
@@ -101,7 +101,8 @@ class Replay:
                     break
             self._finish(chunk, report)
         finally:
-            self._close()
+            if self._publisher:
+                self._publisher.close()
         return report
 
     def _evaluate(self, row: Quarantined, edited: str | None) -> ReplayResult:
@@ -111,7 +112,7 @@ class Replay:
 
     def _finish(self, chunk: list[tuple[Quarantined, ReplayResult]], report: ReplayCounts) -> None:
         """Send a chunk's valid rows, and count the chunk only when Kafka has them."""
-        if self.connect and chunk:
+        if self._publisher and chunk:
             self.retry(self._send, chunk)
             self._note(chunk)
         for row, verdict in chunk:
@@ -119,19 +120,15 @@ class Replay:
             self.tell(row, verdict)
 
     def _send(self, chunk: list[tuple[Quarantined, ReplayResult]]) -> None:
-        if not self.connect or all(isinstance(v, StillInvalid | Skipped) for _, v in chunk):
+        if not self._publisher or all(isinstance(v, StillInvalid | Skipped) for _, v in chunk):
             return
-        try:
-            self._publisher = self._publisher or self.connect()
+        with self._publisher.connected() as publisher:
             for row, verdict in chunk:
                 if isinstance(verdict, Manifest):
-                    self._publisher.send_manifest(verdict)
+                    publisher.send_manifest(verdict)
                 elif isinstance(verdict, Transaction):
-                    self._publisher.send(verdict, replay_of=row.id)
-            self._publisher.barrier().wait()
-        except RetailError:
-            self._close()
-            raise
+                    publisher.send(verdict, replay_of=row.id)
+            publisher.barrier().wait()
 
     def _note(self, chunk: list[tuple[Quarantined, ReplayResult]]) -> None:
         manifests = [row.id for row, verdict in chunk if isinstance(verdict, Manifest)]
@@ -140,8 +137,3 @@ class Replay:
         self.retry(self.quarantine.count_replays, sent, self.run_id)
         self.retry(self.quarantine.count_replays, broken)
         self.retry(self.quarantine.forget, manifests)
-
-    def _close(self) -> None:
-        if self._publisher:
-            self._publisher.close()
-        self._publisher = None

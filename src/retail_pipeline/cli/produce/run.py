@@ -18,8 +18,8 @@ from retail_pipeline.cli.produce.folder_watch import FolderWatch
 from retail_pipeline.cli.produce.sample_rule import SampleRule
 from retail_pipeline.cli.progress import Progress
 from retail_pipeline.domain.checkpoint import START, Checkpoint, ResumePoint
-from retail_pipeline.errors import RetailError, SourceError, TransientError
-from retail_pipeline.flows.ports import Publisher
+from retail_pipeline.errors import SourceError, TransientError
+from retail_pipeline.flows.lazy_publisher import LazyPublisher
 from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.retry import StopAfterStalled, retrying
 from retail_pipeline.flows.source import RawRow, Reading, Source, SourceFacts
@@ -92,7 +92,11 @@ class ProducerRun:
     give_up_after_s: float = 300.0
     totals: Totals = field(default_factory=Totals)
     clock: Callable[[], float] = time.monotonic
-    _publisher: Publisher | None = None
+
+    def __post_init__(self) -> None:
+        self._publisher = LazyPublisher(
+            lambda: bootstrap.publisher(self.settings, "retail-producer")
+        )
 
     @cached_property
     def _checkpoints(self) -> CheckpointFolder:
@@ -238,29 +242,18 @@ class ProducerRun:
                 after = checkpoints.load(facts.source)
         self.totals.add(before, after)
 
-    def _attempt(self, source: Source, report: Progress.ReportProgress) -> Checkpoint:
-        try:
-            if self._publisher is None:
-                self._publisher = bootstrap.publisher(self.settings, "retail-producer")
-            production = Production(
-                *(source, self._publisher, self._checkpoints, self.throttle, self.stop, report),
+    def _attempt(self, source: Source, report: Callable[[Checkpoint], None]) -> Checkpoint:
+        with self._publisher.connected() as publisher:
+            return Production(
+                *(source, publisher, self._checkpoints, self.throttle, self.stop, report),
                 again=self.again,
-            )
-            return production.run()
-        except RetailError:
-            self._close()
-            raise
+            ).run()
 
     def _beat(self) -> None:
         heartbeat = self.settings.state_dir / "producer.heartbeat"
         heartbeat.parent.mkdir(parents=True, exist_ok=True)
         heartbeat.touch()
 
-    def _close(self) -> None:
-        if self._publisher:
-            self._publisher.close()
-        self._publisher = None
-
     def _finish(self) -> None:
-        self._close()
+        self._publisher.close()
         log.info("%s", self.totals)
