@@ -85,7 +85,8 @@ class QuarantineReparser:
             parser = self._parser(manifest.source, DateOrder(manifest.date_order))
             raw = self._reparse(row.row, value, encoding or manifest.encoding, manifest)
             if raw.problem:
-                return StillInvalid(raw.problem[0].value, raw.problem[1])
+                reason, detail = raw.problem
+                return StillInvalid(reason.value, detail)
             return parser.parse(row.row, raw.fields)
         except RowError as error:
             return StillInvalid(error.reason.value, error.detail)

@@ -128,10 +128,12 @@ class ExpectedRollups:
         rows, units, micros = figures
         weight = _weight(rows, units, micros)
         if more is not None:
-            weight += (more[0] or 0) * _INVOICES + hash(more[1])
+            invoices, description = more
+            weight += (invoices or 0) * _INVOICES + hash(description)
         # First of all: an entry that can't be hashed must change nothing.
         checksum = _checksum(*key) * weight
-        tally = self.tallies[rollup, day, str(key[-1])]
+        *_, kind = key
+        tally = self.tallies[rollup, day, str(kind)]
         tally.rows += rows
         tally.units += units
         tally.micros += micros

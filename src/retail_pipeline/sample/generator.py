@@ -136,8 +136,8 @@ class _Shop:
         if self._rng.random() < 0.6:
             units = -units
         odd = _WRITE_OFFS[int(self._rng.random() * len(_WRITE_OFFS))]
-        item = f"{product.csv.partition(',')[0]},{odd}"
-        return [self._line(self._invoice(), item, units, moment, "0.00", _GUEST.csv)]
+        code, _, _ = product.csv.partition(",")
+        return [self._line(self._invoice(), f"{code},{odd}", units, moment, "0.00", _GUEST.csv)]
 
     def _manual(self, moment: str) -> list[str]:
         price = format_pence(100 + int(self._rng.random() * 20_000))

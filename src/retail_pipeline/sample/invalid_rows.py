@@ -5,43 +5,42 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 
+from retail_pipeline.domain.contract import DATASET_FIELDS
+from retail_pipeline.domain.fields import DATE, DESCRIPTION, INVOICE, PRICE, PRODUCT, UNITS
 from retail_pipeline.sample.catalogue import quoted
 
-Breaker = Callable[[list[str]], str]
+Breaker = Callable[[dict[str, str]], str]
 
 
-def _with(position: int, text: str) -> Breaker:
-    def broken(fields: list[str]) -> str:
-        return _line([*fields[:position], text, *fields[position + 1 :]])
-
-    return broken
+def _with(field: str, text: str) -> Breaker:
+    return lambda fields: _line(*{**fields, field: text}.values())
 
 
-def _line(fields: list[str]) -> str:
-    return ",".join(map(quoted, fields)) + "\n"
+def _line(*values: str) -> str:
+    return ",".join(map(quoted, values)) + "\n"
 
 
-def _unclosed_quote(fields: list[str]) -> str:
-    plain = fields[2].replace('"', "").replace(",", "")
-    return ",".join([*fields[:2], '"' + plain, *fields[3:]]) + "\n"
+def _unclosed_quote(fields: dict[str, str]) -> str:
+    plain = fields[DESCRIPTION].replace('"', "").replace(",", "")
+    return ",".join({**fields, DESCRIPTION: '"' + plain}.values()) + "\n"
 
 
 _KINDS: tuple[Breaker, ...] = (
-    lambda fields: _line(fields[:5]),
-    _with(3, "six"),
+    lambda fields: _line(*list(fields.values())[:5]),
+    _with(UNITS, "six"),
     _unclosed_quote,
-    _with(4, "2011-02-30 10:15:00"),
-    _with(0, ""),
-    _with(5, "NaN"),
-    lambda fields: _line([*fields, "", "surplus"]),
-    _with(3, "99999999999"),
-    _with(2, "LUNCH\x00BAG\x1b"),
-    _with(1, " "),
-    _with(5, "2,95"),
-    _with(5, "inf"),
-    _with(3, "1.5"),
-    _with(4, "2011-06-31 25:61:00"),
-    _with(2, "VERY LONG NAME " * 100),
+    _with(DATE, "2011-02-30 10:15:00"),
+    _with(INVOICE, ""),
+    _with(PRICE, "NaN"),
+    lambda fields: _line(*fields.values(), "", "surplus"),
+    _with(UNITS, "99999999999"),
+    _with(DESCRIPTION, "LUNCH\x00BAG\x1b"),
+    _with(PRODUCT, " "),
+    _with(PRICE, "2,95"),
+    _with(PRICE, "inf"),
+    _with(UNITS, "1.5"),
+    _with(DATE, "2011-06-31 25:61:00"),
+    _with(DESCRIPTION, "VERY LONG NAME " * 100),
 )
 DIRT_KINDS = len(_KINDS)
 
@@ -51,4 +50,5 @@ def break_line(line: str, number: int) -> str:
 
     The result is one physical line, and the reason for refusing it is the same whatever the line.
     """
-    return _KINDS[number % DIRT_KINDS](next(csv.reader([line])))
+    [values] = csv.reader([line])
+    return _KINDS[number % DIRT_KINDS](dict(zip(DATASET_FIELDS, values, strict=True)))

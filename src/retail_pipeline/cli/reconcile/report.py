@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 from rich.console import Console
@@ -86,14 +87,13 @@ def _cells(source: SourceAccount, full: bool) -> list[str]:
 
 def _show_topics(result: Reconciliation, console: Console) -> None:
     """Print how many records each topic holds, and what of them is not stored yet."""
-    topics: dict[str, list[int]] = {}
+    records, lag = Counter[str](), Counter[str]()
     for account in result.partitions:
         position = account.position
-        sums = topics.setdefault(position.topic, [0, 0])
-        sums[0] += position.end - position.first
-        sums[1] += position.lag
-    for topic, (records, left) in topics.items():
-        text = f"{topic}: {records:,} records, {left:,} not stored yet"
+        records[position.topic] += position.end - position.first
+        lag[position.topic] += position.lag
+    for topic, number in records.items():
+        text = f"{topic}: {number:,} records, {lag[topic]:,} not stored yet"
         console.print(text, markup=False, highlight=False)
 
 

@@ -93,13 +93,14 @@ class MongoProducts:
             hours = sorted({hour for hours in more.values() for hour in hours})
             lines |= self._on(list(more), within(hours), selection)
         together = Counter(other for each in lines.values() for other in each["codes"])
-        others = [each for each in together.items() if each[0] != code and each[0] not in FEES]
+        for other in (code, *FEES):
+            del together[other]
         oldest: datetime = min(each["latest"] for each in invoices)
         return Basket(
             orders=len(invoices),
             since=oldest.date(),
             every=len(found) <= orders,
-            others=tuple(sorted(others, key=lambda each: (-each[1], each[0]))),
+            others=tuple(sorted(together.items(), key=lambda each: (-each[1], each[0]))),
         )
 
     def _on(self, invoices: list[str], when: Document, selection: Selection) -> dict[str, Document]:
