@@ -76,11 +76,12 @@ class Gauge:
             found = positions(self._admin, settings.topics, settings.kafka_group)
         except KafkaError as error:
             self._drop_admin()
-            raise TransientError(f"{settings.kafka_bootstrap_servers}: {error!r}") from error
+            where = f"Kafka at {settings.kafka_bootstrap_servers}"
+            raise TransientError(f"{where} does not answer: {error}") from error
         try:
             dirty, problem = summaries_left(self._mongo[settings.mongo_database])
         except PyMongoError as error:
-            raise TransientError(f"MongoDB: {error}") from error
+            raise TransientError(f"MongoDB does not answer: {error}") from error
         sent = sum(position.end - position.first for position in found)
         return Backlog(sent, total_lag(found), dirty, problem)
 

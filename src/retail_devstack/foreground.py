@@ -87,4 +87,5 @@ class Follower:
 
 
 def _summary(backlog: Backlog) -> str:
-    return f"All {backlog.sent:,} records are stored and summarised."
+    records = f"{backlog.sent:,} records (rows, dead letters and manifests)"
+    return f"All is stored and summarised: {records}."

@@ -94,7 +94,7 @@ def sample(stack: Stack) -> str:
 
 
 def absolute(paths: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    """Return ``paths`` (files, folders or globs) as absolute ones; report what is passed over.
+    """Return ``paths`` (files, folders or globs) as absolute ones; report what is not read.
 
     Raises:
         UsageError: one of the names stands for nothing that can be read.

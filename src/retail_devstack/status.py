@@ -48,7 +48,7 @@ def parts(stack: Stack) -> list[Part]:
     if problem:
         found.append(Part("summaries", "incomplete", False, problem=problem))
     if mongodb_answers and shows_sample(stack):
-        found.append(Part("data", "the made-up sample: its figures are of no shop", True))
+        found.append(Part("data", "the made-up sample (no real sales)", True))
     return found
 
 
@@ -111,4 +111,5 @@ def _ended(stack: Stack, name: str) -> tuple[str, bool]:
     status = exit_status(stack, name)
     if status is None:
         return "ended unexpectedly", False
-    return f"finished ({status})", name == "producer" and status == 0
+    state = f"failed with exit status {status}" if status else "finished"
+    return state, name == "producer" and status == 0

@@ -98,7 +98,9 @@ def _how_to_get_access(failed: str, path: str) -> str | None:
     if owner == os.geteuid():
         return f"its mode does not allow it: chmod -R u+rwX {name}"
     if owner == 0:
-        return f"it belongs to root: use another, or run sudo chown -R {os.geteuid()} {name}"
+        return (
+            f"it belongs to root: choose another path, or run sudo chown -R {os.geteuid()} {name}"
+        )
     return f"it belongs to another user (uid {owner}): use another"
 
 

@@ -163,10 +163,10 @@ class Settings(BaseSettings):
     dead_letter_limit_rows: int = Field(
         1_000,
         ge=0,
-        description="Most records that processors divert within the window; 0: no limit.",
+        description="Rejected records in the window above which a processor stops; 0: no limit.",
     )
     dead_letter_limit_share: float = Field(
-        0.2, ge=0, le=1, description="Largest share that processors divert beyond that number."
+        0.2, ge=0, le=1, description="Share of all records that must be rejected too, 0 to 1."
     )
     dead_letter_window_s: float = Field(
         300.0, ge=1, le=86_400, description="Window of the dead-letter limit, in seconds."
@@ -224,8 +224,8 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def addressed(self) -> bool:
-        """Whether the user set an address; otherwise a local stack that runs here may be used."""
+    def uses_given_servers(self) -> bool:
+        """Whether to ignore a local stack: an address is set, or this is not development."""
         return self.retail_env != "development" or bool(self.model_fields_set & _ADDRESSES)
 
     @property
@@ -264,9 +264,9 @@ def load_settings(**values: Any) -> Settings:
         SettingsError: a variable has a value that can't be used; the text names each one.
     """
     settings = loaded(Settings, **values)
-    if settings.addressed or not (stack := _stack_here()):
+    if settings.uses_given_servers or not (stack := _stack_here()):
         return settings
-    # As if the shell had set them: variables that it does set come first, those of .env come last.
+    # In order of precedence: ``values``, the shell's variables, the local stack's, those of .env.
     found = {name: value for name, value in stack.items() if name.upper() not in os.environ}
     return loaded(Settings, **{name.lower(): value for name, value in found.items()} | values)
 
@@ -284,7 +284,7 @@ def _stack_here() -> dict[str, str]:
 
 
 def loaded(kind: type[Kind], **values: Any) -> Kind:
-    """Return settings of one kind, as :func:`load_settings` does.
+    """Return settings of one kind from ``values``, the environment and ``.env``; no local stack.
 
     Raises:
         SettingsError: a variable has a value that can't be used; the text names each one.

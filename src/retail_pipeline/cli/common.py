@@ -44,7 +44,7 @@ def server_settings() -> Settings:
             default address. If an address is set, the caller waits for its server instead.
     """
     settings = load_settings()
-    if not settings.addressed:
+    if not settings.uses_given_servers:
         servers = settings.kafka_bootstrap_servers
         host, _, port = servers.rpartition(":")
         try:

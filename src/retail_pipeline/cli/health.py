@@ -39,9 +39,15 @@ def heartbeat_age(heartbeat: Path, *, now: float) -> float:
     try:
         return max(0.0, now - heartbeat.stat().st_mtime)
     except FileNotFoundError:
-        raise PermanentError(f"no heartbeat yet: {heartbeat} does not exist") from None
+        raise PermanentError(
+            f"no heartbeat yet: {heartbeat} does not exist; start the process, with the same"
+            " HEARTBEAT_FILE and STATE_DIR as this command"
+        ) from None
     except OSError as error:
-        raise PermanentError(f"can't read the heartbeat {heartbeat}: {error.strerror}") from None
+        words = (
+            f"can't read the heartbeat {heartbeat}: {error.strerror}; correct its path or rights"
+        )
+        raise PermanentError(words) from None
 
 
 def check(heartbeat: Path, max_age: float) -> str:
@@ -53,7 +59,8 @@ def check(heartbeat: Path, max_age: float) -> str:
     age = heartbeat_age(heartbeat, now=time.time())
     if not is_recent(age, max_age):
         raise PermanentError(
-            f"the last heartbeat is {age:.0f} s old, more than {max_age:.0f} s: {heartbeat}"
+            f"the last heartbeat is {age:.0f} s old, more than {max_age:.0f} s: {heartbeat}; the"
+            " log of the process says what it waits for; start it again if it has ended or hangs"
         )
     return f"healthy: last heartbeat {age:.1f} s ago"
 
@@ -71,7 +78,9 @@ def ask_dashboard(url: str) -> str:
         raise PermanentError(f"the dashboard at {url} {error.read().decode()}") from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise PermanentError(f"the dashboard at {url} doesn't answer: {reason}") from None
+        raise PermanentError(
+            f"the dashboard at {url} doesn't answer: {reason}; start it, or correct the address"
+        ) from None
 
 
 @health.command()

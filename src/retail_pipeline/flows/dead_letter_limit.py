@@ -1,4 +1,4 @@
-"""Stops a processor that rejects too much: a broken deploy must not divert a whole topic."""
+"""Stops a processor that rejects too much: a broken release must not reject a whole topic."""
 
 from __future__ import annotations
 
@@ -27,12 +27,10 @@ class _Second:
 
 @dataclass
 class DeadLetterLimit:
-    """Counts the processor's own rejections over a sliding window.
+    """Counts the processor's own rejections over a sliding window of ``window_s`` seconds.
 
-    Args:
-        rows: number of rejected records that is always allowed; 0 means no limit.
-        share: part of all records (0 to 1) that is always allowed.
-        window_s: seconds over which both are counted.
+    The processor stops when more than ``rows`` records, and more than ``share`` (0 to 1) of all
+    records, were rejected within the window. ``rows`` = 0 means no limit.
     """
 
     rows: int = 0
@@ -51,7 +49,7 @@ class DeadLetterLimit:
         return self.clock() - timedelta(seconds=self.window_s)
 
     def count(self, records: int, rejections: Sequence[Rejection], already: int = 0) -> None:
-        """Count a batch of ``records`` before its ``rejections`` are diverted.
+        """Count a batch of ``records`` before its ``rejections`` are sent.
 
         ``already`` is how many rejections of the window are in quarantine: those of other
         processors, and of this one before it was started.
@@ -81,10 +79,10 @@ class DeadLetterLimit:
         earlier = f" ({quarantined:,} with earlier ones)" if quarantined > rejected else ""
         raise PermanentError(
             f"dead-letter limit: {rejected:,} of {seen:,} records{earlier} within"
-            f" {self.window_s:.0f} s can't be used, mostly {reason} ({times:,}); the last batch is"
-            " neither diverted nor committed. Fix the program that writes them, deploy a release"
-            " that reads them, or raise DEAD_LETTER_LIMIT_ROWS (0 = no limit) or"
-            " DEAD_LETTER_LIMIT_SHARE"
+            f" {self.window_s:.0f} s can't be used, mostly {reason} ({times:,}); of the last batch"
+            " none is sent to the dead-letter topic, and no offset is committed. Fix the program"
+            " that writes them, deploy a release that reads them, or raise DEAD_LETTER_LIMIT_ROWS"
+            " (0 = no limit) or DEAD_LETTER_LIMIT_SHARE"
         )
 
     def _present(self) -> _Second:

@@ -43,7 +43,7 @@ class QuarantineReparser:
     Args:
         manifest: returns the manifest of a source.
         reparse: reads a row's raw text as the source would.
-        topics: distinguish records of transactions from others.
+        topics: the names of the topics, to tell transactions from other records.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class QuarantineReparser:
         try:
             manifest = self._manifest(row.source)
             if manifest is None:
-                raise LookupError("there is none")
+                raise LookupError("MongoDB has none")
             parser = self._parser(manifest.source, DateOrder(manifest.date_order))
             raw = self._reparse(row.row, value, encoding or manifest.encoding, manifest)
             if raw.problem:
@@ -93,13 +93,13 @@ class QuarantineReparser:
         except (ValueError, LookupError, msgspec.ValidationError) as error:
             return StillInvalid(
                 row.reason,
-                f"no manifest says how to read its file's rows ({error}):"
-                " `retail produce FILE --again` does",
+                f"the manifest of its file, {row.name}, can't be used ({error}): run"
+                f" `retail produce {row.name} --again`, which sends a new one",
             )
 
 
 def _as_quarantined(row: Quarantined, inner: Rejection) -> Quarantined:
-    """Return the row that an unusable dead letter, usable by now, is about."""
+    """Return the row in a dead letter that could not be decoded before and can be now."""
     return Quarantined(
         **{
             **msgspec.structs.asdict(inner),

@@ -56,6 +56,17 @@ def test_a_file_of_edits_is_checked_whole_before_anything_is_sent(tmp_path: Path
         Edits(str(path))
 
 
+def test_a_file_of_edits_that_has_a_row_twice_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    other = as_line(quarantined(rejection(4)))
+    path.write_bytes(as_line(ROW) + other + as_line(ROW).replace(b"{", b" {", 1))
+    words = refused("replay", "--edited", str(path))
+    assert words == (
+        f"{path}, line 3: an earlier line has the row {ROW.id} too: keep one of them;"
+        " nothing was replayed"
+    )
+
+
 def test_edits_come_in_chunks_whole(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"".join(as_line(quarantined(rejection(n))) for n in range(5)))

@@ -137,7 +137,7 @@ def test_the_scripts_take_debug_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("owner", "advice"),
     [
-        (0, "it belongs to root: use another, or run sudo chown -R 500 '{folder}'"),
+        (0, "it belongs to root: choose another path, or run sudo chown -R 500 '{folder}'"),
         (500, "its mode does not allow it: chmod -R u+rwX '{folder}'"),
         (7, "it belongs to another user (uid 7): use another"),
     ],

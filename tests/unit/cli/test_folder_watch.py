@@ -100,7 +100,7 @@ def test_a_file_that_could_not_be_read_for_a_reason_outside_it_is_tried_again_an
     assert [each.row for each in world.publisher.of(Transaction)] == [2, 3]
 
 
-def test_what_is_passed_over_is_named_once_with_what_to_do(
+def test_what_is_not_read_is_named_once_with_what_to_do(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     words = {
@@ -129,7 +129,7 @@ def test_what_is_passed_over_is_named_once_with_what_to_do(
         some_scans(world)
         for name, advice in words.items():
             [line] = saying(caplog, f"{folder / name}: ")
-            assert advice in line and "passed over" in line
+            assert advice in line and "it is not read" in line
         assert not [line for line in caplog.messages for name in silent if name in line]
         (folder / "mar.zip").write_text("another one")
         (folder / "year.csv" / "inner.csv").write_text(CSV)

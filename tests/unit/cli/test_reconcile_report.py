@@ -87,7 +87,7 @@ def test_each_difference_is_named_with_what_to_do() -> None:
         ],
     )
     text = printed(result)
-    assert "They differ: 21 differences found." in text
+    assert "They differ: 21 two states; 25,935 rows are named. Do what each" in text
     assert "MongoDB · two states · [odd].csv · 2011-01-02 · sale" in text
     assert "expected 2 rows, £15.30, found 1 row, −£1,009.725\n" in text
     assert "a:1 and 1,234 more" in text and "→ delete one" in text

@@ -207,7 +207,9 @@ def test_following_ends_when_all_is_stored_if_so_asked(
     gauge(TransientError("kafka is away"), Backlog(9, 3, 0), Backlog(9, 0, 0))
     notes = Notes(stack)
     notes.follower.follow(until_stored=True)
-    assert notes.printed == ["All 9 records are stored and summarised."]
+    assert notes.printed == [
+        "All is stored and summarised: 9 records (rows, dead letters and manifests)."
+    ]
     assert notes.shown[0] == "waiting for kafka is away"
     assert not notes.follower.failed
 
@@ -245,7 +247,7 @@ def test_following_tells_of_a_part_that_died_and_goes_on(
     notes.follower.follow(until_stored=True)
     assert [line.split(":")[0] for line in notes.printed] == [
         "processor has ended",
-        "All 9 records are stored and summarised.",
+        "All is stored and summarised",
     ]
 
 
@@ -298,7 +300,7 @@ def test_status_tells_running_finished_failed_and_stopped_apart(
     found = {part.name: part for part in status.parts(stack)}
     assert found["zookeeper"].state == "running" and found["zookeeper"].memory_mb > 0
     assert (found["kafka"].state, found["kafka"].ok) == ("ended unexpectedly", False)
-    assert (found["producer"].state, found["producer"].ok) == ("finished (0)", True)
+    assert (found["producer"].state, found["producer"].ok) == ("finished", True)
     assert (found["dashboard"].state, found["dashboard"].ok) == ("stopped", True)
     produced(stack, 2)
     assert not {part.name: part for part in status.parts(stack)}["producer"].ok

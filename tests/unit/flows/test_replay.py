@@ -133,7 +133,7 @@ def test_a_stop_ends_it_in_good_order(world: World, monkeypatch: pytest.MonkeyPa
         (row(truncated=True, raw=GOOD), None, "only the start of its text was kept"),
         (row(raw="é€", encoding="latin-1"), None, "can't be turned into bytes"),
         (row(raw=GOOD, encoding="klingon"), None, "can't be turned into bytes"),
-        (row(raw=GOOD, source="unknown"), None, "produce FILE --again"),
+        (row(raw=GOOD, source="unknown"), None, "produce retail.csv --again"),
         (row(), "", "the text is no row"),
         (row(), f"{GOOD}\n{GOOD}", "the text is more than one row"),
         (row(), GOOD.replace("LANTERN", '"LANTERN'), "a quote is opened"),

@@ -1,7 +1,7 @@
 """From what a user names (files, folders, globs) to the files that can be read.
 
-Whatever is in a folder and is no file to read is named with a reason, never left out in silence;
-except what nobody means to be read: hidden and temporary files, and a folder's own README.
+Each other thing in a folder is named with a reason. Only hidden and temporary files and a README
+are ignored without a message.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from retail_pipeline.settings import expand_user
 _FOLDER = "it is a folder, and files in it are not read: move them up, or name the folder itself"
 _PACKED = {"unpack it": (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst")}
 _TEMPORARY = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp", ".temp", "~")
-_NOBODYS = ("readme", "thumbs.db", "desktop.ini", "lost+found", "__macosx")
+_OTHER_IGNORED = ("readme", "thumbs.db", "desktop.ini", "lost+found", "__macosx")
 _NAMED_AT_MOST = 5
 
 
@@ -29,8 +29,8 @@ _NAMED_AT_MOST = 5
 class Entry:
     """What is under a path now.
 
-    ``state`` is another one once the file is written, replaced, or its rights change; ``problem``
-    says why it can't be read and what to do, and is None for a file that can.
+    ``state`` changes when the file is written or replaced, or its rights change. ``problem`` says
+    why it can't be read and what to do; None for a file that can.
     """
 
     path: Path
@@ -41,12 +41,10 @@ class Entry:
         return f"{self.path}: {self.problem}"
 
 
-def find_files(
-    names: Iterable[str], pass_over: Callable[[str], None] = lambda text: None
-) -> list[Path]:
+def find_files(names: Iterable[str], warn: Callable[[str], None] = lambda text: None) -> list[Path]:
     """Return the files that ``names`` stand for, sorted within each, none twice.
 
-    ``pass_over`` is called with a sentence for each other thing in a folder or under a glob.
+    ``warn`` is called with a sentence for each other thing in a folder or under a glob.
 
     Raises:
         SourceError: a name stands for nothing that can be read.
@@ -59,24 +57,22 @@ def find_files(
                 # A link is read under its own name, and once, however many lead to the file.
                 found.setdefault(entry.path.resolve(), entry.path.absolute())
             else:
-                pass_over(f"{entry}; it is passed over")
+                warn(f"{entry}; it is not read")
     return list(found.values())
 
 
 def _expand(path: Path) -> list[Entry]:
     """Return what ``path`` stands for, with at least one file that can be read."""
     if os.path.isdir(path):
-        entries, nothing = (
-            list(list_entries(path)),
-            f"the folder has no file that ends in {', '.join(SUPPORTED)}",
-        )
+        entries = list(list_entries(path))
+        nothing = f"the folder has no file that ends in {', '.join(SUPPORTED)}"
     elif entry := entry_at(path):
         if entry.problem:
             raise SourceError(str(entry))
         return [entry]
     else:
         matches = map(Path, sorted(glob.glob(str(path), recursive=True)))
-        found = (entry_at(match) for match in matches if not is_silent(match.name))
+        found = (entry_at(match) for match in matches if not is_ignored(match.name))
         entries, nothing = [entry for entry in found if entry], "no such file or folder"
     if all(entry.problem for entry in entries):
         raise SourceError(f"{path}: {_others(entries) if entries else nothing}")
@@ -90,13 +86,13 @@ def _others(entries: list[Entry]) -> str:
 
 
 def list_entries(folder: Path) -> Iterator[Entry]:
-    """Yield what is directly in ``folder``, by name, each as it is when its turn comes.
+    """Yield the entries directly in ``folder``, sorted by name, each as it is when it is yielded.
 
     Raises:
         UnreadableError: it can't be listed.
     """
     try:
-        names = sorted(name for name in os.listdir(folder) if not is_silent(name))
+        names = sorted(name for name in os.listdir(folder) if not is_ignored(name))
     except OSError as error:
         raise UnreadableError(f"{folder}: it can't be listed: {why(error)}") from error
     for name in names:
@@ -104,13 +100,13 @@ def list_entries(folder: Path) -> Iterator[Entry]:
             yield entry
 
 
-def is_silent(name: str) -> bool:
-    """Return whether a file of this name is never read: hidden, temporary, or a README."""
+def is_ignored(name: str) -> bool:
+    """Return whether a file of this name gets no message: hidden, temporary, or a README."""
     lower = name.lower()
     return (
         lower.startswith((".", "~$"))
         or lower.endswith(_TEMPORARY)
-        or lower in _NOBODYS
+        or lower in _OTHER_IGNORED
         or lower.startswith("readme.")
     )
 

@@ -13,7 +13,8 @@ from retail_pipeline.domain.rejection import Reason, Stage
 from retail_pipeline.errors import UsageError
 
 app = typer.Typer(
-    help="The rows in quarantine: show them, correct them, send them again, or purge them.",
+    help="Show, correct, replay or purge the rows in quarantine: MongoDB's copy of Kafka's"
+    " dead-letter topic (DLQ, dead-letter queue).",
     no_args_is_help=True,
 )
 _ROWS_IN_TABLE = 50

@@ -25,7 +25,8 @@ class Edits(AbstractContextManager["Edits"]):
     ``rows`` is the number of lines.
 
     Raises:
-        UsageError: it can't be read, or a line does not come from ``retail dlq list --json``.
+        UsageError: it can't be read, a line is not from ``retail dlq list --json``, or a row has
+            two lines.
     """
 
     def __init__(self, name: str) -> None:
@@ -49,23 +50,32 @@ class Edits(AbstractContextManager["Edits"]):
         self._stream.close()
 
     def chunks(self, size: int) -> Iterator[dict[str, str]]:
-        """Yield the texts by identity, ``size`` at a time; the later one if a row has two."""
+        """Yield the texts by identity, ``size`` at a time."""
         edits = self._edits()
         while chunk := {edit.id: edit.raw for edit in islice(edits, size)}:
             yield chunk
 
     def _edits(self) -> Iterator[Edit]:
         self._stream.seek(0)
+        seen: set[str] = set()
         for number, line in enumerate(self._stream, start=1):
             if not line.strip():
                 continue
             try:
-                yield _LINE.decode(line)
+                edit = _LINE.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise UsageError(
                     f"{self._name}, line {number}: it is not a line of `retail dlq list --json`:"
                     f" {error}; nothing was replayed"
                 ) from error
+            if edit.id in seen:
+                # Both would be sent if they were in different chunks.
+                raise UsageError(
+                    f"{self._name}, line {number}: an earlier line has the row {edit.id} too: keep"
+                    " one of them; nothing was replayed"
+                )
+            seen.add(edit.id)
+            yield edit
 
 
 def _spooled() -> IO[bytes]:

@@ -136,7 +136,9 @@ class ReplayRun:
             f"{report.skipped:,} skipped",
         ]
         if self._missing:
-            parts.append(f"{self._missing:,} not in quarantine (any more)")
+            parts.append(
+                f"{self._missing:,} not in quarantine (wrong id, or stored or purged since)"
+            )
         typer.echo("; ".join(parts))
         if left:
             typer.echo(

@@ -45,7 +45,7 @@ def print_table(console: Console, rows: Sequence[Quarantined], totals: Mapping[s
     if not console.is_terminal:
         console.width = max(console.width, _WIDE)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "row", "reason", "found", "since (UTC)"):
+    for name in ("id", "row", "reason", "detail", "since (UTC)"):
         table.add_column(name, overflow="fold")
     table.add_column("replays", justify="right")
     for row in rows:
@@ -73,7 +73,7 @@ def print_row(console: Console, row: Quarantined) -> None:
         ("source", row.source),
         ("claims to be", row.claims or ""),
         ("reason", row.reason),
-        ("found", row.detail),
+        ("detail", row.detail),
         ("refused by", f"the {row.stage}, {_moment(row.rejected_at)}"),
         ("in quarantine", f"since {_moment(row.quarantined_at)}"),
         ("replays", _replays(row)),

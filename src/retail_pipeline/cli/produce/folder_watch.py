@@ -52,7 +52,7 @@ class FolderWatch:
                     continue
                 if entry.problem:
                     seen.done = True
-                    log.warning("%s; it is passed over", entry)
+                    log.warning("%s; it is not read", entry)
                 else:
                     yield entry.path
         except UnreadableError as error:
@@ -77,15 +77,15 @@ class FolderWatch:
         seen, text = self._seen[path], str(error)
         if not isinstance(error, UnreadableError):
             seen.done = True
-            log.error("%s; it is left out until it changes", text)
+            log.error("%s; it is not read until it changes", text)
             return
         seen.not_before = self.clock() + seen.wait_s
         seen.wait_s = min(2 * seen.wait_s, _LONGEST_WAIT_S)
         if text != seen.logged:
-            log.error("%s; it is tried again until it can be read", text)
+            log.error("%s; the producer retries until it can be read", text)
         seen.logged = text
 
     def _log_unlisted(self, text: str) -> None:
         if text != self._unlisted:
-            log.error("%s; it is tried again until it can be read", text)
+            log.error("%s; the producer retries until it can be read", text)
         self._unlisted = text

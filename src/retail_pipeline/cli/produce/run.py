@@ -176,7 +176,7 @@ class ProducerRun:
             )
             if not facts.date_order_known:
                 log.warning(
-                    "%s: its dates can be read in both orders; %s is assumed: set --date-order",
+                    "%s: every date fits both orders, %s is assumed; --date-order sets the other",
                     *(facts.name, facts.date_order),
                 )
         return sources

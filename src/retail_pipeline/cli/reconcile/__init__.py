@@ -32,7 +32,7 @@ log = logging.getLogger("reconcile")
 def reconcile(
     files: list[str] = typer.Argument(
         None,
-        help="The sent files, to compare them too; named as for `retail produce`.",
+        help="Files, folders or globs that were sent: their rows are compared too.",
     ),
     quick: bool = typer.Option(False, "--quick", help="Compare counts only, in a second or two."),
     as_json: bool = typer.Option(False, "--json", help="Print the whole result as JSON."),

@@ -57,8 +57,10 @@ def verdict_line(result: Reconciliation) -> str:
         if not waits:
             waits.append("a source was not read to its end")
         return f"Not settled yet: {', '.join(waits)}; nothing wrong was found."
-    count = result.difference_count
-    return f"They differ: {count:,} difference{'' if count == 1 else 's'} found."
+    kinds = Counter(each.what.replace("_", " ") for each in result.differences)
+    found = ", ".join(f"{number:,} {what}" for what, number in kinds.items())
+    rows = f"; {result.wrong_rows:,} rows are named" if result.wrong_rows > 1 else ""
+    return f"They differ: {found}{rows}. Do what each → says, then run `retail reconcile` again."
 
 
 def _table(result: Reconciliation) -> Table:
