@@ -29,7 +29,7 @@ from retail_pipeline.cli.process import ProcessorRun
 from retail_pipeline.cli.produce.run import ProducerRun
 from retail_pipeline.flows import produce
 from retail_pipeline.flows.process import DeadLetters
-from retail_pipeline.flows.source import Reading
+from retail_pipeline.flows.source import ReadOptions
 from retail_pipeline.flows.throttle import Throttle
 
 # Each step, and the method that does it.
@@ -91,7 +91,7 @@ def main(service: str, moment: str, step: str, *files: str) -> None:
     else:
         # Small files have several chunks, too, and a checkpoint after each.
         produce.CHUNK_ROWS, produce._SECONDS_BETWEEN_SAVES = 3, 0
-        ProducerRun(settings, stop, Reading(), Throttle(stop)).files(
+        ProducerRun(settings, stop, ReadOptions(), Throttle(stop)).files(
             [str(Path(file)) for file in files], loop=False
         )
 

@@ -9,12 +9,12 @@ from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.parsing import RowParser
 from retail_pipeline.domain.transaction import Transaction
-from retail_pipeline.flows.source import Reading, Source
+from retail_pipeline.flows.source import ReadOptions, Source
 
 
 def source_of(path: Path, encoding: str | None = None, order: DateOrder | None = None) -> Source:
     """Return the one source in a file."""
-    [source] = inspect(path, Reading(encoding, order))
+    [source] = inspect(path, ReadOptions(encoding, order))
     return source
 
 

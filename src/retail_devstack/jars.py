@@ -86,8 +86,8 @@ def _fetch(scratch: Path) -> list[Path]:
     """Let jgo resolve what Kafka needs, and download it.
 
     Each try has a new download cache: a used one may contain a file of an interrupted download,
-    which jgo would take for a complete one. jgo's environments are not used: to sort the jars, they
-    would download a Java runtime if there is none.
+    which jgo would take for a complete one. jgo's own environments are not used:
+    creating one would download a Java runtime if there is none.
     """
     from jgo.maven import MavenContext
     from jgo.parse import Endpoint

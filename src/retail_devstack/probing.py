@@ -11,7 +11,7 @@ from retail_pipeline.errors import os_words
 
 _LIMIT_S = 30
 _WHY = {
-    "SIGILL": "this processor lacks instructions that the program needs",
+    "SIGILL": "this CPU lacks instructions that the program needs",
     "SIGKILL": "perhaps because memory ran out",
 }
 

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.stack import Stack
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.sample import MongoSample, is_shown
+from retail_pipeline.adapters.mongo.sample import MongoSample, has_sample_rows
 from retail_pipeline.bootstrap import sample_in_mongo, sent_sources
 from retail_pipeline.cli.produce.sample_rule import OTHER_DATA, not_here
 from retail_pipeline.domain.sample_source import only_sample, other_data
@@ -51,7 +51,7 @@ def shows_sample(stack: Stack) -> bool:
     settings = settings_of(stack_env(stack))
     try:
         with connect(settings.mongo("reader"), name="local", timeout_ms=_QUICK_MS) as client:
-            return is_shown(client[settings.mongo_database])
+            return has_sample_rows(client[settings.mongo_database])
     except PyMongoError:
         return False
 

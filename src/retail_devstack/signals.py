@@ -59,7 +59,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterruptible() -> Iterator[None]:
-    """Ignore further requests, so that a second Ctrl-C leaves no server running."""
+    """Ignore further requests: while servers stop, a second Ctrl-C could leave some running."""
     with _handled_by(signal.SIG_IGN):
         yield
 

@@ -101,7 +101,7 @@ def _how_to_get_access(failed: str, path: str) -> str | None:
         return (
             f"it belongs to root: choose another path, or run sudo chown -R {os.geteuid()} {name}"
         )
-    return f"it belongs to another user (uid {owner}): use another"
+    return f"it belongs to another user (uid {owner}): choose another path"
 
 
 def _owner(path: str) -> int:

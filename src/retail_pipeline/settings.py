@@ -28,7 +28,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from retail_pipeline.errors import SettingsError, UsageError
 
 DEVELOPMENT_SECRET = "dev-only"
-Kind = TypeVar("Kind", bound=BaseSettings)
+SettingsClass = TypeVar("SettingsClass", bound=BaseSettings)
 Role = Literal["writer", "reader", "monitor", "setup"]
 # The part after the user may not contain an @. A password with / or ? would end there, and the
 # driver would show the rest of it in an error as a host, a database or an option.
@@ -283,7 +283,7 @@ def _stack_here() -> dict[str, str]:
     return {}
 
 
-def loaded(kind: type[Kind], **values: Any) -> Kind:
+def loaded(kind: type[SettingsClass], **values: Any) -> SettingsClass:
     """Return settings of one kind from ``values``, the environment and ``.env``; no local stack.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.heartbeats import KEPT_SAMPLES, MongoHeartbeats
+from retail_pipeline.adapters.mongo.heartbeats import KEPT_POINTS, MongoHeartbeats
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.analytics import live
 from retail_pipeline.domain.heartbeat import PartitionProgress, ProcessorHeartbeat, StoredHeartbeat
@@ -77,10 +77,10 @@ def test_a_history_is_bounded_and_old_heartbeats_are_deleted_by_mongodb(
     )
     with connect(fresh.mongo("writer"), name="tests") as client:
         processors = MongoHeartbeats(client, fresh.mongo_database)
-        for _ in range(KEPT_SAMPLES + 3):
+        for _ in range(KEPT_POINTS + 3):
             processors.keep(heartbeat, 0.5)
         [record] = processors.latest()
-        assert len(record.history) == KEPT_SAMPLES
+        assert len(record.history) == KEPT_POINTS
         assert (record.name, record.progress, record.quiet_s) == (
             heartbeat.name,
             heartbeat.progress,

@@ -17,7 +17,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.products import Elsewhere, MongoProducts
+from retail_pipeline.adapters.mongo.reads.products import FindIncomplete, MongoProducts
 from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
 from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import Snapshot
@@ -142,7 +142,7 @@ def test_prices_equal_pandas(
     } == expected
 
 
-def elsewhere(snapshot: Snapshot, selection: Selection) -> Elsewhere:
+def elsewhere(snapshot: Snapshot, selection: Selection) -> FindIncomplete:
     """Return what finds the invoices with lines at other moments, as the dashboard does."""
     every = replace(selection, products=(), duplicates=True)
     return partial(products.incomplete, snapshot.order_rows(every), snapshot.dictionaries)

@@ -16,7 +16,7 @@ from retail_pipeline.adapters.mongo import rollups
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
-from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE, MongoSample, is_shown
+from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE, MongoSample, has_sample_rows
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.domain.periods import floor
@@ -97,9 +97,9 @@ def test_the_first_row_of_other_data_removes_the_sample_from_each_collection(
     guard.quarantine([rejection(9, source=SAMPLE_SOURCE)])
     guard.record([manifest(9, source=SAMPLE_SOURCE)])
     summarise(database)
-    assert is_shown(database)
+    assert has_sample_rows(database)
     take_in(guard, OWN)
-    assert not is_shown(database)
+    assert not has_sample_rows(database)
     summarise(database)
     assert_same(database, control)
 

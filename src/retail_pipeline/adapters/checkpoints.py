@@ -1,4 +1,4 @@
-"""What of each source is acknowledged, in one small file a source, replaced atomically."""
+"""Checkpoints: how much of each source is acknowledged, a small file each, replaced atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no trade in goods, by code: postage, charges, discounts, write-offs.
+"""Adjustments and fees by code: postage, charges, discounts, write-offs.
 
 Rows are those of the products' table. An adjustment is a line of a fee code, of whatever kind, or
 a line of a product that is neither sale nor cancellation: a write-off, a sample, a correction.

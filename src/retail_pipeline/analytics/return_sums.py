@@ -137,7 +137,7 @@ def rates(
     dictionaries: Dictionaries,
     by: str,
 ) -> pd.DataFrame:
-    """Return a row for each product or country (``by``) with goods sold or come back.
+    """Return a row for each product or country (``by``) with goods sold or returned.
 
     Columns: its number under ``by``; sold (units); returned, of every
     cancellation that counts; undone, of the sales that count, whenever they came back; true_rate

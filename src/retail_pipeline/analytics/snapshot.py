@@ -1,4 +1,4 @@
-"""All that is summarised, as of one moment, and the rows of it that a selection leaves."""
+"""All rollups and returns as of one moment, and the rows of them that a selection keeps."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class Snapshot:
     ) -> pd.DataFrame:
         """Return the rows of the orders that count.
 
-        ``of_products`` is the orders' table of the selected products alone: the rollup's own has
-        no products. Without duplicates, rows that take them away come with the others.
+        ``of_products`` is the orders' table of the selected products alone, since the rollup has no
+        products. If duplicates don't count, their negative rows are appended.
         """
         table = self.orders if of_products is None else of_products
         found = table[_kept(table, self.dictionaries, self.loaded(selection))]
@@ -94,7 +94,7 @@ class Snapshot:
         return self._less_duplicates(found, selection)
 
     def duplicate_rows(self, selection: Selection) -> pd.DataFrame:
-        """Return what exact duplicates are too much among those that count, its sums below 0."""
+        """Return the rows of the duplicates that count; their sums are negative."""
         return self.duplicates[_kept(self.duplicates, self.dictionaries, selection)]
 
     def return_rows(self, selection: Selection) -> pd.DataFrame:
@@ -102,10 +102,7 @@ class Snapshot:
         return self._returns_of(self.returns, selection)
 
     def undone_rows(self, selection: Selection) -> pd.DataFrame:
-        """Return the parts that undo a sale that counts, whenever the goods came back.
-
-        Their day and country are those of the sale.
-        """
+        """Return the parts that undo a sale that counts, with the day and country of the sale."""
         return self._returns_of(by_sale(self.returns), selection)
 
     def _returns_of(self, table: pd.DataFrame, selection: Selection) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The rollups' entries as tables of whole numbers, small enough to add up in milliseconds.
 
-Every text is a number here, given out by :class:`Numbers`, and money is millionths of a pound: sums
-are exact. A table has a row for each entry of a rollup, hence one for each order, not for each
+A text is its number in a :class:`Dictionary`, and money is in millionths of a pound: sums are
+exact. A table has a row for each entry of a rollup, hence one for each order, not for each
 transaction: about 50 bytes an order.
 """
 
@@ -26,7 +26,7 @@ SALE, CANCELLATION, ADJUSTMENT = range(3)
 # The customer number of those who have none.
 GUEST = 0
 _MOST = 2**63 - 1
-# Held while a number is given out: two threads never take the same one.
+# Held while a text gets its number: two threads never take the same one.
 _GIVING = Lock()
 
 Array = npt.NDArray[Any]
@@ -36,10 +36,7 @@ Make = Callable[[Columns], Array]
 
 
 class Dictionary(dict[str | None, int]):
-    """Numbers that stand for texts, given out in the order in which the texts come, and kept.
-
-    Safe to use from many threads.
-    """
+    """The number of each text: a new text gets the next one. Safe to use from many threads."""
 
     def __init__(self, *known: str | None) -> None:
         super().__init__()
@@ -96,9 +93,10 @@ def products_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.Da
 
 
 def duplicates_table(days: Sequence[Columns], dictionaries: Dictionaries) -> pd.DataFrame:
-    """Return what is too much by exact duplicates, with the opposite sign: added, it takes it away.
+    """Return all but one line of each set of equal lines, with negative lines, units and micros.
 
-    Columns: those of the orders and of the products, but for invoices.
+    Appended to another table, they remove the duplicates. Columns: those of the orders and of the
+    products, but for invoices.
     """
     names = ("hour", "invoice", "product", "customer", "country", "kind")
     table = _table(days, dictionaries, *names)
@@ -115,7 +113,7 @@ def _table(days: Sequence[Columns], dictionaries: Dictionaries, *names: str) -> 
 
 
 def column_makers(dictionaries: Dictionaries) -> dict[str, Make]:
-    """Return what makes each column that a table may have of the fields of a document."""
+    """Return, by column, the function that makes it from the lists of a document."""
     return {
         "day": lambda each: np.full(len(each["lines"]), day_number(each["day"]), np.int32),
         "hour": lambda each: np.array(each["hour"], np.int8),
@@ -134,7 +132,7 @@ def column_makers(dictionaries: Dictionaries) -> dict[str, Make]:
 
 
 def joined(pieces: Sequence[Columns], makers: Mapping[str, Make]) -> pd.DataFrame:
-    """Return the table of all pieces, each column made by its maker; an empty one of none."""
+    """Return the table of all pieces, each column made by its maker; without pieces, no rows."""
     given = pieces or [defaultdict(tuple, day=EPOCH)]
     return pd.DataFrame(
         {name: np.concatenate([make(each) for each in given]) for name, make in makers.items()}

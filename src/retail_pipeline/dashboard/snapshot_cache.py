@@ -73,7 +73,7 @@ class _Rollup:
 
     table: pd.DataFrame
     versions: dict[datetime, datetime] = field(default_factory=dict)
-    # Days that another release summarised in a form of its own; they are not loaded.
+    # Days with another ROLLUP_VERSION; they are not loaded.
     outdated: set[datetime] = field(default_factory=set)
     # Days whose summaries can't be read; they are not loaded either.
     unreadable: dict[datetime, Exception] = field(default_factory=dict)

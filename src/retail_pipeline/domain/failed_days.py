@@ -62,12 +62,12 @@ class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
         return "; ".join(dict.fromkeys(self.reasons.values()))
 
 
-def throughout(
+def failed_before_and_after(
     before: Sequence[FailedDay], after: Sequence[FailedDay]
 ) -> tuple[list[FailedDay], set[int]]:
-    """Return the days in both lists, as ``after`` has them, and the numbers of all other days.
+    """Return the days that failed in both, and the numbers of those that failed in one only.
 
-    What a reconciliation read of the others is unknown: they were summarised or tried meanwhile.
+    The others were summarised or tried meanwhile: what a reconciliation read of them is unknown.
     """
     always = {each.number for each in before} & {each.number for each in after}
     others = {each.number for each in (*before, *after)} - always

@@ -5,6 +5,7 @@ from __future__ import annotations
 from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, ORDERS_ROLLUP, PRODUCTS_ROLLUP
 from retail_pipeline.domain.contract import DATASET_FIELDS
 
+# Short names: PRODUCT is StockCode, UNITS is Quantity.
 INVOICE, PRODUCT, DESCRIPTION, UNITS, DATE, PRICE, CUSTOMER, COUNTRY = DATASET_FIELDS
 # Added by the processor: units times price, and what the line is to the business.
 AMOUNT, KIND = "TotalAmount", "kind"

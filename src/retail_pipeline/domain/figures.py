@@ -29,9 +29,8 @@ class Filters:
 
     ``countries`` keeps those countries only; None among them stands for "no country given".
     ``products`` keeps those stock codes and ``kinds`` those kinds; an empty tuple keeps all.
-    What is False of the others is left out: ``guests``; ``cancellations``; ``adjustments``, which
-    takes the fee codes along (:mod:`retail_pipeline.domain.fees`); and ``duplicates``, the second
-    and later of lines that agree in every field.
+    False leaves these lines out: ``guests``; ``cancellations``; ``adjustments`` with the fee codes
+    (:mod:`retail_pipeline.domain.fees`); ``duplicates``, all but one of lines with equal fields.
     """
 
     countries: tuple[str | None, ...] = ()

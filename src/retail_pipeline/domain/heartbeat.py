@@ -1,9 +1,9 @@
-"""Heartbeats: how the others know that a process works, and the rule of liveness.
+"""Heartbeats: how others know that a process works.
 
 There are two. A *heartbeat file* is touched after every cycle; a container's health check reads its
-age (``retail health``). A :class:`ProcessorHeartbeat` is written to the database every two seconds.
-The dashboard reads it back as a :class:`StoredHeartbeat`; the status of a stack reads from it why
-no day can be summarised.
+age (``retail health``, 30 s). A :class:`ProcessorHeartbeat` is written to the database every two
+seconds, and read back as a :class:`StoredHeartbeat` (alive for 10 s): by the dashboard, and by the
+status of a stack, which shows why no day can be summarised.
 """
 
 from __future__ import annotations

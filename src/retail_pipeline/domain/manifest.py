@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from retail_pipeline.domain.contract import DATASET_FIELDS
-from retail_pipeline.domain.transaction import within_years
+from retail_pipeline.domain.transaction import check_years
 
 # The largest integer that every JSON reader represents exactly.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
@@ -43,9 +43,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         if self.columns and not self.layout:
             older = {name: getattr(self, name) for name in ("delimiter", "columns", "width")}
             msgspec.structs.force_setattr(self, "layout", msgspec.json.encode(older).decode())
-        within_years("started_at and updated_at", self.started_at, self.updated_at)
+        check_years("started_at and updated_at", self.started_at, self.updated_at)
 
-    def says_more(self, other: Manifest | None) -> bool:
+    def is_newer_than(self, other: Manifest | None) -> bool:
         """Return whether it reports more of the same source: more rows, or as many and the end."""
         mine = self.rows_read, self.complete
         return other is None or mine > (other.rows_read, other.complete)

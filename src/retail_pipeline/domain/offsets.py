@@ -1,6 +1,10 @@
-"""Where a consumer group is in a partition: offsets, and the lag that follows from them.
+"""Where a consumer group is in a partition: offsets, and the lag, in records, that follows.
 
-Lag is in records.
+Lag has two inputs, and one formula, :func:`lag_of`. The broker answers for all topics
+(:class:`PartitionOffsets`): reconciliation and the local stack use that. A processor knows its own
+partitions of the transactions' topic from its last fetch, without a request
+(:class:`~retail_pipeline.domain.heartbeat.PartitionProgress`): it decides by that whether rebuilds
+rest, and sends it in its heartbeat, which the dashboard's live page shows.
 """
 
 from __future__ import annotations

@@ -33,15 +33,15 @@ _CUSTOMER = re.compile(r"([0-9]{1,18})(\.0{1,9})?")
 # Tabs and line breaks are text; other ASCII controls are damage, and so is a lone surrogate, which
 # no record can carry.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_SHOWN = 60
-_REMEMBERED = 16_384
+_LONGEST_SHOWN = 60
+_CACHE_SIZE = 16_384
 # Longer than any limit of the contract; it bounds the size of the caches.
 LONGEST_FIELD = 4_096
 
 
 def shown(text: str) -> str:
     """Return ``text`` for an error message: escaped, and cut if it is long."""
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
 
 
 def _check_text(field: str, text: str) -> str:
@@ -78,7 +78,7 @@ def _decimal(field: str, text: str) -> Decimal:
     return value
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parse_code(field: str, text: str) -> str:
     """Return an InvoiceNo or StockCode without surrounding blanks; it must not be empty."""
     code = _check_text(field, text).strip()
@@ -87,13 +87,13 @@ def parse_code(field: str, text: str) -> str:
     return code
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parse_text(field: str, text: str) -> str | None:
     """Return a Description or Country unchanged, or None if it is blank."""
     return text if _check_text(field, text).strip() else None
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parse_quantity(text: str) -> int:
     """Return a whole number of units; ``6.0`` is 6 and ``1e3`` 1000, ``6.5`` is refused."""
     quantity = _decimal(UNITS, text)
@@ -102,7 +102,7 @@ def parse_quantity(text: str) -> int:
     return int(quantity)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parse_price(text: str) -> str:
     """Return the exact decimal text of a price in pounds sterling, in its shortest form."""
     plain = plain_text(_decimal(PRICE, text))
@@ -112,7 +112,7 @@ def parse_price(text: str) -> str:
     return "0" if plain in ("-0", "") else plain
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parse_customer(text: str) -> str | None:
     """Return a customer's number without a decimal point, or None for a guest."""
     if not text.strip(" "):
@@ -147,7 +147,7 @@ class RowParser:
 
     def __init__(self, source: str, order: DateOrder) -> None:
         self._source = source
-        self._date: Callable[[str], datetime] = lru_cache(maxsize=_REMEMBERED)(
+        self._date: Callable[[str], datetime] = lru_cache(maxsize=_CACHE_SIZE)(
             lambda text: parse_date(text, order)
         )
         self.ingested_at = datetime.now(UTC)

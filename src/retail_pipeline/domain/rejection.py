@@ -9,10 +9,10 @@ from typing import Annotated
 import msgspec
 
 from retail_pipeline.domain.contract import CONTRACT
-from retail_pipeline.domain.transaction import row_id, within_years
+from retail_pipeline.domain.transaction import check_years, row_id
 from retail_pipeline.errors import RetailError
 
-# Identities are read by the batch: the limit bounds the size of such a query.
+# Queries name many identities at a time: the limit bounds the size of such a query.
 LONGEST_SOURCE = CONTRACT.limit("source", "maxLength")
 # The largest integer that every JSON reader represents exactly.
 LAST_ROW = 2**53 - 1
@@ -81,7 +81,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     claims: Annotated[str, msgspec.Meta(max_length=LONGEST_SOURCE + 20)] | None = None
 
     def __post_init__(self) -> None:
-        within_years("rejected_at", self.rejected_at)
+        check_years("rejected_at", self.rejected_at)
 
     @property
     def id(self) -> str:

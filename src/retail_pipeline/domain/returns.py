@@ -4,8 +4,10 @@ The data does not name the sale, so this rule finds it. A cancellation line of a
 undoes sale lines of the same customer and stock code that are not later than it: first those at the
 same unit price, then those at other prices, the latest sale first. Its units may be spread over
 several sales. A unit is undone at most once: cancellations are taken in order of time. Units that
-undo no sale have a reason. Fee codes (:mod:`retail_pipeline.domain.fees`) are no goods and are left
-out.
+undo no sale have a reason. Fee codes (:mod:`retail_pipeline.domain.fees`) are left out.
+
+After a change of this rule, raise ``ROLLUP_VERSION`` (in the adapters' ``schema.py``): only then
+are days that were matched before matched again.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class TradedLine:
     """A sale or a cancellation of one customer and one stock code.
 
     ``units`` has the line's sign, below zero for what comes back; ``price`` is in pounds.
-    ``content`` is all that exact duplicates agree in.
+    ``content`` has the fields that are equal in exact duplicates.
     """
 
     id: str

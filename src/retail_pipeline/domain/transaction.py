@@ -58,7 +58,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
     )
 
     def __post_init__(self) -> None:
-        within_years("InvoiceDate and ingested_at", self.InvoiceDate, self.ingested_at)
+        check_years("InvoiceDate and ingested_at", self.InvoiceDate, self.ingested_at)
 
     @property
     def id(self) -> str:
@@ -66,8 +66,8 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
         return row_id(self.source, self.row)
 
 
-def within_years(names: str, *moments: datetime) -> None:
-    """Refuse dates that are too early or too late to be converted to UTC, or to be stored.
+def check_years(names: str, *moments: datetime) -> None:
+    """Check that dates can be converted to UTC and stored.
 
     Another program may have written them to a topic.
 

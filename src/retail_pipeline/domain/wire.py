@@ -58,10 +58,7 @@ class Refusal:
 
 
 class _Place(msgspec.Struct):
-    """The row that an unusable record names, if its identity is valid.
-
-    A dead letter may itself name a row: ``claims``.
-    """
+    """The row that an unusable record says it is; a dead letter names it in ``claims``."""
 
     source: Annotated[
         str, msgspec.Meta(min_length=1, max_length=CONTRACT.limit("source", "maxLength"))

@@ -1,4 +1,4 @@
-"""Writes a processor's heartbeat from a thread of its own, so that no work waits for it."""
+"""Writes a processor's heartbeat in a thread of its own, so that it never delays a batch."""
 
 from __future__ import annotations
 

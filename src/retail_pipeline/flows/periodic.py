@@ -15,8 +15,9 @@ class Periodic(Thread):
     ``what`` names the task in the log. The task may return the seconds until its next call, in
     place of ``every_s``. ``last`` is called once after ``stop`` is set.
 
-    A failure ends nothing. It is logged once, until a call succeeds or fails with another type of
-    error. The thread is a daemon: a call that a server never answers does not delay a shutdown.
+    If a call fails, the thread goes on. The error is logged once, until a call succeeds or fails
+    with another type of error. The thread is a daemon: a call that a server never answers does not
+    delay a shutdown.
     """
 
     def __init__(

@@ -56,7 +56,7 @@ class Consumer(Protocol):
 
 
 class Barrier(Protocol):
-    """Represents all records that were queued up to a moment."""
+    """The records queued between two calls of :meth:`Publisher.barrier`."""
 
     @property
     def done(self) -> bool:

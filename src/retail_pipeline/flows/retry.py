@@ -55,7 +55,7 @@ def retrying(
     """Return a retrier of transient errors that ends when ``stop`` is set.
 
     It raises the last error ``give_up_after_s`` seconds after its first try, or when
-    ``stop_after_stalled`` stops it; without either it never does.
+    ``stop_after_stalled`` says so; without both it retries until ``stop`` is set.
     """
     limit = stop_never if give_up_after_s is None else stop_after_delay(give_up_after_s)
     return Retrying(

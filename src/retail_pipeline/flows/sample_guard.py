@@ -54,7 +54,7 @@ class SampleGuard:
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
         """Store transactions; those of the sample only while there is no other data."""
         sources = {transaction.source for transaction in transactions}
-        if not self._take(sources, sources):
+        if not self._prepare_for(sources, sources):
             return self._store.insert(transactions)
         kept, rows = self._apart(transactions)
         refused = self._store.insert(kept)
@@ -67,7 +67,7 @@ class SampleGuard:
         found = list(rejections)
         # A record that a processor rejects may not be a row.
         rows = {item.source for item in found if item.stage == Stage.PRODUCER}
-        if not self._take({item.source for item in found}, rows):
+        if not self._prepare_for({item.source for item in found}, rows):
             self._store.quarantine(found)
             return
         kept, left_out = self._apart(found)
@@ -78,7 +78,7 @@ class SampleGuard:
     def record(self, manifests: Iterable[Manifest]) -> None:
         """Store manifests; the sample's only while there is no other data."""
         found = list(manifests)
-        if not self._take({item.source for item in found}, ()):
+        if not self._prepare_for({item.source for item in found}, ()):
             self._store.record(found)
             return
         kept, _ = self._apart(found)
@@ -98,7 +98,7 @@ class SampleGuard:
         """Pass on to the store, including the days of rows that were left out."""
         self._store.mark_dirty(days)
 
-    def _take(self, sources: Collection[str], rows: Collection[str]) -> bool:
+    def _prepare_for(self, sources: Collection[str], rows: Collection[str]) -> bool:
         """Replace the sample if necessary; return whether ``sources`` includes the sample.
 
         ``rows`` are the sources of rows that are about to be stored.
@@ -111,7 +111,7 @@ class SampleGuard:
 
     def _replace(self) -> None:
         if removed := self._sample.replace():
-            why = "other data replaces it" if self._allowed else "this is no development database"
+            why = "other data replaces it" if self._allowed else "RETAIL_ENV is not development"
             log.info("the sample of %s made-up rows was removed: %s", f"{removed:,}", why)
         self._replaced = True
 

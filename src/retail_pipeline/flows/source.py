@@ -14,11 +14,11 @@ from retail_pipeline.domain.rejection import Reason
 
 
 class RawRow(msgspec.Struct, frozen=True, gc=False):
-    """One row of a source before it is parsed; ``problem`` is (reason, detail) if it can't be.
+    """One row of a source. ``problem`` is (reason, detail) if the row can't be parsed.
 
     ``fields`` are the texts of the eight dataset fields, in the order of DATASET_FIELDS.
     ``encoding`` is set where ``raw`` was decoded otherwise than the rest of the source.
-    ``resume_at`` is set by a source that finds its rows again by something else than a number.
+    ``resume_at`` is set by a source that does not find its rows by number.
     """
 
     number: int
@@ -54,7 +54,7 @@ class SourceFacts:
         source: identity, 16 hexadecimal digits of its content's SHA-256.
         name: the file's name, and the sheet's in a workbook with several.
         format: the name of the format that reads it.
-        encoding: in which the raw text of a row gives its bytes back.
+        encoding: the encoding of the file; ``raw.encode(encoding)`` gives the bytes of a row.
         bytes: size of the uncompressed content.
         lines: about how many rows there are, for a progress bar; None if unknown.
         date_order_known: whether the dates themselves, or the user, settled their order.
@@ -73,8 +73,8 @@ class SourceFacts:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the user says about a file, instead of having it detected."""
+class ReadOptions:
+    """What the user sets, instead of having it detected in the file."""
 
     encoding: str | None = None
     date_order: DateOrder | None = None

@@ -15,8 +15,8 @@ def wait_while(
 ) -> T:
     """Call ``left`` until its result is false, for example 0 or empty; return the last result.
 
-    That is true if ``limit_s`` seconds passed before, or ``stop`` was set. The first call is made
-    at once, whatever the limit.
+    The result is true if ``limit_s`` seconds passed, or ``stop`` was set, while something was left.
+    The first call is made at once, whatever the limit.
     """
     stop = stop or Event()
     until = time.monotonic() + limit_s

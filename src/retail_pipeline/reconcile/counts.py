@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from retail_pipeline.domain.failed_days import throughout
+from retail_pipeline.domain.failed_days import failed_before_and_after
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.reconciliation import (
@@ -72,7 +72,7 @@ class CountCheck:
         came = sum(each.end for each in later) - sum(each.end for each in positions)
         lag = total_lag(positions) + came
         pending |= self.database.pending_days()
-        failed, others = throughout(failed, self.database.failed_days())
+        failed, others = failed_before_and_after(failed, self.database.failed_days())
         pending |= others
         differences = [*_of_sources(sources, lag, lost), *of_failed_days(failed)]
         if not lag and not pending:
@@ -97,7 +97,7 @@ class CountCheck:
     def _lost(
         self, stored: dict[str, Manifest], positions: list[PartitionOffsets]
     ) -> dict[str, Manifest]:
-        """Return the manifests committed in Kafka that MongoDB has not, or only older."""
+        """Return manifests that are committed in Kafka, and missing or older in MongoDB."""
         lost: dict[str, Manifest] = {}
         spans = [
             msgspec.structs.replace(each, end=each.committed)
@@ -107,7 +107,7 @@ class CountCheck:
         for _, messages in self.kafka.records(spans):
             for manifest in decode(messages, MANIFEST)[0]:
                 source = manifest.source
-                if manifest.says_more(lost.get(source) or stored.get(source)):
+                if manifest.is_newer_than(lost.get(source) or stored.get(source)):
                     lost[source] = manifest
         return lost
 

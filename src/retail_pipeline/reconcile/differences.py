@@ -133,7 +133,7 @@ def _of_count(
     manifest, source = state.manifests.get(rows.source), rows.source
     name = state.name(source)
     sent = state.sent.get(source)
-    if sent and sent.says_more(manifest) and not state.lag:
+    if sent and sent.is_newer_than(manifest) and not state.lag:
         yield missing_manifest(source, name)
     if manifest is None or not manifest.complete or explained:
         return

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from retail_pipeline.domain.failed_days import throughout
+from retail_pipeline.domain.failed_days import failed_before_and_after
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.reconciliation import Reconciliation
@@ -172,7 +172,9 @@ class FullReconciliation:
 
     def _read_what_came_meanwhile(self, state: ReconciliationState) -> None:
         state.pending_days |= self.database.pending_days()
-        state.failed_days, others = throughout(state.failed_days, self.database.failed_days())
+        state.failed_days, others = failed_before_and_after(
+            state.failed_days, self.database.failed_days()
+        )
         state.pending_days |= others
         before = {(each.topic, each.partition): each.end for each in state.positions}
         tail = [
@@ -233,5 +235,5 @@ def _add_dead_letters(
 
 
 def _keep(kept: dict[str, Manifest], manifest: Manifest) -> None:
-    if manifest.says_more(kept.get(manifest.source)):
+    if manifest.is_newer_than(kept.get(manifest.source)):
         kept[manifest.source] = manifest

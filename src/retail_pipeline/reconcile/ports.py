@@ -40,7 +40,7 @@ class KafkaReader(Protocol):
 
 
 class DatabaseReader(Protocol):
-    """MongoDB, read as the monitor's user. Raises as :class:`KafkaReader` does."""
+    """MongoDB, read as the monitor's user. It raises as :class:`KafkaReader` does."""
 
     def manifests(self) -> list[Manifest]:
         """Return the manifests: what producers read, one a source."""
@@ -68,8 +68,8 @@ class DatabaseReader(Protocol):
     def purged(self) -> Iterator[tuple[str, int]]:
         """Yield source and row of what was purged from quarantine."""
 
-    def rollups(self, expected: ExpectedRollups) -> None:
-        """Add the entries of the three rollups to ``expected``."""
+    def rollups(self, found: ExpectedRollups) -> None:
+        """Add the entries of the three rollups to ``found``."""
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
         """Yield all rows that the match of a cancellation of goods may depend on.

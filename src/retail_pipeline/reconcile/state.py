@@ -65,8 +65,9 @@ class ReconciliationState:
     time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable;
     ``quarantine`` and ``purged`` are MongoDB's; ``dead_letter_checksums`` cover the texts of what
     is in both. ``in_flight`` rows came after what was stored when the reconciliation began;
-    ``in_flight_days`` are their (source, day). ``in_flight_undated`` are the sources of rejected
-    ones that their file shows as good rows. ``misfiled`` are ids of documents under another id.
+    ``in_flight_days`` are their (source, day). ``in_flight_undated`` are the sources with
+    a rejected row in flight that is valid in the file, so that its day is unknown. ``misfiled`` are
+    ids of documents whose ``_id`` is not that of their source and row.
     ``failed_days`` can't be summarised; ``pending_days`` will be.
     ``sample_replaced``: nothing of the sample may be stored, so that the sample's rows in files and
     Kafka are left out; ``sample_records`` counts those in Kafka.

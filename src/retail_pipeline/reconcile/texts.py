@@ -18,7 +18,7 @@ _DETAIL = {
     "unknown": "rows that only {place} has",
     "changed": "rows that differ in {place}",
     "doubled": "documents whose _id is not that of their source and row, or can't be read",
-    "two_states": "rows that are stored, quarantined or purged at once",
+    "two_states": "rows in two states at the same time (stored, in quarantine, purged)",
     "rollup": "{place} does not add up to the stored rows of the day",
     "rollup_entries": "{place} has the right sums, but its entries don't follow from the rows",
     "rollup_rows": "{place} has another number of rows for the day than are stored",
@@ -38,8 +38,8 @@ _ADVICE = {
     "count": f"`retail reconcile {{name}}` names the rows; {_AGAIN} stores what is missing",
     "lost": "is `MONGO_DATABASE` the database that it was stored in? If so, it was deleted there:"
     f" {_AGAIN} sends the file again; a running processor stores it",
-    "unknown": "read the documents; delete those that nobody can explain, and their days'"
-    f" rollup documents, then {_AGAIN}",
+    "unknown": "look at these documents. If they come from no file of yours, delete them and their"
+    f" days' rollup documents, then {_AGAIN}",
     "changed": f"delete these documents, then {_AGAIN} stores them again and rebuilds"
     " their days",
     "doubled": "delete these documents and their days' rollup documents, then send a file with"

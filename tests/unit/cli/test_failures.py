@@ -139,7 +139,7 @@ def test_the_scripts_take_debug_too(tmp_path: Path) -> None:
     [
         (0, "it belongs to root: choose another path, or run sudo chown -R 500 '{folder}'"),
         (500, "its mode does not allow it: chmod -R u+rwX '{folder}'"),
-        (7, "it belongs to another user (uid 7): use another"),
+        (7, "it belongs to another user (uid 7): choose another path"),
     ],
 )
 def test_a_file_of_another_user_is_named_with_the_command_that_corrects_it(

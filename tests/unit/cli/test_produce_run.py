@@ -16,7 +16,7 @@ from retail_pipeline.cli.produce.run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import TransientError
 from retail_pipeline.flows import produce, retry
-from retail_pipeline.flows.source import Reading
+from retail_pipeline.flows.source import ReadOptions
 from retail_pipeline.flows.throttle import Throttle
 from retail_pipeline.settings import Settings
 from tests.fakes import FakePublisher
@@ -46,7 +46,9 @@ class World:
     def run(self, again: bool = False) -> ProducerRun:
         settings = Settings(state_dir=self.folder / "state")
         throttle = Throttle(self.stop)
-        return ProducerRun(settings, self.stop, Reading(), throttle, again, clock=lambda: self.now)
+        return ProducerRun(
+            settings, self.stop, ReadOptions(), throttle, again, clock=lambda: self.now
+        )
 
     def file(self, rows: int) -> str:
         path = self.folder / "retail.csv"

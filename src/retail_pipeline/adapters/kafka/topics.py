@@ -58,7 +58,7 @@ def wanted_topics(settings: Settings) -> dict[str, dict[str, Any]]:
             "configs": {"retention.ms": month, "max.message.bytes": str(_MEGABYTE)},
         },
         settings.dead_letter_topic: {"num_partitions": 1, "configs": {"retention.ms": forever}},
-        # Only closed segments are compacted, and each count check reads the whole topic.
+        # A segment a day: only closed ones are compacted, and a count check reads the whole topic.
         settings.manifest_topic: {
             "num_partitions": 1,
             "configs": {"cleanup.policy": "compact", "segment.ms": str(DAY_MS)},
@@ -103,4 +103,6 @@ def topic_id(settings: Settings) -> str:
             if topic["name"] == name and topic.get("partitions"):
                 return str(topic["topic_id"])
     # A broker that has just started may answer before it has its metadata.
-    raise TransientError(f"{where} knows of no topic {name} yet: did `retail setup` run?")
+    raise TransientError(
+        f"{where} has no topic {name} yet: run `retail setup`, or wait for the broker"
+    )

@@ -18,9 +18,8 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
     It connects lazily: a server that is away shows at the first call, after ``timeout_ms``
     milliseconds. ``name`` is what the server's own log calls this client.
 
-    The driver's own second try of a write is off: the flows try again themselves, and when a
-    connection breaks while it is made, the driver repeats the write in a form that a server which
-    is no replica set refuses for good.
+    ``retryWrites`` is off: the flows retry by themselves, and a server that is no replica set
+    refuses the driver's retryable writes for good.
 
     Raises:
         SettingsError: ``uri`` is no address of MongoDB, or names a user without a password.
@@ -37,7 +36,7 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
             retryWrites=False,
         )
     except (ConfigurationError, ValueError) as error:
-        # Settings let no address pass in which this text could quote a part of a password.
+        # Safe to show: the settings refuse an address whose error could quote part of a password.
         raise SettingsError(
             f"MongoDB's address (MONGO_URI or a role's own; its password) can't be used: {error}"
         ) from error

@@ -35,7 +35,7 @@ MAY_BE_TRIED: Document = {
 
 
 def failed_days(database: Database[Document]) -> list[FailedDay]:
-    """Return the days that can't be summarised, oldest first; its errors are the driver's own."""
+    """Return the days that can't be summarised, oldest first; raises PyMongoError."""
     pipeline: list[Document] = [
         {"$match": {**DAYS, "failure": {"$type": "object"}}},
         {"$sort": {"_id": ASCENDING}},
@@ -60,7 +60,7 @@ def _failed(document: Document) -> FailedDay:
 def summaries_left(database: Database[Document]) -> tuple[int, str | None]:
     """Return how many dirty days will be summarised, and which days can't be, with what to do.
 
-    If no day at all can be summarised, the number is 0. Its errors are the driver's own.
+    If no day at all can be summarised, the number is 0. Raises PyMongoError.
     """
     dirty = database[DIRTY_BUCKETS].count_documents(PENDING)
     if error := summaries_error(database):

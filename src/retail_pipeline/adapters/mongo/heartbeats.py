@@ -18,7 +18,7 @@ from retail_pipeline.domain.heartbeat import ProcessorHeartbeat, StoredHeartbeat
 
 _SECONDS = 5.0
 # Ten minutes of a heartbeat every two seconds.
-KEPT_SAMPLES = 300
+KEPT_POINTS = 300
 _MOST_PROCESSORS = 50
 
 
@@ -32,32 +32,26 @@ class MongoHeartbeats:
     def keep(self, heartbeat: ProcessorHeartbeat, quiet_s: float, *, stopped: bool = False) -> None:
         """Replace the processor's last heartbeat; its history gets the number of stored rows."""
         fields = msgspec.to_builtins(heartbeat, builtin_types=(type(heartbeat.started_at),))
-        sample = {"at": "$$NOW", "stored": heartbeat.stored}
-        history = {"$concatArrays": [{"$ifNull": ["$history", []]}, [sample]]}
+        point = {"at": "$$NOW", "stored": heartbeat.stored}
+        history = {"$concatArrays": [{"$ifNull": ["$history", []]}, [point]]}
         change: Document = {
             **{name: {"$literal": value} for name, value in fields.items()},
             "quiet_s": quiet_s,
             "stopped": stopped,
             "at": "$$NOW",
-            "history": {"$slice": [history, -KEPT_SAMPLES]},
+            "history": {"$slice": [history, -KEPT_POINTS]},
         }
         with translated(self._client), pymongo.timeout(_SECONDS):
             self._processors.update_one({"_id": heartbeat.name}, [{"$set": change}], upsert=True)
 
     def latest(self) -> list[StoredHeartbeat]:
-        """Return the last heartbeat of each processor, the newest first.
-
-        One that another release wrote, and that this one can't read, is left out.
-        """
+        """Return each processor's last heartbeat, newest first, without those it can't read."""
         with translated(self._client), pymongo.timeout(_SECONDS):
             return _latest(self._processors)
 
 
 def summaries_error(database: Database[Document]) -> str | None:
-    """Return why a processor that is alive can't summarise any day; None if all can.
-
-    Its errors are the driver's own.
-    """
+    """Return why a live processor can't summarise any day, or None; raises PyMongoError."""
     records = _latest(database[PROCESSORS], {"$unset": "history"})
     errors = (each.summaries_error for each in records if each.alive)
     return next((error for error in errors if error), None)

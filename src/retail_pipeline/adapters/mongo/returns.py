@@ -1,11 +1,10 @@
 """Returns: one document for each cancellation line of goods, with the sales that it undoes.
 
-For a dirty day, every pair of a customer and a stock code that was traded on that day and is
-cancelled on it or later is matched again, as a whole, from the stored lines. A document is made of
-the pair's lines up to its cancellation and carries their number. Transactions are only ever added,
-so the document made of more lines is the newer one, whoever writes last; one made of as many lines
-is equal and is not written again. A document made after other data has replaced the sample leaves
-the sample's lines out, and is newer than any made before.
+A dirty day is matched again by pairs of a customer and a stock code: each pair that has lines on
+that day, and a cancellation on it or later. All stored lines of the pair are matched. ``lines`` in
+a document counts the pair's lines up to its cancellation. Transactions are only ever added, so the
+document with more lines is newer, whoever writes last; one with as many is equal, and not written
+again. A document without the sample's lines is newer than any with them.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ _FIELDS = dict.fromkeys((*LINE_IDENTITY, "kind"), 1)
 
 
 class MongoReturns:
-    """Keeps the returns up to date; its errors are the driver's own."""
+    """Keeps the returns up to date; raises PyMongoError."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._orders = database[ORDERS_ROLLUP]
@@ -218,12 +217,14 @@ def _update(document: Document, without_sample: bool) -> UpdateOne:
     """Return the write of a document, unless a newer one, or one of the same lines, is stored."""
     after = {"without_sample": True} if without_sample else {}
     new = {"$mergeObjects": [{"$literal": document | after}, {"rebuilt_at": "$$NOW"}]}
-    there: Document = {"$ifNull": ["$without_sample", False]}
+    stored_without: Document = {"$ifNull": ["$without_sample", False]}
     newer = {"$gt": [document["lines"], {"$ifNull": ["$lines", 0]}]}
     other_form = {"$ne": ["$layout", document["layout"]]}
-    same_side = {"$and": [{"$eq": [there, without_sample]}, {"$or": [newer, other_form]}]}
-    later_side: Document = {"$gt": [without_sample, there]}
-    kept = {"$cond": [{"$or": [later_side, same_side]}, new, "$$ROOT"]}
+    same_sample_state = {
+        "$and": [{"$eq": [stored_without, without_sample]}, {"$or": [newer, other_form]}]
+    }
+    sample_removed_since: Document = {"$gt": [without_sample, stored_without]}
+    kept = {"$cond": [{"$or": [sample_removed_since, same_sample_state]}, new, "$$ROOT"]}
     return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": kept}], upsert=True)
 
 

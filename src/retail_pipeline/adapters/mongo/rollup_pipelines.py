@@ -1,4 +1,4 @@
-"""The aggregations by which MongoDB makes a day's documents of the three rollups."""
+"""The aggregations that make a day's document of each of the three rollups."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS: dict[str, Document] = {
     rollup: {name: _EXPRESSIONS.get(name, f"${name}") for name in fields.ROLLUP_KEYS[rollup]}
     for rollup in (ORDERS_ROLLUP, PRODUCTS_ROLLUP)
 }
-# Of several descriptions in a day, always the same one is taken.
+# Of several descriptions in a day, the last in the alphabet is taken: a repetition takes it too.
 _MORE: dict[str, dict[str, Any]] = {
     ORDERS_ROLLUP: {},
     PRODUCTS_ROLLUP: {
@@ -64,7 +64,7 @@ def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:
 
 
 def _duplicates_of(day: datetime) -> Pipeline:
-    """Return the aggregation of a day's exact duplicates: an entry is what they add too much."""
+    """Return the aggregation of a day's duplicates: an entry is all but one of equal lines."""
     more = {"$subtract": ["$lines", 1]}
     entry = {
         **{name: f"$_id.{name}" for name in fields.ROLLUP_KEYS[DUPLICATES_ROLLUP]},

@@ -73,7 +73,7 @@ class MongoRollups:
         )
 
     def mark_outdated(self) -> int:
-        """Mark days dirty that another release summarised in another form; return how many.
+        """Mark the days with another ROLLUP_VERSION dirty; return how many.
 
         Failed days are due again: this release may be able to summarise them.
         """
@@ -161,13 +161,8 @@ class MongoRollups:
 
     def _empty(self, day: datetime, rollup: str) -> None:
         """Write the document of a day that only the sample had rows in."""
-        fields = {
-            "_id": day,
-            "lines": 0,
-            "entries": [],
-            "layout": ROLLUP_VERSION,
-            "without_sample": True,
-        }
+        made = {"_id": day, "lines": 0, "entries": [], "layout": ROLLUP_VERSION}
+        fields = {**made, "without_sample": True}
         new = {"$replaceWith": {"$mergeObjects": [{"$literal": fields}, {"rebuilt_at": "$$NOW"}]}}
         with suppress(DuplicateKeyError):  # there is one, and it is not older
             self._database[rollup].update_one(_older(day, 0, True), [new], upsert=True)

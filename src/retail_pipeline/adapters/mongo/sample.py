@@ -41,12 +41,12 @@ _HOLDERS = (RETURNS, PURGED, QUARANTINE, MANIFESTS, TRANSACTIONS)
 
 
 def is_replaced(database: Database[Document]) -> bool:
-    """Return whether other data has replaced the sample; its errors are the driver's own."""
+    """Return whether other data has replaced the sample; raises PyMongoError."""
     return database[SAMPLE].find_one(_REPLACED) is not None
 
 
-def is_shown(database: Database[Document]) -> bool:
-    """Return whether rows of the sample are stored; its errors are the driver's own."""
+def has_sample_rows(database: Database[Document]) -> bool:
+    """Return whether rows of the sample are stored; raises PyMongoError."""
     return database[TRANSACTIONS].find_one(OF_SAMPLE, {"_id": 1}) is not None
 
 

@@ -71,8 +71,8 @@ class MongoStore:
             return
         if refused := insert_new(self._client, self._database[QUARANTINE], documents):
             raise PermanentError(f"the quarantine refused a row: {refused[0][1]}")
-        # Read after the insert: whoever stores or purges a row writes that first and then reads
-        # the quarantine, so the row ends in one state whatever the order.
+        # Rows that are stored or purged are removed after the insert. Storing and purging write
+        # first too, and then clean the quarantine: a row ends in one state in every order.
         rows = [str(document.get("claims", document["_id"])) for document in documents]
         with translated(self._client):
             transactions, purged = self._database[TRANSACTIONS], self._database[PURGED]
@@ -196,7 +196,7 @@ def _manifest_update(manifest: Manifest) -> UpdateOne:
 def mark_dirty(database: Database[Document], days: Iterable[datetime]) -> int:
     """Mark days as dirty, each with a new token, by the server's clock; return how many.
 
-    Its errors are the driver's own.
+    Raises PyMongoError.
     """
     since = {"$ifNull": ["$since", "$$NOW"]}
     updates = [
@@ -236,7 +236,9 @@ def insert_new(
 def _refused(where: str, details: Mapping[str, Any]) -> list[tuple[int, str]]:
     """Return the refused documents, leave duplicates out, and raise real failures."""
     if details.get("writeConcernErrors"):
-        raise TransientError(f"{where} did not journal: {details['writeConcernErrors'][0]}")
+        raise TransientError(
+            f"{where} did not confirm the write to its journal: {details['writeConcernErrors'][0]}"
+        )
     refused = []
     for error in details["writeErrors"]:
         if error["code"] == _FAILED_VALIDATION:

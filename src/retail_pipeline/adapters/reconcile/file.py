@@ -20,7 +20,7 @@ from retail_pipeline.domain.dates import YEARS, DateOrder
 from retail_pipeline.domain.fields import PRICE, UNITS
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.money import to_micros
-from retail_pipeline.flows.source import RawRow, Reading, Source
+from retail_pipeline.flows.source import RawRow, ReadOptions, Source
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.records import Line
 from retail_pipeline.reconcile.rowset import RowSet
@@ -44,7 +44,7 @@ def source_files(paths: Sequence[Path], manifests: Sequence[Manifest]) -> list[F
             manifest = sent.get(source.facts.source)
             detected = (source.facts.encoding, source.facts.date_order)
             if manifest and detected != (manifest.encoding, manifest.date_order):
-                options = Reading(manifest.encoding, DateOrder(manifest.date_order))
+                options = ReadOptions(manifest.encoding, DateOrder(manifest.date_order))
                 sources = inspect(path, options)
                 break
         found |= {source.facts.source: SourceFile(source) for source in sources}

@@ -144,11 +144,11 @@ class MongoReader:
         for each in self._find(PURGED, {}, {"claims": 1}):
             yield row_of(str(each.get("claims") or each["_id"]))
 
-    def rollups(self, expected: ExpectedRollups) -> None:
+    def rollups(self, found: ExpectedRollups) -> None:
         """Add every entry of every day."""
         for rollup in ROLLUPS:
             for document in self._find(rollup, {}, ENTRY_FIELDS):
-                add_entries(expected, rollup, document)
+                add_entries(found, rollup, document)
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:
         """Yield the rows that a cancellation's match depends on, by customer and product.

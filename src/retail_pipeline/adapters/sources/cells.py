@@ -10,7 +10,7 @@ from typing import Any
 
 from retail_pipeline.adapters.sources.columns import Layout
 from retail_pipeline.adapters.sources.csv_rows import read_line
-from retail_pipeline.adapters.sources.lines import LONGEST_LINE, exact
+from retail_pipeline.adapters.sources.lines import LONGEST_LINE, with_exact_raw
 from retail_pipeline.flows.source import RawRow
 
 
@@ -37,7 +37,11 @@ def row_of(number: int, texts: Sequence[str], layout: Layout) -> RawRow:
     kept = raw[:LONGEST_LINE]
     row = layout.row(number, texts, kept, truncated=len(raw) > LONGEST_LINE)
     # Bytes that are no text are kept as they were; see exact.
-    return row if raw.isascii() else exact(row, kept.encode("utf-8", "surrogateescape"), "utf-8")
+    return (
+        row
+        if raw.isascii()
+        else with_exact_raw(row, kept.encode("utf-8", "surrogateescape"), "utf-8")
+    )
 
 
 def reparse(number: int, raw: bytes, encoding: str, layout: str) -> RawRow:

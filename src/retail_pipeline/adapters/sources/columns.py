@@ -36,7 +36,7 @@ class Layout:
 
     @classmethod
     def of(cls, text: str) -> Layout:
-        """Return the layout that ``str`` made a text of.
+        """Return the layout from its JSON text (the reverse of ``str``).
 
         Raises:
             ValueError: the text is of another form.
@@ -57,7 +57,7 @@ class Layout:
         return itemgetter(*self.columns)
 
     def row(self, number: int, cells: Sequence[str], raw: str, truncated: bool = False) -> RawRow:
-        """Return the row of ``cells``, or why they are none; ``raw`` is their text."""
+        """Return the row of ``cells``, with a problem if they are no row; ``raw`` is their text."""
         if len(cells) != self.width or len(raw) > LONGEST_FIELD:
             try:
                 check_cells(cells, self.width)
@@ -77,13 +77,13 @@ def field_of(name: str) -> str | None:
 
 
 def find_columns(
-    header: Sequence[str], file: str, has: str = "its first line has"
+    header: Sequence[str], file: str, subject: str = "its first line has"
 ) -> tuple[int, ...]:
     """Return where the fields stand in ``header``; additional columns are allowed.
 
     Raises:
-        SourceError: a column is missing or is there twice; the text names ``file``, the
-            column, and what the file ``has`` instead.
+        SourceError: a column is missing or is there twice; the text names ``file``, the column
+            and, after ``subject``, the columns found.
     """
     found: dict[str, int] = {}
     for position, name in enumerate(header):
@@ -96,7 +96,7 @@ def find_columns(
     if missing:
         seen = ", ".join(name.strip()[:40] for name in header[:12] if name.strip()) or "nothing"
         raise SourceError(
-            f"{file}: no column {', '.join(missing)}; {has}: {seen}."
+            f"{file}: no column {', '.join(missing)}; {subject}: {seen}."
             f" Needed are {', '.join(DATASET_FIELDS)}"
         )
     return tuple(found[field] for field in DATASET_FIELDS)

@@ -18,7 +18,7 @@ from retail_pipeline.adapters.sources.lines import (
     unpacked,
 )
 from retail_pipeline.errors import SourceError
-from retail_pipeline.flows.source import RawRow, Reading
+from retail_pipeline.flows.source import RawRow, ReadOptions
 
 NAME = "csv"
 ENDINGS: tuple[str, ...] = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -28,7 +28,7 @@ ADVICE: dict[str, tuple[str, ...]] = {
 _DELIMITERS = ",;\t|"
 
 
-def inspect(path: Path, reading: Reading) -> list[FileSource]:
+def inspect(path: Path, options: ReadOptions) -> list[FileSource]:
     """Read the whole file once for its identity, columns, encoding and order of dates.
 
     Raises:
@@ -37,7 +37,7 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
     findings = Findings()
     with opened(path) as stream, unpacked(path, stream) as text:
         state = FileState.of(path)
-        header, layout = _header(path, text, reading.encoding)
+        header, layout = _header(path, text, options.encoding)
         for line in header:
             findings.add_header(line)
         position, delimiter = layout.columns[DATE], layout.delimiter.encode()
@@ -51,7 +51,7 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
                 pass
             yield from read_rows(lines, facts.encoding, layout)
 
-    facts = findings.facts(path, NAME, reading, str(layout))
+    facts = findings.facts(path, NAME, options, str(layout))
     return [FileSource(path, facts, state, read)]
 
 

@@ -15,8 +15,8 @@ from retail_pipeline.adapters.sources.lines import (
     EXACT,
     LineReader,
     decoded,
-    exact,
     too_long,
+    with_exact_raw,
     without_end,
 )
 from retail_pipeline.domain.rejection import Reason
@@ -60,7 +60,7 @@ def read_rows(lines: LineReader, encoding: str, layout: Layout) -> Iterator[RawR
             continue
         else:
             row = layout.row(number, text.rstrip("\r").split(delimiter), text)
-        yield row if is_exact else exact(row, line, encoding)
+        yield row if is_exact else with_exact_raw(row, line, encoding)
 
 
 def _quoted_row(

@@ -1,4 +1,4 @@
-"""A file as a source: opened, and still the file that was looked through before."""
+"""A file as a source, with a check that it did not change since it was inspected."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FileState:
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
     def check(self, path: Path) -> None:
-        """Make sure that the file is as it was: other rows must not get this one's identities.
+        """Check that the file is as it was: rows of another must not get this one's identities.
 
         Raises:
             SourceError: it was changed.
@@ -58,7 +58,7 @@ class FileSource:
     read: Callable[[BufferedReader], Iterator[RawRow]]
 
     def rows(self, after: ResumePoint = START) -> Iterator[RawRow]:
-        """Yield every row behind number ``after``, in order.
+        """Yield every row after number ``after``, in order.
 
         Raises:
             SourceError: the file can't be read any more, is damaged, or is another one now.
@@ -72,7 +72,7 @@ class FileSource:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """Open a file; that the system doesn't let it be read names the file."""
+    """Open a file; if the system refuses, raise UnreadableError with the file's name."""
     try:
         with path.open("rb") as stream:
             yield stream
@@ -82,10 +82,9 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 
 @contextmanager
 def damage_named(path: Path, kind: str, advice: str) -> Iterator[None]:
-    """Have what goes wrong in the library that reads a file of some ``kind`` name the file.
+    """Turn any error of the library that reads a file of this ``kind`` into a SourceError.
 
-    Raises:
-        SourceError: the library can't read it; libraries raise whatever damage leads to.
+    The text names the file. Damage may lead to an error of any type.
     """
     try:
         yield
@@ -113,5 +112,5 @@ def why(error: OSError) -> str:
 
 
 def text_name(path: Path) -> str:
-    """Return the file's name; some systems allow bytes in it that are no text, which JSON isn't."""
+    """Return the file's name as valid UTF-8: it may have other bytes, JSON may not."""
     return os.fsencode(path.name).decode("utf-8", "replace")

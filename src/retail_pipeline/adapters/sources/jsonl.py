@@ -16,15 +16,15 @@ from retail_pipeline.adapters.sources.lines import (
     Findings,
     LineReader,
     decoded,
-    exact,
     only_row,
     too_long,
     unpacked,
+    with_exact_raw,
     without_end,
 )
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.rejection import Reason
-from retail_pipeline.flows.source import RawRow, Reading
+from retail_pipeline.flows.source import RawRow, ReadOptions
 
 NAME = "jsonl"
 ENDINGS: tuple[str, ...] = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
@@ -39,7 +39,7 @@ _DECODER = json.JSONDecoder(
 _NAMES_SHOWN = 100
 
 
-def inspect(path: Path, reading: Reading) -> list[FileSource]:
+def inspect(path: Path, options: ReadOptions) -> list[FileSource]:
     """Read the whole file once for its identity, names, encoding and order of dates.
 
     Raises:
@@ -68,7 +68,7 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
         with unpacked(path, stream) as text:
             yield from _rows(LineReader(text), facts.encoding)
 
-    facts = findings.facts(path, NAME, reading)
+    facts = findings.facts(path, NAME, options)
     return [FileSource(path, facts, state, read)]
 
 
@@ -95,7 +95,7 @@ def _rows(lines: LineReader, encoding: str) -> Iterator[RawRow]:
             row = PLAIN.row(lines.number, _fields(_pairs(text)), text)
         except ValueError as error:
             row = RawRow(lines.number, (), text, (Reason.UNREADABLE_RECORD, str(error)))
-        yield row if encoding in EXACT else exact(row, line, encoding)
+        yield row if encoding in EXACT else with_exact_raw(row, line, encoding)
 
 
 def _pairs(text: str) -> Sequence[tuple[str, object]]:

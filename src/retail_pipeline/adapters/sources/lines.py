@@ -19,7 +19,7 @@ from retail_pipeline.adapters.sources.file import text_name
 from retail_pipeline.domain.dates import DateOrderDetector
 from retail_pipeline.domain.rejection import Reason
 from retail_pipeline.errors import SourceError
-from retail_pipeline.flows.source import RawRow, Reading, SourceFacts
+from retail_pipeline.flows.source import RawRow, ReadOptions, SourceFacts
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -30,16 +30,16 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Bytes that ISO-8859-1 leaves to controls; Windows-1252 has quotes, dashes and the euro there.
 _WINDOWS_ONLY = bytes(range(0x80, 0xA0))
 _NOT_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
-# Those that are detected write each text as the bytes it was read from; not all others do.
+# Encodings in which decoding and encoding again always gives the same bytes.
 EXACT = frozenset({"utf-8", "cp1252", "iso-8859-1"})
 
 
 @contextmanager
 def unpacked(path: Path, stream: io.BufferedReader) -> Iterator[io.BufferedReader]:
-    """Give the text in ``stream``, unpacked if it is gzip; damage to it names the file.
+    """Yield the text in ``stream``, unpacked if it is gzip.
 
     Raises:
-        SourceError: it is UTF-16, or a damaged gzip file.
+        SourceError: it is UTF-16, or a damaged gzip file; the text names the file.
     """
     try:
         if stream.peek(2)[:2] == b"\x1f\x8b":
@@ -88,17 +88,17 @@ class Findings:
             self._other_lines += 1
             self._high_bytes.update(byte for byte in line if byte in _WINDOWS_ONLY)
 
-    def facts(self, path: Path, kind: str, reading: Reading, layout: str = "") -> SourceFacts:
+    def facts(self, path: Path, kind: str, options: ReadOptions, layout: str = "") -> SourceFacts:
         """Return the facts of the file, which is of the format ``kind``."""
         return SourceFacts(
             source=self.digest.hexdigest()[:16],
             name=text_name(path),
             format=kind,
-            encoding=reading.encoding or self._encoding,
-            date_order=reading.date_order or self.evidence.order,
+            encoding=options.encoding or self._encoding,
+            date_order=options.date_order or self.evidence.order,
             bytes=self.size,
             lines=self.rows,
-            date_order_known=reading.date_order is not None or self.evidence.decisive,
+            date_order_known=options.date_order is not None or self.evidence.decisive,
             layout=layout,
         )
 
@@ -167,7 +167,7 @@ def decoded(number: int, line: bytes, encoding: str) -> str | RawRow:
         return RawRow(number, (), raw, problem, encoding="latin-1")
 
 
-def exact(row: RawRow, line: bytes, encoding: str) -> RawRow:
+def with_exact_raw(row: RawRow, line: bytes, encoding: str) -> RawRow:
     """Return ``row`` with a raw text that gives the bytes of ``line`` back."""
     try:
         if row.raw.encode(row.encoding or encoding) == line:
@@ -178,7 +178,7 @@ def exact(row: RawRow, line: bytes, encoding: str) -> RawRow:
 
 
 def only_row(number: int, rows: Iterable[RawRow]) -> RawRow:
-    """Return the one row in ``rows`` under its ``number``; a problem if it isn't one."""
+    """Return the one row in ``rows`` with this ``number``; a row with a problem if not one."""
     found = list(islice(rows, 2))
     if len(found) != 1:
         words = "more than one row" if found else "no row"

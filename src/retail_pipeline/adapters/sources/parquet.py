@@ -22,7 +22,7 @@ from retail_pipeline.adapters.sources.file import (
 )
 from retail_pipeline.domain.dates import DateOrderDetector
 from retail_pipeline.errors import SourceError
-from retail_pipeline.flows.source import RawRow, Reading, SourceFacts
+from retail_pipeline.flows.source import RawRow, ReadOptions, SourceFacts
 
 if TYPE_CHECKING:
     from pyarrow import Array
@@ -38,7 +38,7 @@ _BATCH_ROWS = 1_000
 _BUFFER_BYTES = 1 << 20
 
 
-def inspect(path: Path, reading: Reading) -> list[FileSource]:
+def inspect(path: Path, options: ReadOptions) -> list[FileSource]:
     """Read the whole file once for its identity, columns and order of dates.
 
     Rows are numbered from 1. Damage shows here, and not between two rows that are sent.
@@ -58,10 +58,10 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
         name=text_name(path),
         format=NAME,
         encoding="utf-8",
-        date_order=reading.date_order or detector.order,
+        date_order=options.date_order or detector.order,
         bytes=state.bytes,
         lines=rows,
-        date_order_known=reading.date_order is not None or detector.decisive,
+        date_order_known=options.date_order is not None or detector.decisive,
         layout=str(PLAIN),
     )
     return [FileSource(path, facts, state, partial(_rows, path, columns))]

@@ -9,7 +9,7 @@ from typing import Protocol
 from retail_pipeline.adapters.sources import csv, jsonl, parquet, xlsx
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.errors import SourceError
-from retail_pipeline.flows.source import RawRow, Reading, Source
+from retail_pipeline.flows.source import RawRow, ReadOptions, Source
 
 
 class Format(Protocol):
@@ -18,15 +18,15 @@ class Format(Protocol):
     Attributes:
         NAME: what manifests call the format.
         ENDINGS: how the names of its files end, in lower case.
-        ADVICE: for files that are nearly of this format and not read: what to do, with the endings
-            of their names.
+        ADVICE: for similar files that are not read: endings by what to do, such as
+            ``{"save it as .xlsx": (".xls",)}``.
     """
 
     NAME: str
     ENDINGS: tuple[str, ...]
     ADVICE: dict[str, tuple[str, ...]]
 
-    def inspect(self, path: Path, reading: Reading) -> Sequence[Source]:
+    def inspect(self, path: Path, options: ReadOptions) -> Sequence[Source]:
         """Return the sources in a file: one, or one a sheet.
 
         Raises:
@@ -35,7 +35,7 @@ class Format(Protocol):
         """
 
     def reparse(self, number: int, raw: bytes, encoding: str, layout: str) -> RawRow:
-        """Return the row in ``raw``, under its ``number``; a problem says why it is none.
+        """Return the row in ``raw`` with this ``number``; its problem says why it can't be parsed.
 
         Raises:
             LookupError, ValueError: there is no such encoding, or layout.
@@ -48,7 +48,7 @@ ADVICE = {text: endings for each in FORMATS for text, endings in each.ADVICE.ite
 ONLY = f"only files that end in {', '.join(SUPPORTED)} can be read"
 
 
-def inspect(path: Path, reading: Reading = Reading()) -> Sequence[Source]:
+def inspect(path: Path, options: ReadOptions = ReadOptions()) -> Sequence[Source]:
     """Return the sources in a file, as its format does.
 
     Raises:
@@ -56,7 +56,7 @@ def inspect(path: Path, reading: Reading = Reading()) -> Sequence[Source]:
     """
     for each in FORMATS:
         if path.name.lower().endswith(each.ENDINGS):
-            return each.inspect(path, reading)
+            return each.inspect(path, options)
     raise SourceError(f"{path}: {ONLY}")
 
 

@@ -24,7 +24,7 @@ from retail_pipeline.adapters.sources.file import (
 )
 from retail_pipeline.domain.dates import DateOrderDetector
 from retail_pipeline.errors import SourceError
-from retail_pipeline.flows.source import RawRow, Reading, SourceFacts
+from retail_pipeline.flows.source import RawRow, ReadOptions, SourceFacts
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -42,7 +42,7 @@ _DAMAGED = ("Excel workbook", "save it again from a spreadsheet program")
 _MOST_ROWS = 1 << 20
 
 
-def inspect(path: Path, reading: Reading) -> list[FileSource]:
+def inspect(path: Path, options: ReadOptions) -> list[FileSource]:
     """Return the sheets of a workbook that hold transactions.
 
     A row's number is the sheet's own, the header's is 1.
@@ -72,10 +72,10 @@ def inspect(path: Path, reading: Reading) -> list[FileSource]:
                     + (f"#{sheet.title}" if len(workbook.worksheets) > 1 else ""),
                     format=NAME,
                     encoding="utf-8",
-                    date_order=reading.date_order or evidence.order,
+                    date_order=options.date_order or evidence.order,
                     bytes=state.bytes,
                     lines=lines - 1 if lines else None,
-                    date_order_known=reading.date_order is not None or evidence.decisive,
+                    date_order_known=options.date_order is not None or evidence.decisive,
                     layout=str(layout),
                 )
                 read = partial(_rows, path, sheet.title, layout)

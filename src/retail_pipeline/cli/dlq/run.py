@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -72,7 +72,7 @@ class ReplayRun:
             else:
                 total = sum(quarantine.totals(self.selection).values())
                 total = min(total, self.limit or total)
-                rows = _as_they_are(quarantine.find(self.selection, self.limit))
+                rows = ((row, None) for row in quarantine.find(self.selection, self.limit))
                 replay, report = self._replay(quarantine, rows, total)
                 self._missing += max(len(self.selection.ids) - report.seen, 0)
             left = 0 if self.dry_run else self._await(quarantine, replay)
@@ -147,10 +147,6 @@ class ReplayRun:
             )
         if self._stop.is_set():
             typer.echo("stopped before the end: run the command again for the rest")
-
-
-def _as_they_are(rows: Iterable[Quarantined]) -> Iterator[Wanted]:
-    return ((row, None) for row in rows)
 
 
 def purge_rows(selection: QuarantineSelection, limit: int | None, yes: bool, dry_run: bool) -> None:

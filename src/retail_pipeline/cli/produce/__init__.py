@@ -66,7 +66,7 @@ def produce(
     from retail_pipeline.adapters.sources.files import find_files
     from retail_pipeline.cli.common import start
     from retail_pipeline.cli.produce.run import ProducerRun
-    from retail_pipeline.flows.source import Reading
+    from retail_pipeline.flows.source import ReadOptions
     from retail_pipeline.flows.throttle import Throttle
     from retail_pipeline.settings import expand_user
 
@@ -83,7 +83,7 @@ def produce(
     run = ProducerRun(
         settings,
         stop,
-        Reading(encoding, date_order),
+        ReadOptions(encoding, date_order),
         Throttle(stop, rate, speed),
         again=again,
         yes=yes or sample_if_empty,

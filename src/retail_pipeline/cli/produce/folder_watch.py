@@ -58,7 +58,9 @@ class FolderWatch:
         except UnreadableError as error:
             # Keep what is known about the files until the folder is back.
             self._seen = before
-            self._log_unlisted(str(error))
+            if str(error) != self._unlisted:
+                self._unlisted = str(error)
+                log.error("%s; the producer retries until it can be read", error)
         else:
             if self._unlisted:
                 log.info("%s is there again", self.folder)
@@ -84,8 +86,3 @@ class FolderWatch:
         if text != seen.logged:
             log.error("%s; the producer retries until it can be read", text)
         seen.logged = text
-
-    def _log_unlisted(self, text: str) -> None:
-        if text != self._unlisted:
-            log.error("%s; the producer retries until it can be read", text)
-        self._unlisted = text

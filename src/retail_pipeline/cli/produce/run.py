@@ -22,7 +22,7 @@ from retail_pipeline.errors import SourceError, TransientError
 from retail_pipeline.flows.lazy_publisher import LazyPublisher
 from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.retry import StopAfterStalled, retrying
-from retail_pipeline.flows.source import RawRow, Reading, Source, SourceFacts
+from retail_pipeline.flows.source import RawRow, ReadOptions, Source, SourceFacts
 from retail_pipeline.flows.throttle import Throttle
 from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
@@ -85,7 +85,7 @@ class ProducerRun:
 
     settings: Settings
     stop: Event
-    reading: Reading
+    reading: ReadOptions
     throttle: Throttle
     again: bool = False
     yes: bool = False

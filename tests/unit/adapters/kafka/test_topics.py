@@ -46,7 +46,7 @@ def test_a_known_topic_has_the_brokers_identity(monkeypatch: pytest.MonkeyPatch)
 def test_what_a_starting_broker_does_not_know_yet_is_asked_again(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(TransientError, match="here:9092 knows of no topic ours yet"):
+    with pytest.raises(TransientError, match="here:9092 has no topic ours yet"):
         identity(broker, monkeypatch)
 
 

@@ -24,6 +24,6 @@ def test_nothing_is_deleted_while_the_notes_are_not_journaled(mocker: MockerFixt
     fields = msgspec.structs.asdict(broken) | {"reason": broken.reason.value}
     row = Quarantined(**fields, id=broken.id, quarantined_at=datetime(2026, 1, 1, tzinfo=UTC))
     with connect("mongodb://127.0.0.1:1", name="tests") as nobody:
-        with pytest.raises(TransientError, match="did not journal"):
+        with pytest.raises(TransientError, match="did not confirm the write to its journal"):
             MongoQuarantine(nobody, "retail_db").purge([row])
     delete.assert_not_called()

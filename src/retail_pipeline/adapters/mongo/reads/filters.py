@@ -19,7 +19,7 @@ from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.failed_days import failed_days
 from retail_pipeline.adapters.mongo.heartbeats import summaries_error
-from retail_pipeline.adapters.mongo.sample import is_shown
+from retail_pipeline.adapters.mongo.sample import has_sample_rows
 from retail_pipeline.domain.collections import DIRTY_BUCKETS, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.contract import DATASET_FIELDS
 from retail_pipeline.domain.fees import FEES
@@ -63,7 +63,7 @@ class MongoStatus:
     def status(self, outdated: Collection[datetime] = ()) -> Status:
         """Return what is stored, by counters and small reads only.
 
-        The ``outdated`` days are still to be summarised, whether they are marked so far or not.
+        ``outdated`` days count as pending, even if they are not marked as dirty yet.
         """
         with translated(self._client), pymongo.timeout(_STATUS_SECONDS):
             failed = failed_days(self._database)
@@ -76,7 +76,7 @@ class MongoStatus:
             pending = self._pending(dates, known) + len(known)
             quarantined = self._database[QUARANTINE].estimated_document_count()
             stored = self._database[TRANSACTIONS].estimated_document_count()
-            sample = is_shown(self._database)
+            sample = has_sample_rows(self._database)
         return Status(
             stored=stored,
             quarantined=quarantined,
@@ -88,7 +88,7 @@ class MongoStatus:
         )
 
     def _pending(self, failed: Collection[date], known: Sequence[datetime]) -> int:
-        """Return how many days are marked, other than those."""
+        """Return how many days are dirty, without the ``failed`` and ``known`` ones."""
         others = [*known, *(datetime.combine(day, time()) for day in failed)]
         return self._database[DIRTY_BUCKETS].count_documents({"_id": {"$nin": others}})
 
@@ -105,7 +105,7 @@ def stored_line(document: Document) -> StoredLine:
 
 
 def _decimal(amount: Any) -> Decimal:
-    """Return an amount; one that was stored otherwise than the contract says, too."""
+    """Return an amount, of whatever type it was stored."""
     return amount.to_decimal() if isinstance(amount, Decimal128) else Decimal(str(amount))
 
 

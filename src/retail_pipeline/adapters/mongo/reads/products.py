@@ -1,8 +1,8 @@
 """Reads of one product's own lines: the prices paid for it, and what was bought along with it.
 
-Each walks the product's lines by an index. There is none by invoice, which would cost every insert:
-an invoice's other lines are found by the moments at which it has the product, and those of the few
-invoices that have lines at other moments, too, by the hours of these.
+Each walks the product's lines by an index. There is none by invoice, which would cost every insert.
+So an invoice's other lines are found by time: first at the times of the product's own lines, then,
+for the few invoices with lines at other times, by hour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from retail_pipeline.domain.transaction import Kind
 _SECONDS = 30.0
 _OWN_LINES, _BY_DATE = "by_product", "by_date"
 _NOTHING = Basket(0, None, True, ())
-Elsewhere = Callable[[Mapping[str, int]], Mapping[str, Sequence[datetime]]]
+FindIncomplete = Callable[[Mapping[str, int]], Mapping[str, Sequence[datetime]]]
 
 
 class MongoProducts:
@@ -71,13 +71,13 @@ class MongoProducts:
         return [_prices(each) for each in self._aggregated(pipeline, _OWN_LINES)]
 
     def bought_with(
-        self, code: str, selection: Selection, orders: int, elsewhere: Elsewhere
+        self, code: str, selection: Selection, orders: int, find_incomplete: FindIncomplete
     ) -> Basket:
         """Return what was on the latest ``orders`` invoices with ``code``, the most frequent first.
 
-        ``elsewhere`` is given how many lines were found of each invoice, and returns those invoices
-        that have more, with the hours of their lines. Fee codes never count, and the selection's
-        own products play no part.
+        ``find_incomplete`` gets the number of lines found of each invoice, and returns the hours of
+        the invoices that have more lines. Fee codes never count, and the selection's own products
+        play no part.
         """
         if Kind.SALE not in selection.kept_kinds:
             return _NOTHING
@@ -88,7 +88,7 @@ class MongoProducts:
         moments = {moment for each in invoices for moment in each["moments"]}
         numbers = [each["_id"] for each in invoices]
         lines = self._on(numbers, {fields.DATE: {"$in": sorted(moments)}}, selection)
-        more = elsewhere({number: each["lines"] for number, each in lines.items()})
+        more = find_incomplete({number: each["lines"] for number, each in lines.items()})
         if more:
             hours = sorted({hour for hours in more.values() for hour in hours})
             lines |= self._on(list(more), within(hours), selection)

@@ -32,7 +32,7 @@ _MOST_GROUPS = 1_000
 
 @dataclass(frozen=True)
 class Freshness:
-    """What the producer reported of a source, and when its furthest stored row was stored."""
+    """A source's manifest, and when the stored row with the highest number was stored."""
 
     manifest: Manifest
     last_row: int | None

@@ -83,7 +83,7 @@ class MongoEntries:
     def days(self, rollup: str, days: Iterable[datetime]) -> Iterator[Document]:
         """Yield the documents of these days, oldest first: the day, and a list for each field.
 
-        A day that another release summarised in a form of its own is left out.
+        A day with another ROLLUP_VERSION is left out.
         """
         pipeline: list[Document] = [
             {"$match": {"_id": {"$in": list(days)}, "layout": ROLLUP_VERSION}},
@@ -97,7 +97,7 @@ class MongoEntries:
     def return_parts(self, ids: Sequence[str]) -> Document:
         """Return the parts of these cancellations as columns; moments are in milliseconds.
 
-        A cancellation that another release matched in a form of its own is left out.
+        A cancellation with another ROLLUP_VERSION is left out.
         """
         columns = {name: {"$ifNull": [made, None]} for name, made in _RETURN_FIELDS.items()}
         pipeline: list[Document] = [
