@@ -50,15 +50,15 @@ class Seen:
 @contextmanager
 def recorded() -> Iterator[Seen]:
     """Keep what pages draw meanwhile, and each file that they offer, made."""
-    found, chart, head, offer = Seen(), panel.chart, panel.head, panel.offer
+    found, chart, head, offer = Seen(), Panel.chart, Panel.head, panel.offer
 
-    def keep_chart(view: Any, what: Panel, spec: Any, frame: Any, **options: Any) -> Any:
+    def keep_chart(what: Panel, spec: Any, frame: Any = None, **options: Any) -> None:
         embedded = pd.DataFrame(_embedded(spec)) if frame is None else frame
         found.frames[what.key] = embedded
-        return chart(view, what, spec, frame, **options)
+        chart(what, spec, frame, **options)
 
-    def keep_head(view: Any, what: Panel) -> None:
-        head(view, what)
+    def keep_head(what: Panel) -> None:
+        head(what)
         found.panels[what.key] = what
 
     def keep_file(
@@ -70,8 +70,8 @@ def recorded() -> Iterator[Seen]:
         found.names[key] = name
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panel, "chart", keep_chart)
-        patch.setattr(panel, "head", keep_head)
+        patch.setattr(Panel, "chart", keep_chart)
+        patch.setattr(Panel, "head", keep_head)
         patch.setattr(panel, "offer", keep_file)
         yield found
 

@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from retail_pipeline.analytics import rfm
-from retail_pipeline.dashboard import format, url_state
+from retail_pipeline.dashboard import format, picks, url_state
 from retail_pipeline.dashboard.customers import invoices as customer_invoices
 from retail_pipeline.dashboard.customers import one as customer_view
 from retail_pipeline.dashboard.customers import page as customers
@@ -322,15 +322,15 @@ def test_clicks_open_what_was_clicked(monkeypatch: pytest.MonkeyPatch) -> None:
         "chart-segments": SimpleNamespace(selection={"pick": [{"name": "Lost"}]}),
     }
     monkeypatch.setattr(st, "session_state", state)
-    customers.open_customer(["12001", "12002"])
-    customer_invoices.pick_invoice(["540001"])
-    customer_panels.pick_segment()
+    picks.row("top-customers", ["12001", "12002"], customers.open_customer)
+    picks.row("customer-invoices", ["540001"], customer_invoices.pick_invoice)
+    customer_panels.pick_segment("segments")
     assert tuple(map(url_state.value, ("id", "inv", "seg"))) == ("12002", "540001", "Lost")
 
     state["table-top-customers"] = clicked(7)
     state["table-customer-invoices"] = clicked()
     state["chart-segments"] = SimpleNamespace(selection={"pick": []})
-    customers.open_customer(["12001", "12002"])
-    customer_invoices.pick_invoice(["540001"])
-    customer_panels.pick_segment()
+    picks.row("top-customers", ["12001", "12002"], customers.open_customer)
+    picks.row("customer-invoices", ["540001"], customer_invoices.pick_invoice)
+    customer_panels.pick_segment("segments")
     assert tuple(map(url_state.value, ("id", "inv", "seg"))) == ("12002", None, "All segments")

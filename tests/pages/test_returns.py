@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from retail_pipeline.dashboard import format, url_state
+from retail_pipeline.dashboard import format, picks, url_state
 from retail_pipeline.dashboard.returns import panels as return_panels
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.figures import Customers, Selection
@@ -194,9 +195,10 @@ def test_a_click_on_a_row_filters_by_it(monkeypatch: pytest.MonkeyPatch) -> None
     picked: dict[str, list[object]] = {"rows": [1], "cells": []}
     state: dict[str, object] = {"table-return-rate-by-country": SimpleNamespace(selection=picked)}
     monkeypatch.setattr(st, "session_state", state)
-    return_panels._pick("return-rate-by-country", "country", ["France", "EIRE"])
+    pick = partial(return_panels._pick, "country")
+    picks.row("return-rate-by-country", ["France", "EIRE"], pick)
     assert url_state.value("country") == ["EIRE"]
-    return_panels._pick("return-rate-by-country", "country", ["EIRE"])
+    picks.row("return-rate-by-country", ["EIRE"], pick)
     assert url_state.value("country") == [
         "EIRE"
     ], "the one row left is not the one that was clicked"

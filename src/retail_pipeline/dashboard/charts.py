@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import pandas as pd
+import streamlit as st
 
 from retail_pipeline.dashboard.frames import WEEKDAYS
 from retail_pipeline.domain.periods import Period, Unit
@@ -20,6 +21,11 @@ AXIS_MONEY = "(datum.value < 0 ? '−£' : '£') + format(abs(datum.value), ',.3
 MONEY_AXIS: Spec = {"labelExpr": AXIS_MONEY, "tickCount": 5}
 # What a chart calls what was clicked.
 PICK = "pick"
+
+
+def ink() -> str:
+    """Return the colour of the page's text, of the theme that each viewer sets."""
+    return "#f4f3f1" if st.context.theme.type == "dark" else "#2f2d2b"
 
 
 def picking(*fields: str) -> list[Spec]:
@@ -217,21 +223,17 @@ def heat(frame: pd.DataFrame) -> Spec:
 
 
 def ranking(
-    frame: pd.DataFrame,
-    ink: str,
-    value: str = "net",
-    label: str = "Net sales",
-    pick: str = "name",
+    frame: pd.DataFrame, value: str = "net", label: str = "Net sales", pick: str = "name"
 ) -> Spec:
     """Return a bar for each row of the frame, its name and a figure written above it.
 
-    ``ink`` is the colour of the page's text. The bars are drawn of the column ``value``, and the
-    column ``label`` has the figure as text; of a row that is clicked, ``pick`` is selected.
+    The bars are drawn of the column ``value``, and the column ``label`` has the figure as text; of
+    a row that is clicked, ``pick`` is selected.
     """
     lowest = min(float(frame[value].min()), 0.0)
     highest = max(float(frame[value].max()), 0.0, lowest + 0.01)
     amount = quantity(value, axis=None, scale={"domain": [lowest, highest], "nice": False})
-    text = {"type": "text", "dy": -7, "fontSize": 13, "color": ink}
+    text = {"type": "text", "dy": -7, "fontSize": 13, "color": ink()}
     # The name gives way to the figure at the right end of its line.
     name = {**text, "align": "left", "limit": {"expr": "width - 110"}}
     return {

@@ -116,18 +116,12 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
     """
     options = st.session_state.get(_KNOWN, Options())
     with st.sidebar:
-        preset = st.selectbox(
-            "Period",
-            list(PRESETS),
-            help="Counted back from the newest day with data. Days are UTC.",
-            **url_state.widget(PERIOD, "index", list(PRESETS)),
-        )
+        days_are = "Counted back from the newest day with data. Days are UTC."
+        preset = url_state.dropdown("Period", PERIOD, list(PRESETS), help=days_are)
         first, last = _custom_dates(data) if preset == CUSTOM else (None, None)
         countries = _several("Countries", COUNTRY, map(country, options.countries))
         products = _products(options.products)
-        customers = st.segmented_control(
-            "Customers", list(CUSTOMERS), required=True, **url_state.widget(WHO, "default")
-        )
+        customers = url_state.segments("Customers", WHO, list(CUSTOMERS))
         kinds = st.pills(
             "Kinds", list(KINDS), selection_mode="multi", **url_state.widget(KIND, "default")
         )
@@ -143,13 +137,13 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
             **url_state.widget(LIVE, "value"),
         )
     choice = Choice(
-        preset or WHOLE,
+        preset,
         first,
         last,
         live,
         countries=tuple(None if name == NO_COUNTRY else name for name in countries),
         products=tuple(label.partition(NAMED)[0] for label in products),
-        customers=CUSTOMERS[customers or "Everyone"],
+        customers=CUSTOMERS[customers],
         kinds=tuple(KINDS[name] for name in kinds),
         **cleaning,
     )

@@ -126,11 +126,13 @@ def bucket(start: datetime, unit: Unit) -> str:
     return f"{start:%B %Y}" if unit == "month" else f"{start:%a} {day(start)}"
 
 
-def part(days: Period, start: datetime, unit: Unit) -> str:
-    """Return the days of a week or month, or the one day, or that day's hour of ``start``."""
+def part(days: Period, start: datetime, unit: Unit) -> tuple[str, str]:
+    """Return the days of a week or month, or the one day, or that day's hour of ``start``: as
+    exports have it, and in words."""
     if unit in ("week", "month"):
-        return span(days)
-    return bucket(datetime.combine(days.first, start.timetz()), unit)
+        return f"{days.first} to {days.last}", span(days)
+    moment = datetime.combine(days.first, start.timetz())
+    return minute(moment), bucket(moment, unit)
 
 
 def country(name: str | None) -> str:

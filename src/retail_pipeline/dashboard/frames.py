@@ -43,6 +43,15 @@ def written(rows: pd.DataFrame, *names: str) -> dict[str, list[str]]:
     return {name: [format.written(value) for value in rows[name].tolist()] for name in names}
 
 
+def drawn(rows: pd.DataFrame, places: Mapping[str, str], *texts: str, **more: Any) -> pd.DataFrame:
+    """Return a frame of the rows: ``more`` columns, figures to place what is drawn, and ``texts``.
+
+    ``places`` are the columns of the rows by the names that their floats have in the frame.
+    """
+    figures = {name: floats(rows[column]) for name, column in places.items()}
+    return pd.DataFrame({**more, **figures, **written(rows, *texts)})
+
+
 def spans(starts: Sequence[datetime], unit: Unit) -> dict[str, Any]:
     """Return the columns of hours, days, weeks or months: their start, their end, their name."""
     return {
@@ -72,35 +81,23 @@ def timeline(
             **figure_columns(sums.in_each(found, period, unit)),
         }
     )
-    frame = pd.DataFrame(
-        {
-            **spans(starts, unit),
-            "net": floats(rows["Net sales"]),
-            "whole": [period.holds(start, unit) for start in starts],
-            **written(rows, "Net sales", "Gross sales", "Cancellations", "Orders"),
-        }
-    )
+    texts = ("Net sales", "Gross sales", "Cancellations", "Orders")
+    frame = drawn(rows, {"net": "Net sales"}, *texts, **spans(starts, unit))
+    frame["whole"] = [period.holds(start, unit) for start in starts]
     if shift is not None:
-        then = sums.beside(before, period, unit, shift)
-        days = [days for days, _ in then]
-        rows["Compared with (UTC)"] = [
-            _exact(each, start, unit) if each else ""
+        days, nets = zip(*sums.beside(before, period, unit, shift), strict=True)
+        parts = [
+            format.part(each, start, unit) if each else ("", format.NOTHING)
             for start, each in zip(starts, days, strict=True)
         ]
-        rows["Net sales then"] = pd.Series([net for _, net in then], dtype=object)
+        rows["Compared with (UTC)"] = [exact for exact, _ in parts]
+        rows["Net sales then"] = pd.Series(nets, dtype=object)
         frame["before"] = floats(rows["Net sales then"])
         frame["Compared with"] = [
-            f"{format.part(each, start, unit)}: {format.money(net)}" if each else format.NOTHING
-            for start, (each, net) in zip(starts, then, strict=True)
+            f"{part}: {format.money(net)}" if each else part
+            for each, (_, part), net in zip(days, parts, nets, strict=True)
         ]
     return rows, frame
-
-
-def _exact(days: Period, start: datetime, unit: Unit) -> str:
-    """Return the days of a week or month, or the one day, or that day's hour of ``start``."""
-    if unit in ("week", "month"):
-        return f"{days.first} to {days.last}"
-    return format.minute(datetime.combine(days.first, start.timetz()))
 
 
 def country_rows(found: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
@@ -115,13 +112,8 @@ def country_rows(found: Sequence[tuple[str | None, Figures]]) -> pd.DataFrame:
 
 def countries(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the frame of countries, to rank or to draw on a map."""
-    return pd.DataFrame(
-        {
-            "name": rows["Country"],
-            "net": floats(rows["Net sales"]),
-            **written(rows, "Net sales", "Orders", "Customers"),
-        }
-    )
+    texts = ("Net sales", "Orders", "Customers")
+    return drawn(rows, {"net": "Net sales"}, *texts, name=rows["Country"])
 
 
 def hour_rows(found: Mapping[tuple[int, int], Figures]) -> pd.DataFrame:
@@ -139,12 +131,7 @@ def hour_rows(found: Mapping[tuple[int, int], Figures]) -> pd.DataFrame:
 
 def hours(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the frame of the hours of the week."""
-    return pd.DataFrame(
-        {
-            "Day": rows["Day"],
-            "Hour": rows["Hour (UTC)"],
-            "net": floats(rows["Net sales"]),
-            "Time": [f"{hour:02}:00 to {(hour + 1) % 24:02}:00" for hour in rows["Hour (UTC)"]],
-            **written(rows, "Net sales", "Orders"),
-        }
-    )
+    hours = rows["Hour (UTC)"]
+    times = [f"{hour:02}:00 to {(hour + 1) % 24:02}:00" for hour in hours]
+    of = {"Day": rows["Day"], "Hour": hours, "Time": times}
+    return drawn(rows, {"net": "Net sales"}, "Net sales", "Orders", **of)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -42,7 +43,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Panel:
-    """What a chart or a table shows, and how it is explained.
+    """What a chart or a table of a view shows, and how it is explained.
 
     ``key`` is its name within the page and of its file. ``rows`` is what is shown and exported:
     money as Decimal, ratios as float, counts as int, the rest as text or dates. ``scope`` says
@@ -50,6 +51,7 @@ class Panel:
     are shown; it is called when the file is asked for.
     """
 
+    view: View
     key: str
     title: str
     meaning: str
@@ -57,24 +59,85 @@ class Panel:
     scope: Scope = EVERYTHING
     every_row: Callable[[], pd.DataFrame] | None = None
 
+    def chart(
+        self,
+        spec: Spec,
+        frame: pd.DataFrame | None = None,
+        *,
+        alt: str,
+        picked: Callable[[str], None] | None = None,
+    ) -> None:
+        """Draw a chart of ``frame``; its own tool bar saves it as a picture.
 
-def chart(
-    view: View, panel: Panel, spec: Spec, frame: pd.DataFrame | None, *, alt: str, **options: Any
-) -> Any:
-    """Draw a chart of ``frame``; its own tool bar saves it as a picture. Returns a selection.
+        A ``spec`` that has its data in it needs no frame. A click calls ``picked`` with
+        the panel's key.
+        """
+        self.head()
+        st.vega_lite_chart(
+            frame,
+            _framed(spec, explain.footnote(self.view, self.title, self.scope)),
+            width="stretch",
+            alt=alt,
+            key=picks.chart_key(self.key),
+            selection_mode=PICK,
+            on_select=partial(picked, self.key) if picked else "ignore",
+        )
 
-    A ``spec`` that has its data in it needs no frame. With ``on_select`` marks can be picked.
-    """
-    head(view, panel)
-    return st.vega_lite_chart(
-        frame,
-        _framed(spec, explain.footnote(view, panel.title, panel.scope)),
-        width="stretch",
-        alt=alt,
-        key=picks.chart_key(panel.key),
-        selection_mode=PICK,
-        **options,
-    )
+    def table(
+        self,
+        picked: Callable[[str | None], None] | None = None,
+        values: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        """Draw a table, to sort and search; ``options`` are those of ``st.dataframe``.
+
+        A click or a key that picks a row calls ``picked`` with the row's one of the ``values``.
+        """
+        self.head()
+        rows, own = self.rows, options.pop("column_config", {})
+        kinds = {name: _kind(rows[name]) for name in rows.columns if name not in own}
+        config = {name: kind for name, kind in kinds.items() if kind is not None}
+        money = [name for name, kind in kinds.items() if kind is _MONEY]
+        config |= {name: {**_MONEY, "label": f"{name} (£)"} for name in money}
+        percents = {name: rows[name] * 100 for name, kind in kinds.items() if kind is _RATIO}
+        st.dataframe(
+            rows.astype(dict.fromkeys(money, float)).assign(**percents),
+            hide_index=True,
+            width="stretch",
+            column_config={**config, **own},
+            key=f"table-{self.key}",
+            selection_mode=picks.ROW,
+            on_select=partial(picks.row, self.key, values, picked) if picked else "ignore",
+            **options,
+        )
+
+    def head(self) -> None:
+        """Draw the title, and the button behind which the explanation and the export are."""
+        row = st.container(
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+            gap="small",
+            key=f"head-{self.key}",
+        )
+        with row:
+            st.subheader(format.plain(self.title), width="content")
+            # The frame's style hides the name, which tells the buttons apart where they are read
+            # out.
+            with st.popover(
+                f"About {format.bare(self.title)}",
+                icon=":material/info:",
+                type="tertiary",
+                help="What this is, and CSV",
+            ):
+                st.markdown(explain.explained(self.view, self.meaning, self.scope))
+                name = explain.file_name(self.view, self.title, self.scope)
+                offer("Download CSV", self._csv, f"{name}.csv", f"csv-{self.key}")
+                about = explain.about(self.view, self.title, self.meaning, self.scope)
+                offer("About this export", lambda: about, f"{name}.txt", f"about-{self.key}")
+
+    def _csv(self) -> str:
+        return csv_text(self.rows if self.every_row is None else self.every_row())
 
 
 def _framed(spec: Spec, footnote: str) -> Spec:
@@ -83,51 +146,6 @@ def _framed(spec: Spec, footnote: str) -> Spec:
     lines = textwrap.wrap(footnote, _FOOTNOTE_WIDTH)
     height = spec["height"] + len(lines) * _FOOTNOTE["lineHeight"] + _FOOTNOTE["offset"]
     return {**_FRAME, **spec, "title": {**_FOOTNOTE, "text": lines}, "height": height}
-
-
-def table(view: View, panel: Panel, **options: Any) -> Any:
-    """Draw a table, to sort and search; with ``on_select`` a click or a key picks a row."""
-    head(view, panel)
-    rows, own = panel.rows, options.pop("column_config", {})
-    kinds = {name: _kind(rows[name]) for name in rows.columns if name not in own}
-    config = {name: kind for name, kind in kinds.items() if kind is not None}
-    money = [name for name, kind in kinds.items() if kind is _MONEY]
-    config |= {name: {**_MONEY, "label": f"{name} (£)"} for name in money}
-    percents = {name: rows[name] * 100 for name, kind in kinds.items() if kind is _RATIO}
-    return st.dataframe(
-        rows.astype(dict.fromkeys(money, float)).assign(**percents),
-        hide_index=True,
-        width="stretch",
-        column_config={**config, **own},
-        key=f"table-{panel.key}",
-        selection_mode=picks.ROW,
-        **options,
-    )
-
-
-def head(view: View, panel: Panel) -> None:
-    """Draw the title, and the button behind which the explanation and the export are."""
-    row = st.container(
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        gap="small",
-        key=f"head-{panel.key}",
-    )
-    with row:
-        st.subheader(format.plain(panel.title), width="content")
-        # The frame's style hides the name, which tells the buttons apart where they are read out.
-        with st.popover(
-            f"About {format.bare(panel.title)}",
-            icon=":material/info:",
-            type="tertiary",
-            help="What this is, and CSV",
-        ):
-            st.markdown(explain.explained(view, panel.meaning, panel.scope))
-            name = explain.file_name(view, panel.title, panel.scope)
-            offer("Download CSV", csv_of(panel), f"{name}.csv", f"csv-{panel.key}")
-            about = explain.about(view, panel.title, panel.meaning, panel.scope)
-            offer("About this export", lambda: about, f"{name}.txt", f"about-{panel.key}")
 
 
 def offer(
@@ -144,11 +162,6 @@ def offer(
         key=key,
         help=help_,
     )
-
-
-def csv_of(panel: Panel) -> Callable[[], str]:
-    """Return what makes the panel's file when it is asked for."""
-    return lambda: csv_text(panel.rows if panel.every_row is None else panel.every_row())
 
 
 def csv_text(rows: pd.DataFrame) -> str:
@@ -200,10 +213,14 @@ def cards(
     key: str,
     values: Mapping[str, str],
     meanings: Mapping[str, str] = MappingProxyType({}),
+    scope: Scope = EVERYTHING,
     scopes: Mapping[str, Scope] = MappingProxyType({}),
 ) -> None:
-    """Draw figures side by side: ``values``, ``meanings`` and ``scopes`` by their labels."""
+    """Draw figures side by side: ``values`` by their labels.
+
+    ``meanings`` are those that :data:`format.HELP` lacks; ``scopes`` those that are not ``scope``.
+    """
     with st.container(key=f"cards-{key}"):
         for label, value in values.items():
-            scope, meaning = scopes.get(label, EVERYTHING), meanings.get(label, "")
-            card(view, label, value, meaning=meaning, scope=scope)
+            meaning, about = meanings.get(label, ""), scopes.get(label, scope)
+            card(view, label, value, meaning=meaning, scope=about)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import charts, frames, panel, picks, theme
+from retail_pipeline.dashboard import charts, frames, picks
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Shift, Unit
@@ -37,14 +35,8 @@ def over_time(
         f"Net sales of each {unit}, in UTC. Paler bars: only some of its days are in the period."
         f"{meaning} A click on a bar shows its days alone."
     )
-    panel.chart(
-        view,
-        Panel(key, title, meaning, rows),
-        charts.timeline(frame, view.period, unit),
-        frame,
-        alt=alt,
-        **picks.times(key, frame, view.period),
-    )
+    spec, picked = charts.timeline(frame, view.period, unit), picks.times(frame, view.period)
+    Panel(view, key, title, meaning, rows).chart(spec, frame, alt=alt, picked=picked)
 
 
 def countries(
@@ -52,11 +44,5 @@ def countries(
 ) -> None:
     """Draw the first ``most`` countries of ``rows`` as bars; a click filters by one."""
     frame = frames.countries(rows[:most])
-    panel.chart(
-        view,
-        Panel(key, title, f"{BY_COUNTRY}{note}", rows),
-        charts.ranking(frame, theme.ink()),
-        frame,
-        alt=alt,
-        on_select=partial(picks.country, key),
-    )
+    shown = Panel(view, key, title, f"{BY_COUNTRY}{note}", rows)
+    shown.chart(charts.ranking(frame), frame, alt=alt, picked=picks.country)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -48,6 +48,11 @@ def of_table(key: str, values: Sequence[str]) -> str | None:
     return values[rows[0]] if rows and rows[0] < len(values) else None
 
 
+def row(key: str, values: Sequence[str], picked: Callable[[str | None], None]) -> None:
+    """Call ``picked`` with the one of ``values`` of the row that was clicked on."""
+    picked(of_table(key, values))
+
+
 def country(key: str) -> None:
     """Show the country that was clicked on in a ranking alone, or all again."""
     for each in of_chart(key):
@@ -56,14 +61,12 @@ def country(key: str) -> None:
         _used(key)
 
 
-def times(key: str, frame: pd.DataFrame, period: Period) -> dict[str, Any]:
-    """Return the options of a timeline's chart by which a click on a bar shows its days alone."""
-    if len(frame) > MOST_BARS or period.days == 1:
-        return {}
-    return {"on_select": partial(_time, key, period)}
+def times(frame: pd.DataFrame, period: Period) -> Callable[[str], None] | None:
+    """Return what a click on a bar of a timeline calls, if it can: to show the bar's days alone."""
+    return partial(_time, period) if len(frame) <= MOST_BARS and period.days > 1 else None
 
 
-def _time(key: str, period: Period) -> None:
+def _time(period: Period, key: str) -> None:
     for each in of_chart(key):
         first, after = (datetime.fromtimestamp(each[end] / 1000, UTC) for end in ("start", "end"))
         days = Period(first.date(), (after - timedelta(seconds=1)).date()).cut(period)

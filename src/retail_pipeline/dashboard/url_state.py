@@ -219,6 +219,21 @@ def widget(
     return arguments
 
 
+def segments(label: str, key: str, options: Sequence[str]) -> str:
+    """Draw a choice of one of the options side by side; return what is chosen."""
+    shown = widget(key, "default", options)
+    return st.segmented_control(label, options, required=True, **shown) or options[0]
+
+
+def dropdown(label: str, key: str, options: Sequence[str], **more: Any) -> str:
+    """Draw a choice of one of the options in a list; return what is chosen.
+
+    ``more`` are other options of ``st.selectbox``.
+    """
+    shown = widget(key, "index", options)
+    return st.selectbox(label, options, **more, **shown) or options[0]
+
+
 def _changed(key: str, others: Mapping[str, Any]) -> None:
     put(**{key: st.session_state[key], **others})
 

@@ -16,6 +16,7 @@ import streamlit as st
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import data, panel
 from retail_pipeline.dashboard.filters import Choice
+from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.periods import CUSTOM
@@ -51,12 +52,6 @@ class Drawn:
     def card(self, _view: View, label: str, value: str, **options: Any) -> None:
         self.cards[label], self.options[label] = value, options
 
-    def chart(self, _view: View, shown: Any, _spec: Any, frame: pd.DataFrame, **_: Any) -> None:
-        self.rows[shown.key], self.frames[shown.key] = shown.rows, frame
-
-    def table(self, _view: View, shown: Any, **_: Any) -> None:
-        self.rows[shown.key] = shown.rows
-
     def say(self, text: str, **_: Any) -> None:
         self.words.append(text)
 
@@ -73,10 +68,18 @@ class Drawn:
 def draw(body: Callable[..., None], *of: Any, **answers: object) -> Drawn:
     """Draw a body outside of an application, and return what it drew."""
     noted = Drawn(answers=answers)
+
+    def chart(shown: Panel, _spec: Any, frame: Any = None, **_: Any) -> None:
+        noted.rows[shown.key], noted.frames[shown.key] = shown.rows, frame
+
+    def table(shown: Panel, *_: Any, **_options: Any) -> None:
+        noted.rows[shown.key] = shown.rows
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logging.getLogger(_NO_APPLICATION), "disabled", True)
-        for name in ("card", "chart", "table"):
-            patch.setattr(panel, name, getattr(noted, name))
+        patch.setattr(panel, "card", noted.card)
+        patch.setattr(Panel, "chart", chart)
+        patch.setattr(Panel, "table", table)
         for name in ("caption", "markdown", "info", "warning"):
             patch.setattr(st, name, noted.say)
         for name in ("selectbox", "segmented_control"):

@@ -141,9 +141,7 @@ def test_a_ranking_reaches_below_zero_only_when_a_figure_does() -> None:
         frame = frames.countries(
             frames.country_rows([(str(net), Figures(net=Decimal(net))) for net in nets])
         )
-        found: list[float] = charts.ranking(frame, "black")["layer"][0]["encoding"]["x"]["scale"][
-            "domain"
-        ]
+        found: list[float] = charts.ranking(frame)["layer"][0]["encoding"]["x"]["scale"]["domain"]
         return found
 
     assert domain(30, 10) == [0, 30]

@@ -11,7 +11,16 @@ from retail_pipeline.analytics.cohorts import Cohorts
 from retail_pipeline.analytics.rfm import NAMES
 from retail_pipeline.analytics.tables import Array
 from retail_pipeline.dashboard import format, frames
-from retail_pipeline.dashboard.charts import BLUE, Spec, category, facts, picking, shades, stacked
+from retail_pipeline.dashboard.charts import (
+    BLUE,
+    Spec,
+    category,
+    facts,
+    ink,
+    picking,
+    shades,
+    stacked,
+)
 from retail_pipeline.domain.periods import Period, Unit
 
 ORANGE = "#E69F00"
@@ -109,14 +118,20 @@ def cohort_name(month: date, size: int) -> str:
     return f"{month:%b %Y} ({format.count(size)})"
 
 
-def cohorts(found: Cohorts, frame: pd.DataFrame, ink: str) -> Spec:
+def cohorts(found: Cohorts, frame: pd.DataFrame) -> Spec:
     """Return a square for each month after a cohort's first; only an outline while it lasts."""
     order = [OVERALL, *dict.fromkeys(name for name in frame["Cohort"] if name != OVERALL)]
     months = list(range(1, len(found.months)))
     whole, running = {"filter": "datum.whole"}, {"filter": "!datum.whole"}
-    outline = {"type": "rect", "fill": None, "stroke": ink, "strokeDash": [3, 2], "strokeWidth": 1}
+    outline = {
+        "type": "rect",
+        "fill": None,
+        "stroke": ink(),
+        "strokeDash": [3, 2],
+        "strokeWidth": 1,
+    }
     written = _written("share", ".0%", frame)
-    unfinished = {**written, "encoding": {**written["encoding"], "color": {"value": ink}}}
+    unfinished = {**written, "encoding": {**written["encoding"], "color": {"value": ink()}}}
     return {
         "encoding": {
             "x": {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import streamlit as st
 
 from retail_pipeline.adapters.mongo.reads.filters import StoredLine
 from retail_pipeline.analytics import sums
-from retail_pipeline.dashboard import data, format, panel, picks, url_state
+from retail_pipeline.dashboard import data, format, url_state
 from retail_pipeline.dashboard.explain import Scope, among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import OneCustomer
@@ -47,18 +46,15 @@ def draw(own: OneCustomer, invoices: pd.DataFrame) -> None:
         " number starts with C are cancellations. A click on one shows its lines."
     )
     title, scope = f"Invoices of {own.number}", among(invoices, "of the customer's invoices")
-    panel.table(
+    Panel(
         own,
-        Panel(
-            "customer-invoices",
-            title,
-            meaning,
-            _invoice_rows(shown),
-            scope=scope,
-            every_row=lambda: _invoice_rows(invoices),
-        ),
-        on_select=partial(pick_invoice, numbers),
-    )
+        "customer-invoices",
+        title,
+        meaning,
+        _invoice_rows(shown),
+        scope,
+        every_row=lambda: _invoice_rows(invoices),
+    ).table(pick_invoice, numbers)
     if len(invoices) > len(shown):
         st.caption(
             f"The newest {format.count(len(shown))} of {format.count(len(invoices))};"
@@ -76,9 +72,9 @@ def draw(own: OneCustomer, invoices: pd.DataFrame) -> None:
         _lines(own, invoice)
 
 
-def pick_invoice(numbers: list[str]) -> None:
+def pick_invoice(number: str | None) -> None:
     """Show the lines of the invoice whose row was chosen; called when one was."""
-    url_state.put(inv=picks.of_table("customer-invoices", numbers))
+    url_state.put(inv=number)
 
 
 def _lines(own: OneCustomer, invoice: str) -> None:
@@ -89,17 +85,15 @@ def _lines(own: OneCustomer, invoice: str) -> None:
     found = data.lines_of_invoice(*asked, MOST_LINES, snapshot)
     lines, reads = int(mine["lines"].sum()), data.reads().customers
     meaning = f"The lines of this customer on the invoice that count: the first {MOST_LINES:,}."
-    panel.table(
+    Panel(
         own,
-        Panel(
-            f"invoice-{invoice}",
-            f"Invoice {invoice} of {own.number}",
-            f"{meaning} The CSV has all.",
-            _line_rows(found),
-            scope=Scope(lines, "of this invoice"),
-            every_row=lambda: _line_rows(reads.lines(*asked)),
-        ),
-    )
+        f"invoice-{invoice}",
+        f"Invoice {invoice} of {own.number}",
+        f"{meaning} The CSV has all.",
+        _line_rows(found),
+        Scope(lines, "of this invoice"),
+        every_row=lambda: _line_rows(reads.lines(*asked)),
+    ).table()
     if lines > len(found):
         st.caption(
             f"The first {format.count(len(found))} of {format.count(lines)} lines; the CSV has all."

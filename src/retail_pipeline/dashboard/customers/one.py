@@ -65,26 +65,28 @@ def _cards(view: View, own: OneCustomer) -> None:
     first = customers.first_orders(reach)
     scored = next(iter(found[found.index == own.place].to_dict("records")), None)
     since = format.day(date_of_number(first.iloc[0])) if len(first) else format.NOTHING
-    cards = {
-        "Net sales": (format.money(figures.net), ""),
-        "Gross sales": (format.money(figures.gross), ""),
-        "Orders": (format.count(figures.orders), ""),
-        "Average order value": (format.money(figures.average_order_value), ""),
-        "Cancellation rate": (format.percent(figures.cancellation_rate), ""),
-        "Last order": _last_order(own, scored),
-        "First order": (
-            since,
-            "The day of the first order in all data up to the period's last day, under the other"
-            " filters.",
-        ),
-        "Segment": _segment(scored, len(found)),
+    last, meaning_of_last = _last_order(own, scored)
+    segment, meaning_of_segment = _segment(scored, len(found))
+    values = {
+        "Net sales": format.money(figures.net),
+        "Gross sales": format.money(figures.gross),
+        "Orders": format.count(figures.orders),
+        "Average order value": format.money(figures.average_order_value),
+        "Cancellation rate": format.percent(figures.cancellation_rate),
+        "Last order": last,
+        "First order": since,
+        "Segment": segment,
+    }
+    meanings = {
+        "Last order": meaning_of_last,
+        "First order": "The day of the first order in all data up to the period's last day, under"
+        " the other filters.",
+        "Segment": meaning_of_segment,
     }
     ordered = view.orders[view.orders["customer"].isin(found.index).to_numpy()]
     lines = format.count(int(ordered["lines"].sum()))
     everyone = Scope(rows=f"{lines} of all customers who ordered, of {view.stored}")
-    values = {label: value for label, (value, _) in cards.items()}
-    meanings = {label: meaning for label, (_, meaning) in cards.items()}
-    panel.cards(own, "customer", values, meanings, {"Segment": everyone})
+    panel.cards(own, "customer", values, meanings, scopes={"Segment": everyone})
 
 
 def _last_order(own: OneCustomer, scored: Scored) -> tuple[str, str]:
@@ -138,10 +140,7 @@ def _products(own: OneCustomer) -> None:
     title = f"Favourite products of {own.number}"
     scope = Scope(rows=f"those of {format.counted(len(rows), 'product')}")
     shown = rows.head(MOST_PRODUCTS)
-    panel.table(
-        own,
-        Panel("customer-products", title, meaning, shown, scope=scope, every_row=lambda: rows),
-    )
+    Panel(own, "customer-products", title, meaning, shown, scope, every_row=lambda: rows).table()
 
 
 def _less_duplicates(own: OneCustomer, table: pd.DataFrame) -> pd.DataFrame:

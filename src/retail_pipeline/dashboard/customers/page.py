@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import customers, rfm, sums
-from retail_pipeline.dashboard import format, panel, picks, url_state
+from retail_pipeline.dashboard import format, panel, url_state
 from retail_pipeline.dashboard.customers import one as customer_view
 from retail_pipeline.dashboard.customers import panels as customer_panels
 from retail_pipeline.dashboard.customers.one import CUSTOMER, MOST_LETTERS
@@ -25,7 +24,6 @@ from retail_pipeline.domain.periods import CUSTOM
 
 TOP = 100
 _CARDS = {
-    "Customers": format.HELP["Customers"],
     "New customers": "Customers whose first order in all data up to the period's last day, under"
     " the other filters, is in this period.",
     "Ordered again": "The share of the customers with two or more orders in this period.",
@@ -34,7 +32,6 @@ _CARDS = {
     "Guests' orders": "Orders without a customer number.",
     "Guests' gross sales": "Amounts of all sale lines without a customer number.",
     "Guests' net sales": "What all lines without a customer number add up to.",
-    "Guests' share": format.HELP["Guests' share"],
 }
 _OF_KNOWN = ("Customers", "New customers", "Ordered again", "Net sales per customer")
 _OF_GUESTS = ("Guests' orders", "Guests' gross sales", "Guests' net sales")
@@ -134,7 +131,7 @@ def _cards(view: View, table: pd.DataFrame, first: pd.Series) -> None:
         **dict.fromkeys(_OF_KNOWN, among(known_rows, "of customers with a number")),
         **dict.fromkeys(_OF_GUESTS, among(guest_rows, "of guests")),
     }
-    panel.cards(view, "customers", values, _CARDS, scopes)
+    panel.cards(view, "customers", values, _CARDS, scopes=scopes)
     st.caption(
         format.plain(
             f"Net sales {format.money(view.figures.net)} = customers with a number"
@@ -150,12 +147,7 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     names = np.array([*rfm.NAMES, format.NOTHING])
     table = table.assign(segment=names[segments.to_numpy()])
     choices = [EVERY_SEGMENT, *rfm.NAMES]
-    wanted = st.selectbox(
-        "Customers of segment",
-        choices,
-        width=420,
-        **url_state.widget(SEGMENT, "index", choices),
-    )
+    wanted = url_state.dropdown("Customers of segment", SEGMENT, choices, width=420)
     if wanted in rfm.NAMES:
         table = table[table["segment"] == wanted]
     ranked = customers.ranked(table, view.snapshot.dictionaries)
@@ -166,24 +158,19 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
         " opens that customer's own view. The cancellation rate is cancellation invoices divided"
         " by orders."
     )
-    numbers = shown["number"].tolist()
     rows = view.orders[view.orders["customer"].isin(ranked.index)]
     which = (
         "of customers with a number" if wanted == EVERY_SEGMENT else "of this segment's customers"
     )
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "top-customers",
-            title,
-            meaning,
-            _top_rows(view, shown),
-            scope=among(rows, which),
-            every_row=lambda: _top_rows(view, ranked),
-        ),
-        on_select=partial(open_customer, numbers),
-        height=420,
-    )
+        "top-customers",
+        title,
+        meaning,
+        _top_rows(view, shown),
+        among(rows, which),
+        every_row=lambda: _top_rows(view, ranked),
+    ).table(open_customer, shown["number"].tolist(), height=420)
     if len(table) > len(shown):
         rest = int(table["net"].sum() - shown["net"].sum())
         others = format.counted(len(table) - len(shown), "other customer")
@@ -220,8 +207,7 @@ def _day(number: int) -> date | None:
     return None if number == customers.NO_DAY else date_of_number(number)
 
 
-def open_customer(numbers: list[str]) -> None:
+def open_customer(number: str | None) -> None:
     """Open the view of the customer whose row was chosen; called when one was."""
-    chosen = picks.of_table("top-customers", numbers)
-    if chosen is not None:
-        url_state.put(id=chosen, inv=None)
+    if number is not None:
+        url_state.put(id=number, inv=None)

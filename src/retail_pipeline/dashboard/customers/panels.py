@@ -9,7 +9,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import cohorts as retention
 from retail_pipeline.analytics import customers, rfm, sums
-from retail_pipeline.dashboard import charts, format, panel, picks, theme, url_state
+from retail_pipeline.dashboard import charts, format, picks, url_state
 from retail_pipeline.dashboard.customers import charts as customer_charts
 from retail_pipeline.dashboard.explain import Scope, among
 from retail_pipeline.dashboard.panel import Panel
@@ -48,13 +48,11 @@ def segments(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     rows = _segment_rows(rfm.summary(found))
     rows = rows[rows["Customers"] > 0]
     frame = customer_charts.segments_frame(rows)
-    panel.chart(
-        view,
-        Panel("segments", "Segments", _RFM, rows, scope=_of(view, found)),
-        charts.ranking(frame, theme.ink(), "share", customer_charts.SEGMENT_FIGURES),
+    Panel(view, "segments", "Segments", _RFM, rows, _of(view, found)).chart(
+        charts.ranking(frame, "share", customer_charts.SEGMENT_FIGURES),
         frame,
         alt="Customers in each RFM segment",
-        on_select=pick_segment,
+        picked=pick_segment,
     )
     st.caption(_left_out(view, table, found))
 
@@ -62,9 +60,7 @@ def segments(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
 def segment_figures(view: View, found: pd.DataFrame) -> None:
     """Draw the segments' table."""
     rows = _segment_rows(rfm.summary(found))
-    panel.table(
-        view,
-        Panel("segment-figures", "Figures of the segments", _RFM, rows, scope=_of(view, found)),
+    Panel(view, "segment-figures", "Figures of the segments", _RFM, rows, _of(view, found)).table(
         column_config=dict.fromkeys((_RECENCY, _FREQUENCY), _TENTHS),
         height=_TABLE_ROW_PIXELS * (len(rows) + 1) + 3,
     )
@@ -99,15 +95,15 @@ def _segment_rows(summary: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def pick_segment() -> None:
+def pick_segment(key: str) -> None:
     """Show the customers of the segment that was clicked; called when one was."""
-    picked = picks.of_chart("segments")
+    picked = picks.of_chart(key)
     url_state.put(seg=picked[0]["name"] if picked else EVERY_SEGMENT)
 
 
-def _pick_moved() -> None:
+def _pick_moved(key: str) -> None:
     """Show the customers of the segment that those clicked on moved to; called when some were."""
-    for each in picks.of_chart("movement"):
+    for each in picks.of_chart(key):
         # Those who left are in none now.
         url_state.put(seg=each["To"] if each["To"] in rfm.NAMES else EVERY_SEGMENT)
 
@@ -145,13 +141,11 @@ def movement(view: View, found: pd.DataFrame) -> None:
     rows = frame[["From", "To", "count", "share"]].set_axis(names, axis="columns")
     lines = sum(_known(view.during(each)).lines or 0 for each in (before, after))
     scope = Scope(rows=f"{format.count(lines)} of customers with a number, in both periods")
-    panel.chart(
-        view,
-        Panel("movement", "Movement between segments", meaning, rows, scope=scope),
+    Panel(view, "movement", "Movement between segments", meaning, rows, scope).chart(
         customer_charts.movement(frame),
         frame,
         alt="How many customers moved from each RFM segment to each",
-        on_select=_pick_moved,
+        picked=_pick_moved,
     )
     st.caption(f"{format.span(before)} to the left, {format.span(after)} above. {note}".strip())
 
@@ -183,16 +177,15 @@ def cohorts(reach: View) -> None:
         return
     names = {"after": "Months after", "again": "Customers", "share": "Share"}
     columns = ["Cohort", *names, "Month"]
-    panel.chart(
+    Panel(
         reach,
-        Panel(
-            "cohorts",
-            "Retention by first order",
-            f"{_COHORTS} Drawn: the newest {MOST_COHORTS} cohorts; the CSV has all.",
-            rows[columns].rename(columns=names),
-            scope=_known(reach.orders),
-        ),
-        customer_charts.cohorts(found, frame, theme.ink()),
+        "cohorts",
+        "Retention by first order",
+        f"{_COHORTS} Drawn: the newest {MOST_COHORTS} cohorts; the CSV has all.",
+        rows[columns].rename(columns=names),
+        _known(reach.orders),
+    ).chart(
+        customer_charts.cohorts(found, frame),
         frame,
         alt="Share of each month's new customers that ordered again in the months after",
     )
@@ -219,17 +212,10 @@ def new_and_returning(view: View, first: pd.Series) -> None:
     )
     starts = [start for start, _ in found]
     frame = customer_charts.new_and_returning_frame(rows, starts, unit)
-    panel.chart(
-        view,
-        Panel(
-            "new-and-returning",
-            "New and returning customers",
-            meaning,
-            rows,
-            scope=_known(view.orders),
-        ),
+    title, scope = "New and returning customers", _known(view.orders)
+    Panel(view, "new-and-returning", title, meaning, rows, scope).chart(
         customer_charts.new_and_returning(view.period, unit),
         frame,
         alt=f"New and returning customers by {unit}",
-        **picks.times("new-and-returning", frame, view.period),
+        picked=picks.times(frame, view.period),
     )

@@ -111,7 +111,7 @@ def _cards(
         "Rows stored": format.count(status.stored),
         "Last row stored": format.ago(stored_at, view.snapshot.at) if stored_at else format.NOTHING,
     }
-    panel.cards(view, "live", values, _HELP, dict.fromkeys(values, UNFILTERED))
+    panel.cards(view, "live", values, _HELP, UNFILTERED)
 
 
 def _speed(view: View, processors: Sequence[StoredHeartbeat]) -> None:
@@ -122,16 +122,15 @@ def _speed(view: View, processors: Sequence[StoredHeartbeat]) -> None:
             "Rows per second": [round(rate) for rate in rates["rate"]],
         }
     )
-    panel.chart(
+    Panel(
         view,
-        Panel(
-            "speed",
-            "Rows stored per second",
-            f"Rows that all processors stored in each {live.STEP_SECONDS} seconds of the last"
-            f" {live.MINUTES} minutes, per second, as their heartbeats report every two seconds.",
-            rows,
-            scope=UNFILTERED,
-        ),
+        "speed",
+        "Rows stored per second",
+        f"Rows that all processors stored in each {live.STEP_SECONDS} seconds of the last"
+        f" {live.MINUTES} minutes, per second, as their heartbeats report every two seconds.",
+        rows,
+        scope=UNFILTERED,
+    ).chart(
         pipeline_charts.speed(),
         pipeline_charts.speed_frame(rates),
         alt=f"Rows stored per second over the last {live.MINUTES} minutes",
@@ -150,19 +149,16 @@ def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
             "Last known": _counts(each.last_known_lag for each in parts),
         }
     )
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "lag",
-            "Lag by partition",
-            "Records of each partition that wait to be stored: its end less what is committed."
-            " Where nobody reads it, that is unknown, and empty in the CSV; what was known last is"
-            " the least.",
-            rows,
-            scope=UNFILTERED,
-        ),
-        placeholder="unknown",
-    )
+        "lag",
+        "Lag by partition",
+        "Records of each partition that wait to be stored: its end less what is committed."
+        " Where nobody reads it, that is unknown, and empty in the CSV; what was known last is"
+        " the least.",
+        rows,
+        scope=UNFILTERED,
+    ).table(placeholder="unknown")
 
 
 def _counts(values: Iterable[int | None]) -> ExtensionArray:
@@ -182,38 +178,33 @@ def _processors(view: View, processors: Sequence[StoredHeartbeat]) -> None:
             "Started (UTC)": [format.second(each.started_at) for each in processors],
         }
     )
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "processors",
-            "Processors",
-            "The last heartbeat of each processor of the last day: rows since it started,"
-            " those included that were stored already. Gone: its heartbeats ended."
-            " Stopped: it reported its stop.",
-            rows,
-            scope=UNFILTERED,
-        ),
-    )
+        "processors",
+        "Processors",
+        "The last heartbeat of each processor of the last day: rows since it started,"
+        " those included that were stored already. Gone: its heartbeats ended."
+        " Stopped: it reported its stop.",
+        rows,
+        scope=UNFILTERED,
+    ).table()
 
 
 def _newest(view: View) -> None:
     reads, selection = data.reads().live, _selection(view)
     found = reads.newest(selection, AMONG, NEWEST)
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "newest",
-            "What came in last",
-            f"Of the {AMONG} rows that were stored last, the newest {NEWEST} that count under the"
-            " filters, in the order in which they were stored: a line that is invoiced later can"
-            " be stored before one that is older. Exact duplicates are among them in any case. The"
-            f" CSV has all of the {AMONG} that count, read when you ask for it.",
-            _lines(found),
-            scope=_scope(view, len(found)),
-            every_row=lambda: _lines(reads.newest(selection, AMONG, AMONG)),
-        ),
-        placeholder="–",
-    )
+        "newest",
+        "What came in last",
+        f"Of the {AMONG} rows that were stored last, the newest {NEWEST} that count under the"
+        " filters, in the order in which they were stored: a line that is invoiced later can"
+        " be stored before one that is older. Exact duplicates are among them in any case. The"
+        f" CSV has all of the {AMONG} that count, read when you ask for it.",
+        _lines(found),
+        scope=_scope(view, len(found)),
+        every_row=lambda: _lines(reads.newest(selection, AMONG, AMONG)),
+    ).table(placeholder="–")
     if not found:
         st.caption(f"None of the {AMONG} rows stored last counts under the filters.")
 

@@ -21,6 +21,15 @@ from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.failed_days import PARTS, WHAT_TO_DO
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 
+_TOTALS = {
+    "Rows read": "Rows that the producer read, as its manifests say.",
+    "Stored": "Rows that are stored as transactions.",
+    "Quarantined or purged": "Rows that break the contract, kept with their text and the reason,"
+    " and those that somebody gave up for good with `retail dlq purge`.",
+    "Missing": "Rows read that are in no state: on their way, or lost. Read, less stored, less"
+    " quarantined, less purged.",
+}
+
 
 def body(view: View) -> None:
     """Draw the page."""
@@ -65,16 +74,14 @@ def _unsummarised(view: View) -> None:
             ],
         }
     )
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "unsummarised",
-            "Days that can't be summarised",
-            "The figures lack these days, or have an older state of them.",
-            rows,
-            scope=UNFILTERED,
-        ),
-    )
+        "unsummarised",
+        "Days that can't be summarised",
+        "The figures lack these days, or have an older state of them.",
+        rows,
+        scope=UNFILTERED,
+    ).table()
     st.caption(format.plain(f"Of each of them: {WHAT_TO_DO}."))
 
 
@@ -82,21 +89,18 @@ def _ledger(view: View, results: list[Reconciliation], sources: list[Freshness])
     accounts = quality.ledger(results)
     _totals(view, accounts)
     reads = data.reads().quality
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "ledger",
-            "The ledger",
-            "Each source's rows as the last reconciliation counted them: read = stored +"
-            " quarantined + purged + missing. What is missing may be on its way. Kinds come"
-            " from the last full reconciliation, while the number of stored rows is the same;"
-            " otherwise they are empty.",
-            _ledger_rows(accounts, sources),
-            scope=UNFILTERED,
-            every_row=lambda: _ledger_rows(accounts, reads.sources(0)),
-        ),
-        placeholder=format.NOTHING,
-    )
+        "ledger",
+        "The ledger",
+        "Each source's rows as the last reconciliation counted them: read = stored +"
+        " quarantined + purged + missing. What is missing may be on its way. Kinds come"
+        " from the last full reconciliation, while the number of stored rows is the same;"
+        " otherwise they are empty.",
+        _ledger_rows(accounts, sources),
+        scope=UNFILTERED,
+        every_row=lambda: _ledger_rows(accounts, reads.sources(0)),
+    ).table(placeholder=format.NOTHING)
 
 
 def _ledger_rows(accounts: list[quality.Account], sources: list[Freshness]) -> pd.DataFrame:
@@ -147,46 +151,32 @@ def _totals(view: View, accounts: list[quality.Account]) -> None:
         return
     read = [each.account.read for each in accounts if each.account.read is not None]
     missing = [each.missing for each in accounts if each.missing is not None]
-    cards = {
-        "Rows read": (sum(read), "Rows that the producer read, as its manifests say."),
-        "Stored": (
-            sum(each.account.stored for each in accounts),
-            "Rows that are stored as transactions.",
-        ),
-        "Quarantined or purged": (
-            sum(each.account.quarantined + each.account.purged for each in accounts),
-            "Rows that break the contract, kept with their text and the reason, and those that"
-            " somebody gave up for good with `retail dlq purge`.",
-        ),
-        "Missing": (
-            sum(missing),
-            "Rows read that are in no state: on their way, or lost. Read, less stored, less"
-            " quarantined, less purged.",
-        ),
+    given_up = sum(each.account.quarantined + each.account.purged for each in accounts)
+    values = {
+        "Rows read": format.count(sum(read)),
+        "Stored": format.count(sum(each.account.stored for each in accounts)),
+        "Quarantined or purged": format.count(given_up),
+        "Missing": format.count(sum(missing)),
     }
-    values = {label: format.count(value) for label, (value, _) in cards.items()}
     meanings = {
-        label: f"{meaning} As of the last reconciliation." for label, (_, meaning) in cards.items()
+        label: f"{meaning} As of the last reconciliation." for label, meaning in _TOTALS.items()
     }
-    panel.cards(view, "ledger", values, meanings, dict.fromkeys(values, UNFILTERED))
+    panel.cards(view, "ledger", values, meanings, UNFILTERED)
 
 
 def _freshness(view: View, sources: list[Freshness]) -> None:
     reads = data.reads().quality
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "freshness",
-            "Freshness",
-            "What the producer reported of each source at its start and at its end;"
-            " when the row that stands furthest in the file was stored, and its number there."
-            f" The {MOST_SOURCES} sources that were begun last; the CSV has all.",
-            _freshness_rows(sources),
-            scope=UNFILTERED,
-            every_row=lambda: _freshness_rows(reads.sources(0)),
-        ),
-        placeholder=format.NOTHING,
-    )
+        "freshness",
+        "Freshness",
+        "What the producer reported of each source at its start and at its end;"
+        " when the row that stands furthest in the file was stored, and its number there."
+        f" The {MOST_SOURCES} sources that were begun last; the CSV has all.",
+        _freshness_rows(sources),
+        scope=UNFILTERED,
+        every_row=lambda: _freshness_rows(reads.sources(0)),
+    ).table(placeholder=format.NOTHING)
 
 
 def _freshness_rows(sources: list[Freshness]) -> pd.DataFrame:
@@ -228,7 +218,7 @@ def _lacking(view: View) -> None:
         f" {which}. Exact duplicates are counted in, also where they are left out elsewhere."
         for label, (count, which) in found.items()
     }
-    panel.cards(view, "lacking", values, meanings, dict.fromkeys(found, scope))
+    panel.cards(view, "lacking", values, meanings, scope)
 
 
 def _duplicates(view: View) -> None:
@@ -249,10 +239,6 @@ def _duplicates(view: View) -> None:
     meaning = "The second and later of lines that agree in every field, by the day of the invoice."
     again = f"{format.count(sum(found.values()))} of {view.stored}"
     scope = Scope(rows=f"{again}, those that repeat an earlier one", idle=("duplicates",))
-    panel.chart(
-        view,
-        Panel("duplicates", "Exact duplicates by day", meaning, rows, scope=scope),
-        pipeline_charts.duplicates(view.period),
-        frame,
-        alt=f"Exact duplicate lines by day, {format.span(view.period)}",
-    )
+    shown = Panel(view, "duplicates", "Exact duplicates by day", meaning, rows, scope)
+    alt = f"Exact duplicate lines by day, {format.span(view.period)}"
+    shown.chart(pipeline_charts.duplicates(view.period), frame, alt=alt)

@@ -26,22 +26,21 @@ def draw(view: View) -> None:
     """Draw the quarantine's counts, and samples of the reason that the viewer chooses."""
     groups = data.quarantine()
     counts = by_reason(groups, _FILES_NAMED)
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "quarantine",
-            "Quarantine by reason",
-            "Rows that break the contract, each kept with its text: the producer refused them"
-            " while reading, or a processor what it took from Kafka.",
-            counts,
-            scope=UNFILTERED,
-            every_row=lambda: by_reason(groups),
-        ),
-    )
+        "quarantine",
+        "Quarantine by reason",
+        "Rows that break the contract, each kept with its text: the producer refused them"
+        " while reading, or a processor what it took from Kafka.",
+        counts,
+        scope=UNFILTERED,
+        every_row=lambda: by_reason(groups),
+    ).table()
     if not len(counts):
         st.caption("No row is in quarantine.")
         return
-    reason = _chosen(list(counts["Reason"]))
+    # The last row of the reason chosen may have been replayed meanwhile.
+    reason = url_state.dropdown("Reason", REASON, list(counts["Reason"]))
     total = int(counts.loc[counts["Reason"] == reason, "Rows"].iloc[0])
     _samples(view, reason, total)
 
@@ -79,34 +78,24 @@ def _named(group: Sequence[QuarantineGroup], most: int | None) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more else "")
 
 
-def _chosen(reasons: list[str]) -> str:
-    # Its last row may have been replayed meanwhile.
-    chosen: str | None = st.selectbox(
-        "Reason", reasons, **url_state.widget(REASON, "index", reasons)
-    )
-    return chosen or reasons[0]
-
-
 def _samples(view: View, reason: str, total: int) -> None:
     reads = data.reads().quality
     found = reads.quarantined(reason, SAMPLES)
     exported = format.count(min(total, MOST_EXPORTED))
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "samples",
-            f"Samples: {reason}",
-            f"The newest {SAMPLES} rows in quarantine for this reason: where they stand, what is"
-            f" wrong, and their text to the letter. The CSV has {exported} of"
-            f" {format.counted(total, 'row')}, read when you ask for it.",
-            _shown(found),
-            scope=Scope(
-                rows=f"the newest {len(found)} of {total} in quarantine for {reason}",
-                filtered=False,
-            ),
-            every_row=lambda: _shown(reads.quarantined(reason, MOST_EXPORTED)),
+        "samples",
+        f"Samples: {reason}",
+        f"The newest {SAMPLES} rows in quarantine for this reason: where they stand, what is"
+        f" wrong, and their text to the letter. The CSV has {exported} of"
+        f" {format.counted(total, 'row')}, read when you ask for it.",
+        _shown(found),
+        scope=Scope(
+            rows=f"the newest {len(found)} of {total} in quarantine for {reason}",
+            filtered=False,
         ),
-    )
+        every_row=lambda: _shown(reads.quarantined(reason, MOST_EXPORTED)),
+    ).table()
     panel.offer(
         f"Download {exported} of {format.counted(total, 'row')}",
         export(reads, reason),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.dashboard import format, panel
+from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.explain import UNFILTERED
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.view import View
@@ -62,17 +62,15 @@ def differences(view: View, results: list[Reconciliation]) -> None:
     hidden = sum(result.difference_count for result in results) - len(found)
     more = f"{format.counted(hidden, 'difference')} more: `retail reconcile` names each."
     meaning = "What differs between places, by the last count check and full reconciliation."
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "differences",
-            "Differences",
-            f"{meaning} {more}" if hidden > 0 else meaning,
-            _rows(found, {name: list(map(_sum, sums)) for name, sums in sides.items()}),
-            scope=UNFILTERED,
-            every_row=lambda: _rows(found, _numbers(sides)),
-        ),
-    )
+        "differences",
+        "Differences",
+        f"{meaning} {more}" if hidden > 0 else meaning,
+        _rows(found, {name: list(map(_sum, sums)) for name, sums in sides.items()}),
+        scope=UNFILTERED,
+        every_row=lambda: _rows(found, _numbers(sides)),
+    ).table()
     if hidden > 0:
         st.caption(more)
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -72,6 +71,7 @@ def _cards(view: View) -> None:
     with st.container(key="cards-overview"):
         for label, (value_of, text_of) in _CARDS.items():
             now = value_of(view.figures)
+            points = frames.floats(map(value_of, trend))
             changes = {
                 name: _change(now, value_of(each), rate=text_of is format.percent)
                 for name, each in before.items()
@@ -83,16 +83,12 @@ def _cards(view: View) -> None:
                 meaning=_meaning(
                     label, {name: text_of(value_of(each)) for name, each in before.items()}
                 ),
-                chart_data=[_point(value_of(each)) for each in trend],
+                # A gap where there were no orders to divide by.
+                chart_data=[math.nan if each is None else each for each in points],
                 chart_type="area",
                 **_delta(label, changes),
             )
     st.caption(_equation(view.figures))
-
-
-def _point(value: Value) -> float:
-    """Return a point of a card's line; a gap where there were no orders to divide by."""
-    return math.nan if value is None else float(value)
 
 
 def _meaning(label: str, before: dict[str, str]) -> str:
@@ -172,30 +168,18 @@ def _before(view: View, shift: Shift, unit: Unit) -> list[tuple[datetime, Figure
 def _time_choices(period: Period) -> tuple[Unit, str]:
     units = [_AUTO, *(unit.capitalize() for unit in period.units)]
     with st.container(horizontal=True):
-        by = st.segmented_control(
-            "Shown by", units, required=True, **url_state.widget(BY, "default", units)
-        )
-        compared = st.segmented_control(
-            "Compared with",
-            ["Nothing", *_COMPARED],
-            required=True,
-            **url_state.widget(VERSUS, "default"),
-        )
+        by = url_state.segments("Shown by", BY, units)
+        compared = url_state.segments("Compared with", VERSUS, ["Nothing", *_COMPARED])
     unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
-    return unit, compared or "Nothing"
+    return unit, compared
 
 
 def _hours(view: View) -> None:
     rows = frames.hour_rows(sums.by_weekday_and_hour(view.orders))
     frame = frames.hours(rows)
     meaning = "Net sales of all lines of that hour of that day of the week, in UTC."
-    panel.chart(
-        view,
-        Panel("hours-of-the-week", "Hours of the week", meaning, rows),
-        charts.heat(frame),
-        frame,
-        alt="Net sales by day of the week and hour",
-    )
+    shown = Panel(view, "hours-of-the-week", "Hours of the week", meaning, rows)
+    shown.chart(charts.heat(frame), frame, alt="Net sales by day of the week and hour")
 
 
 def _countries(view: View, rows: pd.DataFrame) -> None:
@@ -211,19 +195,10 @@ def _map(view: View, rows: pd.DataFrame) -> None:
     frame = frames.countries(rows)
     drawn = world.on_map(frame)
     if len(drawn):
-        panel.chart(
-            view,
-            Panel(
-                "map",
-                "Map of countries",
-                f"{panels.BY_COUNTRY} The CSV has all countries, also those that the map lacks.",
-                rows,
-            ),
-            world.world(drawn, "#8882"),
-            None,
-            alt="Net sales by country, on a map",
-            on_select=partial(picks.country, "map"),
-        )
+        meaning = f"{panels.BY_COUNTRY} The CSV has all countries, also those that the map lacks."
+        shown = Panel(view, "map", "Map of countries", meaning, rows)
+        alt = "Net sales by country, on a map"
+        shown.chart(world.world(drawn, "#8882"), alt=alt, picked=picks.country)
     missing = frame[~frame.index.isin(drawn.index)]
     if len(missing):
         named = [f"{each['name']} {each['Net sales']}" for _, each in missing.iterrows()]

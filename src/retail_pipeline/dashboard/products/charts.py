@@ -9,7 +9,7 @@ import pandas as pd
 
 from retail_pipeline.analytics.products import THRESHOLD, Pareto, thinned
 from retail_pipeline.dashboard import format, frames
-from retail_pipeline.dashboard.charts import BLUE, GREY, VERMILION, Spec, facts, over, quantity
+from retail_pipeline.dashboard.charts import BLUE, GREY, VERMILION, Spec, facts, ink, over, quantity
 from retail_pipeline.domain.periods import Period, Unit
 from retail_pipeline.domain.products import Prices
 
@@ -40,7 +40,7 @@ def pareto_frame(found: Pareto, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def pareto(ink: str) -> Spec:
+def pareto() -> Spec:
     """Return the curve, with a line at 80 % and a dot where the products reach it."""
     x = _share("products", "Share of products, best first")
     y = _share("share", "Share of net sales")
@@ -52,7 +52,7 @@ def pareto(ink: str) -> Spec:
     target = {"type": "point", "filled": True, "size": 200, "opacity": 0}
     dot = {"type": "point", "filled": True, "size": 110, "color": VERMILION, "opacity": 1}
     at_threshold: Spec = {"transform": [{"filter": "datum.threshold"}]}
-    beside = {**_BESIDE, "fontWeight": 600, "color": ink}
+    beside = {**_BESIDE, "fontWeight": 600, "color": ink()}
     text = {"text": {"field": "Share of products"}}
     return {
         "layer": [
@@ -89,13 +89,8 @@ def price_rows(found: Sequence[Prices]) -> pd.DataFrame:
 def prices_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> pd.DataFrame:
     """Return the frame of the prices."""
     prices = ("Lowest price", "Mean price", "Highest price")
-    return pd.DataFrame(
-        {
-            **frames.spans(starts, unit),
-            **{name.split()[0].lower(): frames.floats(rows[name]) for name in prices},
-            **frames.written(rows, *prices, "Units sold"),
-        }
-    )
+    places = {name.split()[0].lower(): name for name in prices}
+    return frames.drawn(rows, places, *prices, "Units sold", **frames.spans(starts, unit))
 
 
 def prices(period: Period, unit: Unit) -> Spec:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from retail_pipeline.analytics import products, sums
-from retail_pipeline.dashboard import data, format, frames, panel, panels, picks, states, url_state
+from retail_pipeline.dashboard import data, format, frames, panel, panels, states, url_state
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.products import charts as product_charts
@@ -36,11 +34,6 @@ def open_product(code: str | None) -> None:
     """Show one product, or all of them; only for callbacks."""
     url_state.put(item=code)
     st.session_state[_OPENED] = True
-
-
-def open_row(table: str, codes: Sequence[str]) -> None:
-    """Show the product of the table's row that was clicked; called when one was."""
-    open_product(picks.of_table(table, codes))
 
 
 def to_the_top() -> None:
@@ -85,7 +78,7 @@ def _cards(view: View, code: str, ranked: pd.DataFrame) -> None:
         "Rank": _rank(code, ranked["code"].tolist()),
     }
     ranking = Scope(rows="those of all products under the filters of the page")
-    panel.cards(view, "product", cards, _HELP, {"Rank": ranking})
+    panel.cards(view, "product", cards, _HELP, scopes={"Rank": ranking})
     st.caption(
         format.plain(
             f"{format.counted(back, 'unit')} returned, on"
@@ -124,13 +117,9 @@ def _prices(view: View, code: str) -> None:
         " the highest price."
     )
     scope = Scope(sum(each.lines for each in found), "of sales")
-    panel.chart(
-        view,
-        Panel("product-prices", f"Prices paid for {code}", meaning, rows, scope=scope),
-        product_charts.prices(view.period, unit),
-        frame,
-        alt=f"Unit prices of {code} by {unit}",
-    )
+    shown = Panel(view, "product-prices", f"Prices paid for {code}", meaning, rows, scope)
+    spec = product_charts.prices(view.period, unit)
+    shown.chart(spec, frame, alt=f"Unit prices of {code} by {unit}")
 
 
 def _countries(view: View, code: str) -> None:
@@ -165,22 +154,22 @@ def _companions(view: View, page: View, code: str) -> None:
     shown, orders_with = rows[:TOP_ALONG], format.counted(basket.orders, "order")
     which = f"{'all' if basket.every else 'the latest'} {orders_with} with it"
     title = f"Bought together with {code}"
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "bought-together",
-            title if basket.every else f"{title}, latest {orders_with}",
-            f"Products on the same invoices: the {len(shown)} most frequent on {which} since"
-            f" {format.day(first)}; the CSV has all {format.count(len(rows))}. **Share**: of those"
-            " orders. **Lift**: that share divided by the share of all orders of the same days"
-            " that have the other product; above 1, the two are bought together more often than by"
-            " chance. Sale lines alone, without fee codes, whatever products the filters choose.",
-            shown,
-            scope=Scope(rows=f"sale lines of {which}"),
-            every_row=lambda: rows,
-        ),
+        "bought-together",
+        title if basket.every else f"{title}, latest {orders_with}",
+        f"Products on the same invoices: the {len(shown)} most frequent on {which} since"
+        f" {format.day(first)}; the CSV has all {format.count(len(rows))}. **Share**: of those"
+        " orders. **Lift**: that share divided by the share of all orders of the same days"
+        " that have the other product; above 1, the two are bought together more often than by"
+        " chance. Sale lines alone, without fee codes, whatever products the filters choose.",
+        shown,
+        Scope(rows=f"sale lines of {which}"),
+        every_row=lambda: rows,
+    ).table(
+        open_product,
+        shown["Code"].tolist(),
         column_config={"Lift": _LIFT},
-        on_select=partial(open_row, "bought-together", found["code"].tolist()),
         height="content",
         placeholder=format.NOTHING,
     )

@@ -11,7 +11,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import charts, data, format, frames, panel, picks, theme, url_state
+from retail_pipeline.dashboard import charts, data, format, frames, picks, url_state
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.products import charts as product_charts
@@ -110,7 +110,7 @@ def _search() -> str:
 
 def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
     found = _found(view, ranked, asked)
-    measure = _measure()
+    measure = url_state.segments("Ranked by", RANK, list(_MEASURES))
     # What cancellations take away is below zero: the most of it first.
     rising = measure == _BELOW_ZERO
     found = found.sort_values(
@@ -129,13 +129,6 @@ def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
         _table(view, rows, measure, asked)
 
 
-def _measure() -> str:
-    chosen = st.segmented_control(
-        "Ranked by", list(_MEASURES), required=True, **url_state.widget(RANK, "default")
-    )
-    return chosen or "Net sales"
-
-
 def _titled(title: str, asked: str) -> str:
     return f"{title} with “{asked}”" if asked else title
 
@@ -143,27 +136,14 @@ def _titled(title: str, asked: str) -> str:
 def _top(view: View, every: pd.DataFrame, measure: str, asked: str) -> None:
     rows = every[:TOP]
     values = -rows[measure] if measure == _BELOW_ZERO else rows[measure]
-    frame = pd.DataFrame(
-        {
-            "name": rows["Product"],
-            "drawn": frames.floats(values),
-            "Code": rows["Code"],
-            **frames.written(rows, *_MEASURES),
-        }
-    )
-    panel.chart(
-        view,
-        Panel(
-            "top-products",
-            _titled("Top products", asked),
-            f"{_MEANING} The CSV has all products.",
-            every,
-            scope=_of(every),
-        ),
-        charts.ranking(frame, theme.ink(), "drawn", measure, "Code"),
+    named = {"name": rows["Product"], "drawn": frames.floats(values), "Code": rows["Code"]}
+    frame = pd.DataFrame({**named, **frames.written(rows, *_MEASURES)})
+    title, meaning = _titled("Top products", asked), f"{_MEANING} The CSV has all products."
+    Panel(view, "top-products", title, meaning, every, _of(every)).chart(
+        charts.ranking(frame, "drawn", measure, "Code"),
         frame,
         alt=f"Products with the most {measure.lower()}",
-        on_select=_open_bar,
+        picked=_open_bar,
     )
     fees = sum(code in FEES for code in rows["Code"])
     if fees:
@@ -177,19 +157,16 @@ def _of(rows: pd.DataFrame) -> Scope:
     return Scope(rows=f"those of {format.counted(len(rows), 'product')}")
 
 
-def _open_bar() -> None:
-    for each in picks.of_chart("top-products"):
+def _open_bar(key: str) -> None:
+    for each in picks.of_chart(key):
         product.open_product(each["Code"])
 
 
 def _table(view: View, rows: pd.DataFrame, measure: str, asked: str) -> None:
     title = _titled(format.counted(len(rows), "product"), asked)
-    panel.table(
-        view,
-        Panel("products", title, f"{_MEANING} Sorted by {measure.lower()}.", rows, scope=_of(rows)),
-        on_select=partial(product.open_row, "products", rows["Code"].tolist()),
-        height=460,
-        placeholder=format.NOTHING,
+    meaning = f"{_MEANING} Sorted by {measure.lower()}."
+    Panel(view, "products", title, meaning, rows, _of(rows)).table(
+        product.open_product, rows["Code"].tolist(), height=460, placeholder=format.NOTHING
     )
 
 
@@ -242,14 +219,10 @@ def _pareto(view: View, ranked: pd.DataFrame) -> None:
         " has them all."
     )
     scope = Scope(rows=f"those of {format.counted(len(rows), 'product')} with net sales above zero")
-    panel.chart(
-        view,
-        Panel("concentration", "Concentration", meaning, rows, scope=scope),
-        product_charts.pareto(theme.ink()),
-        frame,
-        alt=_concentration(found),
-    )
-    st.markdown(format.plain(_concentration(found)))
+    text = _concentration(found)
+    shown = Panel(view, "concentration", "Concentration", meaning, rows, scope)
+    shown.chart(product_charts.pareto(), frame, alt=text)
+    st.markdown(format.plain(text))
     if found.others:
         st.caption(
             format.plain(

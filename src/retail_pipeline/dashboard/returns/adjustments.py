@@ -7,7 +7,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import adjustments
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard import format, panel, picks, url_state
+from retail_pipeline.dashboard import format, picks, url_state
 from retail_pipeline.dashboard.explain import among
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.returns import charts as return_charts
@@ -48,15 +48,13 @@ def _by_code(view: View, rows: pd.DataFrame) -> None:
             "Adjusted": found["adjustment"],
         }
     )
-    scope = among(found, WHICH)
-    panel.table(
-        view, Panel("adjustments-by-code", "Adjustments and fees", _MEANING, table, scope=scope)
-    )
+    title, scope = "Adjustments and fees", among(found, WHICH)
+    Panel(view, "adjustments-by-code", title, _MEANING, table, scope).table()
 
 
 def _over_time(view: View, rows: pd.DataFrame) -> None:
     unit: Unit = "day" if view.period.best_unit == "hour" else view.period.best_unit
-    code = _chosen()
+    code = _CODES.get(url_state.dropdown("Code", CODE, [_ALL, *_CODES]), _ALL)
     found = adjustments.timeline(rows, unit, None if code == _ALL else code)
     starts = return_charts.moments(found)
     table = pd.DataFrame(
@@ -71,19 +69,9 @@ def _over_time(view: View, rows: pd.DataFrame) -> None:
     title = "Adjustments over time" if code == _ALL else f"{adjustments.NAMES[code]} over time"
     frame = return_charts.adjustments_frame(table, starts, unit)
     meaning = f"{_MEANING} A click on a bar shows its days alone."
-    panel.chart(
-        view,
-        Panel("adjustments-over-time", title, meaning, table, scope=among(found, WHICH)),
-        return_charts.adjustments(frame, view.period, unit),
+    Panel(view, "adjustments-over-time", title, meaning, table, among(found, WHICH)).chart(
+        return_charts.adjustments(view.period, unit),
         frame,
         alt=f"Adjustments by {unit}, {format.span(view.period)}",
-        **picks.times("adjustments-over-time", frame, view.period),
+        picked=picks.times(frame, view.period),
     )
-
-
-def _chosen() -> str:
-    """Draw the choice of a code; one that there is none of, as a link may have it, is all."""
-    chosen = st.selectbox(
-        "Code", [_ALL, *_CODES], **url_state.widget(CODE, "index", [_ALL, *_CODES])
-    )
-    return _CODES.get(chosen or _ALL, _ALL)

@@ -17,6 +17,7 @@ from retail_pipeline.dashboard.charts import (
     Spec,
     by_sign,
     facts,
+    ink,
     over,
     quantity,
     stacked,
@@ -35,21 +36,17 @@ def moments(found: pd.DataFrame) -> list[datetime]:
 
 def timeline_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> pd.DataFrame:
     """Return two rows for each row of the panel: what is matched, and then what is not."""
+    spans = frames.spans(starts, unit)
     pieces = [
-        pd.DataFrame(
-            {
-                **frames.spans(starts, unit),
-                "drawn": frames.floats(rows[label]),
-                "What": label,
-                "Value returned": frames.written(rows, label)[label],
-            }
+        frames.drawn(rows, {"drawn": label}, label, What=label, **spans).rename(
+            columns={label: "Value returned"}
         )
         for label in (MATCHED, UNMATCHED)
     ]
     return pd.concat(pieces, ignore_index=True)
 
 
-def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
+def timeline(period: Period, unit: Unit) -> Spec:
     """Return bars of the value that came back, what is matched below what is not."""
     y = {"title": "Value returned", "axis": MONEY_AXIS}
     colours = {MATCHED: BLUE, UNMATCHED: VERMILION}
@@ -94,7 +91,7 @@ def _days(first: int, last: int) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
-def days_to_return(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
+def days_to_return(frame: pd.DataFrame, counted: str) -> Spec:
     """Return a bar for each span of days, its share of the lines or units written over it."""
     x = {
         "field": "Days",
@@ -108,7 +105,7 @@ def days_to_return(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
     axis = {"format": "~s", "tickCount": 5}
     y = quantity(counted, title=counted.capitalize(), scale=scale, axis=axis)
     shares = ("Cancellation lines", "Share of lines", "Units", "Share of units")
-    text = {"type": "text", "dy": -8, "fontSize": 12, "color": ink}
+    text = {"type": "text", "dy": -8, "fontSize": 12, "color": ink()}
     return {
         "encoding": {"x": x, "y": y, "tooltip": facts("Days", *shares, "Value returned")},
         "layer": [
@@ -121,16 +118,11 @@ def days_to_return(frame: pd.DataFrame, counted: str, ink: str) -> Spec:
 
 def adjustments_frame(rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit) -> pd.DataFrame:
     """Return the frame of one code's sums over time."""
-    return pd.DataFrame(
-        {
-            **frames.spans(starts, unit),
-            "net": frames.floats(rows["Net"]),
-            **frames.written(rows, "Net", "Lines", "Units"),
-        }
-    )
+    spans = frames.spans(starts, unit)
+    return frames.drawn(rows, {"net": "Net"}, "Net", "Lines", "Units", **spans)
 
 
-def adjustments(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
+def adjustments(period: Period, unit: Unit) -> Spec:
     """Return bars of what adjustments add to net sales, or take from them."""
     encoding = {
         "x": over(period, unit),

@@ -73,14 +73,13 @@ def _cards(view: View, found: Returned, rows: pd.DataFrame) -> None:
         "Days to return": format.NOTHING if days is None else f"{days:g}",
         "Adjustments and fees": format.money(from_micros(int(rows["micros"].sum()))),
     }
-    of_goods = return_panels.of_goods(view.returns)
     scopes = {
         **dict.fromkeys(("True return rate", "Plain return rate"), return_panels.sold(view)),
         "Days to return": return_panels.matched(view),
         "Adjustments and fees": among(rows, adjustment_panels.WHICH),
     }
     meanings = {label: f"{meaning}\n\n{RULE}" for label, meaning in _MEANING.items()}
-    panel.cards(view, "returns", values, meanings, {**dict.fromkeys(values, of_goods), **scopes})
+    panel.cards(view, "returns", values, meanings, return_panels.of_goods(view.returns), scopes)
 
 
 def _rate(units: int, sold: int) -> float | None:

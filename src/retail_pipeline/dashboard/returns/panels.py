@@ -10,7 +10,7 @@ import streamlit as st
 
 from retail_pipeline.analytics import return_sums, sums
 from retail_pipeline.analytics.return_tables import MATCHED
-from retail_pipeline.dashboard import filters, format, panel, picks, theme, url_state
+from retail_pipeline.dashboard import filters, format, picks, url_state
 from retail_pipeline.dashboard.explain import Scope
 from retail_pipeline.dashboard.panel import Panel
 from retail_pipeline.dashboard.returns import charts as return_charts
@@ -89,41 +89,30 @@ def _over_time(view: View) -> None:
         f"Value of the goods that came back in each {unit}, in UTC. A click on a bar shows its days"
         " alone."
     )
-    panel.chart(
-        view,
-        Panel(
-            "returns-over-time", "Returns over time", meaning, rows, scope=of_goods(view.returns)
-        ),
-        return_charts.timeline(frame, view.period, unit),
+    title, scope = "Returns over time", of_goods(view.returns)
+    Panel(view, "returns-over-time", title, meaning, rows, scope).chart(
+        return_charts.timeline(view.period, unit),
         frame,
         alt=f"Value returned by {unit}, {format.span(view.period)}",
-        **picks.times("returns-over-time", frame, view.period),
+        picked=picks.times(frame, view.period),
     )
 
 
 def _days_to_return(view: View) -> None:
     rows = return_charts.days_to_return_rows(return_sums.by_days_to_return(view.returns))
     frame = return_charts.days_to_return_frame(rows)
-    counted = _counted()
+    # Few big returns can hide all others.
+    counted = url_state.segments("Counted in", COUNTED_IN, _COUNTED_IN).lower()
     meaning = (
         "Matched lines or units by the whole days, of 24 hours, between the sale and the return. A"
         " cancellation that undoes several sales counts in each one's bar."
     )
-    panel.chart(
-        view,
-        Panel("days-to-return", "Days from sale to return", meaning, rows, scope=matched(view)),
-        return_charts.days_to_return(frame, counted, theme.ink()),
-        frame,
-        alt=f"{counted.capitalize()} returned by days since the sale",
+    title, alt = (
+        "Days from sale to return",
+        f"{counted.capitalize()} returned by days since the sale",
     )
-
-
-def _counted() -> str:
-    """Draw the choice of what a bar counts: few big returns can hide all others."""
-    chosen = st.segmented_control(
-        "Counted in", _COUNTED_IN, required=True, **url_state.widget(COUNTED_IN, "default")
-    )
-    return (chosen or "Lines").lower()
+    shown = Panel(view, "days-to-return", title, meaning, rows, matched(view))
+    shown.chart(return_charts.days_to_return(frame, counted), frame, alt=alt)
 
 
 def _reasons(view: View) -> None:
@@ -138,8 +127,8 @@ def _reasons(view: View) -> None:
             "Value": found["value"],
         }
     )
-    scope = of_goods(view.returns)
-    panel.table(view, Panel("matched-and-not", "Matched, and why not", _WHY, rows, scope=scope))
+    title, scope = "Matched, and why not", of_goods(view.returns)
+    Panel(view, "matched-and-not", title, _WHY, rows, scope).table()
 
 
 _RATES = (
@@ -195,16 +184,12 @@ def _draw_rates(
         }
     )
     key, meaning = f"return-rate-by-{by}", _RATES.format(things=things)
-    panel.table(
-        view,
-        Panel(key, f"Return rate by {by}", meaning, rows, scope=scope),
-        on_select=partial(_pick, key, by, options),
-    )
+    shown = Panel(view, key, f"Return rate by {by}", meaning, rows, scope)
+    shown.table(partial(_pick, by), options)
 
 
-def _pick(table: str, field: str, names: list[str]) -> None:
+def _pick(field: str, name: str | None) -> None:
     """Show the row that was clicked alone; the table lets it go as soon as it has fewer rows."""
-    name = picks.of_table(table, names)
     if name is not None:
         filters.choose(**{field: [name]})
 
@@ -217,18 +202,15 @@ def biggest(view: View) -> None:
         " The sale is the one that most of its units undo. **Days away**: from that sale to the"
         " return."
     )
-    panel.table(
+    Panel(
         view,
-        Panel(
-            "biggest-returns",
-            "Biggest returns",
-            meaning,
-            rows,
-            scope=of_goods(view.returns),
-            every_row=lambda: _biggest_rows(view),
-        ),
-        column_config={_AWAY: _TENTHS},
-    )
+        "biggest-returns",
+        "Biggest returns",
+        meaning,
+        rows,
+        of_goods(view.returns),
+        every_row=lambda: _biggest_rows(view),
+    ).table(column_config={_AWAY: _TENTHS})
 
 
 def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
