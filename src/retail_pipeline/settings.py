@@ -115,10 +115,7 @@ class Settings(BaseSettings):
         6, ge=1, le=1000, description="Partitions of the transactions topic when it is created."
     )
     kafka_session_timeout_ms: int = Field(
-        10_000,
-        ge=6_000,
-        le=300_000,
-        description="Session timeout of a processor in its consumer group, in milliseconds.",
+        10_000, ge=6_000, le=300_000, description="A processor's session timeout, in milliseconds."
     )
     mongo_uri: str = Field(
         "mongodb://127.0.0.1:27017",
@@ -147,9 +144,7 @@ class Settings(BaseSettings):
         None, repr=False, description="The monitor's password, if its address has only a user."
     )
     mongo_setup_password: str | None = Field(
-        None,
-        repr=False,
-        description="The set-up step's password, if its address has only a user.",
+        None, repr=False, description="The set-up's password, if its address has only a user."
     )
     mongo_database: str = Field(
         "retail_db", pattern=r"^[A-Za-z0-9_-]{1,60}$", description="Database of the pipeline."
@@ -161,12 +156,10 @@ class Settings(BaseSettings):
         200, ge=1, le=60_000, description="Longest wait for a batch to fill, in milliseconds."
     )
     dead_letter_limit_rows: int = Field(
-        1_000,
-        ge=0,
-        description="Rejected records in the window above which a processor stops; 0: no limit.",
+        1_000, ge=0, description="Rejected records above which a processor stops; 0: no limit."
     )
     dead_letter_limit_share: float = Field(
-        0.2, ge=0, le=1, description="Share of all records that must be rejected too, 0 to 1."
+        0.2, ge=0, le=1, description="Rejected share, 0 to 1, that must be exceeded as well."
     )
     dead_letter_window_s: float = Field(
         300.0, ge=1, le=86_400, description="Window of the dead-letter limit, in seconds."
@@ -175,19 +168,13 @@ class Settings(BaseSettings):
         3, ge=1, description="Most replays of a row in quarantine without --force."
     )
     reconcile_every_s: float = Field(
-        60.0,
-        ge=0,
-        le=86_400,
-        description="Seconds between two count checks by the processors; 0: none.",
+        60.0, ge=0, le=86_400, description="Seconds between two count checks; 0: none."
     )
     dashboard_memory_mb: int = Field(
-        256,
-        ge=1,
-        description="Most memory for the dashboard's summaries, in MB; older days are not shown.",
+        256, ge=1, description="MB for the dashboard's summaries; older days are left out."
     )
     dashboard_sign_in_file: UserPath | None = Field(
-        None,
-        description="File of OpenID Connect settings for the dashboard's sign-in; unset: none.",
+        None, description="OpenID Connect settings of the dashboard's sign-in, a file; unset: none."
     )
     heartbeat_file: UserPath = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."

@@ -1,4 +1,7 @@
-"""A rejected row: its text, its source, and why it can't be a transaction."""
+"""A rejected row: its text, its source, and why it can't be a transaction.
+
+Producer and processor *reject* rows; the database's validator *refuses* transactions.
+"""
 
 from __future__ import annotations
 

@@ -26,11 +26,7 @@ DAYS: Document = {"_id": {"$type": "date"}}
 PENDING: Document = {**DAYS, "$or": [{"failure": None}, {"$expr": _CHANGED}]}
 # The dirty days that may be tried now, as a condition of an aggregation.
 MAY_BE_TRIED: Document = {
-    "$or": [
-        {"$lte": ["$failure", None]},
-        _CHANGED,
-        {"$lt": ["$failure.retry_at", "$$NOW"]},
-    ]
+    "$or": [{"$lte": ["$failure", None]}, _CHANGED, {"$lt": ["$failure.retry_at", "$$NOW"]}]
 }
 
 

@@ -114,10 +114,7 @@ def matching(selection: Selection) -> Document:
     after = datetime.combine(selection.last, time()) + timedelta(days=1)
     days = {"$gte": datetime.combine(selection.first, time()), "$lt": after}
     found: list[Document] = [{DATE: days}]
-    for name, values in (
-        (COUNTRY, selection.countries),
-        (PRODUCT, selection.products),
-    ):
+    for name, values in ((COUNTRY, selection.countries), (PRODUCT, selection.products)):
         if values:
             found.append({name: {"$in": list(values)}})
     known, guests = selection.kept_customers

@@ -47,18 +47,13 @@ class MongoProducts:
         """
         if Kind.SALE not in selection.kept_kinds:
             return []
+        start = {"date": f"${fields.DATE}", "unit": unit, "startOfWeek": "monday"}
         pipeline = [
             {"$match": _sales(selection, code)},
             *(() if selection.duplicates else _ONCE),
             {
                 "$group": {
-                    "_id": {
-                        "$dateTrunc": {
-                            "date": f"${fields.DATE}",
-                            "unit": unit,
-                            "startOfWeek": "monday",
-                        }
-                    },
+                    "_id": {"$dateTrunc": start},
                     "lowest": {"$min": f"${fields.PRICE}"},
                     "highest": {"$max": f"${fields.PRICE}"},
                     "amount": {"$sum": f"${fields.AMOUNT}"},

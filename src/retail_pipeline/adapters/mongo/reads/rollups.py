@@ -74,9 +74,7 @@ class MongoEntries:
         """
         with translated(self._client), pymongo.timeout(_VERSIONS_SECONDS):
             found = self._database[rollup].find(
-                {"rebuilt_at": {"$gt": since}},
-                {"rebuilt_at": 1},
-                hint="by_rebuild",
+                {"rebuilt_at": {"$gt": since}}, {"rebuilt_at": 1}, hint="by_rebuild"
             )
             return {each["_id"]: each["rebuilt_at"] for each in found}
 
