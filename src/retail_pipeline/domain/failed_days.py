@@ -23,8 +23,8 @@ PARTS = {
     RETURNS: "returns",
 }
 WHAT_TO_DO = (
-    'its rows are stored, and the other days are summarised; remove the cause (README, "When'
-    " something doesn't work\") and restart the processor, which tries again at once; by itself it"
+    "its rows are stored, and the other days are summarised; remove the cause (see"
+    " docs/troubleshooting.md) and restart the processor, which tries again at once; by itself it"
     " tries again when rows come in for the day, and after a pause of up to an hour"
 )
 NO_DAY = "no day can be summarised: {error}"
