@@ -25,9 +25,9 @@ KINDS = tuple(Kind)
 SALE, CANCELLATION, ADJUSTMENT = range(3)
 # The customer number of those who have none.
 GUEST = 0
-_MOST = 2**63 - 1
+_MAX_INT64 = 2**63 - 1
 # Held while a text gets its number: two threads never take the same one.
-_GIVING = Lock()
+_NUMBERING = Lock()
 
 Array = npt.NDArray[Any]
 # A day's document: its date under "day", and a list for each field of its entries.
@@ -45,7 +45,7 @@ class Dictionary(dict[str | None, int]):
             self[text]  # takes the next number
 
     def __missing__(self, text: str | None) -> int:
-        with _GIVING:
+        with _NUMBERING:
             if text not in self:
                 # The text comes first: whoever sees a number can look up what it stands for.
                 self.texts.append(text)
@@ -153,4 +153,4 @@ def safe(table: pd.DataFrame, name: str = "micros") -> pd.DataFrame:
     if amounts.dtype == object or not len(amounts):
         return table
     largest = max(int(amounts.max()), -int(amounts.min()))
-    return table if largest * len(amounts) <= _MOST else table.astype({name: object})
+    return table if largest * len(amounts) <= _MAX_INT64 else table.astype({name: object})

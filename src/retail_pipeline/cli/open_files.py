@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-_ENOUGH = 65_536
+_FILES_WANTED = 65_536
 # macOS refuses more than this, even if its limit is "unlimited".
 _MACOS_MOST = 10_240
 
@@ -23,7 +23,7 @@ def raise_limit() -> None:
     except ImportError:  # Windows has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for wanted in (_ENOUGH, _MACOS_MOST):
+    for wanted in (_FILES_WANTED, _MACOS_MOST):
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         if soft == resource.RLIM_INFINITY or soft >= most:
             return

@@ -69,6 +69,6 @@ def times(frame: pd.DataFrame, period: Period) -> Callable[[str], None] | None:
 def _time(period: Period, key: str) -> None:
     for each in of_chart(key):
         first, after = (datetime.fromtimestamp(each[end] / 1000, UTC) for end in ("start", "end"))
-        days = Period(first.date(), (after - timedelta(seconds=1)).date()).cut(period)
+        days = Period(first.date(), (after - timedelta(seconds=1)).date()).limited_to(period)
         filters.choose(period=CUSTOM, **{"from": days.first, "to": days.last})
         _used(key)

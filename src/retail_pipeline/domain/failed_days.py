@@ -28,7 +28,7 @@ WHAT_TO_DO = (
     " tries again when rows come in for the day, and after a pause of up to an hour"
 )
 NO_DAY = "no day can be summarised: {error}"
-_NAMED = 3
+_MOST_NAMED = 3
 
 
 class FailedDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +77,6 @@ def failed_before_and_after(
 def in_words(failed: Sequence[FailedDay]) -> str:
     """Return a sentence that names the failed days and reasons; of many days only the first."""
     days = "1 day" if len(failed) == 1 else f"{len(failed):,} days"
-    named = [f"{each.day} ({each.parts}: {each.why})" for each in failed[:_NAMED]]
-    more = f" and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
+    named = [f"{each.day} ({each.parts}: {each.why})" for each in failed[:_MOST_NAMED]]
+    more = f" and {len(failed) - _MOST_NAMED:,} more" if len(failed) > _MOST_NAMED else ""
     return f"{days} can't be summarised: {', '.join(named)}{more}"

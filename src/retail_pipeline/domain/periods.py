@@ -100,10 +100,10 @@ class Period:
         none = part.days == 1 and shift.forward(earlier.first) != part.first
         return None if none else earlier
 
-    def cut(self, other: Period) -> Period:
+    def limited_to(self, other: Period) -> Period:
         """Return the days that both have; if there are none, this period."""
-        cut = Period(max(self.first, other.first), min(self.last, other.last))
-        return cut if cut.days > 0 else self
+        both = Period(max(self.first, other.first), min(self.last, other.last))
+        return both if both.days > 0 else self
 
     def within(self, other: Period) -> bool:
         """Return whether all of its days are days of ``other``."""
@@ -136,7 +136,7 @@ def resolve(preset: str, data: Period, first: date | None, last: date | None) ->
     """
     if preset == CUSTOM:
         begin = first or min(data.first, last or data.first)
-        return Period(begin, last or max(data.last, begin)).cut(data)
+        return Period(begin, last or max(data.last, begin)).limited_to(data)
     days = PRESETS[preset]
     if days is None:
         return data

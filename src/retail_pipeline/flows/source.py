@@ -1,4 +1,4 @@
-"""What a source of transactions is to the producer: its facts and its rows."""
+"""A source of transactions: a file or a sheet of one. Fields named ``source`` hold its identity."""
 
 from __future__ import annotations
 

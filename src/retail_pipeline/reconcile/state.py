@@ -59,45 +59,44 @@ class FileTally(LineTally):
 
 @dataclass
 class ReconciliationState:
-    """What each place holds, and what is in flight.
-
-    ``manifests`` are MongoDB's, ``sent`` Kafka's. ``rejected`` rows were in quarantine at some
-    time, or a file shows them broken. ``dead`` are those of the dead-letter topic, or unusable;
-    ``quarantine`` and ``purged`` are MongoDB's; ``dead_letter_checksums`` cover the texts of what
-    is in both. ``in_flight`` rows came after what was stored when the reconciliation began;
-    ``in_flight_days`` are their (source, day). ``in_flight_undated`` are the sources with
-    a rejected row in flight that is valid in the file, so that its day is unknown. ``misfiled`` are
-    ids of documents whose ``_id`` is not that of their source and row.
-    ``failed_days`` can't be summarised; ``pending_days`` will be.
-    ``sample_replaced``: nothing of the sample may be stored, so that the sample's rows in files and
-    Kafka are left out; ``sample_records`` counts those in Kafka.
-    """
+    """What each place holds, and what is in flight."""
 
     positions: list[PartitionOffsets]
     main_topic: str
+    # MongoDB's manifests, and those sent to Kafka.
     manifests: dict[str, Manifest] = field(default_factory=dict)
     sent: dict[str, Manifest] = field(default_factory=dict)
     files: FileTally = field(default_factory=FileTally)
     kafka: LineTally = field(default_factory=LineTally)
     stored: LineTally = field(default_factory=LineTally)
+    # Rows in the dead-letter topic, and records that can't be decoded.
     dead: QuarantineTally = field(default_factory=QuarantineTally)
+    # Over the texts of what is both in that topic and in quarantine.
     dead_letter_checksums: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     quarantine: QuarantineTally = field(default_factory=QuarantineTally)
     purged: Rows = field(default_factory=Rows)
+    # Rows that were in quarantine at some time, or that a file shows to be broken.
     rejected: Rows = field(default_factory=Rows)
+    # Rows that came after what was stored when the reconciliation began; their (source, day); and
+    # the sources with a rejected row among them that is valid in the file: its day is unknown.
     in_flight: Rows = field(default_factory=Rows)
     in_flight_days: set[tuple[str, int]] = field(default_factory=set)
     in_flight_undated: set[str] = field(default_factory=set)
+    # Ids of documents whose ``_id`` is not that of their source and row.
     misfiled: list[str] = field(default_factory=list)
     misfiled_count: int = 0
+    # Days that will be summarised, and days that can't be.
     pending_days: set[int] = field(default_factory=set)
     failed_days: list[FailedDay] = field(default_factory=list)
+    # Rollups and returns: as they follow from the stored rows, and as they were found.
     expected_rollups: ExpectedRollups = field(default_factory=ExpectedRollups)
     rollups: ExpectedRollups = field(default_factory=ExpectedRollups)
     expected_returns: ExpectedReturns = field(default_factory=ExpectedReturns)
     returns: ExpectedReturns = field(default_factory=ExpectedReturns)
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     misplaced: int = 0
+    # If true, nothing of the sample may be stored: its rows in files and Kafka are left out, and
+    # those in Kafka are counted.
     sample_replaced: bool = False
     sample_records: int = 0
     came_meanwhile: int = 0

@@ -169,7 +169,7 @@ def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Docum
             continue
         own, parts = by_id[line.id], every[line.id]
         document = {
-            **{name: own[name] for name in _KEPT},
+            **{name: own[name] for name in _COPIED},
             "units": -line.units,
             "amount": Decimal128(line.units * line.price),
             "parts": [_part(part, line, by_id) for part in parts],
@@ -181,7 +181,7 @@ def matched(lines: Sequence[Document], *, guest: bool = False) -> Iterator[Docum
         yield document
 
 
-_KEPT = ("_id", INVOICE, DATE, PRODUCT, CUSTOMER, COUNTRY, PRICE)
+_COPIED = ("_id", INVOICE, DATE, PRODUCT, CUSTOMER, COUNTRY, PRICE)
 _OF_SALE = ("_id", INVOICE, DATE, PRICE, COUNTRY)
 
 

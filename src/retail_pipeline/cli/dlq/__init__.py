@@ -18,7 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _ROWS_IN_TABLE = 50
-_MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+_TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 
 IDS = typer.Argument(None, metavar="[ID]...", help="Ids of rows, as `retail dlq list` shows them.")
 REASONS = typer.Option(
@@ -26,10 +26,10 @@ REASONS = typer.Option(
 )
 SOURCE = typer.Option(None, help="Only rows of this file: its name or its identity.")
 SINCE = typer.Option(
-    None, formats=_MOMENTS, metavar="UTC", help="Only rows in quarantine since this time."
+    None, formats=_TIME_FORMATS, metavar="UTC", help="Only rows in quarantine since this time."
 )
 UNTIL = typer.Option(
-    None, formats=_MOMENTS, metavar="UTC", help="Only rows in quarantine before this time."
+    None, formats=_TIME_FORMATS, metavar="UTC", help="Only rows in quarantine before this time."
 )
 STAGE = typer.Option(None, help="Only rows that the producer, or the processor, refused.")
 LIMIT = typer.Option(None, min=1, help="At most this many rows, in the order of their ids.")

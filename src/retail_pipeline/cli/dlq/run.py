@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _RETRY_FOR_S = 60.0
 _AT_ONCE = 500
-_NAMED = 20
+_MOST_NAMED = 20
 
 
 @contextmanager
@@ -114,7 +114,7 @@ class ReplayRun:
             words = "would be replayed"
         if self.dry_run:
             typer.echo(f"{row.id}: {words}")
-        elif isinstance(verdict, StillInvalid | Skipped) and len(self._broken) < _NAMED:
+        elif isinstance(verdict, StillInvalid | Skipped) and len(self._broken) < _MOST_NAMED:
             self._broken.append(f"{row.id}: {words}")
 
     def _await(self, quarantine: MongoQuarantine, replay: Replay) -> int:

@@ -13,7 +13,7 @@ from rich.text import Text
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.rejection import Stage
 
-_WIDE = 160  # columns, where the output is no terminal
+_WIDTH = 160  # columns, where the output is no terminal
 _HINTS: dict[str, str] = {
     Stage.PRODUCER: (
         "To correct it: retail dlq list --json > rows.jsonl, keep this line, correct its raw, then"
@@ -43,7 +43,7 @@ def print_table(console: Console, rows: Sequence[Quarantined], totals: Mapping[s
         console.print("No such row is in quarantine.")
         return
     if not console.is_terminal:
-        console.width = max(console.width, _WIDE)
+        console.width = max(console.width, _WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("id", "row", "reason", "detail", "since (UTC)"):
         table.add_column(name, overflow="fold")

@@ -19,7 +19,7 @@ from retail_pipeline.domain.reconciliation import (
     Verdict,
 )
 
-_SHOWN = 20
+_MOST_SHOWN = 20
 _TITLE = {Mode.QUICK: "Count check", Mode.FULL: "Full reconciliation"}
 _COLOUR = {Verdict.AGREE: "green", Verdict.UNSETTLED: "yellow", Verdict.DIFFER: "red"}
 
@@ -31,10 +31,12 @@ def show(result: Reconciliation, console: Console) -> None:
     _show_oddities(result, console)
     colour = _COLOUR[result.verdict]
     console.print(f"[{colour}]{escape(verdict_line(result))}[/]", highlight=False)
-    for difference in result.differences[:_SHOWN]:
+    for difference in result.differences[:_MOST_SHOWN]:
         _show_difference(difference, console)
-    if len(result.differences) > _SHOWN:
-        console.print(f"… and {len(result.differences) - _SHOWN:,} more: --json has all of them")
+    if len(result.differences) > _MOST_SHOWN:
+        console.print(
+            f"… and {len(result.differences) - _MOST_SHOWN:,} more: --json has all of them"
+        )
     for note in result.notes:
         console.print(f"Note: {note}", markup=False, highlight=False)
 
