@@ -34,7 +34,7 @@ from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.domain.wire import Message
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.expected_returns import match_returns
-from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.expected_rollups import RollupSums
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.records import (
@@ -215,7 +215,7 @@ class World:
             source, _, row = each.rpartition(":")
             yield source, int(row)
 
-    def rollups(self, expected: ExpectedRollups) -> None:
+    def rollups(self, found: RollupSums) -> None:
         """Add what is summarised, grouped as MongoDB groups it."""
         by_entry: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
         made_of: Counter[int] = Counter()
@@ -243,10 +243,10 @@ class World:
                 each.TotalAmount for each in counted
             )
             if counted:
-                expected.add(rollup, day, key, (len(counted), units, money), more)
+                found.add(rollup, day, key, (len(counted), units, money), more)
         for rollup in ROLLUPS:
             for day, count in made_of.items():
-                expected.add_document(rollup, day, count)
+                found.add_document(rollup, day, count)
 
     def lines_summarised(self) -> dict[str, Line]:
         return self.documents if self.summarised is None else self.summarised

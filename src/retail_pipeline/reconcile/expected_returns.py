@@ -28,7 +28,7 @@ from retail_pipeline.reconcile.tally import Tally, checksum_of
 
 
 @dataclass
-class ExpectedReturns:
+class ReturnSums:
     """Sums over documents by the day of their cancellation; ``rows`` counts documents."""
 
     days: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))

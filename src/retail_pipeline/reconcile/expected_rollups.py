@@ -70,7 +70,7 @@ class _Seen:
 
 
 @dataclass
-class ExpectedRollups:
+class RollupSums:
     """Sums by rollup, day and kind, and the number of rows in each day's document."""
 
     tallies: dict[tuple[str, int, str], Tally] = field(default_factory=lambda: defaultdict(Tally))

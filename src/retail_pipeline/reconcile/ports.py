@@ -9,7 +9,7 @@ from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.domain.wire import Message
-from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.expected_rollups import RollupSums
 from retail_pipeline.reconcile.records import (
     Line,
     MisfiledDocument,
@@ -68,7 +68,7 @@ class DatabaseReader(Protocol):
     def purged(self) -> Iterator[tuple[str, int]]:
         """Yield source and row of what was purged from quarantine."""
 
-    def rollups(self, found: ExpectedRollups) -> None:
+    def rollups(self, found: RollupSums) -> None:
         """Add the entries of the three rollups to ``found``."""
 
     def traded(self, days: Collection[int] | None = None) -> Iterator[Sequence[Stored]]:

@@ -11,8 +11,8 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import row_id
-from retail_pipeline.reconcile.expected_returns import ExpectedReturns
-from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.expected_returns import ReturnSums
+from retail_pipeline.reconcile.expected_rollups import RollupSums
 from retail_pipeline.reconcile.records import QuarantinedRow
 from retail_pipeline.reconcile.rowset import Rows
 from retail_pipeline.reconcile.tally import LineTally, checksum_of
@@ -89,10 +89,10 @@ class ReconciliationState:
     pending_days: set[int] = field(default_factory=set)
     failed_days: list[FailedDay] = field(default_factory=list)
     # Rollups and returns: as they follow from the stored rows, and as they were found.
-    expected_rollups: ExpectedRollups = field(default_factory=ExpectedRollups)
-    rollups: ExpectedRollups = field(default_factory=ExpectedRollups)
-    expected_returns: ExpectedReturns = field(default_factory=ExpectedReturns)
-    returns: ExpectedReturns = field(default_factory=ExpectedReturns)
+    expected_rollups: RollupSums = field(default_factory=RollupSums)
+    rollups: RollupSums = field(default_factory=RollupSums)
+    expected_returns: ReturnSums = field(default_factory=ReturnSums)
+    returns: ReturnSums = field(default_factory=ReturnSums)
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     misplaced: int = 0
     # If true, nothing of the sample may be stored: its rows in files and Kafka are left out, and

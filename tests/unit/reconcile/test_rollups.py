@@ -12,7 +12,7 @@ from retail_pipeline.domain.collections import DUPLICATES_ROLLUP, PRODUCTS_ROLLU
 from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.reconciliation import Difference, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
-from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.expected_rollups import RollupSums
 from retail_pipeline.reconcile.records import Line, ReturnDocument, ReturnPart, as_line
 from tests.fakes import transaction
 from tests.ledger_world import SOURCE, World, rows
@@ -145,10 +145,10 @@ def test_a_line_that_is_summarised_as_a_duplicate_too_often_is_seen() -> None:
 
 def test_a_day_without_duplicates_has_a_document_all_the_same() -> None:
     class Forgetful(World):
-        def rollups(self, expected: ExpectedRollups) -> None:
-            super().rollups(expected)
+        def rollups(self, found: RollupSums) -> None:
+            super().rollups(found)
             for day in {line.day for line in self.documents.values()}:
-                del expected.documents[DUPLICATES_ROLLUP, day]
+                del found.documents[DUPLICATES_ROLLUP, day]
 
     world = Forgetful.of(rows(5))
     lost = the_difference(world)
@@ -161,7 +161,7 @@ def test_duplicates_are_found_across_pieces_and_under_other_ids_but_not_across_d
     def line(row: int, **changes: object) -> Line:
         return as_line(transaction(row, **{"InvoiceDate": SOLD, **changes}))
 
-    expected = ExpectedRollups()
+    expected = RollupSums()
     expected.summarise([line(2), line(3, Quantity=-1), line(4, Quantity=-2)])
     expected.summarise([line(5), line(6, InvoiceDate=CANCELLED), line(7)])
     found = {key: tally for key, tally in expected.tallies.items() if key[0] == DUPLICATES_ROLLUP}

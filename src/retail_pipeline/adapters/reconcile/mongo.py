@@ -48,7 +48,7 @@ from retail_pipeline.domain.fields import CUSTOMER, DATE, PRODUCT
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.transaction import row_id
 from retail_pipeline.errors import PermanentError
-from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.expected_rollups import RollupSums
 from retail_pipeline.reconcile.records import (
     Line,
     MisfiledDocument,
@@ -144,7 +144,7 @@ class MongoReader:
         for each in self._find(PURGED, {}, {"claims": 1}):
             yield row_of(str(each.get("claims") or each["_id"]))
 
-    def rollups(self, found: ExpectedRollups) -> None:
+    def rollups(self, found: RollupSums) -> None:
         """Add every entry of every day."""
         for rollup in ROLLUPS:
             for document in self._find(rollup, {}, ENTRY_FIELDS):

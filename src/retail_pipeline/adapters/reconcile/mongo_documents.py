@@ -15,7 +15,7 @@ from retail_pipeline.domain.collections import PRODUCTS_ROLLUP
 from retail_pipeline.domain.days import day_number, to_milliseconds
 from retail_pipeline.domain.fields import DATE, DESCRIPTION, MONEY, ROLLUP_KEYS
 from retail_pipeline.domain.money import text_to_micros, to_micros
-from retail_pipeline.reconcile.expected_rollups import ExpectedRollups
+from retail_pipeline.reconcile.expected_rollups import RollupSums
 from retail_pipeline.reconcile.records import Line, ReturnDocument, ReturnPart
 
 # Raised for a document that lacks a field, or has what no row can have.
@@ -78,19 +78,19 @@ def line_of(document: Document) -> Line:
     return line
 
 
-def add_entries(expected: ExpectedRollups, rollup: str, document: Document) -> None:
+def add_entries(found: RollupSums, rollup: str, document: Document) -> None:
     """Add a rollup's document with ENTRY_FIELDS, and each of its entries."""
     day = _day_of(document["_id"])
-    expected.add_document(rollup, day, document.get("lines"))
+    found.add_document(rollup, day, document.get("lines"))
     for entry in document.get("entries") or ():
         key, more = tuple([entry.get(name) for name in ROLLUP_KEYS[rollup]]), None
         if rollup == PRODUCTS_ROLLUP:
             more = entry.get("invoices"), entry.get(DESCRIPTION)
         try:
             figures = entry["lines"], entry["units"], text_to_micros(entry["amount"])
-            expected.add(rollup, day, key, figures, more)
+            found.add(rollup, day, key, figures, more)
         except UNREADABLE:
-            expected.add(rollup, day, _UNREADABLE_ENTRY, (1, 0, 0))
+            found.add(rollup, day, _UNREADABLE_ENTRY, (1, 0, 0))
 
 
 def return_of(document: Document) -> ReturnDocument:
