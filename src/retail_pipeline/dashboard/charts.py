@@ -43,6 +43,11 @@ def category(field: str, **how: Any) -> Spec:
     return {"field": field, "type": "nominal", **how}
 
 
+def ordinal(field: str, **how: Any) -> Spec:
+    """Return a place in an order; ``how`` are its title, axis, scale or sort."""
+    return {"field": field, "type": "ordinal", **how}
+
+
 def shades(field: str, title: str, legend: Spec, **scale: Any) -> Spec:
     """Return the colour of a figure, from dark to bright, with its legend below the chart."""
     below = {"orient": "bottom", "gradientLength": 200}
@@ -51,7 +56,7 @@ def shades(field: str, title: str, legend: Spec, **scale: Any) -> Spec:
 
 
 # A bar from its "start" to its "end" that can be clicked on.
-CLICKED: Spec = {
+_CLICKED: Spec = {
     "mark": {"type": "rect", "cursor": "pointer"},
     "params": picking("start", "end"),
 }
@@ -77,8 +82,13 @@ def timeline(frame: pd.DataFrame, period: Period, unit: Unit) -> Spec:
         "y": quantity("net", title="Net sales", axis=MONEY_AXIS),
         "tooltip": facts(*facts_of, *(("Compared with",) if compared else ())),
     }
-    parts = _line() if len(frame) > MOST_BARS else _bars()
-    layers = [{**part, "encoding": {**encoding, **part["encoding"]}} for part in parts]
+    if len(frame) > MOST_BARS:
+        area = {"type": "area", "color": BLUE, "opacity": 0.15}
+        line = {"type": "line", "color": BLUE, "strokeWidth": 1.5}
+        layers = [{"mark": each, "encoding": encoding} for each in (area, line)]
+    else:
+        pale = {"condition": {"test": "datum.whole", "value": 1}, "value": 0.45}
+        layers = [net_bars({**encoding, "opacity": pale})]
     if compared:
         layers.append(_before(x))
     return {"layer": [*layers, ZERO], "height": _TIMELINE_PIXELS}
@@ -94,20 +104,10 @@ def _before(x: Spec) -> Spec:
     }
 
 
-def _line() -> list[Spec]:
-    area = {"type": "area", "color": BLUE, "opacity": 0.15}
-    line = {"type": "line", "color": BLUE, "strokeWidth": 1.5}
-    return [{"mark": each, "encoding": {}} for each in (area, line)]
-
-
-def _bars() -> list[Spec]:
-    own = {
-        "x2": {"field": "end"},
-        "y2": {"datum": 0},
-        "color": by_sign("net"),
-        "opacity": {"condition": {"test": "datum.whole", "value": 1}, "value": 0.45},
-    }
-    return [{**CLICKED, "encoding": own}]
+def net_bars(encoding: Spec) -> Spec:
+    """Return bars of ``net`` over time, up or down from nothing, that can be clicked on."""
+    own = {"x2": {"field": "end"}, "y2": {"datum": 0}, "color": by_sign("net")}
+    return {**_CLICKED, "encoding": {**encoding, **own}}
 
 
 def stacked(
@@ -138,7 +138,7 @@ def stacked(
         "y2": {"field": "high"},
         "color": category(part, scale=scale, legend={"orient": "top", "title": None}),
     }
-    return {**CLICKED, "transform": [stack], "encoding": encoding}
+    return {**_CLICKED, "transform": [stack], "encoding": encoding}
 
 
 def over(period: Period, unit: Unit) -> Spec:
@@ -202,19 +202,8 @@ def heat(frame: pd.DataFrame) -> Spec:
     return {
         "mark": {"type": "rect", "cornerRadius": 2},
         "encoding": {
-            "x": {
-                "field": "Hour",
-                "type": "ordinal",
-                "title": "Hour (UTC)",
-                "axis": {"labelAngle": 0, "labelOverlap": True},
-            },
-            "y": {
-                "field": "Day",
-                "type": "ordinal",
-                "sort": list(WEEKDAYS),
-                "title": None,
-                "axis": {"labelOverlap": False},
-            },
+            "x": ordinal("Hour", title="Hour (UTC)", axis={"labelAngle": 0, "labelOverlap": True}),
+            "y": ordinal("Day", sort=list(WEEKDAYS), title=None, axis={"labelOverlap": False}),
             "color": shades("net", "Net sales", {"labelExpr": AXIS_MONEY}),
             "tooltip": facts("Day", "Time", "Net sales", "Orders"),
         },

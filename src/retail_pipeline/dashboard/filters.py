@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from retail_pipeline.analytics.snapshot import NAMED
+from retail_pipeline.analytics.snapshot import NAMED, Snapshot
 from retail_pipeline.dashboard import format, url_state
 from retail_pipeline.dashboard.format import NO_COUNTRY, country
 from retail_pipeline.domain.contract import CONTRACT
@@ -48,15 +48,14 @@ CLEANING = {
 }
 
 
-def _fits(name: str) -> bool:
-    """Return whether a name may be an option; anything can stand in a URL."""
-    return len(name) <= _LONGEST
-
-
-PERIOD = url_state.one_of("period", list(PRESETS), WHOLE)
+PERIOD = url_state.one_of("period", PRESETS)
 FROM, TO = (url_state.day(key, needs=(PERIOD, CUSTOM)) for key in ("from", "to"))
-COUNTRY, PRODUCT = (url_state.several(key, _fits, _MOST_CHOSEN) for key in ("country", "product"))
-WHO = url_state.one_of("who", list(CUSTOMERS), "Everyone")
+# Anything can stand in a URL.
+COUNTRY, PRODUCT = (
+    url_state.several(key, lambda name: len(name) <= _LONGEST, _MOST_CHOSEN)
+    for key in ("country", "product")
+)
+WHO = url_state.one_of("who", CUSTOMERS)
 KIND = url_state.several("kind", KINDS.__contains__, len(KINDS))
 for switch in CLEANING:
     url_state.switch(switch)
@@ -91,8 +90,9 @@ class Options:
     products: tuple[str, ...] = ()
 
 
-def known(options: Options) -> bool:
+def known(snapshot: Snapshot) -> bool:
     """Note what there is to choose from; return whether the bar showed it already."""
+    options = Options(snapshot.countries, tuple(snapshot.labels.values()))
     shown = bool(st.session_state.get(_KNOWN) == options)
     st.session_state[_KNOWN] = options
     return shown
@@ -117,11 +117,11 @@ def bar(data: Period | None) -> tuple[Choice, DeltaGenerator]:
     options = st.session_state.get(_KNOWN, Options())
     with st.sidebar:
         days_are = "Counted back from the newest day with data. Days are UTC."
-        preset = url_state.dropdown("Period", PERIOD, list(PRESETS), help=days_are)
+        preset = url_state.dropdown("Period", PERIOD, help=days_are)
         first, last = _custom_dates(data) if preset == CUSTOM else (None, None)
         countries = _several("Countries", COUNTRY, map(country, options.countries))
         products = _products(options.products)
-        customers = url_state.segments("Customers", WHO, list(CUSTOMERS))
+        customers = url_state.segments("Customers", WHO)
         kinds = st.pills(
             "Kinds", list(KINDS), selection_mode="multi", **url_state.widget(KIND, "default")
         )

@@ -9,9 +9,8 @@ from typing import Any
 import streamlit as st
 
 from retail_pipeline.analytics import sums
-from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard import data, explain, filters, format, states, url_state
-from retail_pipeline.dashboard.filters import Choice, Options
+from retail_pipeline.dashboard.filters import Choice
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.errors import RetailError
@@ -73,14 +72,10 @@ def _preload() -> Period | None:
     """Return the data's days, and let the filter bar know the options, if MongoDB is there."""
     try:
         snapshot = data.snapshot()
-        filters.known(_options(snapshot))
+        filters.known(snapshot)
         return snapshot.days
     except RetailError:
         return None  # The body meets the same error, and shows it.
-
-
-def _options(snapshot: Snapshot) -> Options:
-    return Options(snapshot.countries, tuple(snapshot.labels.values()))
 
 
 def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
@@ -93,10 +88,11 @@ def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
         if snapshot.days is None:
             states.empty(snapshot.status)
             if bare:
-                body(View(snapshot, choice, _nothing_yet(snapshot)))
+                today = snapshot.at.date()
+                body(View(snapshot, choice, Period(today, today)))
             _retry(choice, wanted=True)
             return
-        if not filters.known(_options(snapshot)):
+        if not filters.known(snapshot):
             st.rerun()
         _draw(View(snapshot, choice, snapshot.days), body, bare)
         _retry(choice, wanted=False)
@@ -105,13 +101,8 @@ def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
         _retry(choice, wanted=True)
 
 
-def _nothing_yet(snapshot: Snapshot) -> Period:
-    """Return the days of a database without any: today."""
-    return Period(snapshot.at.date(), snapshot.at.date())
-
-
 def _draw(view: View, body: Body, bare: bool) -> None:
-    heading(view)
+    _heading(view)
     if bare or (view.period.days > 0 and view.figures.lines):
         body(view)
     else:
@@ -126,7 +117,7 @@ def _retry(choice: Choice, *, wanted: bool) -> None:
         st.rerun()
 
 
-def heading(view: View) -> None:
+def _heading(view: View) -> None:
     """Show the filters, the time of the data, and whether days are still to be summarised."""
     st.caption(f"{format.plain(explain.shown(view.choice, view.period))}. As of {view.as_of}.")
     if view.snapshot.status.sample:

@@ -216,30 +216,25 @@ class Store:
         touched = {*changed, *(day for day in rollup.versions if day not in versions)}
         if not touched:
             return False
-        kept = rollup.without(touched)
-        tables, outdated, unreadable = [kept.table], kept.outdated, kept.unreadable
+        fresh = rollup.without(touched)
+        tables = [fresh.table]
         for start in range(0, len(changed), _DAYS_AT_ONCE):
             days = changed[start : start + _DAYS_AT_ONCE]
-            made, read, broken = self._read(name, days)
-            tables += made
-            outdated.update(set(days) - read - broken.keys())
-            unreadable |= broken
-            newer = int((kept.table["day"] >= day_number(days[-1].date())).sum())
+            tables += self._read(name, days, fresh)
+            newer = int((fresh.table["day"] >= day_number(days[-1].date())).sum())
             if newer + sum(map(len, tables[1:])) > self._most:
                 break  # what is older still has no room
         table = pd.concat(tables, ignore_index=True)
-        if unreadable and table.empty:
-            raise next(iter(unreadable.values()))
-        for day in touched & unreadable.keys():
-            log.error("%s of %s can't be read", name, day.date(), exc_info=unreadable[day])
+        if fresh.unreadable and table.empty:
+            raise next(iter(fresh.unreadable.values()))
+        for day in touched & fresh.unreadable.keys():
+            log.error("%s of %s can't be read", name, day.date(), exc_info=fresh.unreadable[day])
         self._since = max(self._since, self._oldest_with_room(table))
-        self._rollups[name] = _Rollup(safe(table), versions, outdated, unreadable)
+        self._rollups[name] = replace(fresh, table=safe(table), versions=versions)
         return True
 
-    def _read(
-        self, name: str, days: Sequence[datetime]
-    ) -> tuple[list[pd.DataFrame], set[datetime], dict[datetime, Exception]]:
-        """Read days; return their tables, the days read, and what is wrong with the others.
+    def _read(self, name: str, days: Sequence[datetime], found: _Rollup) -> list[pd.DataFrame]:
+        """Read days; return their tables, and note in ``found`` which days have none, and why.
 
         Where something is wrong with one of them, each is read by itself.
         """
@@ -248,19 +243,15 @@ class Store:
             if name == PRODUCTS_ROLLUP:
                 self._note_names(documents)
             table = _MAKERS[name](documents, self._dictionaries)
-            return [table], {each["day"] for each in documents}, {}
         except (TransientError, AccessError):
             raise
         except Exception as error:
-            if len(days) == 1:
-                return [], set(), {days[0]: error}
-        tables, read, broken = list[pd.DataFrame](), set[datetime](), dict[datetime, Exception]()
-        for day in days:
-            made, known, wrong = self._read(name, [day])
-            tables += made
-            read |= known
-            broken |= wrong
-        return tables, read, broken
+            if len(days) > 1:
+                return [table for day in days for table in self._read(name, [day], found)]
+            found.unreadable[days[0]] = error
+            return []
+        found.outdated.update(set(days) - {each["day"] for each in documents})
+        return [table]
 
     def _oldest_with_room(self, table: pd.DataFrame) -> datetime:
         """Return the first day from which on a rollup's entries have room; ever, if all have."""
@@ -303,8 +294,10 @@ class ReturnsCache:
         Raises:
             RetailError: MongoDB is away, or the user lacks the rights.
         """
-        whole = time.monotonic() - self._compared_at > _SECONDS_BETWEEN_FULL_READS
-        found = self._versions_since(whole)
+        age = time.monotonic() - self._compared_at
+        whole = age > _SECONDS_BETWEEN_FULL_READS or not self._versions
+        since = datetime.min if whole else max(self._versions.values()) - _LATE
+        found = self._entries.versions(RETURNS, since)
         changed = [line for line, at in found.items() if self._versions.get(line) != at]
         gone = [line for line in self._versions if line not in found] if whole else []
         if changed or gone:
@@ -315,12 +308,6 @@ class ReturnsCache:
         if whole:
             self._compared_at = time.monotonic()
         return bool(changed or gone)
-
-    def _versions_since(self, whole: bool) -> dict[str, datetime]:
-        """Return when each was matched last: all of them, or those of the last seconds."""
-        if whole or not self._versions:
-            return self._entries.versions(RETURNS)
-        return self._entries.versions(RETURNS, max(self._versions.values()) - _LATE)
 
     def _replace(self, changed: Sequence[str], gone: Sequence[str]) -> None:
         old = self._dictionaries.lines.of([*changed, *gone])

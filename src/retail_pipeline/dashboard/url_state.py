@@ -9,7 +9,7 @@ else writes an entry: not a refresh, and not a page change, which the browser no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -55,6 +55,7 @@ class Parameter:
 
     It has a value only while another one has a certain value: ``needs``, a key and a value. What
     is ``typed`` as the page follows gets one entry of the history, not one for each letter.
+    ``options`` are its only values, where there are few.
     """
 
     key: str
@@ -62,19 +63,17 @@ class Parameter:
     read: Reader
     needs: tuple[str, Any] | None = None
     typed: bool = False
+    options: tuple[str, ...] = ()
 
 
 _PARAMETERS: dict[str, Parameter] = {}
 
 
-def _single(
-    key: str,
-    default: Any,
-    parse: Callable[[str], Any],
-    needs: tuple[str, Any] | None = None,
-    typed: bool = False,
-) -> str:
-    """Define a parameter with one value, of which ``parse`` raises ValueError if it can't be."""
+def _single(key: str, default: Any, parse: Callable[[str], Any], **others: Any) -> str:
+    """Define a parameter with one value, of which ``parse`` raises ValueError if it can't be.
+
+    ``others`` are fields of :class:`Parameter`.
+    """
 
     def read(texts: list[str]) -> tuple[Any, list[str]]:
         *others, last = texts
@@ -83,7 +82,7 @@ def _single(
         except ValueError:
             return default, texts
 
-    return _add(Parameter(key, default, read, needs, typed))
+    return _add(Parameter(key, default, read, **others))
 
 
 def _add(parameter: Parameter) -> str:
@@ -91,9 +90,11 @@ def _add(parameter: Parameter) -> str:
     return parameter.key
 
 
-def one_of(key: str, options: Sequence[str], default: str) -> str:
-    """Define a parameter with one of some values; return its key."""
-    return _single(key, default, lambda text: options[options.index(text)])
+def one_of(key: str, options: Iterable[str], default: str = "") -> str:
+    """Define a parameter with one of some values, the first if no other is the ``default``; return
+    its key."""
+    every = tuple(options)
+    return _single(key, default or every[0], lambda text: every[every.index(text)], options=every)
 
 
 def several(key: str, fits: Callable[[str], bool], most: int) -> str:
@@ -121,7 +122,7 @@ def day(key: str, needs: tuple[str, Any]) -> str:
             raise ValueError(text)
         return found
 
-    return _single(key, None, parse, needs)
+    return _single(key, None, parse, needs=needs)
 
 
 def text(key: str, default: str | None, longest: int, *, typed: bool = False) -> str:
@@ -214,22 +215,22 @@ def widget(
     elif initial:
         # Both at once, and Streamlit warns; the session alone, and a browser that is slow to show
         # a new widget misses it.
-        place = options.index(shown) if initial == "index" and options else None
-        arguments[initial] = shown if place is None else place
+        arguments[initial] = options.index(shown) if initial == "index" and options else shown
     return arguments
 
 
-def segments(label: str, key: str, options: Sequence[str]) -> str:
-    """Draw a choice of one of the options side by side; return what is chosen."""
+def segments(label: str, key: str, options: Sequence[str] = ()) -> str:
+    """Draw a choice of one of the parameter's values, or of some of them, side by side; return
+    what is chosen."""
+    options = options or _PARAMETERS[key].options
     shown = widget(key, "default", options)
     return st.segmented_control(label, options, required=True, **shown) or options[0]
 
 
-def dropdown(label: str, key: str, options: Sequence[str], **more: Any) -> str:
-    """Draw a choice of one of the options in a list; return what is chosen.
-
-    ``more`` are other options of ``st.selectbox``.
-    """
+def dropdown(label: str, key: str, options: Sequence[str] = (), **more: Any) -> str:
+    """Draw a choice of one of the parameter's values, or of the ``options``, in a list; return what
+    is chosen. ``more`` are arguments of ``st.selectbox``."""
+    options = options or _PARAMETERS[key].options
     shown = widget(key, "index", options)
     return st.selectbox(label, options, **more, **shown) or options[0]
 

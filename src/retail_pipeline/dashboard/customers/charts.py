@@ -17,6 +17,7 @@ from retail_pipeline.dashboard.charts import (
     category,
     facts,
     ink,
+    ordinal,
     picking,
     shades,
     stacked,
@@ -122,6 +123,7 @@ def cohorts(found: Cohorts, frame: pd.DataFrame) -> Spec:
     """Return a square for each month after a cohort's first; only an outline while it lasts."""
     order = [OVERALL, *dict.fromkeys(name for name in frame["Cohort"] if name != OVERALL)]
     months = list(range(1, len(found.months)))
+    above = {"orient": "top", "labelAngle": 0, "title": "Months after the first order"}
     whole, running = {"filter": "datum.whole"}, {"filter": "!datum.whole"}
     outline = {
         "type": "rect",
@@ -134,12 +136,7 @@ def cohorts(found: Cohorts, frame: pd.DataFrame) -> Spec:
     unfinished = {**written, "encoding": {**written["encoding"], "color": {"value": ink()}}}
     return {
         "encoding": {
-            "x": {
-                "field": "after",
-                "type": "ordinal",
-                "scale": {"domain": months},
-                "axis": {"orient": "top", "labelAngle": 0, "title": "Months after the first order"},
-            },
+            "x": ordinal("after", scale={"domain": months}, axis=above),
             "y": category("Cohort", sort=order, axis=_AT_LEFT),
             "tooltip": facts("Cohort", "Months after", "Ordered again", "Month"),
         },
@@ -173,17 +170,11 @@ def new_and_returning_frame(
     rows: pd.DataFrame, starts: Sequence[datetime], unit: Unit
 ) -> pd.DataFrame:
     """Return two rows for each row of the panel: its new and its returning customers."""
-    pieces = []
+    pieces, spans = [], frames.spans(starts, unit)
     for kind in ("New", "Returning"):
         gross = f"Gross sales to {kind.lower()}"
-        texts = frames.written(rows, kind, gross)
-        spans = pd.DataFrame(frames.spans(starts, unit))
-        pieces.append(
-            spans.assign(
-                **{"count": rows[kind], "Customers": kind, "Number": texts[kind]},
-                **{"Gross sales": texts[gross]},
-            )
-        )
+        piece = frames.drawn(rows, {}, kind, gross, count=rows[kind], Customers=kind, **spans)
+        pieces.append(piece.rename(columns={kind: "Number", gross: "Gross sales"}))
     return pd.concat(pieces).sort_index(kind="stable", ignore_index=True)
 
 

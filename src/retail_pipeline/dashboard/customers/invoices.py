@@ -55,11 +55,7 @@ def draw(own: OneCustomer, invoices: pd.DataFrame) -> None:
         scope,
         every_row=lambda: _invoice_rows(invoices),
     ).table(pick_invoice, numbers)
-    if len(invoices) > len(shown):
-        st.caption(
-            f"The newest {format.count(len(shown))} of {format.count(len(invoices))};"
-            " the CSV has all."
-        )
+    _note("The newest", len(shown), len(invoices))
     invoice = st.selectbox(
         "Lines of invoice",
         numbers,
@@ -94,10 +90,13 @@ def _lines(own: OneCustomer, invoice: str) -> None:
         Scope(lines, "of this invoice"),
         every_row=lambda: _line_rows(reads.lines(*asked)),
     ).table()
-    if lines > len(found):
-        st.caption(
-            f"The first {format.count(len(found))} of {format.count(lines)} lines; the CSV has all."
-        )
+    _note("The first", len(found), lines, " lines")
+
+
+def _note(which: str, shown: int, of: int, things: str = "") -> None:
+    """Say how much of it is shown, if that is not all."""
+    if of > shown:
+        st.caption(f"{which} {format.count(shown)} of {format.count(of)}{things}; the CSV has all.")
 
 
 def _line_rows(found: Sequence[StoredLine]) -> pd.DataFrame:

@@ -146,8 +146,7 @@ def _top(view: View, table: pd.DataFrame, found: pd.DataFrame) -> None:
     segments = found["segment"].reindex(table.index, fill_value=rfm.ABSENT)
     names = np.array([*rfm.NAMES, format.NOTHING])
     table = table.assign(segment=names[segments.to_numpy()])
-    choices = [EVERY_SEGMENT, *rfm.NAMES]
-    wanted = url_state.dropdown("Customers of segment", SEGMENT, choices, width=420)
+    wanted = url_state.dropdown("Customers of segment", SEGMENT, width=420)
     if wanted in rfm.NAMES:
         table = table[table["segment"] == wanted]
     ranked = customers.ranked(table, view.snapshot.dictionaries)

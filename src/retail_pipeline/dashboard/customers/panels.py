@@ -20,7 +20,7 @@ from retail_pipeline.domain.periods import Period, Unit
 
 # Of the choice of a segment, which a click on one sets.
 EVERY_SEGMENT = "All segments"
-SEGMENT = url_state.one_of("seg", [EVERY_SEGMENT, *rfm.NAMES], EVERY_SEGMENT)
+SEGMENT = url_state.one_of("seg", [EVERY_SEGMENT, *rfm.NAMES])
 MOST_COHORTS = 24
 _RECENCY, _FREQUENCY = "Days since last order", "Orders each"
 _TABLE_ROW_PIXELS = 35

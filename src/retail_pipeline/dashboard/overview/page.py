@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -37,7 +36,7 @@ _COMPARED: dict[str, Callable[[Period], Shift]] = {
     "Previous period": lambda period: period.previous,
     "Year before": lambda _: Shift(years=1),
 }
-BY = url_state.one_of("by", [_AUTO, *(unit.capitalize() for unit in UNITS)], _AUTO)
+BY = url_state.one_of("by", [_AUTO, *(unit.capitalize() for unit in UNITS)])
 VERSUS = url_state.one_of("vs", ["Nothing", *_COMPARED], "Previous period")
 
 
@@ -104,9 +103,7 @@ def _meaning(label: str, before: dict[str, str]) -> str:
 def _change(now: Value, before: Value, *, rate: bool) -> str:
     """Return the change of a figure: in percent, and of a share or ``rate`` in points."""
     if rate:
-        return format.signed_points(
-            *(None if each is None else float(each) for each in (now, before))
-        )
+        return format.signed_points(*frames.floats((now, before)))
     return format.signed_percent(format.change(now, before))
 
 
@@ -144,7 +141,10 @@ def _coarse(period: Period) -> Unit:
 def _over_time(view: View) -> None:
     unit, compared = _time_choices(view.period)
     shift = _shift(view, compared) if compared in _COMPARED else None
-    before = _before(view, shift, unit) if shift else ()
+    before: sums.Timeline = ()
+    if shift:  # its sums are under the units that they stand beside
+        moved = sums.moved(view.during(view.period.before(shift)), shift)
+        before = sums.timeline(moved, unit)
     panels.over_time(
         view,
         "revenue-over-time",
@@ -159,17 +159,11 @@ def _over_time(view: View) -> None:
         st.caption(f"{compared}: the data does not reach back so far.")
 
 
-def _before(view: View, shift: Shift, unit: Unit) -> list[tuple[datetime, Figures]]:
-    """Return the earlier period's sums under the units that they stand beside."""
-    rows = view.during(view.period.before(shift))
-    return sums.timeline(sums.moved(rows, shift), unit)
-
-
 def _time_choices(period: Period) -> tuple[Unit, str]:
     units = [_AUTO, *(unit.capitalize() for unit in period.units)]
     with st.container(horizontal=True):
         by = url_state.segments("Shown by", BY, units)
-        compared = url_state.segments("Compared with", VERSUS, ["Nothing", *_COMPARED])
+        compared = url_state.segments("Compared with", VERSUS)
     unit = next((each for each in period.units if each.capitalize() == by), period.best_unit)
     return unit, compared
 

@@ -35,7 +35,7 @@ _MEASURES = {
     "Units returned": "back",
     _BELOW_ZERO: "cancelled",
 }
-RANK = url_state.one_of("rank", list(_MEASURES), "Net sales")
+RANK = url_state.one_of("rank", _MEASURES)
 _MEANING = (
     "**Net sales** of all lines of a product. **Units sold** and **orders** of its sale lines;"
     " an order is an invoice, counted for each day, country, and guests or known customers, so"
@@ -110,7 +110,7 @@ def _search() -> str:
 
 def _all(view: View, ranked: pd.DataFrame, asked: str) -> None:
     found = _found(view, ranked, asked)
-    measure = url_state.segments("Ranked by", RANK, list(_MEASURES))
+    measure = url_state.segments("Ranked by", RANK)
     # What cancellations take away is below zero: the most of it first.
     rising = measure == _BELOW_ZERO
     found = found.sort_values(

@@ -16,7 +16,7 @@ from retail_pipeline.domain.periods import Unit
 
 _ALL = "All codes"
 _CODES = {f"{code}{NAMED}{name}": code for code, name in adjustments.NAMES.items()}
-CODE = url_state.one_of("adj", [_ALL, *_CODES], _ALL)
+CODE = url_state.one_of("adj", [_ALL, *_CODES])
 WHICH = "of adjustments and fees"
 _MEANING = (
     "Lines of the codes that stand for no product, of any kind of line, and the lines of products"
@@ -54,7 +54,7 @@ def _by_code(view: View, rows: pd.DataFrame) -> None:
 
 def _over_time(view: View, rows: pd.DataFrame) -> None:
     unit: Unit = "day" if view.period.best_unit == "hour" else view.period.best_unit
-    code = _CODES.get(url_state.dropdown("Code", CODE, [_ALL, *_CODES]), _ALL)
+    code = _CODES.get(url_state.dropdown("Code", CODE), _ALL)
     found = adjustments.timeline(rows, unit, None if code == _ALL else code)
     starts = return_charts.moments(found)
     table = pd.DataFrame(

@@ -10,14 +10,14 @@ import pandas as pd
 from retail_pipeline.dashboard import format, frames
 from retail_pipeline.dashboard.charts import (
     BLUE,
-    CLICKED,
     MONEY_AXIS,
     VERMILION,
     ZERO,
     Spec,
-    by_sign,
     facts,
     ink,
+    net_bars,
+    ordinal,
     over,
     quantity,
     stacked,
@@ -93,13 +93,8 @@ def _days(first: int, last: int) -> str:
 
 def days_to_return(frame: pd.DataFrame, counted: str) -> Spec:
     """Return a bar for each span of days, its share of the lines or units written over it."""
-    x = {
-        "field": "Days",
-        "type": "ordinal",
-        "sort": None,
-        "title": "Whole days from the sale to the return",
-        "axis": {"labelAngle": -30, "labelOverlap": False},
-    }
+    title = "Whole days from the sale to the return"
+    x = ordinal("Days", sort=None, title=title, axis={"labelAngle": -30, "labelOverlap": False})
     # Room for what is written over the highest bar.
     scale = {"domainMax": 1.12 * max(1, int(frame[counted].max())), "nice": False}
     axis = {"format": "~s", "tickCount": 5}
@@ -126,10 +121,7 @@ def adjustments(period: Period, unit: Unit) -> Spec:
     """Return bars of what adjustments add to net sales, or take from them."""
     encoding = {
         "x": over(period, unit),
-        "x2": {"field": "end"},
         "y": quantity("net", title="Part of net sales", axis=MONEY_AXIS),
-        "y2": {"datum": 0},
-        "color": by_sign("net"),
         "tooltip": facts("Period", "Net", "Lines", "Units"),
     }
-    return {"layer": [{**CLICKED, "encoding": encoding}, ZERO], "height": _PIXELS}
+    return {"layer": [net_bars(encoding), ZERO], "height": _PIXELS}

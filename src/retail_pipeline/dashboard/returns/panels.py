@@ -22,8 +22,7 @@ MOST = 50
 _AWAY = "Days away"
 _MINUTES_A_DAY = 24 * 60
 _TENTHS = st.column_config.NumberColumn(format="%,.1f")
-_COUNTED_IN = ("Lines", "Units")
-COUNTED_IN = url_state.one_of("held", _COUNTED_IN, "Lines")
+COUNTED_IN = url_state.one_of("held", ("Lines", "Units"))
 REASONS: dict[str | None, str] = {
     None: return_charts.MATCHED,
     UnmatchedReason.NO_SALE: "No earlier sale in the data",
@@ -102,7 +101,7 @@ def _days_to_return(view: View) -> None:
     rows = return_charts.days_to_return_rows(return_sums.by_days_to_return(view.returns))
     frame = return_charts.days_to_return_frame(rows)
     # Few big returns can hide all others.
-    counted = url_state.segments("Counted in", COUNTED_IN, _COUNTED_IN).lower()
+    counted = url_state.segments("Counted in", COUNTED_IN).lower()
     meaning = (
         "Matched lines or units by the whole days, of 24 hours, between the sale and the return. A"
         " cancellation that undoes several sales counts in each one's bar."
