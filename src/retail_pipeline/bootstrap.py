@@ -23,10 +23,10 @@ from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.latest import MongoLive
+from retail_pipeline.adapters.mongo.reads.latest import MongoLatest
 from retail_pipeline.adapters.mongo.reads.products import MongoProducts
 from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.sample import MongoSample
@@ -201,11 +201,11 @@ class DashboardReads:
     def __init__(self, uri: str, database: str, away_ms: int) -> None:
         self.place = uri, database
         client = connect(uri, name="retail-dashboard", timeout_ms=away_ms)
-        self.entries = MongoEntries(client, database)
+        self.entries = MongoRollupReads(client, database)
         self.status = MongoStatus(client, database)
         self.reconciliations = MongoReconciliations(client, database)
         self.heartbeats = MongoHeartbeats(client, database)
-        self.live = MongoLive(client, database)
+        self.live = MongoLatest(client, database)
         self.quality = MongoQuality(client, database)
         self.products = MongoProducts(client, database)
         self.customers = MongoCustomers(client, database)

@@ -16,7 +16,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.cohorts import cohorts
 from retail_pipeline.dashboard.snapshot_cache import Store
@@ -48,7 +48,7 @@ def loaded(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def store(loaded: Settings) -> Iterator[Store]:
     with connect(loaded.mongo("reader"), name="tests") as client:
         database = loaded.mongo_database
-        yield Store(MongoEntries(client, database), MongoStatus(client, database))
+        yield Store(MongoRollupReads(client, database), MongoStatus(client, database))
 
 
 @pytest.fixture(scope="module")

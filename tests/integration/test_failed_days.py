@@ -13,7 +13,7 @@ from bson import Decimal128
 from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import as_documents, mark_dirty
@@ -238,7 +238,7 @@ def test_a_day_that_is_too_large_is_named_everywhere_and_stops_nothing_else(
 
     # The dashboard's product filter reads the day's lines themselves.
     with connect(pipeline.settings.mongo("reader"), name="tests") as client:
-        entries = MongoEntries(client, database.name)
+        entries = MongoRollupReads(client, database.name)
         codes = database.transactions.distinct("StockCode", {"source": "f" * 16})
         [day] = entries.orders_of_products([code for code in codes if code != "85123A"])
     assert day["day"] == DAY and sum(day["lines"]) == ROWS - 2

@@ -18,7 +18,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.products import FindIncomplete, MongoProducts
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.snapshot_cache import Store
@@ -80,7 +80,7 @@ def reads(client: MongoClient[Any], loaded: Settings) -> MongoProducts:
 @pytest.fixture(scope="module")
 def snapshot(client: MongoClient[Any], loaded: Settings) -> Snapshot:
     database = loaded.mongo_database
-    return Store(MongoEntries(client, database), MongoStatus(client, database)).snapshot()
+    return Store(MongoRollupReads(client, database), MongoStatus(client, database)).snapshot()
 
 
 def sales_of(table: pd.DataFrame, selection: Selection, code: str = "") -> pd.DataFrame:

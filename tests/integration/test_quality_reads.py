@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.reads.latest import MongoLive
+from retail_pipeline.adapters.mongo.reads.latest import MongoLatest
 from retail_pipeline.adapters.mongo.reads.quality import MongoQuality
 from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.domain.figures import Selection
@@ -94,12 +94,12 @@ def test_lines_without_a_description_are_counted_as_pandas_counts_them(
 
 
 @pytest.fixture
-def live(loaded: Settings) -> Iterator[MongoLive]:
+def live(loaded: Settings) -> Iterator[MongoLatest]:
     with connect(loaded.mongo("reader"), name="tests") as client:
-        yield MongoLive(client, loaded.mongo_database)
+        yield MongoLatest(client, loaded.mongo_database)
 
 
-def test_what_came_in_last_is_in_the_order_in_which_it_was_stored(live: MongoLive) -> None:
+def test_what_came_in_last_is_in_the_order_in_which_it_was_stored(live: MongoLatest) -> None:
     newest = live.newest(SELECTIONS["everything"], 500, 20)
     assert [each.id for each in newest] == [each.id for each in reversed(SALES[-20:])]
     last = SALES[-1]
@@ -108,14 +108,14 @@ def test_what_came_in_last_is_in_the_order_in_which_it_was_stored(live: MongoLiv
 
 
 @pytest.mark.parametrize("name", [*SELECTIONS, *NOTHING])
-def test_only_lines_that_count_come_of_those_stored_last(live: MongoLive, name: str) -> None:
+def test_only_lines_that_count_come_of_those_stored_last(live: MongoLatest, name: str) -> None:
     selection = replace({**SELECTIONS, **NOTHING}[name], duplicates=True)
     kept = shop.selected(TABLE[-500:], selection)
     expected = [SALES[place].id for place in reversed(kept.index)][:20]
     assert [each.id for each in live.newest(selection, 500, 20)] == expected
 
 
-def test_delays_are_from_the_file_to_the_database(live: MongoLive) -> None:
+def test_delays_are_from_the_file_to_the_database(live: MongoLatest) -> None:
     delays = live.delays(50)
     assert len(delays) == 50
     since = (datetime.now(UTC) - SALES[-1].ingested_at).total_seconds()
@@ -132,8 +132,8 @@ def test_delays_are_from_the_file_to_the_database(live: MongoLive) -> None:
             {"by_date_undescribed"},
             sum(each is None for each in TABLE["Description"]),
         ),
-        (lambda at: MongoLive(*at).newest(NOTHING["an unknown country"], 500, 20), set(), 500),
-        (lambda at: MongoLive(*at).delays(50), set(), 50),
+        (lambda at: MongoLatest(*at).newest(NOTHING["an unknown country"], 500, 20), set(), 500),
+        (lambda at: MongoLatest(*at).delays(50), set(), 50),
         (lambda at: MongoQuality(*at).sources(), {"_id_"}, 1),
     ],
     ids=["counts", "samples", "undescribed", "newest", "delays", "furthest row"],
@@ -206,9 +206,9 @@ def test_a_server_away_and_a_user_without_rights_are_different_errors(loaded: Se
         with pytest.raises(TransientError, match=r"127\.0\.0\.1:9 is away"):
             MongoQuality(client, "retail_db").quarantine()
         with pytest.raises(TransientError, match=r"127\.0\.0\.1:9 is away"):
-            MongoLive(client, "retail_db").delays(1)
+            MongoLatest(client, "retail_db").delays(1)
     with connect(loaded.mongo("reader"), name="tests") as client:
         with pytest.raises(PermanentError, match="lacks the rights"):
             MongoQuality(client, "somebody_elses").sources()
         with pytest.raises(PermanentError, match="lacks the rights"):
-            MongoLive(client, "somebody_elses").newest(SELECTIONS["everything"], 10, 10)
+            MongoLatest(client, "somebody_elses").newest(SELECTIONS["everything"], 10, 10)

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import NAMED
 from retail_pipeline.dashboard.snapshot_cache import Store
@@ -60,7 +60,7 @@ def store(loaded: Settings) -> Iterator[Store]:
 
 def store_of(client: MongoClient[Any], settings: Settings) -> Store:
     database = settings.mongo_database
-    return Store(MongoEntries(client, database), MongoStatus(client, database))
+    return Store(MongoRollupReads(client, database), MongoStatus(client, database))
 
 
 def orders(store: Store, selection: Selection) -> pd.DataFrame:
@@ -172,8 +172,8 @@ def test_the_days_without_room_are_left_out_from_the_oldest_on(
         database = loaded.mongo_database
         whole = store_of(client, loaded).snapshot()
         room = len(whole.products) // 2
-        entries, reports = MongoEntries(client, database), MongoStatus(client, database)
-        small = Store(entries, reports, room).snapshot()
+        entries, status = MongoRollupReads(client, database), MongoStatus(client, database)
+        small = Store(entries, status, room).snapshot()
     assert whole.since is None and small.since is not None
     assert len(small.products) <= room < len(whole.products)
     assert small.products["day"].min() == day_number(small.since)

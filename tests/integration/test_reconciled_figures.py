@@ -15,7 +15,7 @@ import pytest
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.analytics import quality, sums
 from retail_pipeline.dashboard.snapshot_cache import Store
@@ -68,7 +68,7 @@ def reconciled(
     assert (status, result["verdict"]) == (0, Verdict.AGREE)
     with connect(settings.mongo("reader"), name="tests") as client:
         database = settings.mongo_database
-        store = Store(MongoEntries(client, database), MongoStatus(client, database))
+        store = Store(MongoRollupReads(client, database), MongoStatus(client, database))
         yield Reconciled(pipeline, result, files, store)
     stack.forget(settings)
 

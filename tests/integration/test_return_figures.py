@@ -13,7 +13,7 @@ import pytest
 
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import adjustments, return_sums
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.dashboard.snapshot_cache import Store
@@ -38,7 +38,7 @@ def snapshot(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> I
     shop.load(stack, settings, shop.shop())
     with connect(settings.mongo("reader"), name="tests") as client:
         database = settings.mongo_database
-        yield Store(MongoEntries(client, database), MongoStatus(client, database)).snapshot()
+        yield Store(MongoRollupReads(client, database), MongoStatus(client, database)).snapshot()
     stack.forget(settings)
 
 

@@ -16,7 +16,7 @@ from pymongo.errors import AutoReconnect
 
 from chaos.compare import differences
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
@@ -226,7 +226,7 @@ def test_what_customers_cancelled_is_read_from_an_index_alone(
 
 
 def cache(client: MongoClient[Any], database: Data) -> ReturnsCache:
-    return ReturnsCache(MongoEntries(client, database.name), Dictionaries())
+    return ReturnsCache(MongoRollupReads(client, database.name), Dictionaries())
 
 
 def test_the_dashboard_reads_again_only_what_was_matched_since(
@@ -239,13 +239,13 @@ def test_the_dashboard_reads_again_only_what_was_matched_since(
     summarise(summaries)
     assert returns.refresh() and not returns.refresh()
     read: list[int] = []
-    parts = MongoEntries.return_parts
+    parts = MongoRollupReads.return_parts
 
-    def noted(self: MongoEntries, ids: Sequence[str]) -> dict[str, Any]:
+    def noted(self: MongoRollupReads, ids: Sequence[str]) -> dict[str, Any]:
         read.append(len(ids))
         return parts(self, ids)
 
-    monkeypatch.setattr(MongoEntries, "return_parts", noted)
+    monkeypatch.setattr(MongoRollupReads, "return_parts", noted)
     late = shop.transaction(9_999, CustomerID="12001", StockCode="22001", Quantity=1)
     back = shop.transaction(
         9_998, CustomerID="12001", StockCode="22001", Quantity=-1, InvoiceNo="C1"

@@ -21,7 +21,7 @@ import pandas as pd
 
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.rollups import MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics.return_tables import returns_table
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.analytics.tables import (
@@ -93,13 +93,13 @@ class Store:
     """Caches a database's snapshot; safe to use from many threads."""
 
     def __init__(
-        self, entries: MongoEntries, reports: MongoStatus, most_entries: int = 10_000_000
+        self, entries: MongoRollupReads, status: MongoStatus, most_entries: int = 10_000_000
     ) -> None:
         """Cache up to ``most_entries`` entries of each rollup: those of the newest days."""
         self._entries = entries
         self._most = most_entries
         self._since = _EVER
-        self._reports = reports
+        self._status_reads = status
         self._dictionaries = Dictionaries()
         self._rollups = {
             name: _Rollup(make([], self._dictionaries)) for name, make in _MAKERS.items()
@@ -170,7 +170,7 @@ class Store:
     def _current(self) -> Snapshot:
         """Return the snapshot of what is loaded now."""
         outdated = set[datetime]().union(*(each.outdated for each in self._rollups.values()))
-        status = self._with_unreadable(self._reports.status(outdated))
+        status = self._with_unreadable(self._status_reads.status(outdated))
         self._version += self._changed or self._snapshot is None
         return Snapshot(
             orders=self._rollups[ORDERS_ROLLUP].table,
@@ -281,7 +281,7 @@ class Store:
 class ReturnsCache:
     """Caches the returns' table; the caller lets one thread at a time refresh it."""
 
-    def __init__(self, entries: MongoEntries, dictionaries: Dictionaries) -> None:
+    def __init__(self, entries: MongoRollupReads, dictionaries: Dictionaries) -> None:
         self._entries = entries
         self._dictionaries = dictionaries
         self._versions: dict[str, datetime] = {}

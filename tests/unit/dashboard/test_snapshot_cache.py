@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
-from retail_pipeline.adapters.mongo.reads.rollups import FIELDS, MongoEntries
+from retail_pipeline.adapters.mongo.reads.rollups import FIELDS, MongoRollupReads
 from retail_pipeline.analytics.tables import Dictionary
 from retail_pipeline.dashboard import snapshot_cache as module
 from retail_pipeline.dashboard.filters import Choice
@@ -100,7 +100,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def store_of(summaries: Summaries, most: int = 1_000) -> Store:
-    return Store(cast(MongoEntries, summaries), cast(MongoStatus, summaries), most)
+    return Store(cast(MongoRollupReads, summaries), cast(MongoStatus, summaries), most)
 
 
 @pytest.mark.usefixtures("hurry")

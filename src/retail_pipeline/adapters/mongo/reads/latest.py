@@ -21,7 +21,7 @@ _SECONDS = 5.0
 _BACKWARDS = [("$natural", DESCENDING)]
 
 
-class MongoLive:
+class MongoLatest:
     """Reads of the newest rows. Each raises TransientError while MongoDB is away, and
     PermanentError when the user lacks the rights."""
 

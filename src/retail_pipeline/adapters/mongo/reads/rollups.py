@@ -59,7 +59,7 @@ _RETURN_FIELDS: Document = {
 }
 
 
-class MongoEntries:
+class MongoRollupReads:
     """Reads of the rollups. Each raises TransientError while MongoDB is away, and PermanentError
     when the user lacks the rights."""
 
