@@ -184,7 +184,7 @@ def test_the_export_holds_every_row_of_the_reason_and_no_formula(
 ) -> None:
     with connect(sold.mongo("reader"), name="tests") as client:
         reads = MongoQuality(client, sold.mongo_database)
-        text = quarantine.export(reads, "not_a_number")()
+        text = quarantine.export(reads, "not_a_number")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert {int(row["row"]) for row in rows} == set(range(40))
     assert {row["text"] for row in rows} == {f"'{RAW}"}

@@ -98,7 +98,7 @@ def about(view: View, title: str, meaning: str, scope: Scope) -> str:
     applying = _applying(view, scope, every_name=True) if scope.filtered else "none apply"
     counted = _rows(view, scope)
     rows = [f"Rows counted: {counted}"] if counted else []
-    as_of = f"As of {view.snapshot.at:%Y-%m-%d %H:%M:%S} UTC"
+    as_of = f"As of {format.second(view.snapshot.at)} UTC"
     lacking = [f"Incomplete: {each}" for each in _lacking(view)]
     lines = [title, f"Filters: {applying}", *rows, *lacking, as_of]
     lines += [meaning.replace("*", ""), _UNITS]

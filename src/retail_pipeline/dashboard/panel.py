@@ -37,6 +37,7 @@ _MONEY = st.column_config.NumberColumn(format="%,.2f")
 _COUNT = st.column_config.NumberColumn(format="%,d")
 # The preset "percent" drops zeros: 1% beside 0.95%.
 _RATIO = st.column_config.NumberColumn(format="%.2f%%")
+TENTHS = st.column_config.NumberColumn(format="%,.1f")
 # A spreadsheet takes text that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -12,7 +12,7 @@ from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.dashboard import charts, format, picks, url_state
 from retail_pipeline.dashboard.customers import charts as customer_charts
 from retail_pipeline.dashboard.explain import Scope, among
-from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.panel import TENTHS, Panel
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.money import from_micros
@@ -24,7 +24,6 @@ SEGMENT = url_state.one_of("seg", [EVERY_SEGMENT, *rfm.NAMES])
 MOST_COHORTS = 24
 _RECENCY, _FREQUENCY = "Days since last order", "Orders each"
 _TABLE_ROW_PIXELS = 35
-_TENTHS = st.column_config.NumberColumn(format="%,.1f")
 _RFM = (
     "Bars: how many customers each segment has. "
     "Each customer with an order gets a score from 1 to 5 for **recency** (days from the last order"
@@ -61,7 +60,7 @@ def segment_figures(view: View, found: pd.DataFrame) -> None:
     """Draw the segments' table."""
     rows = _segment_rows(rfm.summary(found))
     Panel(view, "segment-figures", "Figures of the segments", _RFM, rows, _of(view, found)).table(
-        column_config=dict.fromkeys((_RECENCY, _FREQUENCY), _TENTHS),
+        column_config=dict.fromkeys((_RECENCY, _FREQUENCY), TENTHS),
         height=_TABLE_ROW_PIXELS * (len(rows) + 1) + 3,
     )
 

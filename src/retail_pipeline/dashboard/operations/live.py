@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import streamlit as st
-from pandas.api.extensions import ExtensionArray
 
 from retail_pipeline.adapters.mongo.reads.filters import StoredLine
 from retail_pipeline.analytics import live
@@ -138,15 +137,16 @@ def _speed(view: View, processors: Sequence[StoredHeartbeat]) -> None:
 
 
 def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
+    stored = [each.last.committed if each.last else None for each in parts]
     rows = pd.DataFrame(
         {
             "Partition": [each.number for each in parts],
-            "Waiting": _counts(each.lag for each in parts),
+            "Waiting": pd.array([each.lag for each in parts], "Int64"),
             "Processor": [short_name(each.owner) if each.owner else "nobody" for each in parts],
-            "Stored up to": _counts(each.last.committed if each.last else None for each in parts),
-            "End": _counts(each.last.end if each.last else None for each in parts),
+            "Stored up to": pd.array(stored, "Int64"),
+            "End": pd.array([each.last.end if each.last else None for each in parts], "Int64"),
             "As of": [as_of(each) for each in parts],
-            "Last known": _counts(each.last_known_lag for each in parts),
+            "Last known": pd.array([each.last_known_lag for each in parts], "Int64"),
         }
     )
     Panel(
@@ -159,11 +159,6 @@ def _partitions(view: View, parts: Sequence[live.Partition]) -> None:
         rows,
         scope=UNFILTERED,
     ).table(placeholder="unknown")
-
-
-def _counts(values: Iterable[int | None]) -> ExtensionArray:
-    """Return a column of whole numbers, in which an unknown one is missing."""
-    return pd.array(list(values), "Int64")
 
 
 def _processors(view: View, processors: Sequence[StoredHeartbeat]) -> None:

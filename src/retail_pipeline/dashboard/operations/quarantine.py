@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -98,7 +99,7 @@ def _samples(view: View, reason: str, total: int) -> None:
     ).table()
     panel.offer(
         f"Download {exported} of {format.counted(total, 'row')}",
-        export(reads, reason),
+        partial(export, reads, reason),
         f"quarantine-{reason}.csv",
         "csv-reason",
         f"All rows of this reason, the newest {format.count(MOST_EXPORTED)} at most, read"
@@ -119,24 +120,20 @@ def _shown(found: Sequence[Quarantined]) -> pd.DataFrame:
     )
 
 
-def export(reads: MongoQuality, reason: str) -> Callable[[], str]:
-    """Return what makes the file of a reason's rows when it is asked for."""
-
-    def make() -> str:
-        found = reads.quarantined(reason, MOST_EXPORTED)
-        columns = {
-            "id": [each.id for each in found],
-            "file": [each.name for each in found],
-            "source": [each.source for each in found],
-            "row": [each.row for each in found],
-            "refused by": [each.stage for each in found],
-            "reason": [each.reason for each in found],
-            "what is wrong": [each.detail for each in found],
-            "text": [each.raw for each in found],
-            "cut": [each.truncated for each in found],
-            "replays": [each.replays for each in found],
-            "in quarantine since": [each.quarantined_at.isoformat() for each in found],
-        }
-        return panel.csv_text(pd.DataFrame(columns))
-
-    return make
+def export(reads: MongoQuality, reason: str) -> str:
+    """Return the file of a reason's rows."""
+    found = reads.quarantined(reason, MOST_EXPORTED)
+    columns = {
+        "id": [each.id for each in found],
+        "file": [each.name for each in found],
+        "source": [each.source for each in found],
+        "row": [each.row for each in found],
+        "refused by": [each.stage for each in found],
+        "reason": [each.reason for each in found],
+        "what is wrong": [each.detail for each in found],
+        "text": [each.raw for each in found],
+        "cut": [each.truncated for each in found],
+        "replays": [each.replays for each in found],
+        "in quarantine since": [each.quarantined_at.isoformat() for each in found],
+    }
+    return panel.csv_text(pd.DataFrame(columns))

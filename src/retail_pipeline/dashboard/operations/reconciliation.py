@@ -45,7 +45,7 @@ def verdict(mode: Mode, result: Reconciliation | None, now: datetime) -> None:
         found = format.counted(result.difference_count, "difference")
         st.error(f"**{name}: {found}{wrong}.** They are below.", icon=":material/error:")
     by = format.plain(f"{format.ago(result.at, now)}, in {result.seconds:.1f} s, by {result.by}")
-    st.caption(f"{result.at:%Y-%m-%d %H:%M:%S} UTC, {by}. It {_COMPARES[mode]}.")
+    st.caption(f"{format.second(result.at)} UTC, {by}. It {_COMPARES[mode]}.")
     for note in result.notes:
         st.caption(format.plain(note))
 

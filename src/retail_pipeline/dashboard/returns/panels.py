@@ -12,7 +12,7 @@ from retail_pipeline.analytics import return_sums, sums
 from retail_pipeline.analytics.return_tables import MATCHED
 from retail_pipeline.dashboard import filters, format, picks, url_state
 from retail_pipeline.dashboard.explain import Scope
-from retail_pipeline.dashboard.panel import Panel
+from retail_pipeline.dashboard.panel import TENTHS, Panel
 from retail_pipeline.dashboard.returns import charts as return_charts
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.days import EPOCH
@@ -21,7 +21,6 @@ from retail_pipeline.domain.returns import UnmatchedReason
 MOST = 50
 _AWAY = "Days away"
 _MINUTES_A_DAY = 24 * 60
-_TENTHS = st.column_config.NumberColumn(format="%,.1f")
 COUNTED_IN = url_state.one_of("held", ("Lines", "Units"))
 REASONS: dict[str | None, str] = {
     None: return_charts.MATCHED,
@@ -209,7 +208,7 @@ def biggest(view: View) -> None:
         rows,
         of_goods(view.returns),
         every_row=lambda: _biggest_rows(view),
-    ).table(column_config={_AWAY: _TENTHS})
+    ).table(column_config={_AWAY: TENTHS})
 
 
 def _biggest_rows(view: View, most: int | None = None) -> pd.DataFrame:
@@ -256,4 +255,4 @@ def _where(known: list[bool], texts: list[str | None]) -> list[str | None]:
 
 
 def _minute(minutes: int) -> str:
-    return f"{EPOCH + timedelta(minutes=int(minutes)):%Y-%m-%d %H:%M}"
+    return format.minute(EPOCH + timedelta(minutes=int(minutes)))
