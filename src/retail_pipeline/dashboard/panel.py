@@ -121,6 +121,8 @@ class Panel:
             gap="small",
             key=f"head-{self.key}",
         )
+        # Kept until the file is asked for, and so without the view: its snapshot is large.
+        make = partial(_csv, self.rows, self.every_row)
         with row:
             st.subheader(format.plain(self.title), width="content")
             # The frame's style hides the name, which tells the buttons apart where they are read
@@ -133,12 +135,9 @@ class Panel:
             ):
                 st.markdown(explain.explained(self.view, self.meaning, self.scope))
                 name = explain.file_name(self.view, self.title, self.scope)
-                offer("Download CSV", self._csv, f"{name}.csv", f"csv-{self.key}")
+                offer("Download CSV", make, f"{name}.csv", f"csv-{self.key}")
                 about = explain.about(self.view, self.title, self.meaning, self.scope)
                 offer("About this export", lambda: about, f"{name}.txt", f"about-{self.key}")
-
-    def _csv(self) -> str:
-        return csv_text(self.rows if self.every_row is None else self.every_row())
 
 
 def _framed(spec: Spec, footnote: str) -> Spec:
@@ -163,6 +162,10 @@ def offer(
         key=key,
         help=help_,
     )
+
+
+def _csv(rows: pd.DataFrame, every_row: Callable[[], pd.DataFrame] | None) -> str:
+    return csv_text(every_row() if every_row else rows)
 
 
 def csv_text(rows: pd.DataFrame) -> str:
