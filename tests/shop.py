@@ -153,10 +153,10 @@ def load(stack: RunningStack, settings: Settings, transactions: Sequence[Transac
         store = MongoStore(client, settings.mongo_database)
         assert store.insert(found) == []
         store.mark_dirty({floor(each.InvoiceDate, "day") for each in found})
-        summaries = MongoRollups(client, settings.mongo_database)
-        while summaries.pending():
+        rollups = MongoRollups(client, settings.mongo_database)
+        while rollups.pending():
             # A day is summarised once no row came in for a second.
-            if not summaries.rebuild_next():
+            if not rollups.rebuild_next():
                 time.sleep(0.05)
 
 

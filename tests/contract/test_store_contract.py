@@ -202,14 +202,14 @@ def test_a_dirty_day_is_rebuilt_from_what_is_stored_and_is_clean_then(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoRollups(database.client, settings.mongo_database)
+    rollups = MongoRollups(database.client, settings.mongo_database)
     guest = transaction(4, CustomerID=None)
     store.insert(
         [transaction(2), transaction(3, Quantity=1), guest, msgspec.structs.replace(guest, row=5)]
     )
     store.mark_dirty({DAY})
-    while summaries.pending():
-        summaries.rebuild_next()
+    while rollups.pending():
+        rollups.rebuild_next()
     [orders] = database.rollup_orders_daily.find()
     [products] = database.rollup_products_daily.find()
     assert orders["_id"] == DAY and orders["lines"] == 4
@@ -237,38 +237,38 @@ def test_a_day_summarised_by_an_older_release_is_marked_once(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoRollups(database.client, settings.mongo_database)
+    rollups = MongoRollups(database.client, settings.mongo_database)
     store.insert([transaction(2)])
     database.rollup_orders_daily.insert_one({"_id": DAY, "lines": 1, "entries": []})
-    assert summaries.mark_outdated() == 1
-    while summaries.pending():
-        summaries.rebuild_next()
+    assert rollups.mark_outdated() == 1
+    while rollups.pending():
+        rollups.rebuild_next()
     assert len(database.rollup_orders_daily.find_one()["entries"]) == 1
-    assert summaries.mark_outdated() == 0
+    assert rollups.mark_outdated() == 0
 
 
 def test_a_day_marked_again_during_its_rebuild_stays_marked(
     mongo: tuple[Any, MongoStore, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoRollups(database.client, settings.mongo_database)
+    rollups = MongoRollups(database.client, settings.mongo_database)
     store.insert([transaction(2)])
     store.mark_dirty({DAY})
-    release = summaries._release
+    release = rollups._release
 
     def late_row(dirty: dict[str, Any]) -> None:
         store.insert([transaction(3)])
         store.mark_dirty({DAY})
         release(dirty)
 
-    monkeypatch.setattr(summaries, "_release", late_row)
-    while not summaries.rebuild_next():
+    monkeypatch.setattr(rollups, "_release", late_row)
+    while not rollups.rebuild_next():
         pass
     assert database.rollup_orders_daily.find_one()["lines"] == 1
-    assert summaries.pending() == 1
-    monkeypatch.setattr(summaries, "_release", release)
-    while summaries.pending():
-        summaries.rebuild_next()
+    assert rollups.pending() == 1
+    monkeypatch.setattr(rollups, "_release", release)
+    while rollups.pending():
+        rollups.rebuild_next()
     assert database.rollup_orders_daily.find_one()["lines"] == 2
 
 
@@ -276,12 +276,12 @@ def test_a_rebuild_that_saw_less_never_replaces_one_that_saw_more(
     mongo: tuple[Any, MongoStore, Settings],
 ) -> None:
     database, store, settings = mongo
-    summaries = MongoRollups(database.client, settings.mongo_database)
+    rollups = MongoRollups(database.client, settings.mongo_database)
     store.insert([transaction(2)])
     database.rollup_orders_daily.insert_one({"_id": DAY, "lines": 2, "entries": []})
     store.mark_dirty({DAY})
-    while summaries.pending():
-        summaries.rebuild_next()
+    while rollups.pending():
+        rollups.rebuild_next()
     assert database.rollup_orders_daily.find_one()["lines"] == 2
     assert database.rollup_products_daily.find_one()["lines"] == 1
 

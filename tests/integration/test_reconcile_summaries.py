@@ -45,16 +45,16 @@ class Shop:
         """Reconcile everything but the file."""
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
-            records = MongoReader(client, settings.mongo_database)
+            database = MongoReader(client, settings.mongo_database)
             return FullReconciliation(
-                TopicReader(settings), records, [], Topics(*settings.topics)
+                TopicReader(settings), database, [], Topics(*settings.topics)
             ).run()
 
     def count_check(self) -> Reconciliation:
         settings = self.pipeline.settings
         with connect(settings.mongo("monitor"), name="tests") as client:
-            records = MongoReader(client, settings.mongo_database)
-            return CountCheck(TopicReader(settings), records, Topics(*settings.topics)).run()
+            database = MongoReader(client, settings.mongo_database)
+            return CountCheck(TopicReader(settings), database, Topics(*settings.topics)).run()
 
 
 @pytest.fixture(scope="module")

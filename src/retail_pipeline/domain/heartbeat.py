@@ -14,7 +14,7 @@ import msgspec
 
 from retail_pipeline.domain.offsets import lag_of
 
-# Five heartbeat records missed.
+# Five heartbeats missed.
 ALIVE_SECONDS = 10.0
 # A cycle takes seconds at most, unless it waits for a server.
 STALLED_SECONDS = 15.0

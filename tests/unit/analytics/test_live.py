@@ -31,7 +31,7 @@ def heartbeat(name: str = "p1", **changes: Any) -> StoredHeartbeat:
     return msgspec.structs.replace(one, **changes)
 
 
-def samples(*stored: int, every_s: float = 2.0) -> tuple[HistoryPoint, ...]:
+def points(*stored: int, every_s: float = 2.0) -> tuple[HistoryPoint, ...]:
     """Return a history whose last sample is of now."""
     first = NOW - timedelta(seconds=every_s * (len(stored) - 1))
     return tuple(
@@ -127,8 +127,8 @@ def test_a_processor_is_alive_until_it_falls_silent_or_says_that_it_stops(
 
 def test_speed_is_what_all_processors_stored_in_each_five_seconds() -> None:
     two = [
-        heartbeat("a", history=samples(*range(0, 3000, 100))),  # 50 a second, for a minute
-        heartbeat("b", history=samples(*range(0, 600, 20))),  # 10 a second
+        heartbeat("a", history=points(*range(0, 3000, 100))),  # 50 a second, for a minute
+        heartbeat("b", history=points(*range(0, 600, 20))),  # 10 a second
     ]
     rates = live.throughput(two)
     assert len(rates) == live.MINUTES * 60 / live.STEP_SECONDS
@@ -138,16 +138,16 @@ def test_speed_is_what_all_processors_stored_in_each_five_seconds() -> None:
 
 
 def test_a_processor_restarted_under_its_name_counts_from_zero() -> None:
-    history = samples(0, 100, 200, 0, 100, 100, 100, 100)
+    history = points(0, 100, 200, 0, 100, 100, 100, 100)
     assert live.stored_lately([heartbeat(history=history)]) == 300
     assert (live.throughput([heartbeat(history=history)])["rate"] >= 0).all()
 
 
 def test_a_processor_that_is_gone_keeps_its_share_of_the_past() -> None:
     past = tuple(
-        HistoryPoint(each.at - timedelta(seconds=60), each.stored) for each in samples(0, 100, 200)
+        HistoryPoint(each.at - timedelta(seconds=60), each.stored) for each in points(0, 100, 200)
     )
-    both = [heartbeat("new", history=samples(0, 0)), gone("old", history=past)]
+    both = [heartbeat("new", history=points(0, 0)), gone("old", history=past)]
     assert live.rate_now(both) == 0
     assert live.stored_lately(both) == 200
     assert live.throughput(both)["rate"].max() > 0
@@ -156,7 +156,7 @@ def test_a_processor_that_is_gone_keeps_its_share_of_the_past() -> None:
 @given(st.lists(st.integers(0, 5_000), min_size=1, max_size=200))
 def test_the_chart_adds_up_to_what_was_stored(more: list[int]) -> None:
     stored = [sum(more[:place]) for place in range(len(more) + 1)]
-    history = samples(*stored, *[stored[-1]] * 6)  # all of it reported more than ten seconds ago
+    history = points(*stored, *[stored[-1]] * 6)  # all of it reported more than ten seconds ago
     one = heartbeat(history=history)
     total = float(live.throughput([one])["rate"].sum()) * live.STEP_SECONDS
     assert total == pytest.approx(stored[-1])
