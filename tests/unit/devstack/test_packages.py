@@ -174,7 +174,7 @@ def test_a_mongod_that_needs_a_newer_processor_is_not_called_old(
     [
         ("kill -s SEGV $$", "killed by SIGSEGV"),
         ("kill -s KILL $$", "killed by SIGKILL: perhaps because memory ran out"),
-        ("exit 132", "killed by SIGILL: this processor lacks"),
+        ("exit 132", "killed by SIGILL: this CPU lacks"),
         ("echo bad flag >&2; exit 2", "bad flag"),
         ("exit 3", "it ended with exit status 3"),
         ("echo hello", "it prints no version"),
