@@ -164,7 +164,7 @@ def test_a_mongod_that_needs_a_newer_processor_is_not_called_old(
     tmp_path: Path, mocker: MockerFixture
 ) -> None:
     only(mocker, script(tmp_path / "mongod", "kill -s ILL $$"))
-    with pytest.raises(PermanentError, match="mongod: killed by SIGILL: this processor") as raised:
+    with pytest.raises(PermanentError, match="mongod: killed by SIGILL: this CPU") as raised:
         mongod.find_mongod(tmp_path / "lib")
     assert "AVX" in str(raised.value) and "docker compose" not in str(raised.value)
 
