@@ -37,9 +37,7 @@ _MONGO_URI = re.compile(
     r"((?P<user>[^:/?#\[\]@]+)(:(?P<password>[^:/?#\[\]@]*))?@)?"
     r"(?P<rest>[^@]*)"
 )
-_ADDRESSES = {"kafka_bootstrap_servers", "mongo_uri"} | {
-    f"mongo_{role}_uri" for role in get_args(Role)
-}
+_MONGO_URIS = ("mongo_uri", *(f"mongo_{role}_uri" for role in get_args(Role)))
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -83,6 +81,15 @@ def with_password(uri: str, password: str | None) -> str:
     return f"{parts['scheme']}{parts['user']}:{secret}@{parts['rest']}"
 
 
+def _address_of(who: str) -> Any:
+    return Field(None, repr=False, description=f"MongoDB's address, for {who}'s user.")
+
+
+def _password_of(who: str) -> Any:
+    text = f"{who.capitalize()}'s password, if its address has only a user."
+    return Field(None, repr=False, description=text)
+
+
 class Settings(BaseSettings):
     """The settings of the pipeline's processes."""
 
@@ -122,30 +129,14 @@ class Settings(BaseSettings):
         repr=False,
         description="MongoDB's address, for each role without an address of its own.",
     )
-    mongo_writer_uri: str | None = Field(
-        None, repr=False, description="MongoDB's address, for the processor's user."
-    )
-    mongo_reader_uri: str | None = Field(
-        None, repr=False, description="MongoDB's address, for the dashboard's user."
-    )
-    mongo_monitor_uri: str | None = Field(
-        None, repr=False, description="MongoDB's address, for the monitor's user."
-    )
-    mongo_setup_uri: str | None = Field(
-        None, repr=False, description="MongoDB's address, for the set-up step's user."
-    )
-    mongo_writer_password: str | None = Field(
-        None, repr=False, description="The processor's password, if its address has only a user."
-    )
-    mongo_reader_password: str | None = Field(
-        None, repr=False, description="The dashboard's password, if its address has only a user."
-    )
-    mongo_monitor_password: str | None = Field(
-        None, repr=False, description="The monitor's password, if its address has only a user."
-    )
-    mongo_setup_password: str | None = Field(
-        None, repr=False, description="The set-up's password, if its address has only a user."
-    )
+    mongo_writer_uri: str | None = _address_of("the processor")
+    mongo_reader_uri: str | None = _address_of("the dashboard")
+    mongo_monitor_uri: str | None = _address_of("the monitor")
+    mongo_setup_uri: str | None = _address_of("the set-up step")
+    mongo_writer_password: str | None = _password_of("the processor")
+    mongo_reader_password: str | None = _password_of("the dashboard")
+    mongo_monitor_password: str | None = _password_of("the monitor")
+    mongo_setup_password: str | None = _password_of("the set-up step")
     mongo_database: str = Field(
         "retail_db", pattern=r"^[A-Za-z0-9_-]{1,60}$", description="Database of the pipeline."
     )
@@ -180,9 +171,7 @@ class Settings(BaseSettings):
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )
 
-    @field_validator(
-        "mongo_uri", "mongo_writer_uri", "mongo_reader_uri", "mongo_monitor_uri", "mongo_setup_uri"
-    )
+    @field_validator(*_MONGO_URIS)
     @classmethod
     def _passwords_are_escaped(cls, uri: str | None) -> str | None:
         parts = _MONGO_URI.fullmatch(uri or "")
@@ -213,7 +202,9 @@ class Settings(BaseSettings):
     @property
     def uses_given_servers(self) -> bool:
         """Whether to ignore a local stack: an address is set, or this is not development."""
-        return self.retail_env != "development" or bool(self.model_fields_set & _ADDRESSES)
+        return self.retail_env != "development" or not self.model_fields_set.isdisjoint(
+            ("kafka_bootstrap_servers", *_MONGO_URIS)
+        )
 
     @property
     def sample_allowed(self) -> bool:
@@ -223,8 +214,7 @@ class Settings(BaseSettings):
     def mongo(self, role: Role) -> str:
         """Return the MongoDB address for ``role``, with its password if one is set."""
         own: str | None = getattr(self, f"mongo_{role}_uri")
-        password: str | None = getattr(self, f"mongo_{role}_password")
-        return with_password(own or self.mongo_uri, password)
+        return with_password(own or self.mongo_uri, getattr(self, f"mongo_{role}_password"))
 
     @property
     def dead_letter_topic(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -78,7 +78,11 @@ class CountCheck:
         if not lag and not pending:
             stored = sum(each.stored for each in sources)
             differences += _of_rollups(rollups, stored - left_out)
-        notes = [*_notes(manifests.values())]
+        notes = [
+            INCOMPLETE.format(name=each.name, rows=each.rows_read)
+            for each in manifests.values()
+            if not each.complete
+        ]
         return Reconciliation(
             mode=Mode.QUICK,
             verdict=verdict_of(differences, not (lag or pending or notes)),
@@ -130,13 +134,6 @@ class CountCheck:
                 )
             )
         return accounts
-
-
-def _notes(manifests: Iterable[Manifest]) -> Iterator[str]:
-    """Yield why the result is not final yet."""
-    for each in manifests:
-        if not each.complete:
-            yield INCOMPLETE.format(name=each.name, rows=each.rows_read)
 
 
 def _without_sample(manifests: dict[str, Manifest]) -> dict[str, Manifest]:

@@ -36,13 +36,10 @@ class ReturnSums:
     def add(self, documents: Iterable[ReturnDocument]) -> None:
         """Add documents."""
         for document in documents:
-            units, amount = document.units, document.amount
-            tally = self.days[document.day]
-            tally.rows += 1
-            tally.units += units if isinstance(units, int) else 0
-            tally.micros += amount if isinstance(amount, int | Decimal) else 0
+            units = document.units if isinstance(document.units, int) else 0
+            micros = document.amount if isinstance(document.amount, int | Decimal) else 0
             # As a text: to hash() -1 and -2 are the same, and some types have no hash at all.
-            tally.checksum += checksum_of(repr(document))
+            self.days[document.day] += Tally(1, units, micros, checksum_of(repr(document)))
 
 
 def match_returns(stored: Sequence[Stored]) -> Iterator[ReturnDocument]:

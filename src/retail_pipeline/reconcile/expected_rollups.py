@@ -133,8 +133,4 @@ class RollupSums:
         # First of all: an entry that can't be hashed must change nothing.
         checksum = _checksum(*key) * weight
         *_, kind = key
-        tally = self.tallies[rollup, day, str(kind)]
-        tally.rows += rows
-        tally.units += units
-        tally.micros += micros
-        tally.checksum += checksum
+        self.tallies[rollup, day, str(kind)] += Tally(rows, units, micros, checksum)

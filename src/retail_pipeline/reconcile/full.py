@@ -75,7 +75,7 @@ class FullReconciliation:
         self._read_small_topics(state, state.positions)
         for file in self.files:
             self._read_file(state, file)
-        self._read_transactions(state, state.positions)
+        self._read_transactions(state)
         self._read_records(state)
         self._read_what_came_meanwhile(state)
         return state
@@ -102,7 +102,8 @@ class FullReconciliation:
                 if span.topic == self.topics.manifests:
                     manifests, bad = decode(part, MANIFEST)
                     for manifest in _counted(state, manifests):
-                        _keep(state.sent, manifest)
+                        if manifest.is_newer_than(state.sent.get(manifest.source)):
+                            state.sent[manifest.source] = manifest
                 else:
                     rejections, bad = decode(part, REJECTION)
                     bad = rejections + bad
@@ -130,11 +131,9 @@ class FullReconciliation:
             manifest = state.manifests.get(source)
             self.report(file.name, rows, manifest.rows_read if manifest else rows)
 
-    def _read_transactions(
-        self, state: ReconciliationState, spans: Iterable[PartitionOffsets]
-    ) -> None:
+    def _read_transactions(self, state: ReconciliationState) -> None:
         rows, partition_of = 0, self.kafka.partition_of
-        spans = [span for span in spans if span.topic == self.topics.transactions]
+        spans = [span for span in state.positions if span.topic == self.topics.transactions]
         total = sum(span.end - span.first for span in spans)
         for span, messages in self.kafka.records(spans):
             state.records[span.topic, span.partition] += len(messages)
@@ -232,8 +231,3 @@ def _add_dead_letters(
         elif state.dead.add(each) and quarantine.has(each.source, each.row):
             if each.comparable:
                 state.dead_letter_checksums[each.source] += checksum_of((each.row, each.raw))
-
-
-def _keep(kept: dict[str, Manifest], manifest: Manifest) -> None:
-    if manifest.is_newer_than(kept.get(manifest.source)):
-        kept[manifest.source] = manifest

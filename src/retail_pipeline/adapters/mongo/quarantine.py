@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from pymongo import ASCENDING, MongoClient
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.store import insert_new, rows_filter
@@ -22,12 +23,11 @@ _PAGE_ROWS = 500
 _KEPT_OF_A_PURGED_ROW = ("source", "row", "name", "reason", "claims")
 
 
-class MongoQuarantine:
+class MongoQuarantine(MongoAdapter):
     """See :class:`retail_pipeline.flows.ports.Quarantine`."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._database = client[database]
+        super().__init__(client, database)
         self._rows = self._database[QUARANTINE]
 
     def find(

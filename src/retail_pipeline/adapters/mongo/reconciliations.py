@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from pymongo import MongoClient
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter, readable
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.domain.collections import RECONCILIATIONS
@@ -21,12 +22,12 @@ _CLAIM_MS = 120_000
 _MOST_DIFFERENCES = 100
 
 
-class MongoReconciliations:
-    """Keeps and finds results; raises TransientError or PermanentError as every adapter does."""
+class MongoReconciliations(MongoAdapter):
+    """Keeps and finds results."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._results = client[database][RECONCILIATIONS]
+        super().__init__(client, database)
+        self._results = self._database[RECONCILIATIONS]
         self._made = False
 
     def keep(self, result: Reconciliation, next_in_s: float | None = None) -> None:
@@ -46,12 +47,7 @@ class MongoReconciliations:
         """Return the last result of ``mode``; None before the first, or of another release."""
         with translated(self._client):
             found = self._results.find_one({"_id": mode.value}, {"result": 1})
-        if not found or "result" not in found:
-            return None
-        try:
-            return msgspec.convert(found["result"], Reconciliation)
-        except msgspec.ValidationError:
-            return None
+        return readable(found["result"], Reconciliation) if found and "result" in found else None
 
     def claim(self) -> bool:
         """Return whether a count check is due; if so, claim it for two minutes."""

@@ -30,6 +30,7 @@ from pymongo import ASCENDING, MongoClient, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import limit_met, translated
 from retail_pipeline.adapters.mongo.failed_days import (
@@ -57,12 +58,11 @@ _CLAIM_MS = 10_000
 _LONGEST_REASON = 500
 
 
-class MongoRollups:
+class MongoRollups(MongoAdapter):
     """Rebuilds of days; see :class:`retail_pipeline.flows.ports.Rollups`."""
 
     def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._database = client[database]
+        super().__init__(client, database)
         self._returns = MongoReturns(self._database)
         # The days that threads of this process rebuild: a claim may expire meanwhile, and a day
         # that takes long must not occupy a second thread.

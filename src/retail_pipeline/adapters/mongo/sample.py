@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pymongo import MongoClient
 from pymongo.database import Database
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.store import mark_dirty
@@ -50,12 +50,8 @@ def has_sample_rows(database: Database[Document]) -> bool:
     return database[TRANSACTIONS].find_one(OF_SAMPLE, {"_id": 1}) is not None
 
 
-class MongoSample:
+class MongoSample(MongoAdapter):
     """See :class:`retail_pipeline.flows.ports.SampleStore`."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._database = client[database]
 
     def replaced(self) -> bool:
         """Return whether other data has replaced the sample."""

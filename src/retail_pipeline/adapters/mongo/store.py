@@ -15,6 +15,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import (
     DUPLICATE_KEY,
@@ -50,12 +51,8 @@ from retail_pipeline.errors import PermanentError, TransientError
 _FAILED_VALIDATION = 121
 
 
-class MongoStore:
+class MongoStore(MongoAdapter):
     """The processor's writes; see :class:`retail_pipeline.flows.ports.Store`."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._database = client[database]
 
     def insert(self, transactions: Sequence[Transaction]) -> list[Refusal]:
         """Insert, leave what is there already, and return what the validator refused."""

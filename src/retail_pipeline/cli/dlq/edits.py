@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from tempfile import TemporaryFile
-from types import TracebackType
 from typing import IO
 
 import msgspec
@@ -41,12 +40,7 @@ class Edits(AbstractContextManager["Edits"]):
             self._stream.close()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stream.close()
 
     def chunks(self, size: int) -> Iterator[dict[str, str]]:

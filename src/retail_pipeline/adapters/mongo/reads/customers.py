@@ -7,11 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-import pymongo
-from pymongo import ASCENDING, MongoClient
+from pymongo import ASCENDING
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import (
     LINE_FIELDS,
     StoredLine,
@@ -42,13 +41,8 @@ class CustomerProduct(NamedTuple):
     last: datetime | None
 
 
-class MongoCustomers:
-    """Reads of one customer's transactions. Each raises TransientError while MongoDB is away, and
-    PermanentError when the user lacks the rights."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._transactions = client[database][TRANSACTIONS]
+class MongoCustomers(MongoAdapter):
+    """Reads of one customer's transactions."""
 
     def lines(
         self,
@@ -66,8 +60,8 @@ class MongoCustomers:
         if not hours:
             return []
         whose = {INVOICE: {"$in": [invoice]}, CUSTOMER: {"$in": [customer]}}
-        with translated(self._client), pymongo.timeout(_SECONDS):
-            found = self._transactions.find(
+        with self._within(_SECONDS):
+            found = self._database[TRANSACTIONS].find(
                 {"$and": [within(hours), whose, matching(selection)]},
                 dict.fromkeys(LINE_FIELDS, 1),
                 sort=[(DATE, ASCENDING)],
@@ -102,6 +96,6 @@ class MongoCustomers:
             {"$set": {"orders": {"$size": "$orders"}, "code": "$_id"}},
             {"$unset": "_id"},
         ]
-        with translated(self._client), pymongo.timeout(_SECONDS):
-            found = list(self._transactions.aggregate(pipeline, hint="by_product"))
+        with self._within(_SECONDS):
+            found = list(self._database[TRANSACTIONS].aggregate(pipeline, hint="by_product"))
         return [CustomerProduct(**each | {"amount": each["amount"].to_decimal()}) for each in found]

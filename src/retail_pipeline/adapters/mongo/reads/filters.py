@@ -11,12 +11,11 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import pymongo
 from bson import Decimal128
-from pymongo import DESCENDING, MongoClient
+from pymongo import DESCENDING
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.failed_days import failed_days
 from retail_pipeline.adapters.mongo.heartbeats import summaries_error
 from retail_pipeline.adapters.mongo.sample import has_sample_rows
@@ -52,20 +51,15 @@ class StoredLine(NamedTuple):
     stored_at: datetime
 
 
-class MongoStatus:
-    """The dashboard's read of what is stored. It raises TransientError while MongoDB is away, after
-    3 seconds, and PermanentError when the user lacks the rights."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._database = client[database]
+class MongoStatus(MongoAdapter):
+    """The dashboard's read of what is stored; if MongoDB is away, it fails after 3 seconds."""
 
     def status(self, outdated: Collection[datetime] = ()) -> Status:
         """Return what is stored, by counters and small reads only.
 
         ``outdated`` days count as pending, even if they are not marked as dirty yet.
         """
-        with translated(self._client), pymongo.timeout(_STATUS_SECONDS):
+        with self._within(_STATUS_SECONDS):
             failed = failed_days(self._database)
             error = summaries_error(self._database)
             newest = self._database[TRANSACTIONS].find_one(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pymongo
-from pymongo import DESCENDING, MongoClient
+from pymongo import DESCENDING
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import (
     LINE_FIELDS,
     StoredLine,
@@ -21,18 +20,13 @@ _SECONDS = 5.0
 _BACKWARDS = [("$natural", DESCENDING)]
 
 
-class MongoLatest:
-    """Reads of the newest rows. Each raises TransientError while MongoDB is away, and
-    PermanentError when the user lacks the rights."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._transactions = client[database][TRANSACTIONS]
+class MongoLatest(MongoAdapter):
+    """Reads of the newest rows."""
 
     def delays(self, rows: int) -> list[float]:
         """Return how many seconds each of the last ``rows`` rows took from file to database."""
-        with translated(self._client), pymongo.timeout(_SECONDS):
-            found = self._transactions.find(
+        with self._within(_SECONDS):
+            found = self._database[TRANSACTIONS].find(
                 {}, {"_id": 0, "ingested_at": 1, "stored_at": 1}, sort=_BACKWARDS, limit=rows
             )
             return [(each["stored_at"] - each["ingested_at"]).total_seconds() for each in found]
@@ -48,6 +42,6 @@ class MongoLatest:
             {"$limit": limit},
             {"$project": dict.fromkeys(LINE_FIELDS, 1)},
         ]
-        with translated(self._client), pymongo.timeout(_SECONDS):
-            found = self._transactions.aggregate(pipeline, hint={"$natural": -1})
+        with self._within(_SECONDS):
+            found = self._database[TRANSACTIONS].aggregate(pipeline, hint={"$natural": -1})
             return list(map(stored_line, found))

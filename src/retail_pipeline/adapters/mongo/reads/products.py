@@ -12,11 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import pymongo
-from pymongo import MongoClient
-
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching, within
 from retail_pipeline.domain import fields
 from retail_pipeline.domain.collections import TRANSACTIONS
@@ -32,13 +29,8 @@ _NOTHING = Basket(0, None, True, ())
 FindIncomplete = Callable[[Mapping[str, int]], Mapping[str, Sequence[datetime]]]
 
 
-class MongoProducts:
-    """Reads of one product's sale lines. Each raises TransientError while MongoDB is away, and
-    PermanentError when the user lacks the rights."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._transactions = client[database][TRANSACTIONS]
-        self._client = client
+class MongoProducts(MongoAdapter):
+    """Reads of one product's sale lines."""
 
     def prices(self, code: str, selection: Selection, unit: Unit) -> list[Prices]:
         """Return the prices that ``code`` sold at, oldest first; units without a sale are left out.
@@ -131,8 +123,8 @@ class MongoProducts:
         )
 
     def _aggregated(self, pipeline: list[Document], index: str) -> list[Document]:
-        with translated(self._client), pymongo.timeout(_SECONDS):
-            return list(self._transactions.aggregate(pipeline, hint=index))
+        with self._within(_SECONDS):
+            return list(self._database[TRANSACTIONS].aggregate(pipeline, hint=index))
 
 
 # Of lines that agree in every field, the first alone.

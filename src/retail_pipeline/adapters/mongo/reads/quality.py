@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-import msgspec
-import pymongo
-from pymongo import DESCENDING, MongoClient
+from pymongo import DESCENDING
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter, readable
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.reads.filters import matching
 from retail_pipeline.domain.collections import MANIFESTS, QUARANTINE, TRANSACTIONS
 from retail_pipeline.domain.fields import DESCRIPTION
@@ -50,17 +48,12 @@ class QuarantineGroup:
     last_at: datetime
 
 
-class MongoQuality:
-    """Reads for the page about quality. Each raises TransientError while MongoDB is away, and
-    PermanentError when the user lacks the rights."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._database = client[database]
+class MongoQuality(MongoAdapter):
+    """Reads for the page about quality."""
 
     def sources(self, limit: int = MOST_SOURCES) -> list[Freshness]:
         """Return the sources that were begun last, the newest first; all of them for 0."""
-        with translated(self._client), pymongo.timeout(_SECONDS):
+        with self._within(_SECONDS):
             found = self._database[MANIFESTS].find(sort=[("started_at", DESCENDING)])
             manifests = _readable(found.limit(limit), Manifest)
             return [self._fresh(each) for each in manifests]
@@ -85,13 +78,13 @@ class MongoQuality:
             {"$sort": {"rows": DESCENDING, "_id": 1}},
             {"$limit": _MOST_GROUPS},
         ]
-        with translated(self._client), pymongo.timeout(_SECONDS):
+        with self._within(_SECONDS):
             groups = list(self._database[QUARANTINE].aggregate(pipeline))
         return _readable(({**each, **each["_id"]} for each in groups), QuarantineGroup)
 
     def quarantined(self, reason: str, limit: int) -> list[Quarantined]:
         """Return rows that are in quarantine for ``reason``, the newest first."""
-        with translated(self._client), pymongo.timeout(_SECONDS):
+        with self._within(_SECONDS):
             found = self._database[QUARANTINE].find(
                 {"reason": {"$eq": reason}}, sort=[("quarantined_at", DESCENDING)], limit=limit
             )
@@ -101,7 +94,7 @@ class MongoQuality:
         """Return how many of the lines that count have no description, exact duplicates too."""
         # As the index has it: MongoDB would not see that ``None`` means the same.
         lacking = {DESCRIPTION: {"$type": "null"}}
-        with translated(self._client), pymongo.timeout(_SECONDS):
+        with self._within(_SECONDS):
             return self._database[TRANSACTIONS].count_documents(
                 {"$and": [lacking, matching(selection)]}
             )
@@ -112,11 +105,4 @@ def _readable(documents: Iterable[Document], form: type[T]) -> list[T]:
 
     One that another release wrote, and that this one can't read, is left out.
     """
-    return [found for each in documents if (found := _read(each, form)) is not None]
-
-
-def _read(document: Document, form: type[T]) -> T | None:
-    try:
-        return msgspec.convert(document, form)
-    except msgspec.ValidationError:
-        return None
+    return [found for each in documents if (found := readable(each, form)) is not None]

@@ -10,12 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import pymongo
 from bson import Decimal128
-from pymongo import MongoClient
 
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter
 from retail_pipeline.adapters.mongo.client import Document
-from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.rollup_pipelines import FIGURES, KEYS
 from retail_pipeline.adapters.mongo.schema import ROLLUP_VERSION
 from retail_pipeline.domain import fields
@@ -59,20 +57,15 @@ _RETURN_FIELDS: Document = {
 }
 
 
-class MongoRollupReads:
-    """Reads of the rollups. Each raises TransientError while MongoDB is away, and PermanentError
-    when the user lacks the rights."""
-
-    def __init__(self, client: MongoClient[Document], database: str) -> None:
-        self._client = client
-        self._database = client[database]
+class MongoRollupReads(MongoAdapter):
+    """Reads of the rollups."""
 
     def versions(self, rollup: str, since: datetime = datetime.min) -> dict[Any, datetime]:
         """Return when each document was made last, if later than ``since``, from an index alone.
 
         A rollup has one for each day, whose id is the day.
         """
-        with translated(self._client), pymongo.timeout(_VERSIONS_SECONDS):
+        with self._within(_VERSIONS_SECONDS):
             found = self._database[rollup].find(
                 {"rebuilt_at": {"$gt": since}}, {"rebuilt_at": 1}, hint="by_rebuild"
             )
@@ -88,7 +81,7 @@ class MongoRollupReads:
             {"$sort": {"_id": 1}},
             {"$project": _columns(FIELDS[rollup])},
         ]
-        with translated(self._client), pymongo.timeout(_READ_SECONDS):
+        with self._within(_READ_SECONDS):
             for document in self._database[rollup].aggregate(pipeline):
                 yield _whole(document)
 
@@ -106,7 +99,7 @@ class MongoRollupReads:
             {"$group": {"_id": None, **{name: {"$push": f"${name}"} for name in columns}}},
         ]
         found: Document = dict.fromkeys(columns, [])
-        with translated(self._client), pymongo.timeout(_READ_SECONDS):
+        with self._within(_READ_SECONDS):
             for document in self._database[RETURNS].aggregate(pipeline):
                 found = document
         return found | {name: _all_micros(found[name]) for name in ("micros", "sold_micros")}
@@ -125,7 +118,7 @@ class MongoRollupReads:
             {"$project": {"lines": 1, "units": 1, "micros": _in_micros("$amount")}},
         ]
         days: dict[datetime, Document] = {}
-        with translated(self._client), pymongo.timeout(_READ_SECONDS):
+        with self._within(_READ_SECONDS):
             for entry in self._database[TRANSACTIONS].aggregate(pipeline):
                 _append(days, entry)
         return [_whole(days[day]) for day in sorted(days)]
