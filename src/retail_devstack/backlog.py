@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +43,13 @@ class Backlog:
         return text + (f"; {self.problem}" if self.problem else "")
 
 
-class Gauge:
+class Gauge(AbstractContextManager["Gauge"]):
     """Reads the backlog over two connections that stay open."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._admin: Any = None
         self._mongo = connect(settings.mongo("reader"), name="local")
-
-    def __enter__(self) -> Gauge:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self._mongo.close()

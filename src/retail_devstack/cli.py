@@ -8,14 +8,14 @@ import shutil
 import sys
 import time
 import webbrowser
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import psutil
 import typer
 from rich.console import Console
 
-from retail_devstack.disk import check_disk
-from retail_devstack.home import Home
+from retail_devstack.home import Home, check_disk
 from retail_devstack.output import Say, open_standard_streams, progress, speaker
 from retail_devstack.signals import Interrupted, interruptible, uninterruptible
 from retail_pipeline.errors import PermanentError
@@ -119,7 +119,7 @@ def status(
     stack = _stack()
     found = parts(stack)
     if as_json:
-        print(json.dumps([part.as_dict() for part in found], indent=2))
+        print(json.dumps([asdict(part) for part in found], indent=2))
     else:
         Console().print(as_table(found))
         for problem in (part.problem for part in found if part.problem):

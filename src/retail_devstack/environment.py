@@ -42,7 +42,7 @@ def known_env(stack: Stack) -> dict[str, str]:
 
 def process_env(stack: Stack) -> dict[str, str]:
     """Return the environment for a process of the pipeline."""
-    return {**service_env(stack.home.root), **stack_env(stack)}
+    return {**service_env(), **stack_env(stack)}
 
 
 def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,9 @@ from retail_pipeline.errors import PermanentError, UsageError, os_words
 from retail_pipeline.settings import UserPath, loaded
 
 _SIGNATURE_BYTES = 200
+_ENOUGH_DISK = 2e9
+# Below it, mongod's journal and Kafka's first segments don't fit.
+_TOO_LITTLE = 4e8
 
 
 class Busy(PermanentError):
@@ -174,6 +177,24 @@ def _sign(descriptor: int) -> None:
     text = msgspec.json.encode(describe(psutil.Process())).ljust(_SIGNATURE_BYTES)
     with suppress(OSError):
         os.pwrite(descriptor, text, 0)
+
+
+def check_disk(folder: Path, say: Callable[[str], None]) -> None:
+    """Warn if the disk of ``folder``, which may not exist yet, has little free space.
+
+    Raises:
+        PermanentError: the free space is too small for the servers to start.
+    """
+    there = next(path for path in (folder, *folder.parents) if os.path.isdir(path))
+    free = psutil.disk_usage(str(there)).free
+    text = f"only {free / 1e6:,.0f} MB are free on the disk of {folder}"
+    if free < _TOO_LITTLE:
+        raise PermanentError(
+            f"{text}, and the servers need {_TOO_LITTLE / 1e6:,.0f} MB to start: free some space,"
+            " or set RETAIL_HOME to a folder on another disk"
+        )
+    if free < _ENOUGH_DISK:
+        say(f"{text[0].upper()}{text[1:]}; the stack takes about 500 MB, and more with more data.")
 
 
 def _user_cache(home: Path) -> Path:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import shutil
 from pathlib import Path
 
-from retail_devstack.probing import answer_of
+from retail_devstack.probing import version_of
 from retail_devstack.surroundings import server_env
 from retail_pipeline.errors import PermanentError
 
 # Kafka 3.9 needs 11, and fails on 24, which removed the security manager.
 _SUITABLE = range(11, 24)
 USE_COMPOSE = "run `docker compose up` instead, which needs only Docker"
-
-
-def java_version(java: Path) -> int | None:
-    """Return the major version of the runtime ``java``, or None if it doesn't run."""
-    return _probe(java)[0]
 
 
 def find_java() -> Path:
@@ -30,7 +24,7 @@ def find_java() -> Path:
     """
     problems = []
     for java in _candidates():
-        version, problem = _probe(java)
+        version, problem = java_version(java)
         if version in _SUITABLE:
             return java
         problems.append(f"{java}: {problem or f'version {version}'}")
@@ -40,13 +34,9 @@ def find_java() -> Path:
     )
 
 
-def _probe(java: Path) -> tuple[int | None, str]:
+def java_version(java: Path) -> tuple[int | None, str]:
     """Return the major version, or how the runtime fails."""
-    text, problem = answer_of(java, "-version", server_env())
-    found = re.search(r'version "(?:1\.)?(\d+)', text)
-    if problem or not found:
-        return None, problem or "it prints no version"
-    return int(found[1]), ""
+    return version_of(java, "-version", r'version "(?:1\.)?(\d+)', server_env())
 
 
 def _candidates() -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from retail_devstack.java import USE_COMPOSE
-from retail_devstack.probing import answer_of
+from retail_devstack.probing import version_of
 from retail_devstack.surroundings import server_env
 from retail_pipeline.errors import PermanentError
 
@@ -75,11 +74,7 @@ def _candidates() -> list[Path]:
 
 def _probe(mongod: Mongod) -> tuple[int | None, str]:
     """Return the major version, or what the binary prints when it fails."""
-    text, problem = answer_of(mongod.binary, "--version", mongod.env())
-    found = re.search(r"version v(\d+)", text)
-    if problem or not found:
-        return None, problem or "it prints no version"
-    return int(found[1]), ""
+    return version_of(mongod.binary, "--version", r"version v(\d+)", mongod.env())
 
 
 def _borrowed_curl(folder: Path) -> dict[str, str]:

@@ -73,14 +73,9 @@ def announce(say: Say, text: str) -> None:
 
     A terminal after Ctrl-S, or a pager that does not read on, would otherwise block the next step.
     """
-    thread = threading.Thread(target=_try, args=(say, text), daemon=True)
+    thread = threading.Thread(target=say, args=(text,), daemon=True)
     thread.start()
     thread.join(_BLOCKED_AFTER_S)
-
-
-def _try(say: Say, text: str) -> None:
-    with suppress(OSError):
-        say(text)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""Runs a program once to find out whether it works here, or how it fails."""
+"""Runs a program once to find out which version works here, or how it fails."""
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -16,8 +17,13 @@ _WHY = {
 }
 
 
-def answer_of(program: Path, argument: str, env: Mapping[str, str]) -> tuple[str, str]:
-    """Return what ``program`` prints, and how it failed (empty if it did not)."""
+def version_of(
+    program: Path, argument: str, pattern: str, env: Mapping[str, str]
+) -> tuple[int | None, str]:
+    """Return the major version that ``program`` prints, or None and how it failed.
+
+    The first group of the regular expression ``pattern`` is the version in the program's output.
+    """
     try:
         done = subprocess.run(
             [program, argument],
@@ -28,14 +34,17 @@ def answer_of(program: Path, argument: str, env: Mapping[str, str]) -> tuple[str
             env=dict(env),
         )
     except subprocess.TimeoutExpired:
-        return "", f"no answer within {_LIMIT_S} s"
+        return None, f"no answer within {_LIMIT_S} s"
     except OSError as error:
-        return "", os_words(error)
+        return None, os_words(error)
     text = done.stdout + done.stderr
-    return text, ending(done.returncode, text) if done.returncode else ""
+    found = re.search(pattern, text)
+    if done.returncode or not found:
+        return None, _ending(done.returncode, text) if done.returncode else "it prints no version"
+    return int(found[1]), ""
 
 
-def ending(status: int, text: str = "") -> str:
+def _ending(status: int, text: str) -> str:
     """Return how a program ended, by the exit status that Python or a shell gives for it.
 
     ``text`` is what it printed, which explains a status of its own, but not a signal.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event
 
 from pymongo.errors import PyMongoError
@@ -11,7 +9,7 @@ from pymongo.errors import PyMongoError
 from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.stack import Stack
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.sample import MongoSample, has_sample_rows
+from retail_pipeline.adapters.mongo.sample import has_sample_rows
 from retail_pipeline.bootstrap import sample_in_mongo, sent_sources
 from retail_pipeline.cli.produce.sample_rule import OTHER_DATA, not_here
 from retail_pipeline.domain.sample_source import only_sample, other_data
@@ -30,7 +28,8 @@ def why_no_sample(stack: Stack) -> str | None:
     """
     if why := not_here(loaded(Settings)):
         return why
-    with _sample_of(stack) as (sample, settings):
+    settings = settings_of(stack_env(stack))
+    with sample_in_mongo(settings) as sample:
         return OTHER_DATA if sample.other_data() or other_data(_sent(settings)) else None
 
 
@@ -40,7 +39,8 @@ def holds_sample(stack: Stack) -> bool:
     Raises:
         TransientError, PermanentError: a server is away or refuses.
     """
-    with _sample_of(stack) as (sample, settings):
+    settings = settings_of(stack_env(stack))
+    with sample_in_mongo(settings) as sample:
         if sample.replaced():
             return False
         return sample.stored() or only_sample(_sent(settings))
@@ -58,10 +58,3 @@ def shows_sample(stack: Stack) -> bool:
 
 def _sent(settings: Settings) -> set[str]:
     return retrying(Event(), _RETRY_FOR_S)(sent_sources, settings)
-
-
-@contextmanager
-def _sample_of(stack: Stack) -> Iterator[tuple[MongoSample, Settings]]:
-    settings = settings_of(stack_env(stack))
-    with sample_in_mongo(settings) as sample:
-        yield sample, settings

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import socket
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from kafka.errors import KafkaError
 from pymongo.errors import PyMongoError
@@ -25,6 +24,10 @@ from retail_devstack.ports import HOST, answers
 from retail_devstack.surroundings import server_env
 from retail_pipeline.adapters.kafka.topics import kafka_admin
 from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.flows.waiting import wait_while
+
+Command = Sequence[str | Path]
+Properties = Mapping[str, object]
 
 BROKER_ID = 1
 # Java's locale: in Turkish, the upper case of "classic" would differ from the constant's name.
@@ -41,40 +44,63 @@ log4j.logger.org.apache.zookeeper.server.ZooKeeperServerMain=INFO
 """
 
 
-class Server(Protocol):
+class Server(ABC):
     """One server of the stack."""
 
     name: str
     port: int
 
-    def command(self) -> Sequence[str | Path]:
+    @abstractmethod
+    def command(self) -> Command:
         """Write the server's configuration, and return the command that runs it."""
 
     def env(self) -> dict[str, str]:
         """Return the environment to run it in."""
+        return server_env()
 
     def before_start(self, say: Say) -> None:
-        """Wait until what a killed predecessor left has expired."""
+        """Wait until what a killed predecessor left has expired; most leave nothing."""
 
+    @abstractmethod
     def ready(self) -> bool:
         """Return whether the server works now."""
 
 
 @dataclass
-class ZooKeeper:
-    """ZooKeeper, alone."""
-
+class _JavaServer(Server):
     home: Home
     java: Path
     jars: Path
     port: int
+
+    def _command(self, flags: Sequence[str], main: str, properties: Properties) -> Command:
+        """Write the configuration, and return the command that runs ``main`` with it."""
+        config = f"{self.name}.properties"
+        text = "".join(f"{name}={value}\n" for name, value in properties.items())
+        self.home.config(config).write_text(text, "utf-8")
+        self.home.config("log4j.properties").write_text(_LOG4J, "utf-8")
+        return [
+            self.java,
+            *flags,
+            *_JAVA_FLAGS,
+            "-Djava.awt.headless=true",
+            "-Dlog4j.configuration=file:conf/log4j.properties",
+            *("-cp", f"{_linked(self.home, self.jars)}{os.sep}*"),
+            *(main, f"conf/{config}"),
+        ]
+
+
+@dataclass
+class ZooKeeper(_JavaServer):
+    """ZooKeeper, alone."""
+
     name: str = "zookeeper"
 
-    def command(self) -> Sequence[str | Path]:
+    def command(self) -> Command:
         """Write the configuration, and return the command."""
-        config = _write_properties(
-            self.home,
-            "zookeeper.properties",
+        return self._command(
+            ["-Xms32m", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+            "org.apache.zookeeper.server.quorum.QuorumPeerMain",
             {
                 "dataDir": f"./data/{self.name}",
                 "clientPort": self.port,
@@ -87,16 +113,6 @@ class ZooKeeper:
                 "autopurge.snapRetainCount": 3,
             },
         )
-        flags = ["-Xms32m", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
-        return _java(self.home, self.java, self.jars, flags, [main, config])
-
-    def env(self) -> dict[str, str]:
-        """Return the environment to run it in."""
-        return server_env()
-
-    def before_start(self, say: Say) -> None:
-        """A killed ZooKeeper leaves nothing to wait for."""
 
     def ready(self) -> bool:
         """Ask ZooKeeper for its mode; it answers ``ruok`` before it serves clients."""
@@ -104,22 +120,18 @@ class ZooKeeper:
 
 
 @dataclass
-class Kafka:
+class Kafka(_JavaServer):
     """One broker, registered in ZooKeeper."""
 
-    home: Home
-    java: Path
-    jars: Path
-    port: int
     zookeeper_port: int
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Properties = field(default_factory=dict)
     name: str = "kafka"
 
-    def command(self) -> Sequence[str | Path]:
+    def command(self) -> Command:
         """Write the configuration, and return the command."""
-        config = _write_properties(
-            self.home,
-            "kafka.properties",
+        return self._command(
+            ["-Xms256m", "-Xmx512m"],
+            "kafka.Kafka",
             {
                 "broker.id": BROKER_ID,
                 "listeners": f"PLAINTEXT://{HOST}:{self.port}",
@@ -138,25 +150,17 @@ class Kafka:
                 **self.options,
             },
         )
-        flags = ["-Xms256m", "-Xmx512m"]
-        return _java(self.home, self.java, self.jars, flags, ["kafka.Kafka", config])
-
-    def env(self) -> dict[str, str]:
-        """Return the environment to run it in."""
-        return server_env()
 
     def before_start(self, say: Say) -> None:
         """Wait until ZooKeeper has expired a killed broker's session."""
-        deadline = time.monotonic() + 60
-        announced = False
-        while time.monotonic() < deadline:
+
+        def registered() -> bool:
             sessions = ask_zookeeper(self.zookeeper_port, "dump")
-            if _DUMP_TITLE in sessions and _BROKER_NODE not in sessions:
-                return
-            if not announced:
-                say("Waiting for ZooKeeper to expire the killed broker (18 s) ...")
-                announced = True
-            time.sleep(0.5)
+            return _DUMP_TITLE not in sessions or _BROKER_NODE in sessions
+
+        if registered():
+            say("Waiting for ZooKeeper to expire the killed broker (18 s) ...")
+            wait_while(registered, 60)
 
     def ready(self) -> bool:
         """Send the broker an administrator's request."""
@@ -171,16 +175,16 @@ class Kafka:
 
 
 @dataclass
-class MongoServer:
-    """mongod, with authentication."""
+class MongoServer(Server):
+    """mongod, with authentication; it recovers the journal of a killed predecessor by itself."""
 
     home: Home
     mongod: Mongod
     port: int
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Properties = field(default_factory=dict)
     name: str = "mongodb"
 
-    def command(self) -> Sequence[str | Path]:
+    def command(self) -> Command:
         """Return the command."""
         self.home.data(self.name).mkdir(parents=True, exist_ok=True)
         return [
@@ -198,9 +202,6 @@ class MongoServer:
     def env(self) -> dict[str, str]:
         """Return the environment to run it in."""
         return self.mongod.env()
-
-    def before_start(self, say: Say) -> None:
-        """Do nothing: mongod recognises a killed predecessor's lock and recovers its journal."""
 
     def ready(self) -> bool:
         """Ping the server, which needs no rights."""
@@ -225,21 +226,6 @@ def ask_zookeeper(port: int, word: str) -> str:
         return ""
 
 
-def _java(
-    home: Home, java: Path, jars: Path, flags: Sequence[str], main: Sequence[str]
-) -> Sequence[str | Path]:
-    home.config("log4j.properties").write_text(_LOG4J, "utf-8")
-    return [
-        java,
-        *flags,
-        *_JAVA_FLAGS,
-        "-Djava.awt.headless=true",
-        "-Dlog4j.configuration=file:conf/log4j.properties",
-        *("-cp", f"{_linked(home, jars)}{os.sep}*"),
-        *main,
-    ]
-
-
 def _linked(home: Home, jars: Path) -> Path:
     """Return a path of ``jars`` relative to the home, without the cache folder's name in it."""
     if os.name == "nt":
@@ -249,10 +235,3 @@ def _linked(home: Home, jars: Path) -> Path:
     home.root.joinpath(link).unlink(missing_ok=True)
     home.root.joinpath(link).symlink_to(jars, target_is_directory=True)
     return link
-
-
-def _write_properties(home: Home, name: str, values: dict[str, object]) -> str:
-    """Write a configuration, and return its path relative to the home."""
-    text = "".join(f"{name}={value}\n" for name, value in values.items())
-    home.config(name).write_text(text, "utf-8")
-    return f"conf/{name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -20,6 +19,7 @@ from retail_devstack.servers import Kafka, MongoServer, Server, ZooKeeper
 from retail_devstack.signals import deferred
 from retail_devstack.state import State, load_state, new_state, save_state
 from retail_pipeline.errors import PermanentError
+from retail_pipeline.flows.waiting import wait_while
 
 SERVERS = ("zookeeper", "kafka", "mongodb")
 SERVICES = ("processor", "producer", "dashboard")
@@ -207,16 +207,14 @@ class Stack:
         server.before_start(self.say)
         process = self._launch(server)
         self.save()
-        deadline = time.monotonic() + _START_LIMIT
-        while not server.ready():
-            if not processes.alive(process):
-                raise PermanentError(f"{server.name} has ended; {self.end_of_log(server.name)}")
-            if time.monotonic() > deadline:
-                raise PermanentError(
-                    f"{server.name} doesn't answer after {_START_LIMIT:.0f} s;"
-                    f" {self.end_of_log(server.name)}"
-                )
-            time.sleep(0.2)
+
+        def starting() -> bool:
+            return not server.ready() and processes.alive(process)
+
+        late = wait_while(starting, _START_LIMIT, every_s=0.2)
+        if late or not processes.alive(process):
+            problem = f"doesn't answer after {_START_LIMIT:.0f} s" if late else "has ended"
+            raise PermanentError(f"{server.name} {problem}; {self.end_of_log(server.name)}")
 
     def _launch(self, server: Server) -> Process:
         """Start the server; it locks its data folder while it runs."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from pymongo.errors import PyMongoError
 from rich.table import Table
@@ -34,10 +33,6 @@ class Part:
     address: str | None = None
     memory_mb: float = 0.0
     problem: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the line for a program."""
-        return asdict(self)
 
 
 def parts(stack: Stack) -> list[Part]:

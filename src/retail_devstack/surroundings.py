@@ -11,7 +11,6 @@ import locale
 import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP")
 _UTF8_LOCALES = ("C.UTF-8", "en_US.UTF-8")
@@ -25,16 +24,12 @@ def server_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "LC_ALL": _utf8_locale(), "TZ": "UTC", **(extra or {})}
 
 
-def service_env(home: Path) -> dict[str, str]:
-    """Return the environment of a process of the pipeline; ``home`` replaces a missing HOME."""
+def service_env() -> dict[str, str]:
+    """Return the environment of a process of the pipeline."""
     env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     # Leave out the settings of the user's other Streamlit programs.
     env = {name: value for name, value in env.items() if not name.startswith("STREAMLIT_")}
     env |= {"STREAMLIT_SERVER_BASE_URL_PATH": "", "STREAMLIT_SERVER_SSL_CERT_FILE": ""}
-    try:
-        Path.home()
-    except RuntimeError:
-        env["HOME"] = str(home)
     others = env.get("no_proxy") or env.get("NO_PROXY") or ""
     direct = others if others.strip() == "*" else ",".join(filter(None, (others, *_OURSELVES)))
     return {**env, "no_proxy": direct, "NO_PROXY": direct}

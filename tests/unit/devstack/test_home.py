@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from retail_devstack.disk import check_disk
-from retail_devstack.home import Home
+from retail_devstack.home import Home, check_disk
 from retail_devstack.processes import Process
 from retail_devstack.state import ROLES, load_state, new_state, save_state
 from retail_pipeline.errors import PermanentError, UsageError

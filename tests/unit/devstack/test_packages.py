@@ -33,12 +33,12 @@ def a_java(path: Path, version: str) -> Path:
     ("version", "major"), [("17.0.15", 17), ("1.8.0_402", 8), ("21", 21), ("24-ea", 24)]
 )
 def test_java_says_its_version_in_many_ways(tmp_path: Path, version: str, major: int) -> None:
-    assert java.java_version(a_java(tmp_path / "java", version)) == major
+    assert java.java_version(a_java(tmp_path / "java", version))[0] == major
 
 
 def test_a_java_that_does_not_run_has_no_version(tmp_path: Path) -> None:
-    assert java.java_version(tmp_path / "missing") is None
-    assert java.java_version(script(tmp_path / "broken", "exit 1")) is None
+    assert java.java_version(tmp_path / "missing")[0] is None
+    assert java.java_version(script(tmp_path / "broken", "exit 1"))[0] is None
 
 
 def test_the_first_suitable_java_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
