@@ -73,32 +73,30 @@ def lag(parts: Sequence[Partition]) -> tuple[int, int]:
     return known, sum(each.lag is None for each in parts)
 
 
-def throughput(
-    processors: Sequence[StoredHeartbeat], *, minutes: int = MINUTES, step: int = STEP_SECONDS
-) -> pd.DataFrame:
+def throughput(processors: Sequence[StoredHeartbeat]) -> pd.DataFrame:
     """Return rows stored per second over the last minutes, by all processors together.
 
-    Columns: start (UTC) of each ``step`` seconds, the newest last, and rate. Between two
+    Columns: start (UTC) of each STEP_SECONDS, the newest last, and rate. Between two
     heartbeats a processor counts as having stored at the same speed. The last four seconds are
     left out: not every processor has reported them.
     """
     until = _reported_until(processors)
     if until is None:
         return pd.DataFrame({"start": pd.to_datetime([], utc=True), "rate": np.zeros(0)})
-    last = int(until) // step * step
-    edges = np.arange(last - minutes * 60, last + step, step, dtype=np.int64)
-    rates = np.diff(_stored(processors, edges)) / step
+    last = int(until) // STEP_SECONDS * STEP_SECONDS
+    edges = np.arange(last - MINUTES * 60, last + STEP_SECONDS, STEP_SECONDS, dtype=np.int64)
+    rates = np.diff(_stored(processors, edges)) / STEP_SECONDS
     return pd.DataFrame({"start": pd.to_datetime(edges[:-1], unit="s", utc=True), "rate": rates})
 
 
-def rate_now(processors: Sequence[StoredHeartbeat], seconds: float = 10.0) -> float:
-    """Return rows stored per second over the last ``seconds`` that were reported."""
-    return _stored_in(processors, seconds) / seconds
+def rate_now(processors: Sequence[StoredHeartbeat]) -> float:
+    """Return rows stored per second over the last ten seconds that were reported."""
+    return _stored_in(processors, 10.0) / 10.0
 
 
-def stored_lately(processors: Sequence[StoredHeartbeat], minutes: int = MINUTES) -> int:
+def stored_lately(processors: Sequence[StoredHeartbeat]) -> int:
     """Return rows stored in the last minutes."""
-    return round(_stored_in(processors, minutes * 60))
+    return round(_stored_in(processors, MINUTES * 60))
 
 
 def _stored_in(processors: Sequence[StoredHeartbeat], seconds: float) -> float:

@@ -10,7 +10,7 @@ from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 
 from retail_pipeline.domain.contract import DATASET_FIELDS
@@ -184,12 +184,7 @@ def sample_lines(
     rng = Random(seed)
     hours = opening_hours(rng, start, days)
     lines = _soil(_invoice_lines(rng, hours, rows), Random(seed + 1), dirty)
-    return _headed(islice(lines, rows))
-
-
-def _headed(lines: Iterator[str]) -> Iterator[str]:
-    yield ",".join(DATASET_FIELDS) + "\n"
-    yield from lines
+    return chain([",".join(DATASET_FIELDS) + "\n"], islice(lines, rows))
 
 
 def _invoice_lines(rng: Random, hours: Weighted[str], rows: int) -> Iterator[str]:

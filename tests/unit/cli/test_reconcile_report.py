@@ -97,7 +97,7 @@ def test_each_difference_is_named_with_what_to_do() -> None:
 
 
 def test_a_fault_of_its_own_is_no_difference(mocker: MockerFixture) -> None:
-    mocker.patch("retail_pipeline.cli.reconcile.ReconcileRun.run", side_effect=KeyError("lines"))
+    mocker.patch("retail_pipeline.cli.reconcile._run", side_effect=KeyError("lines"))
     result = CliRunner().invoke(app, ["reconcile"])
     assert result.exit_code == 2 and "unexpected KeyError" in result.stderr
     assert "'lines' (a fault of the program" in result.stderr

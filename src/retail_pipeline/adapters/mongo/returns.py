@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import Any
 
 from bson import Decimal128
 from pymongo import UpdateOne
@@ -75,7 +77,7 @@ class MongoReturns:
             PermanentError: a stored row is not as the contract says; the text names its customer.
         """
         customers = self._customers(day) if summarised else self._customers_of_lines(day)
-        guests = _by_product(self._of_guests(day, without_sample))
+        guests = _grouped(self._of_guests(day, without_sample), PRODUCT)
         problems = self._write(day, guests, without_sample, guest=True)
         for first in range(0, len(customers), _CUSTOMERS_AT_ONCE):
             pairs = sorted(self._pairs(day, customers[first : first + _CUSTOMERS_AT_ONCE]))
@@ -120,11 +122,8 @@ class MongoReturns:
     def _lines(self, pairs: Sequence[Pair], without_sample: bool) -> Iterable[list[Document]]:
         """Return all sales and cancellations of each pair."""
         each_pair = [{PRODUCT: code, CUSTOMER: customer} for code, customer in pairs]
-        found: dict[Pair, list[Document]] = defaultdict(list)
         wanted = {"$or": each_pair, **TRADED, **(WITHOUT_SAMPLE if without_sample else {})}
-        for line in self._transactions.find(wanted, _FIELDS):
-            found[line[PRODUCT], line[CUSTOMER]].append(line)
-        return found.values()
+        return _grouped(self._transactions.find(wanted, _FIELDS), PRODUCT, CUSTOMER)
 
     def _of_guests(self, day: datetime, without_sample: bool) -> Iterable[Document]:
         wanted = {**CANCELLED, CUSTOMER: None, DATE: _on(day)}
@@ -232,8 +231,9 @@ def _on(day: datetime) -> Document:
     return {"$gte": day, "$lt": day + _DAY}
 
 
-def _by_product(lines: Iterable[Document]) -> Iterable[list[Document]]:
-    found: dict[str, list[Document]] = defaultdict(list)
+def _grouped(lines: Iterable[Document], *names: str) -> Iterable[list[Document]]:
+    """Return the lines that have the same values in the fields ``names``, group by group."""
+    key, found = itemgetter(*names), defaultdict[Any, list[Document]](list)
     for line in lines:
-        found[line[PRODUCT]].append(line)
+        found[key(line)].append(line)
     return found.values()

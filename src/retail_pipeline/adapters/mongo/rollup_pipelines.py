@@ -52,15 +52,7 @@ def _entries_of(rollup: str) -> Callable[[datetime], Pipeline]:
     if "invoices" in entry:
         entry["invoices"] = {"$size": "$invoices"}
 
-    def pipeline(day: datetime) -> Pipeline:
-        return [
-            _of(day),
-            {"$group": {"_id": key, **figures}},
-            {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": entry}}},
-            _STAMP,
-        ]
-
-    return pipeline
+    return lambda day: _document_of(day, {"_id": key, **figures}, entry)
 
 
 def _duplicates_of(day: datetime) -> Pipeline:
@@ -77,19 +69,19 @@ def _duplicates_of(day: datetime) -> Pipeline:
     again = {"$cond": [{"$gt": ["$lines", 1]}, entry, "$$REMOVE"]}
     first = {"kind": {"$first": "$kind"}, "amount": {"$first": f"${fields.AMOUNT}"}}
     line = {name: f"${name}" for name in fields.LINE_IDENTITY}
+    return _document_of(day, {"_id": line, "lines": {"$sum": 1}, **first}, again)
+
+
+def _document_of(day: datetime, group: Document, entry: Document) -> Pipeline:
+    """Return the aggregation that groups a day's lines and makes an ``entry`` of each group."""
     return [
-        _of(day),
-        {"$group": {"_id": line, "lines": {"$sum": 1}, **first}},
-        {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": again}}},
-        _STAMP,
+        {"$match": {fields.DATE: {"$gte": day, "$lt": day + timedelta(days=1)}}},
+        {"$group": group},
+        {"$group": {"_id": day, "lines": {"$sum": "$lines"}, "entries": {"$push": entry}}},
+        {"$set": {"rebuilt_at": "$$NOW", "layout": ROLLUP_VERSION}},
     ]
 
 
-def _of(day: datetime) -> Document:
-    return {"$match": {fields.DATE: {"$gte": day, "$lt": day + timedelta(days=1)}}}
-
-
-_STAMP: Document = {"$set": {"rebuilt_at": "$$NOW", "layout": ROLLUP_VERSION}}
 # The aggregation that makes a day's document of each.
 ROLLUPS: dict[str, Callable[[datetime], Pipeline]] = {
     ORDERS_ROLLUP: _entries_of(ORDERS_ROLLUP),

@@ -128,17 +128,17 @@ def entry_at(path: Path) -> Entry | None:
 
 
 def _unreachable(path: Path, error: OSError) -> Entry | None:
+    state, problem = tuple[int, ...](), f"it can't be read: {why(error)}"
     try:
         status = path.lstat()
-        target = os.readlink(path) if stat.S_ISLNK(status.st_mode) else None
+        if stat.S_ISLNK(status.st_mode):
+            link = os.readlink(path)
+            problem = f"it is a link to {link}, which can't be reached: {error.strerror}"
+        state = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
     except FileNotFoundError:
         return None
     except OSError:
-        return Entry(path, (), f"it can't be read: {why(error)}")
-    state = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
-    if target is None:
-        return Entry(path, state, f"it can't be read: {why(error)}")
-    problem = f"it is a link to {target}, which can't be reached: {error.strerror}"
+        pass
     return Entry(path, state, problem)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +60,7 @@ def reconcile(
     try:
         # A wrong name is reported before the connection to Kafka.
         find_files(files or [])
-        clean = ReconcileRun(files or [], quick=quick, as_json=as_json, wait_s=wait).run()
+        clean = _run(files or [], quick, as_json, wait)
     except RetailError as error:
         failures.say(error, "reconciliation failed: ")
         raise typer.Exit(2) from None
@@ -71,50 +70,31 @@ def reconcile(
     raise typer.Exit(0 if clean else 1)
 
 
-@dataclass
-class ReconcileRun:
-    """The command's options, and its work."""
+def _run(names: list[str], quick: bool, as_json: bool, wait_s: float) -> bool:
+    """Reconcile, print the result, and return whether all agree.
 
-    names: list[str]
-    quick: bool
-    as_json: bool
-    wait_s: float
+    Raises:
+        UsageError: a file can't be used.
+        TransientError, PermanentError: a server is away, or refuses.
+    """
+    from retail_pipeline.bootstrap import reconciling
+    from retail_pipeline.cli.reconcile.report import show
 
-    def run(self) -> bool:
-        """Reconcile, print the result, and return whether all agree.
-
-        Raises:
-            UsageError: a file can't be used.
-            TransientError, PermanentError: a server is away, or refuses.
-        """
-        from retail_pipeline.bootstrap import reconciling
-
-        settings = server_settings()
-        configure_logging(settings.log_level)
-        collect_garbage_rarely()
-        paths = find_files(self.names, log.warning)
-        with reconciling(settings) as parts:
-            self._wait(parts)
-            result = parts.count_check().run() if self.quick else _full(parts, paths)
-            self._print(result)
-            _keep(parts.results, result)
-        return result.verdict is Verdict.AGREE
-
-    def _wait(self, parts: ReconcileParts) -> None:
-        """Return when nothing is on its way, or when the time is over."""
-        if self.wait_s:
-            wait_while(
-                lambda: total_lag(parts.kafka.positions()) or parts.database.pending_days(),
-                self.wait_s,
-            )
-
-    def _print(self, result: Reconciliation) -> None:
-        if self.as_json:
+    settings = server_settings()
+    configure_logging(settings.log_level)
+    collect_garbage_rarely()
+    paths = find_files(names, log.warning)
+    with reconciling(settings) as parts:
+        if wait_s:
+            kafka, database = parts.kafka, parts.database
+            wait_while(lambda: total_lag(kafka.positions()) or database.pending_days(), wait_s)
+        result = parts.count_check().run() if quick else _full(parts, paths)
+        if as_json:
             print(msgspec.json.format(msgspec.json.encode(result)).decode())
         else:
-            from retail_pipeline.cli.reconcile.report import show
-
             show(result, Console())
+        _keep(parts.results, result)
+    return result.verdict is Verdict.AGREE
 
 
 def _full(parts: ReconcileParts, paths: list[Path]) -> Reconciliation:

@@ -7,7 +7,7 @@ of them can act as an operator.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -67,24 +67,20 @@ class MongoStatus(MongoAdapter):
             )
             dates = {each.day for each in failed}
             known = [day for day in outdated if day.date() not in dates]
-            pending = self._pending(dates, known) + len(known)
+            others = [*known, *(datetime.combine(day, time()) for day in dates)]
+            marked = self._database[DIRTY_BUCKETS].count_documents({"_id": {"$nin": others}})
             quarantined = self._database[QUARANTINE].estimated_document_count()
             stored = self._database[TRANSACTIONS].estimated_document_count()
             sample = has_sample_rows(self._database)
         return Status(
             stored=stored,
             quarantined=quarantined,
-            pending_days=pending,
+            pending_days=marked + len(known),
             last_stored_at=newest["stored_at"] if newest else None,
             failed_days=tuple(failed),
             summaries_error=error,
             sample=sample,
         )
-
-    def _pending(self, failed: Collection[date], known: Sequence[datetime]) -> int:
-        """Return how many days are dirty, without the ``failed`` and ``known`` ones."""
-        others = [*known, *(datetime.combine(day, time()) for day in failed)]
-        return self._database[DIRTY_BUCKETS].count_documents({"_id": {"$nin": others}})
 
 
 def within(hours: Sequence[datetime]) -> Document:

@@ -64,9 +64,8 @@ class MongoQuality(MongoAdapter):
         last = self._database[TRANSACTIONS].find_one(
             {"_id": own}, {"row": 1, "stored_at": 1}, sort=[("_id", DESCENDING)]
         )
-        if last is None:
-            return Freshness(manifest, None, None)
-        return Freshness(manifest, last["row"], last["stored_at"])
+        row, stored_at = (last["row"], last["stored_at"]) if last else (None, None)
+        return Freshness(manifest, row, stored_at)
 
     def quarantine(self) -> list[QuarantineGroup]:
         """Return what is in quarantine, by reason, stage and file: the most rows first."""
