@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from retail_devstack.backlog import Backlog, Gauge
+from retail_devstack.backlog import Gauge
 from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.output import Say
 from retail_devstack.stack import SERVERS, Stack
@@ -74,7 +74,9 @@ class Follower:
         self._show(str(backlog))
         done = backlog.empty and not producing
         if done and self._streams and not self.failed:
-            self._once(self._stack.process("producer"), _summary(backlog))
+            records = f"{backlog.sent:,} records (rows, dead letters and manifests)"
+            text = f"All is stored and summarised: {records}."
+            self._once(self._stack.process("producer"), text)
         if backlog.stuck and not producing:
             self.failed = True
             self._once(backlog.problem, str(backlog))
@@ -84,8 +86,3 @@ class Follower:
         if key not in self._shown:
             self._shown.add(key)
             self._say(text)
-
-
-def _summary(backlog: Backlog) -> str:
-    records = f"{backlog.sent:,} records (rows, dead letters and manifests)"
-    return f"All is stored and summarised: {records}."

@@ -12,7 +12,6 @@ from retail_devstack import processes, services
 from retail_devstack.environment import current_names, known_env, stack_env
 from retail_devstack.home import Busy
 from retail_devstack.output import announce
-from retail_devstack.processes import Process
 from retail_devstack.sample import holds_sample, why_no_sample
 from retail_devstack.signals import uninterruptible
 from retail_devstack.stack import SERVERS, STOP_ORDER, Stack
@@ -117,18 +116,15 @@ def _lock_to_stop(stack: Stack) -> Iterator[None]:
             lock.enter_context(stack.home.locked(_MOMENT))
         except Busy:
             announce(stack.say, "Another command is starting or stopping the stack; waiting ...")
-            _end(stack.home.holder())
+            holder = stack.home.holder()
+            if holder is not None and holder.pid != os.getpid():
+                # It gets the time to stop what it has started.
+                processes.stop(holder, _STOP_LIMIT, family=False)
             with suppress(PermanentError):
                 lock.enter_context(stack.home.locked(_STOP_LIMIT))
         except PermanentError:
             pass  # a read-only or deleted folder: no command can start anything in it
         yield
-
-
-def _end(holder: Process | None) -> None:
-    """End the command that has the lock, with time to stop what it has started."""
-    if holder is not None and holder.pid != os.getpid():
-        processes.stop(holder, _STOP_LIMIT, family=False)
 
 
 def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool) -> Outcome:

@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from tenacity import Retrying
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
+from retail_pipeline.adapters.kafka import topics
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
 from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
 from retail_pipeline.adapters.kafka.topics import topic_id
@@ -47,6 +48,15 @@ from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.scheduler import Reconciler
 from retail_pipeline.settings import Role, Settings
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Create missing topics; return their names.
+
+    Raises:
+        TransientError, PermanentError: Kafka is away, or refuses.
+    """
+    return topics.ensure_topics(settings)
 
 
 def ensure_collections(settings: Settings) -> list[str]:
@@ -115,8 +125,8 @@ class ProcessorParts:
             settings.dead_letter_window_s,
         )
         dead_letters = DeadLetters(lambda: publisher(settings, self._name))
-        topics = Topics(*settings.topics)
-        return Processor(consumer, self.store, dead_letters, topics, retry, limit)
+        names = Topics(*settings.topics)
+        return Processor(consumer, self.store, dead_letters, names, retry, limit)
 
     def reconciler(self, stop: Event) -> Reconciler:
         """Return the thread that compares counts now and then."""

@@ -25,13 +25,12 @@ def setup(
       retail setup --timeout 60
     """
     from retail_pipeline import bootstrap
-    from retail_pipeline.adapters.kafka.topics import ensure_topics
     from retail_pipeline.cli.common import start
     from retail_pipeline.flows.retry import retrying
 
     settings, stop = start("setup")
     retry = retrying(stop, give_up_after_s=timeout)
-    topics = retry(ensure_topics, settings)
+    topics = retry(bootstrap.ensure_topics, settings)
     log.info("topics created: %s", ", ".join(topics) or "none, all exist")
     collections = retry(bootstrap.ensure_collections, settings)
     log.info("collections created: %s", ", ".join(collections) or "none, all exist")

@@ -126,15 +126,12 @@ class MongoRollupReads(MongoAdapter):
 
 def _append(days: dict[datetime, Document], entry: Document) -> None:
     """Append an entry of the orders to its day's columns."""
-    key = entry["_id"]
-    day = days.get(key["day"])
+    values, columns = entry | entry["_id"], (*_ORDER, *_COUNTS, "micros")
+    day = days.get(values["day"])
     if day is None:
-        columns = (*_ORDER, *_COUNTS, "micros")
-        day = days[key["day"]] = {"day": key["day"], **{name: [] for name in columns}}
-    for name in _ORDER:
-        day[name].append(key.get(name))
-    for name in (*_COUNTS, "micros"):
-        day[name].append(entry[name])
+        day = days[values["day"]] = {"day": values["day"], **{name: [] for name in columns}}
+    for name in columns:
+        day[name].append(values.get(name))
 
 
 def _columns(names: Iterable[str]) -> Document:
