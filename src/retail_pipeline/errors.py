@@ -1,9 +1,9 @@
 """The errors that the pipeline raises on purpose.
 
     RetailError
-    ├── UsageError          a setting, a flag or a file is wrong: exit status 2, nothing written
+    ├── UsageError          a setting, a flag or a file is wrong: exit status 2
     │   ├── SettingsError   an environment variable
-    │   └── SourceError     an input file, by its name
+    │   └── SourceError     an input file, by its name; it may change while it is being sent
     │       └── UnreadableError   the file can't be read at the moment
     ├── RowError            one row breaks the contract and goes to quarantine (domain.rejection)
     ├── TransientError      a server is away or busy: try again

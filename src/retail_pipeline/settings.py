@@ -235,7 +235,8 @@ class Settings(BaseSettings):
 def load_settings(**values: Any) -> Settings:
     """Return the settings from ``values``, the environment and ``.env``, in this order.
 
-    In development, if no address is set, the addresses of a local stack that runs here apply.
+    In development, if no address is set, those of a local stack that runs here come before
+    ``.env``.
 
     Raises:
         SettingsError: a variable has a value that can't be used; the text names each one.

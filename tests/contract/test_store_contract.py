@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
+from retail_pipeline.adapters.mongo.rollup_pipelines import PIPELINES
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
@@ -305,7 +305,7 @@ def test_a_rebuild_walks_the_index_by_date(mongo: tuple[Any, MongoStore, Setting
     database, store, settings = mongo
     store.insert([transaction(2)])
     with connect(settings.mongo("setup"), name="tests") as client:
-        for pipeline_of in ROLLUPS.values():
+        for pipeline_of in PIPELINES.values():
             asked = {"aggregate": "transactions", "pipeline": pipeline_of(DAY), "cursor": {}}
             plan = str(client[settings.mongo_database].command("explain", asked))
             assert "'indexName': 'by_date'" in plan and "COLLSCAN" not in plan

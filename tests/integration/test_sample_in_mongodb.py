@@ -14,7 +14,7 @@ from pymongo.database import Database
 from chaos.compare import differences
 from retail_pipeline.adapters.mongo import rollups
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
+from retail_pipeline.adapters.mongo.rollup_pipelines import PIPELINES
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.sample import WITHOUT_SAMPLE, MongoSample, has_sample_rows
 from retail_pipeline.adapters.mongo.schema import ensure_schema
@@ -164,7 +164,7 @@ def test_a_rebuild_without_the_sample_walks_the_index_by_date(
     take_in(guarded(database), OWN)
     pipeline = [
         {"$match": WITHOUT_SAMPLE},
-        *ROLLUPS[SUMMARIES[0]](floor(OWN[0].InvoiceDate, "day")),
+        *PIPELINES[SUMMARIES[0]](floor(OWN[0].InvoiceDate, "day")),
     ]
     asked = {"aggregate": "transactions", "pipeline": pipeline, "cursor": {}}
     with connect(fresh.mongo("setup"), name="tests") as client:

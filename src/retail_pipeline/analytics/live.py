@@ -119,8 +119,8 @@ def _reported_until(processors: Sequence[StoredHeartbeat]) -> float | None:
 def _stored(processors: Sequence[StoredHeartbeat], moments: Array) -> Array:
     """Return how many rows had been stored by each moment, all processors together.
 
-    Before its first sample a processor counts as having stored nothing. One that restarts under
-    the same name counts from zero again.
+    A processor counts from its oldest heartbeat that is kept: use differences. One that restarts
+    under the same name counts from zero again.
     """
     total = np.zeros(len(moments))
     for each in processors:
@@ -137,6 +137,6 @@ def _stored(processors: Sequence[StoredHeartbeat], moments: Array) -> Array:
 def delay(delays: Sequence[float], share: float) -> float | None:
     """Return the delay that ``share`` of the rows did not exceed: 0.5 is the median.
 
-    Between two rows it is interpolated (Hyndman and Fan's type 7, numpy's own).
+    Between two rows it is interpolated, as numpy does it.
     """
     return float(np.quantile(delays, share)) if len(delays) else None

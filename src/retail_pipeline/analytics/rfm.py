@@ -1,4 +1,4 @@
-"""Recency, frequency and monetary value: which of the customers are which.
+"""Recency, frequency and monetary value: into which segment each customer falls.
 
 Each customer gets a score from 1 to 5 in each of the three, by fifths of the customers as in A. M.
 Hughes, Strategic Database Marketing (1994), and the three scores name one of eleven segments. Which

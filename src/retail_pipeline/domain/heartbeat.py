@@ -14,7 +14,7 @@ import msgspec
 
 from retail_pipeline.domain.offsets import lag_of
 
-# Five heartbeats missed.
+# Five heartbeats missed: there is one every two seconds.
 ALIVE_SECONDS = 10.0
 # A cycle takes seconds at most, unless it waits for a server.
 STALLED_SECONDS = 15.0
@@ -69,11 +69,12 @@ class HistoryPoint(msgspec.Struct, frozen=True):
 
 
 class StoredHeartbeat(ProcessorHeartbeat, frozen=True, kw_only=True):
-    """The last heartbeat of a processor, as the database has it, with times by its clock.
+    """The last heartbeat of a processor, as the database has it.
 
-    ``age_s`` is its age. ``quiet_s`` is how many seconds before this write the processor had last
-    noted its progress, which it does after a cycle, at most once a second. ``stopped`` is whether
-    the processor stopped in good order. ``history`` is oldest first.
+    ``at``, ``age_s`` (its age) and ``history`` (oldest first) are by the database's clock.
+    ``quiet_s`` is how many seconds before this write the processor had last noted its progress,
+    which it does after a cycle, at most once a second. ``stopped`` is whether the processor stopped
+    in good order.
     """
 
     at: datetime
@@ -84,7 +85,7 @@ class StoredHeartbeat(ProcessorHeartbeat, frozen=True, kw_only=True):
 
     @property
     def alive(self) -> bool:
-        """Whether the processor works: its record is recent, and it has not stopped."""
+        """Whether the processor works: its heartbeat is recent, and it has not stopped."""
         return not self.stopped and is_recent(self.age_s)
 
     @property

@@ -144,7 +144,7 @@ def resolve(preset: str, data: Period, first: date | None, last: date | None) ->
 
 
 def floor(day: date, unit: Unit) -> datetime:
-    """Return the start of the hour, day, week (Monday) or month in which ``day`` begins."""
+    """Return the start of the hour, day, week (Monday) or month in which midnight of ``day`` is."""
     if unit == "week":
         day -= timedelta(days=day.weekday())
     elif unit == "month":

@@ -13,8 +13,11 @@ import msgspec
 from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
 
 _limit = CONTRACT.limit
-# The contract's bounds of a price: nine digits, and its scale.
-PRICE_PATTERN = rf"^-?[0-9]{{1,9}}(\.[0-9]{{1,{_limit('UnitPrice', 'scale')}}})?$"
+# A price's bounds are minus and plus a power of ten: fewer digits are within them, and it is.
+_MOST, _SCALE = _limit("UnitPrice", "maximum"), _limit("UnitPrice", "scale")
+PRICE_PATTERN = (
+    rf"^-?([0-9]{{1,{len(str(_MOST)) - 1}}}(\.[0-9]{{1,{_SCALE}}})?|{_MOST}(\.0{{1,{_SCALE}}})?)$"
+)
 
 
 class Kind(StrEnum):

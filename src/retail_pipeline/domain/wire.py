@@ -95,7 +95,7 @@ def decode(
 def replays(messages: Iterable[Message]) -> dict[str, str]:
     """Return the id in quarantine of each usable replayed transaction, by the transaction's id."""
     found: dict[str, str] = {}
-    # An ordinary record has one header; reading each would cost more than the rest of this.
+    # Only a replayed record has a second header, and to read the names of all costs too much.
     for message in [message for message in messages if len(message.headers) > 1]:
         if identity := _replayed(message):
             try:

@@ -27,10 +27,10 @@ class _Second:
 
 @dataclass
 class DeadLetterLimit:
-    """Counts the processor's own rejections over a sliding window of ``window_s`` seconds.
+    """Counts records and rejections over a sliding window of ``window_s`` seconds.
 
-    The processor stops when more than ``rows`` records, and more than ``share`` (0 to 1) of all
-    records, were rejected within the window. ``rows`` = 0 means no limit.
+    The processor stops when all processors have rejected more than ``rows`` records within the
+    window, and this one more than ``share`` (0 to 1) of its own. ``rows`` = 0 means no limit.
     """
 
     rows: int = 0
@@ -51,8 +51,8 @@ class DeadLetterLimit:
     def count(self, records: int, rejections: Sequence[Rejection], already: int = 0) -> None:
         """Count a batch of ``records`` before its ``rejections`` are sent.
 
-        ``already`` is how many rejections of the window are in quarantine: those of other
-        processors, and of this one before it was started.
+        ``already`` is how many rejections of the window are in quarantine, whichever processor
+        made them. Some of this one's are among them: the larger number is compared, not the sum.
 
         Raises:
             PermanentError: both limits are exceeded; the text names the counts and the reason.

@@ -119,7 +119,7 @@ class Store(Protocol):
 
 
 class SampleStore(Protocol):
-    """The part of the sample in the database, and whether other data has replaced it.
+    """What is stored of the sample, and whether other data has replaced it.
 
     Every method raises TransientError when the database is away, PermanentError when it refuses.
     """
@@ -191,7 +191,7 @@ class Quarantine(Protocol):
         """Return how many rows sent by ``run`` are not released yet."""
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Remove manifests that were sent to their topic again; no processor releases them."""
+        """Remove replayed manifests from quarantine: processors release rows only."""
 
     def purge(self, rows: Sequence[Quarantined]) -> int:
         """Remove rows for good, with a tombstone for each; return how many.

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_CHECKS = 0.25
 # Most of a rebuild is MongoDB's work: two rebuilds run at a time.
 _THREADS = 2
-# While rows wait in Kafka, a worker rests so many times as long as its last rebuild took: a
-# rebuild costs MongoDB more than storing the day's rows did.
+# While rows wait in Kafka, a worker rests four times as long as its last rebuild took: a rebuild
+# costs MongoDB more than storing the day's rows did.
 REST_FACTOR = 4
 
 
@@ -34,13 +34,13 @@ class RollupWorker:
 
     def __init__(
         self,
-        summaries: Rollups,
+        rollups: Rollups,
         retry: Retrying,
         behind: Event,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._rollups = summaries
+        self._rollups = rollups
         self._retry = retry.copy(retry=retry_if_exception_type(Exception))
         self._behind = behind
         self._clock = clock
@@ -57,7 +57,7 @@ class RollupWorker:
         with self._turn:
             if not self._outdated_marked:
                 if old := self._attempt(self._rollups.mark_outdated):
-                    log.info("%d days are summarised again, in this release's form", old)
+                    log.info("%d days are summarised again, by this release", old)
                 self._outdated_marked = True
         began = self._clock()
         if not self._attempt(self._rollups.rebuild_next):
@@ -65,9 +65,9 @@ class RollupWorker:
         return REST_FACTOR * (self._clock() - began) if self._behind.is_set() else 0.0
 
     def _attempt(self, work: Callable[[], int]) -> int:
-        return int(self._retry(self._watched, work))
+        return int(self._retry(self._noting_failure, work))
 
-    def _watched(self, work: Callable[[], int]) -> int:
+    def _noting_failure(self, work: Callable[[], int]) -> int:
         try:
             done = work()
         except Exception as error:

@@ -56,10 +56,10 @@ class SampleGuard:
         sources = {transaction.source for transaction in transactions}
         if not self._prepare_for(sources, sources):
             return self._store.insert(transactions)
-        kept, rows = self._apart(transactions)
+        kept, left_out = self._apart(transactions)
         refused = self._store.insert(kept)
         if self._is_replaced():
-            self._remove(rows, [item.id for item in transactions if is_sample(item.source)])
+            self._remove(left_out, [item.id for item in transactions if is_sample(item.source)])
         return refused
 
     def quarantine(self, rejections: Iterable[Rejection]) -> None:

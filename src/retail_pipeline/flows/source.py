@@ -31,7 +31,7 @@ class RawRow(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def position(self) -> ResumePoint:
-        """What a source goes on from after this row."""
+        """The position from which the source resumes after this row."""
         return self.number if self.resume_at is None else self.resume_at
 
 

@@ -95,7 +95,7 @@ def _remarks(state: ReconciliationState) -> list[str]:
         )
     if state.misplaced:
         remarks.append(
-            f"{state.misplaced:,} orders are in another partition than the producer chooses:"
+            f"records of orders ({state.misplaced:,}) are in another partition than the producer's:"
             " partitions are not compared with MongoDB"
         )
     return remarks

@@ -38,7 +38,7 @@ class ReturnSums:
         for document in documents:
             units = document.units if isinstance(document.units, int) else 0
             micros = document.amount if isinstance(document.amount, int | Decimal) else 0
-            # As a text: to hash() -1 and -2 are the same, and some types have no hash at all.
+            # As text: hash(-1) == hash(-2), and some types have no hash at all.
             self.days[document.day] += Tally(1, units, micros, checksum_of(repr(document)))
 
 

@@ -1,8 +1,8 @@
 """The sums of the rollups: those that follow from rows, and those of the rollups' entries.
 
 Beside the sums of each day and kind, a checksum covers the key of each entry (its invoice,
-customer, country …). Over an entry's rows it adds up to what the entry itself gives, so neither
-side has to group anything. Some figures need all rows of a day, one after the other: duplicate
+customer, country …). The checksums of an entry's rows add up to the entry's own, so neither side
+has to group anything. Some figures need all rows of a day, one after the other: duplicate
 lines, an invoice that counts once, the last of several descriptions. Only the latest day is kept
 in memory.
 """
@@ -45,7 +45,7 @@ class _Seen:
 
     def is_duplicate(self, line: Line) -> bool:
         """Return whether a line with the same fields was read before."""
-        # To hash() -1 and -2 are the same.
+        # hash(-1) == hash(-2): so the numbers are added.
         content = hash(content_of(line)) + line.Quantity + int(line.UnitPrice)
         if content in self.lines:
             return True

@@ -75,8 +75,8 @@ class FullReconciliation:
         self._read_small_topics(state, state.positions)
         for file in self.files:
             self._read_file(state, file)
-        self._read_transactions(state)
-        self._read_records(state)
+        self._read_kafka(state)
+        self._read_mongodb(state)
         self._read_what_came_meanwhile(state)
         return state
 
@@ -131,7 +131,7 @@ class FullReconciliation:
             manifest = state.manifests.get(source)
             self.report(file.name, rows, manifest.rows_read if manifest else rows)
 
-    def _read_transactions(self, state: ReconciliationState) -> None:
+    def _read_kafka(self, state: ReconciliationState) -> None:
         rows, partition_of = 0, self.kafka.partition_of
         spans = [span for span in state.positions if span.topic == self.topics.transactions]
         total = sum(span.end - span.first for span in spans)
@@ -151,7 +151,7 @@ class FullReconciliation:
             rows += len(messages)
             self.report("Kafka", rows, total)
 
-    def _read_records(self, state: ReconciliationState) -> None:
+    def _read_mongodb(self, state: ReconciliationState) -> None:
         in_kafka = Rows()
         for source in [*state.kafka.rows, *state.in_flight]:
             in_kafka[source] = state.kafka.rows.of(source) | state.in_flight.of(source)

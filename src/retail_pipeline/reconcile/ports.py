@@ -82,10 +82,10 @@ class DatabaseReader(Protocol):
         """Yield the documents of the returns; ``days`` are those of the cancellations."""
 
     def states(self, ids: Sequence[str]) -> dict[str, set[str]]:
-        """Return, for each id, the collections (of three) that hold it now."""
+        """Return, for each id, which of transactions, quarantine and purged hold it now."""
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return, by collection (of three) and source, how many ids there are."""
+        """Return the number of ids by source: of transactions, quarantine and purged, in order."""
 
     def claimed(self) -> dict[str, int]:
         """Return, by source, how many rows only a quarantined record claims to be."""

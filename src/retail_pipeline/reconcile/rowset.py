@@ -19,18 +19,18 @@ class RowSet:
 
     def add(self, row: int) -> bool:
         """Add ``row``; return whether it was not there yet."""
-        page = self._pages.get(row >> 12)
+        page = self._pages.get(row // _PAGE_BITS)
         if page is None:
-            page = self._pages[row >> 12] = bytearray(_PAGE_BYTES)
-        place, bit = (row >> 3) & 511, 1 << (row & 7)
+            page = self._pages[row // _PAGE_BITS] = bytearray(_PAGE_BYTES)
+        place, bit = row // 8 % _PAGE_BYTES, 1 << row % 8
         if page[place] & bit:
             return False
         page[place] |= bit
         return True
 
     def __contains__(self, row: int) -> bool:
-        page = self._pages.get(row >> 12)
-        return page is not None and bool(page[(row >> 3) & 511] & (1 << (row & 7)))
+        page = self._pages.get(row // _PAGE_BITS)
+        return page is not None and bool(page[row // 8 % _PAGE_BYTES] & (1 << row % 8))
 
     def __len__(self) -> int:
         return sum(int.from_bytes(page, "little").bit_count() for page in self._pages.values())

@@ -91,7 +91,7 @@ class LineTally:
             tally.rows += 1
             tally.units += units
             tally.micros += micros
-            # To hash() -1 and -2 are the same.
+            # hash(-1) == hash(-2): so the numbers are added.
             checksum = hash(line) + units + int(micros)
             tally.checksum += checksum * checksum
             if partition_of is not None and origin < NOT_IN_KAFKA:

@@ -44,7 +44,8 @@ _ADVICE = {
     " their days",
     "doubled": "delete these documents and their days' rollup documents, then send a file with"
     " rows of those days again: `retail produce --again FILE`",
-    "two_states": "delete the quarantine documents of rows that are stored",
+    "two_states": "a row that is stored needs no document in `quarantine` or `purged`, and one in"
+    " quarantine none in `purged`: delete it",
     "rollup": "delete the day's document and send a file with rows of that day again, which"
     " rebuilds it: `retail produce --again FILE`",
 }

@@ -60,6 +60,11 @@ def test_a_record_without_optional_fields_is_a_guests() -> None:
     assert (decode().CustomerID, decode().Description, decode().Country) == (None, None, None)
 
 
+def test_a_price_may_be_as_large_as_the_contract_allows() -> None:
+    for price in ("100000000", "-100000000.000000", "99999999.999999", "00000001.5"):
+        assert decode(UnitPrice=price).UnitPrice == price
+
+
 def test_a_field_that_a_later_version_adds_is_no_obstacle() -> None:
     assert decode(Colour="red") == decode()
 
@@ -74,6 +79,7 @@ def test_a_field_that_a_later_version_adds_is_no_obstacle() -> None:
         {"UnitPrice": "abc"}, {"UnitPrice": "NaN"}, {"UnitPrice": "1e3"}, {"UnitPrice": ""},
         {"InvoiceDate": "0001-01-01T00:00:00+05:00"}, {"ingested_at": "9999-12-31T23:59:59-05:00"},
         {"UnitPrice": "0.1234567"}, {"UnitPrice": "1234567890"}, {"schema_version": 2},
+        {"UnitPrice": "100000001"}, {"UnitPrice": "-100000000.000001"}, {"UnitPrice": "999999999"},
     ],
 )  # fmt: skip
 def test_a_record_that_breaks_the_contract_is_not_decoded(changes: dict[str, Any]) -> None:

@@ -79,8 +79,8 @@ class GroupConsumer:
                 metadata_max_age_ms=_TOPICS_CHECKED_MS,
             )
             self._consumer.subscribe(settings.topics, listener=self._assignment)
-        # The assignment whose partitions are read from their committed offsets.
-        self._started = 0
+        # The number of the assignment for which the positions were set.
+        self._positioned = 0
         # The broker's id of each topic: a recreated topic has another one.
         self._identities: dict[str, object] = {}
         # The offset up to which each partition is stored, as far as this member knows.
@@ -100,10 +100,10 @@ class GroupConsumer:
         with translated(self._servers):
             taken = self._consumer.poll(timeout_ms=500)
             recreated = self._recreated_topics()
-            if recreated or self._started != self._assignment.number:
+            if recreated or self._positioned != self._assignment.number:
                 self._start_again(recreated)
                 return Batch()
-        batch = Batch(assignment=self._started)
+        batch = Batch(assignment=self._positioned)
         for partition, records in taken.items():
             self._stored.setdefault(partition, records[0].offset)
             batch.messages[partition.topic].extend(records)
@@ -113,7 +113,7 @@ class GroupConsumer:
     def commit(self, batch: Batch) -> None:
         """Commit the offsets after ``batch``, unless there was a rebalance since it was fetched.
 
-        A committed offset never goes back: another member may have got further in the meantime.
+        It could otherwise set back what another member has committed in the meantime.
         """
         if batch.assignment != self._assignment.number:
             return
@@ -139,7 +139,7 @@ class GroupConsumer:
     def progress(self) -> tuple[PartitionProgress, ...]:
         """Return how far this member is in its partitions of the transactions' topic.
 
-        It sends no request: a partition's end is the one that the last fetch returned.
+        A partition's end is the one that the last fetch returned: no broker is asked for it.
         """
         mine = sorted(place for place in self._consumer.assignment() if place.topic == self._topic)
         return tuple(self._progress_in(place) for place in mine)
@@ -172,8 +172,9 @@ class GroupConsumer:
 
         The client itself keeps its position in a partition that it had before a rebalance.
         """
-        # No batch that was fetched from a topic's predecessor is committed.
-        self._assignment.number += bool(recreated)
+        if recreated:
+            # So that batches of the deleted topic are not committed.
+            self._assignment.number += 1
         started = self._assignment.number
         for place in self._consumer.assignment():
             committed = None
@@ -186,7 +187,7 @@ class GroupConsumer:
         self._stored.clear()
         for topic in recreated:
             del self._identities[topic]
-        self._started = started
+        self._positioned = started
 
     def close(self) -> None:
         """Leave the group, so that the partitions move at once."""

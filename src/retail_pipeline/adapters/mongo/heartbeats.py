@@ -47,8 +47,8 @@ class MongoHeartbeats(MongoAdapter):
 
 def summaries_error(database: Database[Document]) -> str | None:
     """Return why a live processor can't summarise any day, or None; raises PyMongoError."""
-    records = _latest(database, {"$unset": "history"})
-    errors = (each.summaries_error for each in records if each.alive)
+    heartbeats = _latest(database, {"$unset": "history"})
+    errors = (each.summaries_error for each in heartbeats if each.alive)
     return next((error for error in errors if error), None)
 
 
@@ -61,4 +61,4 @@ def _latest(database: Database[Document], *more: Document) -> list[StoredHeartbe
         *more,
     ]
     found = (readable(each, StoredHeartbeat) for each in database[PROCESSORS].aggregate(pipeline))
-    return [record for record in found if record]
+    return [heartbeat for heartbeat in found if heartbeat]

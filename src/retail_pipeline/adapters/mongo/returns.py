@@ -101,14 +101,14 @@ class MongoReturns:
         cancelled = {**CANCELLED, CUSTOMER: {"$in": customers}, DATE: {"$gte": day}}
         # Answered from the index of cancellations alone.
         shown = {"_id": 0, PRODUCT: 1, CUSTOMER: 1, DATE: 1}
-        today: set[Pair] = set()
+        affected: set[Pair] = set()
         later: set[Pair] = set()
         for each in self._transactions.find(cancelled, shown):
             on_the_day = each[DATE] < day + _DAY
-            (today if on_the_day else later).add((each[PRODUCT], each[CUSTOMER]))
-        if later - today:
-            today |= later & self._traded(day, later)
-        return today
+            (affected if on_the_day else later).add((each[PRODUCT], each[CUSTOMER]))
+        if later - affected:
+            affected |= later & self._traded(day, later)
+        return affected
 
     def _traded(self, day: datetime, pairs: set[Pair]) -> set[Pair]:
         customers = {customer for _, customer in pairs}
@@ -218,9 +218,9 @@ def _update(document: Document, without_sample: bool) -> UpdateOne:
     new = {"$mergeObjects": [{"$literal": document | after}, {"rebuilt_at": "$$NOW"}]}
     stored_without: Document = {"$ifNull": ["$without_sample", False]}
     newer = {"$gt": [document["lines"], {"$ifNull": ["$lines", 0]}]}
-    other_form = {"$ne": ["$layout", document["layout"]]}
+    other_version = {"$ne": ["$layout", document["layout"]]}
     same_sample_state = {
-        "$and": [{"$eq": [stored_without, without_sample]}, {"$or": [newer, other_form]}]
+        "$and": [{"$eq": [stored_without, without_sample]}, {"$or": [newer, other_version]}]
     }
     sample_removed_since: Document = {"$gt": [without_sample, stored_without]}
     kept = {"$cond": [{"$or": [sample_removed_since, same_sample_state]}, new, "$$ROOT"]}

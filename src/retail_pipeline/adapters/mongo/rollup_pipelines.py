@@ -23,7 +23,7 @@ FIGURES: dict[str, Any] = {
 _EXPRESSIONS: dict[str, Any] = {
     "hour": {"$hour": f"${fields.DATE}"},
     "fee": {"$in": [f"${fields.PRODUCT}", list(FEES)]},
-    "guest": {"$lte": [f"${fields.CUSTOMER}", None]},
+    "guest": {"$lte": [f"${fields.CUSTOMER}", None]},  # null and missing sort first
 }
 # The key of an entry of each rollup; every figure of the dashboard is a sum over entries.
 KEYS: dict[str, Document] = {
@@ -83,7 +83,7 @@ def _document_of(day: datetime, group: Document, entry: Document) -> Pipeline:
 
 
 # The aggregation that makes a day's document of each.
-ROLLUPS: dict[str, Callable[[datetime], Pipeline]] = {
+PIPELINES: dict[str, Callable[[datetime], Pipeline]] = {
     ORDERS_ROLLUP: _entries_of(ORDERS_ROLLUP),
     PRODUCTS_ROLLUP: _entries_of(PRODUCTS_ROLLUP),
     DUPLICATES_ROLLUP: _duplicates_of,

@@ -41,7 +41,7 @@ from retail_pipeline.adapters.mongo.failed_days import (
     failure_of,
 )
 from retail_pipeline.adapters.mongo.returns import MongoReturns
-from retail_pipeline.adapters.mongo.rollup_pipelines import ROLLUPS
+from retail_pipeline.adapters.mongo.rollup_pipelines import PIPELINES
 from retail_pipeline.adapters.mongo.sample import OF_SAMPLE, WITHOUT_SAMPLE, is_replaced
 from retail_pipeline.adapters.mongo.schema import ROLLUP_VERSION
 from retail_pipeline.adapters.mongo.store import mark_dirty
@@ -88,7 +88,8 @@ class MongoRollups(MongoAdapter):
     def rebuild_next(self) -> bool:
         """Claim one dirty day and rebuild its rollups and returns; return whether there was one.
 
-        The day is clean then. A day that failed in part stays dirty, with the reasons.
+        The day is clean then, unless rows came in meanwhile. A day that failed in part stays dirty,
+        with the reasons.
         """
         with translated(self._client):
             dirty = self._claim()
@@ -122,7 +123,7 @@ class MongoRollups(MongoAdapter):
                 log.debug("the summaries of %s: %s", day, part, exc_info=error)
                 reasons[part] = _reason(error)
 
-        for rollup in ROLLUPS:
+        for rollup in PIPELINES:
             attempt(rollup, partial(self._rebuild, day, rollup, without_sample))
         summarised = ORDERS_ROLLUP not in reasons
         returns = partial(self._returns.rebuild, day, without_sample, summarised=summarised)
@@ -147,7 +148,7 @@ class MongoRollups(MongoAdapter):
 
     def _rebuild(self, day: datetime, rollup: str, without_sample: bool) -> None:
         """Aggregate ``day`` and replace its document, unless the stored one is newer."""
-        pipeline = ROLLUPS[rollup](day)
+        pipeline = PIPELINES[rollup](day)
         if without_sample:
             pipeline = [{"$match": WITHOUT_SAMPLE}, *pipeline, {"$set": {"without_sample": True}}]
         lines = 0

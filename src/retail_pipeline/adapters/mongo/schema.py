@@ -50,7 +50,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     collections.QUARANTINE: [
         # The dead-letter limit: what the processors rejected lately.
         IndexModel([("stage", ASCENDING), ("quarantined_at", DESCENDING)], name="by_stage"),
-        # The dashboard's counts by reason, stage and file, from the index alone; and samples.
+        # The dashboard's counts by reason, stage and file, from the index alone; and example rows.
         IndexModel(
             [
                 ("reason", ASCENDING),

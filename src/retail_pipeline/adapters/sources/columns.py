@@ -16,7 +16,7 @@ from retail_pipeline.domain.rejection import RowError
 from retail_pipeline.errors import SourceError
 from retail_pipeline.flows.source import RawRow
 
-# Online Retail II calls three of the columns otherwise.
+# Online Retail II has other names for two of the columns.
 _OTHER_NAMES = {"invoice": fields.INVOICE, "price": fields.PRICE}
 _NAMES = {name.lower(): name for name in DATASET_FIELDS} | _OTHER_NAMES
 # Where the date is among the eight fields.
@@ -57,7 +57,10 @@ class Layout:
         return itemgetter(*self.columns)
 
     def row(self, number: int, cells: Sequence[str], raw: str, truncated: bool = False) -> RawRow:
-        """Return the row of ``cells``, with a problem if they are no row; ``raw`` is their text."""
+        """Return the row of ``cells``; ``raw`` is their text.
+
+        Its problem is set if they are not a valid row.
+        """
         if len(cells) != self.width or len(raw) > LONGEST_FIELD:
             try:
                 check_cells(cells, self.width)

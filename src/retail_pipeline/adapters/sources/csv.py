@@ -56,7 +56,7 @@ def inspect(path: Path, options: ReadOptions) -> list[FileSource]:
 
 
 def reparse(number: int, raw: bytes, encoding: str, layout: str) -> RawRow:
-    """Return the row in ``raw``, under its ``number``; a problem says why it is none.
+    """Return the row in ``raw`` under its ``number``; its problem is set if it is not valid.
 
     Raises:
         LookupError, ValueError: there is no such encoding, or layout.

@@ -108,7 +108,7 @@ def _texts(column: Array) -> list[str]:
     elif types.is_date(kind):
         column = column.cast(pa.string())
     elif types.is_float16(kind) or types.is_float32(kind):
-        # By its shortest text: 2.55 is no longer 2.55 in more bits.
+        # By its shortest text: 2.55 with more bits is 2.549999952316284.
         column = column.cast(pa.string()).cast(pa.float64())
     elif not types.is_primitive(kind) and not types.is_null(kind) and not types.is_decimal(kind):
         # Text, or what a program wrote as bytes: one byte that is no text costs only its own row.

@@ -35,7 +35,7 @@ ENDINGS: tuple[str, ...] = (".xlsx",)
 ADVICE: dict[str, tuple[str, ...]] = {
     "save it as .xlsx or .csv": (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 }
-# Dates are cells of their own type in a workbook; text ones show at once.
+# Only dates that are text have an order to detect; it is detected in the sheet's first rows.
 _ROWS_SAMPLED = 2_000
 _DAMAGED = ("Excel workbook", "save it again from a spreadsheet program")
 # As many as a sheet can have: a damaged row number must not become endless empty rows.

@@ -160,8 +160,11 @@ def purge_rows(selection: QuarantineSelection, limit: int | None, yes: bool, dry
         totals = quarantine.totals(selection)
         total = min(sum(totals.values()), limit or sum(totals.values()))
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in totals.items())
-        if dry_run or not total:
-            typer.echo(f"{total:,} rows would be purged" + (f", of {reasons}" if reasons else ""))
+        if not total:
+            typer.echo("no such row is in quarantine: nothing to purge")
+            return
+        if dry_run:
+            typer.echo(f"{total:,} rows would be purged, of {reasons}")
             return
         if not yes:
             typer.confirm(f"Delete the text of {total:,} rows permanently ({reasons})?", abort=True)

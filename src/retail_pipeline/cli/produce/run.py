@@ -217,10 +217,8 @@ class ProducerRun:
                 *(facts.name, f"{before.rows_read:,}"),
             )
             return
-        stop_after_stalled, furthest = (
-            StopAfterStalled(self.give_up_after_s, self.clock),
-            before.rows_read,
-        )
+        stop_after_stalled = StopAfterStalled(self.give_up_after_s, self.clock)
+        furthest = before.rows_read
         with Progress(facts.name, facts.lines) as progress:
 
             def report(checkpoint: Checkpoint) -> None:
