@@ -116,7 +116,7 @@ class Home:
                 (self.root / name).mkdir(exist_ok=True)
         except OSError as error:
             words = os_words(error, self.root)
-            raise PermanentError(f"{words}; RETAIL_HOME names another folder") from error
+            raise PermanentError(f"{words}; set RETAIL_HOME to another folder") from error
 
     @contextmanager
     def locked(self, wait_s: float = 0.0) -> Iterator[None]:

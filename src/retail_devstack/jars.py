@@ -42,7 +42,7 @@ def kafka_jars(cache: Path, say: Callable[[str], None]) -> Path:
             _publish(_download(Path(scratch)), folder)
     except OSError as error:
         raise PermanentError(
-            f"{os_words(error, cache)}; RETAIL_CACHE names another folder"
+            f"{os_words(error, cache)}; set RETAIL_CACHE to another folder"
         ) from error
     return folder
 

@@ -158,7 +158,9 @@ class Stack:
             self.save()
         if left:
             names = ", ".join(f"{part} (process {one and one.pid})" for part, one in left.items())
-            raise PermanentError(f"{names} can't be stopped by this user and runs on")
+            raise PermanentError(
+                f"{names} can't be stopped by this user: run `retail local down` as its owner"
+            )
         return killed
 
     def stop(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:

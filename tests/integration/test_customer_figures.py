@@ -19,7 +19,7 @@ from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import customers, rfm, sums
 from retail_pipeline.analytics.cohorts import cohorts
-from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.dashboard.snapshot_cache import SnapshotCache
 from retail_pipeline.domain.days import date_of_number, day_number, moment_of_hour
 from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.money import from_micros
@@ -45,10 +45,10 @@ def loaded(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module")
-def store(loaded: Settings) -> Iterator[Store]:
+def store(loaded: Settings) -> Iterator[SnapshotCache]:
     with connect(loaded.mongo("reader"), name="tests") as client:
         database = loaded.mongo_database
-        yield Store(MongoRollupReads(client, database), MongoStatus(client, database))
+        yield SnapshotCache(MongoRollupReads(client, database), MongoStatus(client, database))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def reads(loaded: Settings) -> Iterator[MongoCustomers]:
         yield MongoCustomers(client, loaded.mongo_database)
 
 
-def orders(store: Store, selection: Selection) -> pd.DataFrame:
+def orders(store: SnapshotCache, selection: Selection) -> pd.DataFrame:
     of_products = store.orders_of_products(selection.products) if selection.products else None
     return store.snapshot().order_rows(selection, of_products)
 
@@ -72,7 +72,7 @@ def day(number: int) -> date | None:
 
 
 @every_selection
-def test_customers_and_guests_equal_pandas(store: Store, selection: Selection) -> None:
+def test_customers_and_guests_equal_pandas(store: SnapshotCache, selection: Selection) -> None:
     rows, lines = orders(store, selection), shop.selected(TABLE, selection)
     texts = store.snapshot().dictionaries.customers.texts
     found = {
@@ -93,7 +93,7 @@ def test_customers_and_guests_equal_pandas(store: Store, selection: Selection) -
 
 
 @every_selection
-def test_segments_equal_pandas(store: Store, selection: Selection) -> None:
+def test_segments_equal_pandas(store: SnapshotCache, selection: Selection) -> None:
     table = customers.by_customer(orders(store, selection))
     texts = store.snapshot().dictionaries.customers.texts
     found = {
@@ -105,7 +105,7 @@ def test_segments_equal_pandas(store: Store, selection: Selection) -> None:
 
 
 @every_selection
-def test_cohorts_equal_pandas(store: Store, selection: Selection) -> None:
+def test_cohorts_equal_pandas(store: SnapshotCache, selection: Selection) -> None:
     last = min(selection.last, shop.LAST)
     found = cohorts(orders(store, selection), last)
     counts = {
@@ -120,7 +120,9 @@ def test_cohorts_equal_pandas(store: Store, selection: Selection) -> None:
 
 
 @every_selection
-def test_new_and_returning_customers_equal_pandas(store: Store, selection: Selection) -> None:
+def test_new_and_returning_customers_equal_pandas(
+    store: SnapshotCache, selection: Selection
+) -> None:
     reach = replace(selection, first=date(2000, 1, 1))
     first = customers.first_orders(orders(store, reach))
     found = customers.new_and_returning(orders(store, selection), first, "week")
@@ -131,7 +133,9 @@ def test_new_and_returning_customers_equal_pandas(store: Store, selection: Selec
 
 
 @pytest.mark.parametrize("selection", NOTHING.values(), ids=NOTHING)
-def test_nobody_is_no_error(store: Store, reads: MongoCustomers, selection: Selection) -> None:
+def test_nobody_is_no_error(
+    store: SnapshotCache, reads: MongoCustomers, selection: Selection
+) -> None:
     rows = orders(store, selection)
     table = customers.by_customer(rows)
     assert len(table) == 0 and len(rfm.segmented(table, 0)) == 0
@@ -169,7 +173,7 @@ def test_the_products_of_a_customer_equal_pandas(
 
 @every_selection
 def test_the_lines_of_an_invoice_equal_pandas(
-    store: Store, reads: MongoCustomers, selection: Selection
+    store: SnapshotCache, reads: MongoCustomers, selection: Selection
 ) -> None:
     snapshot = store.snapshot()
     rows = orders(store, selection)

@@ -21,7 +21,7 @@ from retail_pipeline.adapters.mongo.reads.products import FindIncomplete, MongoP
 from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import products
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.dashboard.snapshot_cache import SnapshotCache
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.money import from_micros
@@ -80,7 +80,9 @@ def reads(client: MongoClient[Any], loaded: Settings) -> MongoProducts:
 @pytest.fixture(scope="module")
 def snapshot(client: MongoClient[Any], loaded: Settings) -> Snapshot:
     database = loaded.mongo_database
-    return Store(MongoRollupReads(client, database), MongoStatus(client, database)).snapshot()
+    return SnapshotCache(
+        MongoRollupReads(client, database), MongoStatus(client, database)
+    ).snapshot()
 
 
 def sales_of(table: pd.DataFrame, selection: Selection, code: str = "") -> pd.DataFrame:

@@ -15,7 +15,7 @@ from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import sums
 from retail_pipeline.analytics.snapshot import NAMED
-from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.dashboard.snapshot_cache import SnapshotCache
 from retail_pipeline.domain.days import day_number
 from retail_pipeline.domain.figures import Figures, Selection
 from retail_pipeline.domain.money import from_micros
@@ -53,30 +53,32 @@ def loaded(
 
 
 @pytest.fixture(scope="module")
-def store(loaded: Settings) -> Iterator[Store]:
+def store(loaded: Settings) -> Iterator[SnapshotCache]:
     with connect(loaded.mongo("reader"), name="tests") as client:
         yield store_of(client, loaded)
 
 
-def store_of(client: MongoClient[Any], settings: Settings) -> Store:
+def store_of(client: MongoClient[Any], settings: Settings) -> SnapshotCache:
     database = settings.mongo_database
-    return Store(MongoRollupReads(client, database), MongoStatus(client, database))
+    return SnapshotCache(MongoRollupReads(client, database), MongoStatus(client, database))
 
 
-def orders(store: Store, selection: Selection) -> pd.DataFrame:
+def orders(store: SnapshotCache, selection: Selection) -> pd.DataFrame:
     of_products = store.orders_of_products(selection.products) if selection.products else None
     return store.snapshot().order_rows(selection, of_products)
 
 
 @every_selection
-def test_figures_equal_pandas(store: Store, table: pd.DataFrame, selection: Selection) -> None:
+def test_figures_equal_pandas(
+    store: SnapshotCache, table: pd.DataFrame, selection: Selection
+) -> None:
     assert sums.figures(orders(store, selection)) == shop.figures(shop.selected(table, selection))
 
 
 @pytest.mark.parametrize("unit", UNITS)
 @every_selection
 def test_the_timeline_equals_pandas(
-    store: Store, table: pd.DataFrame, selection: Selection, unit: Unit
+    store: SnapshotCache, table: pd.DataFrame, selection: Selection, unit: Unit
 ) -> None:
     rows = shop.selected(table, selection)
     moments = pd.to_datetime(rows["InvoiceDate"], utc=True).dt.tz_localize(None)
@@ -92,7 +94,7 @@ def test_the_timeline_equals_pandas(
 
 @every_selection
 def test_countries_equal_pandas_best_first(
-    store: Store, table: pd.DataFrame, selection: Selection
+    store: SnapshotCache, table: pd.DataFrame, selection: Selection
 ) -> None:
     rows = shop.selected(table, selection)
     expected = {
@@ -108,7 +110,7 @@ def test_countries_equal_pandas_best_first(
 
 @every_selection
 def test_hours_of_the_week_equal_pandas(
-    store: Store, table: pd.DataFrame, selection: Selection
+    store: SnapshotCache, table: pd.DataFrame, selection: Selection
 ) -> None:
     rows = shop.selected(table, selection)
     moments = rows["InvoiceDate"].tolist()
@@ -119,7 +121,7 @@ def test_hours_of_the_week_equal_pandas(
 
 @every_selection
 def test_products_add_up_to_what_pandas_says(
-    store: Store, table: pd.DataFrame, selection: Selection
+    store: SnapshotCache, table: pd.DataFrame, selection: Selection
 ) -> None:
     rows = shop.selected(table, selection)
     snapshot = store.snapshot()
@@ -130,7 +132,9 @@ def test_products_add_up_to_what_pandas_says(
     assert by_code == {code: sum(group["amount"]) for code, group in rows.groupby("StockCode")}
 
 
-def test_a_product_bears_the_name_last_sold_under(store: Store, table: pd.DataFrame) -> None:
+def test_a_product_bears_the_name_last_sold_under(
+    store: SnapshotCache, table: pd.DataFrame
+) -> None:
     snapshot = store.snapshot()
     named = table[(table["kind"] == "sale") & table["Description"].notna()]
     for code, sold in named.groupby("StockCode"):
@@ -142,7 +146,7 @@ def test_a_product_bears_the_name_last_sold_under(store: Store, table: pd.DataFr
 
 @pytest.mark.parametrize("selection", NOTHING.values(), ids=NOTHING)
 def test_a_selection_without_rows_gives_zeros_and_empty_lists(
-    store: Store, selection: Selection
+    store: SnapshotCache, selection: Selection
 ) -> None:
     rows = orders(store, selection)
     assert sums.figures(rows) == Figures()
@@ -152,7 +156,7 @@ def test_a_selection_without_rows_gives_zeros_and_empty_lists(
     assert len(store.snapshot().product_rows(selection)) == 0
 
 
-def test_contents_and_status_count_everything(store: Store, table: pd.DataFrame) -> None:
+def test_contents_and_status_count_everything(store: SnapshotCache, table: pd.DataFrame) -> None:
     snapshot = store.snapshot()
     status = snapshot.status
     assert snapshot.countries == ("EIRE", "France", "Saudi Arabia", "United Kingdom", None)
@@ -173,7 +177,7 @@ def test_the_days_without_room_are_left_out_from_the_oldest_on(
         whole = store_of(client, loaded).snapshot()
         room = len(whole.products) // 2
         entries, status = MongoRollupReads(client, database), MongoStatus(client, database)
-        small = Store(entries, status, room).snapshot()
+        small = SnapshotCache(entries, status, room).snapshot()
     assert whole.since is None and small.since is not None
     assert len(small.products) <= room < len(whole.products)
     assert small.products["day"].min() == day_number(small.since)

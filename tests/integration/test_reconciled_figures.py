@@ -18,7 +18,7 @@ from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.adapters.mongo.reconciliations import MongoReconciliations
 from retail_pipeline.analytics import quality, sums
-from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.dashboard.snapshot_cache import SnapshotCache
 from retail_pipeline.domain.figures import Figures, Selection
 from retail_pipeline.domain.reconciliation import Mode, Verdict
 from retail_pipeline.domain.transaction import Kind
@@ -38,7 +38,7 @@ class Reconciled:
     pipeline: Pipeline
     result: dict[str, Any]
     files: tuple[Path, ...]
-    store: Store
+    store: SnapshotCache
 
     def orders(self, selection: Selection) -> pd.DataFrame:
         codes = selection.products
@@ -68,7 +68,7 @@ def reconciled(
     assert (status, result["verdict"]) == (0, Verdict.AGREE)
     with connect(settings.mongo("reader"), name="tests") as client:
         database = settings.mongo_database
-        store = Store(MongoRollupReads(client, database), MongoStatus(client, database))
+        store = SnapshotCache(MongoRollupReads(client, database), MongoStatus(client, database))
         yield Reconciled(pipeline, result, files, store)
     stack.forget(settings)
 

@@ -16,7 +16,7 @@ from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
 from retail_pipeline.adapters.mongo.reads.rollups import MongoRollupReads
 from retail_pipeline.analytics import adjustments, return_sums
 from retail_pipeline.analytics.snapshot import Snapshot
-from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.dashboard.snapshot_cache import SnapshotCache
 from retail_pipeline.domain.fees import FEES
 from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.money import from_micros
@@ -38,7 +38,9 @@ def snapshot(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> I
     shop.load(stack, settings, shop.shop())
     with connect(settings.mongo("reader"), name="tests") as client:
         database = settings.mongo_database
-        yield Store(MongoRollupReads(client, database), MongoStatus(client, database)).snapshot()
+        yield SnapshotCache(
+            MongoRollupReads(client, database), MongoStatus(client, database)
+        ).snapshot()
     stack.forget(settings)
 
 

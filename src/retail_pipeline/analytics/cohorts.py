@@ -58,7 +58,7 @@ class Cohorts:
 def cohorts(rows: pd.DataFrame, last: date) -> Cohorts:
     """Return the cohorts of the customers who ordered among ``rows``.
 
-    ``rows`` must reach back to the begin of the data, or customers of long standing would begin
+    ``rows`` must reach back to the start of the data, or customers of long standing would begin
     where they do; ``last`` is the newest day that is counted. Months without a first order are
     cohorts of nobody.
     """

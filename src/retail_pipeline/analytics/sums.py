@@ -103,7 +103,7 @@ def in_each(found: Sequence[tuple[datetime, Figures]], period: Period, unit: Uni
 
 
 def moved(rows: pd.DataFrame, shift: Shift) -> pd.DataFrame:
-    """Return rows as if each were of the later day that its own is compared with."""
+    """Return rows with their days moved forward to the days that they are compared with."""
     days, places = np.unique(rows["day"].to_numpy(), return_inverse=True)
     later = [day_number(shift.forward(date_of_number(day))) for day in days]
     return rows.assign(day=np.asarray(later, days.dtype)[places])

@@ -33,7 +33,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_NOTES = 1.0
 # How long each background thread may take to end; one that a server never answers is left.
 _SECONDS_TO_END = 2.5
-# A processor is considered up to date while fewer batches than these wait in Kafka.
+# A processor is considered up to date while at most this many batches wait in Kafka.
 _BATCHES_BEHIND = 2
 
 

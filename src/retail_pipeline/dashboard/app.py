@@ -50,7 +50,7 @@ def run() -> None:
         menu_items={"about": "Retail analytics: net sales, orders, products and customers, live."},
     )
     try:
-        if not sign_in.passed():
+        if not sign_in.ask_for_sign_in():
             return
     except RetailError as error:
         states.failed(error)

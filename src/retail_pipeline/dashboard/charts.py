@@ -198,7 +198,7 @@ def _whole_row(pick: str) -> Spec:
 
 
 def heat(frame: pd.DataFrame) -> Spec:
-    """Return a square for each hour of each day of the week, darker for more net sales."""
+    """Return a square for each hour of each day of the week, brighter for more net sales."""
     return {
         "mark": {"type": "rect", "cornerRadius": 2},
         "encoding": {

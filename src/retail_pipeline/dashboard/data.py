@@ -19,7 +19,7 @@ from retail_pipeline.analytics.products import incomplete, ranking
 from retail_pipeline.analytics.snapshot import Snapshot
 from retail_pipeline.bootstrap import DashboardReads
 from retail_pipeline.dashboard.process import settings
-from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.dashboard.snapshot_cache import SnapshotCache
 from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.periods import Unit
@@ -63,7 +63,7 @@ def _cached(
 ) -> Callable[[Callable[Concatenate[DashboardReads, P], T]], Callable[P, T]]:
     """Return a decorator that caches a read's answers by its arguments and its database.
 
-    The read's first parameter are the reads of the settings' database; callers leave it out.
+    The first parameter of the decorated function is the DashboardReads; callers leave it out.
     At most ``most`` answers are cached, each for ``seconds``; None means without limit. With
     ``st.cache_resource`` nobody may change an answer; with ``st.cache_data`` each caller gets a
     copy.
@@ -83,15 +83,15 @@ def _cached(
 
 
 @_cached(None, None, st.cache_resource)
-def store(reads: DashboardReads) -> Store:
+def snapshot_cache(reads: DashboardReads) -> SnapshotCache:
     """Return the cache of the summaries, the same for everyone; it connects at its first read."""
     room = settings().dashboard_memory_mb * 1_000_000 // _BYTES_AN_ENTRY
-    return Store(reads.entries, reads.status, room)
+    return SnapshotCache(reads.entries, reads.status, room)
 
 
 def snapshot() -> Snapshot:
     """Return what is summarised, seconds old at most; raises RetailError when it can't be read."""
-    return store().snapshot()
+    return snapshot_cache().snapshot()
 
 
 @_cached(_SHORT_SECONDS)
@@ -137,7 +137,7 @@ def undescribed(reads: DashboardReads, selection: Selection, of: Snapshot) -> in
 @_cached(_KEPT_SECONDS, _MOST_PRODUCT_TABLES, st.cache_resource)
 def orders_of_products(reads: DashboardReads, codes: tuple[str, ...], of: Snapshot) -> pd.DataFrame:
     """Return the orders' table of these products alone."""
-    return store().orders_of_products(codes)
+    return snapshot_cache().orders_of_products(codes)
 
 
 @_cached(_KEPT_SECONDS, 50, st.cache_resource)

@@ -24,7 +24,7 @@ ROW: Sequence[Literal["single-row", "single-cell"]] = ("single-row", "single-cel
 def chart_key(key: str) -> str:
     """Return the chart's own key: a new one after each click that set filters.
 
-    The chart that it set them for is another one, in which nothing is clicked on yet.
+    A new key makes a new chart, so that the old click is not applied again.
     """
     clicks = st.session_state.get(f"clicks-{key}", 0)
     return f"chart-{key}-{clicks}" if clicks else f"chart-{key}"

@@ -33,7 +33,7 @@ async def _warmed(_app: st.App) -> AsyncIterator[None]:
 
 def preload() -> None:
     """Import the pages and read what is summarised, for the first viewer to find."""
-    # Takes a second itself, and what it keeps is kept by Streamlit, which has to be up for that.
+    # The import takes a second, and its caches need a running Streamlit.
     from retail_pipeline.dashboard.app import warm_up
 
     with suppress(RetailError):  # the page meets it again, and shows it

@@ -15,7 +15,7 @@ from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.errors import RetailError
 
-# Each costs the server 0.1 s a viewer, which ten of them take from the processor beside it.
+# A refresh costs 0.1 s of CPU a viewer, which the processor beside the dashboard lacks.
 REFRESH_SECONDS = 10
 # What each cleaning choice does changes slowly. A change of a filter computes it again.
 _EFFECTS_SECONDS = 30

@@ -11,8 +11,8 @@ from retail_pipeline.dashboard import format
 from retail_pipeline.dashboard.process import settings
 from retail_pipeline.errors import UsageError
 
-# The provider sends its people back to the front page: the address that they came to is kept in
-# their browser's tab meanwhile, so that a link reproduces its view also for who must sign in first.
+# After the sign-in the provider sends the viewer to the front page. The browser's tab keeps the
+# address that was asked for, so that a link still leads to its view.
 _KEEP_VIEW = """<script>
 sessionStorage.setItem("retail-view", location.pathname + location.search);
 </script>"""
@@ -39,8 +39,8 @@ def check(file: Path) -> None:
         raise UsageError(f"DASHBOARD_SIGN_IN_FILE {file}: [auth] has no {', '.join(missing)}")
 
 
-def passed() -> bool:
-    """Return whether this viewer may see the pages; ask for a sign-in where it is needed."""
+def ask_for_sign_in() -> bool:
+    """Ask for a sign-in where it is needed; return whether this viewer may see the pages."""
     if settings().dashboard_sign_in_file is None:
         return True
     # Without an [auth] section nobody is logged in, and nobody gets in.

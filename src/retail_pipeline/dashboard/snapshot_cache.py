@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from datetime import time as clock
+from datetime import time as time_of_day
 from datetime import timedelta
 from threading import Lock, Thread
 
@@ -89,7 +89,7 @@ class _Rollup:
         )
 
 
-class Store:
+class SnapshotCache:
     """Caches a database's snapshot; safe to use from many threads."""
 
     def __init__(
@@ -254,12 +254,12 @@ class Store:
         return [table]
 
     def _oldest_with_room(self, table: pd.DataFrame) -> datetime:
-        """Return the first day from which on a rollup's entries have room; ever, if all have."""
+        """Return the first day of which, with all later days, the entries fit; _EVER if all do."""
         if len(table) <= self._most:
             return _EVER
         newest_first = table["day"].value_counts().sort_index(ascending=False).cumsum()
         last = newest_first.index[newest_first > self._most][0]
-        return datetime.combine(date_of_number(last + 1), clock(), UTC)
+        return datetime.combine(date_of_number(last + 1), time_of_day(), UTC)
 
     def _forget_older_days(self) -> None:
         """Let all rollups begin with the same day, that of the one with the least room."""

@@ -45,7 +45,7 @@ _SCRIPT = """<script>
 })();
 </script>"""
 
-# Returns what a parameter's texts in the URL, not empty ones, stand for, and those that can't be.
+# Takes the texts of a parameter that are not empty; returns its value and the texts refused.
 Reader = Callable[[list[str]], tuple[Any, list[str]]]
 
 
@@ -213,8 +213,8 @@ def widget(
     if (new and not initial) or (not new and st.session_state[key] != shown):
         st.session_state[key] = shown
     elif initial:
-        # Both at once, and Streamlit warns; the session alone, and a browser that is slow to show
-        # a new widget misses it.
+        # With the session state as well, Streamlit warns. With the session state alone, a slow
+        # browser shows the widget's own default.
         arguments[initial] = options.index(shown) if initial == "index" and options else shown
     return arguments
 

@@ -84,7 +84,7 @@ class View:
         return data.orders_of_products(chosen, self.snapshot) if chosen else None
 
     def mine(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return those of the rows that the view is about, whatever the filters: all of them."""
+        """Return the rows that this page is about, whatever the filters: here all of them."""
         return rows
 
     def orders_of(self, selection: Selection) -> pd.DataFrame:

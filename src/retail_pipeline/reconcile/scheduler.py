@@ -12,7 +12,7 @@ from retail_pipeline.flows.periodic import Periodic
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 10.0
-# A check may take one part in so many of the time: a large database is checked less often.
+# The pause is this many times as long as the check took: a large database is checked less often.
 _DURATIONS_BETWEEN_RUNS = 20
 
 

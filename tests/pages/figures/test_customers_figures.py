@@ -178,10 +178,10 @@ UNITS: tuple[Unit, ...] = ("day", "week", "month")
 def test_new_and_returning_customers_and_their_money_are_pandas(
     of_shop: Pages, selection: Selection, unit: Unit
 ) -> None:
-    from_the_begin = of_shop.view(replace(selection, first=shop.FIRST))
+    from_the_start = of_shop.view(replace(selection, first=shop.FIRST))
     found = sums_of_customers.new_and_returning(
         of_shop.view(selection).orders,
-        sums_of_customers.first_orders(from_the_begin.orders),
+        sums_of_customers.first_orders(from_the_start.orders),
         unit,
     )
     whole, sold = sales_to_known(reach(selection)), sales_to_known(counted(selection))

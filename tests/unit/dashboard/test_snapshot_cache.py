@@ -16,7 +16,7 @@ from retail_pipeline.adapters.mongo.reads.rollups import FIELDS, MongoRollupRead
 from retail_pipeline.analytics.tables import Dictionary
 from retail_pipeline.dashboard import snapshot_cache as module
 from retail_pipeline.dashboard.filters import Choice
-from retail_pipeline.dashboard.snapshot_cache import Store
+from retail_pipeline.dashboard.snapshot_cache import SnapshotCache
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.collections import ORDERS_ROLLUP, RETURNS
 from retail_pipeline.domain.days import day_number
@@ -99,8 +99,8 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REST_FACTOR", 0)
 
 
-def store_of(summaries: Summaries, most: int = 1_000) -> Store:
-    return Store(cast(MongoRollupReads, summaries), cast(MongoStatus, summaries), most)
+def store_of(summaries: Summaries, most: int = 1_000) -> SnapshotCache:
+    return SnapshotCache(cast(MongoRollupReads, summaries), cast(MongoStatus, summaries), most)
 
 
 @pytest.mark.usefixtures("hurry")

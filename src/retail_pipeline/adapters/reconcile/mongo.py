@@ -229,7 +229,7 @@ class MongoReader:
             }
 
     def rows_on(self, days: Collection[int]) -> int:
-        """Count them by the index on dates."""
+        """Count the rows of these days by the index on dates."""
         transactions = self._database[TRANSACTIONS]
         with translated(self._client):
             counted = WITHOUT_SAMPLE if days and is_replaced(self._aware) else {}

@@ -58,7 +58,10 @@ def verdict_line(result: Reconciliation) -> str:
             waits.append(f"{result.pending_days:,} days still to be summarised")
         if not waits:
             waits.append("a source was not read to its end")
-        return f"Not settled yet: {', '.join(waits)}; nothing wrong was found."
+        return (
+            f"Not settled yet: {', '.join(waits)}; nothing wrong was found. Run it again with"
+            " --wait 60; if that changes nothing, check that a processor runs."
+        )
     kinds = Counter(each.what.replace("_", " ") for each in result.differences)
     found = ", ".join(f"{number:,} {what}" for what, number in kinds.items())
     rows = f"; {result.wrong_rows:,} rows are named" if result.wrong_rows > 1 else ""

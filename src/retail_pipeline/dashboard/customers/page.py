@@ -73,10 +73,10 @@ def _place(view: View, text: str) -> int | None:
 
 def _everyone(view: View) -> None:
     table = customers.by_customer(view.orders)
-    from_the_begin = replace(
+    from_the_start = replace(
         view.choice, preset=CUSTOM, first=view.days.first, last=view.period.last
     )
-    reach = View(view.snapshot, from_the_begin, view.days)
+    reach = View(view.snapshot, from_the_start, view.days)
     first = customers.first_orders(reach.orders)
     _cards(view, table, first)
     found = rfm.segmented(table, day_number(view.period.last))

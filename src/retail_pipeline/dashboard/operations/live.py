@@ -41,8 +41,8 @@ _HELP = {
     " figure is then a minimum.",
     "Median latency": f"{_LATENCY} Half of them took no longer.",
     "95th percentile": f"{_LATENCY} 95 % of them took no longer.",
-    "Processors alive": "Processors whose last heartbeat is less than ten seconds old; each writes"
-    " one to MongoDB every two seconds.",
+    "Processors alive": "Processors that have not stopped and whose last heartbeat is less than ten"
+    " seconds old; each writes one to MongoDB every two seconds.",
     "Rows stored": "Rows in the database, by its own counter.",
     "Last row stored": "How long ago a row was stored last.",
 }

@@ -44,7 +44,7 @@ def on_map(countries: pd.DataFrame) -> pd.DataFrame:
 
 
 def world(countries: pd.DataFrame, blank: str) -> Spec:
-    """Return the map: a country is darker for more net sales, on a scale of powers.
+    """Return the map: a country is brighter for more net sales, on a scale of powers.
 
     ``countries`` are the rows that :func:`on_map` gave; ``blank`` is the colour of the others.
     """

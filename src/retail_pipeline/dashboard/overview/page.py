@@ -60,7 +60,7 @@ def _shift(view: View, name: str) -> Shift | None:
 
 
 def _cards(view: View) -> None:
-    unit = _coarse(view.period)
+    unit = _trend_unit(view.period)
     trend = sums.in_each(sums.timeline(view.orders, unit), view.period, unit)
     before = {
         name: sums.figures(view.during(view.period.before(shift)))
@@ -101,7 +101,7 @@ def _meaning(label: str, before: dict[str, str]) -> str:
 
 
 def _change(now: Value, before: Value, *, rate: bool) -> str:
-    """Return the change of a figure: in percent, and of a share or ``rate`` in points."""
+    """Return the change of a figure in percent, or in percentage points if it is a ``rate``."""
     if rate:
         return format.signed_points(*frames.floats((now, before)))
     return format.signed_percent(format.change(now, before))
@@ -132,7 +132,7 @@ def _equation(figures: Figures) -> str:
     return format.plain(terms)
 
 
-def _coarse(period: Period) -> Unit:
+def _trend_unit(period: Period) -> Unit:
     """Return the finest unit of time in which the period has no more points than a card shows."""
     fits = (unit for unit in period.units if len(period.starts(unit)) <= _MOST_POINTS)
     return next(fits, "month")

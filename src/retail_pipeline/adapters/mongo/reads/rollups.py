@@ -21,7 +21,7 @@ from retail_pipeline.domain.collections import ORDERS_ROLLUP, PRODUCTS_ROLLUP, R
 from retail_pipeline.domain.money import to_micros
 from retail_pipeline.domain.returns import DuplicateMode
 
-# Reading versions fails after the first while MongoDB is away; the driver retries until then.
+# How long the driver tries again: for a read of the versions, and for any other read.
 _VERSIONS_SECONDS, _READ_SECONDS = 3.0, 60.0
 _ORDER = fields.ROLLUP_KEYS[ORDERS_ROLLUP]
 FIELDS: dict[str, tuple[str, ...]] = {
