@@ -147,7 +147,8 @@ class Processor:
         """Store dead letters and manifests; return how many records went to quarantine."""
         dead, unreadable = decode(batch.messages[self.topics.dead_letters], REJECTION)
         manifests, worse = decode(batch.messages[self.topics.manifests], MANIFEST)
-        # A broken record of these topics goes straight to quarantine, or it would never end.
+        # A broken record of these topics goes straight to quarantine. In the dead-letter topic it
+        # would be read and rejected again without end.
         quarantined = dead + unreadable + worse
         if quarantined:
             self.retry(self.store.quarantine, quarantined)

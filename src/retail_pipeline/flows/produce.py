@@ -77,11 +77,11 @@ class Production:
         for sent in self._chunks(sent):
             self._window.append((self.publisher.barrier(), sent))
             while len(self._window) > CHUNKS_IN_FLIGHT or self._window and self._window[0][0].done:
-                self._settle_oldest()
+                self._finish_oldest()
             if self.stop.is_set():
                 break
         while self._window:
-            self._settle_oldest()
+            self._finish_oldest()
         if not self.stop.is_set():
             sent = msgspec.structs.replace(sent, complete=True)
         self._report(sent)
@@ -136,7 +136,7 @@ class Production:
             truncated=row.truncated,
         )
 
-    def _settle_oldest(self) -> None:
+    def _finish_oldest(self) -> None:
         barrier, checkpoint = self._window.popleft()
         barrier.wait()
         self.progress(checkpoint)

@@ -66,7 +66,7 @@ class Replay:
     Args:
         connect: returns a publisher, when there is something to send; None for a dry run, which
             writes nothing.
-        most: number of replays after which a row is skipped; None for no limit.
+        max_replays: number of replays after which a row is skipped; None for no limit.
         tell: is called with each row and its verdict, once that is final.
     """
 
@@ -75,7 +75,7 @@ class Replay:
     connect: Callable[[], Publisher] | None
     retry: Retrying
     stop: Event
-    most: int | None
+    max_replays: int | None
     tell: Callable[[Quarantined, ReplayResult], None] = lambda row, verdict: None
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
@@ -106,7 +106,7 @@ class Replay:
         return report
 
     def _evaluate(self, row: Quarantined, edited: str | None) -> ReplayResult:
-        if self.most is not None and row.replays >= self.most:
+        if self.max_replays is not None and row.replays >= self.max_replays:
             return Skipped(f"replayed {row.replays} times already: --force tries again")
         return self.reparser.reparse(row, None if edited == row.raw else edited)
 

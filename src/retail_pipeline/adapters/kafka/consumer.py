@@ -31,7 +31,7 @@ _MOVED_AWAY = (
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
-    """Whether partitions are assigned now, possibly none, and how many times they were.
+    """Whether the assignment is known (no rebalance runs), and how many there were.
 
     kafka-python calls it on its own thread, which must not wait for a request: a listener can't
     commit.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from retail_pipeline import bootstrap
 from retail_pipeline.adapters.sources.files import find_files, list_entries
 from retail_pipeline.adapters.sources.registry import inspect
+from retail_pipeline.cli.health import PRODUCER_HEARTBEAT
 from retail_pipeline.cli.produce.folder_watch import FolderWatch
 from retail_pipeline.cli.produce.sample_rule import SampleRule
 from retail_pipeline.cli.progress import Progress
@@ -248,7 +249,7 @@ class ProducerRun:
             ).run()
 
     def _beat(self) -> None:
-        heartbeat = self.settings.state_dir / "producer.heartbeat"
+        heartbeat = self.settings.state_dir / PRODUCER_HEARTBEAT
         heartbeat.parent.mkdir(parents=True, exist_ok=True)
         heartbeat.touch()
 
