@@ -101,7 +101,11 @@ def _fetch(scratch: Path) -> list[Path]:
     needed = [*inputs, *(each for each in further if each.scope in ("compile", "runtime"))]
     # Unlike an executor's threads, its threads don't delay the end of an interrupted command.
     with ThreadPool(_CONNECTIONS) as pool:
-        return pool.map(lambda each: Path(each.artifact.resolve()), needed)
+        fetched = pool.map_async(lambda each: Path(each.artifact.resolve()), needed)
+        # A wait without end could miss a signal that comes just before it.
+        while not fetched.ready():
+            fetched.wait(0.2)
+        return fetched.get()
 
 
 def _damaged(jar: Path) -> bool:
