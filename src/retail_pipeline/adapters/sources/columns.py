@@ -53,8 +53,9 @@ class Layout:
         return msgspec.json.encode(self).decode()
 
     @cached_property
-    def _fields(self) -> Callable[[Sequence[str]], Sequence[str]]:
-        return itemgetter(*self.columns)
+    def _fields(self) -> Callable[[Sequence[str]], Sequence[str]] | None:
+        """Picks the fields among the cells; None if the cells are the fields, in their order."""
+        return None if self.columns == tuple(range(self.width)) else itemgetter(*self.columns)
 
     def row(self, number: int, cells: Sequence[str], raw: str, truncated: bool = False) -> RawRow:
         """Return the row of ``cells``; ``raw`` is their text.
@@ -66,7 +67,8 @@ class Layout:
                 check_cells(cells, self.width)
             except RowError as error:
                 return RawRow(number, (), raw, (error.reason, error.detail), truncated)
-        return RawRow(number, self._fields(cells), raw, None, truncated)
+        fields = self._fields(cells) if self._fields else cells
+        return RawRow(number, fields, raw, None, truncated)
 
 
 # Nothing but the eight fields, in their order.
