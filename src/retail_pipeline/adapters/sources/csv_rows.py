@@ -14,9 +14,8 @@ from retail_pipeline.adapters.sources.columns import Layout
 from retail_pipeline.adapters.sources.lines import (
     EXACT,
     LineReader,
+    decoded,
     too_long,
-    too_long_row,
-    undecodable_row,
     with_exact_raw,
     without_end,
 )
@@ -51,14 +50,9 @@ def read_rows(lines: LineReader, encoding: str, layout: Layout) -> Iterator[RawR
     delimiter, is_exact = layout.delimiter, encoding in EXACT
     while (ended := lines.next()) is not None:
         number, line = lines.number, without_end(ended)
-        # Decoded here, not by `decoded`: every row passes here.
-        if too_long(line):
-            yield too_long_row(number, line)
-            continue
-        try:
-            text = line.decode(encoding)
-        except UnicodeDecodeError as error:
-            yield undecodable_row(number, line, encoding, error)
+        text = decoded(number, line, encoding)
+        if isinstance(text, RawRow):
+            yield text
             continue
         if '"' in text:
             row, line = _quoted_row(lines, ended, encoding, layout)

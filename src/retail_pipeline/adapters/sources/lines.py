@@ -155,25 +155,16 @@ def too_long(line: bytes) -> bool:
 
 def decoded(number: int, line: bytes, encoding: str) -> str | RawRow:
     """Return the text of a line without its end, or a row that says why it has none."""
-    if too_long(line):
-        return too_long_row(number, line)
+    if len(line) > LONGEST_LINE:
+        problem = (Reason.TOO_LONG, f"the line has more than {LONGEST_LINE} bytes")
+        raw = line[:LONGEST_LINE].decode("latin-1")
+        return RawRow(number, (), raw, problem, truncated=True, encoding="latin-1")
     try:
         return line.decode(encoding)
     except UnicodeDecodeError as error:
-        return undecodable_row(number, line, encoding, error)
-
-
-def too_long_row(number: int, line: bytes) -> RawRow:
-    """Return the start of a line that is too long, as a row with that problem."""
-    problem = (Reason.TOO_LONG, f"the line has more than {LONGEST_LINE} bytes")
-    raw = line[:LONGEST_LINE].decode("latin-1")
-    return RawRow(number, (), raw, problem, truncated=True, encoding="latin-1")
-
-
-def undecodable_row(number: int, line: bytes, encoding: str, error: UnicodeDecodeError) -> RawRow:
-    """Return a line that is not in the source's encoding, as a row with that problem."""
-    problem = (Reason.CONTROL_BYTE, f"byte {line[error.start]:#04x} is not {encoding}")
-    return RawRow(number, (), line.decode("latin-1"), problem, encoding="latin-1")
+        detail = f"byte {line[error.start]:#04x} is not {encoding}"
+        raw, problem = line.decode("latin-1"), (Reason.CONTROL_BYTE, detail)
+        return RawRow(number, (), raw, problem, encoding="latin-1")
 
 
 def with_exact_raw(row: RawRow, line: bytes, encoding: str) -> RawRow:
