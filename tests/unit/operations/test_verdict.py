@@ -1,0 +1,158 @@
+"""The verdict on a window of observations, in simulated hours of a topic with two partitions."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from retail_pipeline.operations.observation import (
+    GroupObservation,
+    Observation,
+    PartitionObservation,
+)
+from retail_pipeline.operations.verdict import State, Verdict, evaluate
+
+START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+WINDOW = 8
+
+
+@dataclass
+class Log:
+    """One simulated partition: second by second, records arrive and are stored."""
+
+    number: int
+    owner: str | None = "processor-1"
+    arrivals: float = 0.0
+    capacity: float = 500.0
+    first: int = 0
+    end: int = 0
+    committed: int = 0
+    sent: deque[tuple[int, datetime]] = field(default_factory=deque)
+
+    def second(self, now: datetime, random: Random) -> None:
+        """Let a second pass."""
+        more = round(self.arrivals * random.uniform(0.6, 1.4))
+        if more:
+            self.sent.append((self.end, now))
+            self.end += more
+        if self.owner:
+            self.committed = min(self.end, self.committed + round(self.capacity))
+        while len(self.sent) > 1 and self.sent[1][0] <= self.committed:
+            self.sent.popleft()
+
+    def observed(self) -> PartitionObservation:
+        """Return what a monitor would read."""
+        return PartitionObservation(
+            topic="tx",
+            partition=self.number,
+            first=self.first,
+            end=self.end,
+            committed=self.committed,
+            owner=self.owner,
+            waiting_since=self.sent[0][1] if self.committed < self.end else None,
+        )
+
+
+@dataclass
+class Pipeline:
+    """Two partitions, observed every ``interval`` seconds."""
+
+    seed: int
+    interval: int = 5
+    logs: list[Log] = field(default_factory=lambda: [Log(0), Log(1)])
+    away: str | None = None
+    now: datetime = START
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.window: deque[Observation] = deque(maxlen=WINDOW)
+
+    def run(self, seconds: int) -> Iterator[Verdict]:
+        """Yield the verdict of each interval."""
+        for _ in range(seconds // self.interval):
+            for _ in range(self.interval):
+                self.now += timedelta(seconds=1)
+                for log in self.logs:
+                    log.second(self.now, self.random)
+            self.window.append(self.observe())
+            yield evaluate(list(self.window))
+
+    def observe(self) -> Observation:
+        """Return what a monitor would read now."""
+        if self.away:
+            return Observation(at=self.now, problems={"group": self.away})
+        owners = {log.owner for log in self.logs if log.owner}
+        group = GroupObservation(
+            partitions=tuple(log.observed() for log in self.logs), members=len(owners)
+        )
+        return Observation(at=self.now, group=group)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_healthy_pipeline_is_caught_up_whether_busy_or_idle(seed: int) -> None:
+    pipeline = Pipeline(seed)
+    for arrivals in (300.0, 0.0, 450.0):
+        for log in pipeline.logs:
+            log.arrivals = arrivals
+        for verdict in pipeline.run(600):
+            assert verdict.state == State.CAUGHT_UP, verdict
+
+
+def _stop_processors(pipeline: Pipeline) -> None:
+    for log in pipeline.logs:
+        log.owner = None
+
+
+def _hang(pipeline: Pipeline) -> None:
+    pipeline.logs[1].capacity = 0
+
+
+def _flood(pipeline: Pipeline) -> None:
+    pipeline.logs[1].arrivals = 2_000
+
+
+def _reset(pipeline: Pipeline) -> None:
+    pipeline.logs[1].committed = 0
+
+
+def _expire(pipeline: Pipeline) -> None:
+    pipeline.logs[1].capacity = 0
+    pipeline.logs[1].first = pipeline.logs[1].end + 1_000
+
+
+def _disconnect(pipeline: Pipeline) -> None:
+    pipeline.away = "Kafka at 127.0.0.1:9092 does not answer"
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("fault", "state", "partitions", "within_s"),
+    [
+        (_stop_processors, State.UNOWNED, ("tx[0]", "tx[1]"), 20),
+        (_hang, State.STALLED, ("tx[1]",), 15),
+        (_flood, State.FALLING_BEHIND, ("tx[1]",), 15),
+        (_reset, State.REWOUND, ("tx[1]",), 10),
+        (_expire, State.DATA_LOST, ("tx[1]",), 10),
+        (_disconnect, State.UNKNOWN, (), 5),
+    ],
+)
+def test_a_fault_is_named_with_its_partition_and_stays_named(
+    seed: int,
+    fault: Callable[[Pipeline], None],
+    state: State,
+    partitions: tuple[str, ...],
+    within_s: int,
+) -> None:
+    pipeline = Pipeline(seed)
+    for log in pipeline.logs:
+        log.arrivals = 300
+    for _ in pipeline.run(60):
+        pass
+    fault(pipeline)
+    *_, verdict = pipeline.run(within_s)
+    assert (verdict.state, verdict.partitions) == (state, partitions)
