@@ -1,0 +1,133 @@
+"""Reads the consumer group for a monitor, over two connections that stay open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from msgspec.structs import asdict
+
+from retail_pipeline.adapters.kafka.errors import translated
+from retail_pipeline.adapters.kafka.offsets import positions
+from retail_pipeline.adapters.kafka.topics import kafka_admin
+from retail_pipeline.domain.offsets import PartitionOffsets
+from retail_pipeline.operations.observation import GroupObservation, PartitionObservation
+from retail_pipeline.settings import Settings
+
+_ANSWER_MS = 2_000
+_FETCH_SECONDS = 1.0
+_STABLE = {"Stable", "Empty", "Dead"}
+Place = tuple[str, int]
+
+
+class GroupReader:
+    """Reads offsets, owners, and since when the oldest record of each partition waits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+        self._topics = settings.topics
+        self._group = settings.kafka_group
+        self._admin: Any = None
+        self._consumer: Any = None
+        # The timestamp of a record never changes: it is fetched once for each committed offset.
+        self._timestamps: dict[Place, tuple[int, datetime]] = {}
+
+    def read(self) -> GroupObservation:
+        """Return what the brokers report now.
+
+        Raises:
+            TransientError, PermanentError: no broker answers in time, or it refuses.
+        """
+        with translated(self._servers):
+            try:
+                return self._read()
+            except KafkaError:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Close the connections; the next read opens them again."""
+        for client in (self._admin, self._consumer):
+            if client is not None:
+                client.close()
+        self._admin = self._consumer = None
+
+    def _read(self) -> GroupObservation:
+        if self._admin is None:
+            self._admin = kafka_admin(self._servers, connect_ms=_ANSWER_MS, answer_ms=_ANSWER_MS)
+        # First of all: without a coordinator the committed offsets are unknown, not zero.
+        group = self._admin.describe_groups([self._group])[self._group]
+        offsets = positions(self._admin, self._topics, self._group)
+        owners = _owners(group["members"])
+        self._fetch_timestamps([each for each in offsets if each.lag])
+        return GroupObservation(
+            partitions=tuple(
+                PartitionObservation(
+                    **asdict(each),
+                    owner=owners.get((each.topic, each.partition)),
+                    waiting_since=self._waiting_since(each),
+                )
+                for each in offsets
+            ),
+            members=len(group["members"]),
+            rebalancing=group["group_state"] not in _STABLE,
+        )
+
+    def _waiting_since(self, each: PartitionOffsets) -> datetime | None:
+        offset, timestamp = self._timestamps.get((each.topic, each.partition), (None, None))
+        return timestamp if each.lag and offset == _oldest(each) else None
+
+    def _fetch_timestamps(self, lagging: Sequence[PartitionOffsets]) -> None:
+        """Fetch the record at each committed offset, as far as the brokers send it in time."""
+        wanted = {
+            TopicPartition(each.topic, each.partition): _oldest(each)
+            for each in lagging
+            if self._waiting_since(each) is None
+        }
+        if not wanted:
+            return
+        if self._consumer is None:
+            self._consumer = _consumer(self._servers)
+        self._consumer.assign(list(wanted))
+        for place, offset in wanted.items():
+            self._consumer.seek(place, offset)
+        until = time.monotonic() + _FETCH_SECONDS
+        while wanted and time.monotonic() < until:
+            for place, [record, *_] in self._consumer.poll(timeout_ms=200, max_records=1).items():
+                timestamp = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+                self._timestamps[place.topic, place.partition] = wanted.pop(place), timestamp
+                self._consumer.pause(place)
+
+
+def _oldest(each: PartitionOffsets) -> int:
+    """Return the offset of the oldest record that waits."""
+    return max(each.first, each.committed)
+
+
+def _owners(members: Sequence[dict[str, Any]]) -> dict[Place, str]:
+    """Return the client id of the member that has each partition."""
+    return {
+        (topic["topic"], partition): str(member["client_id"])
+        for member in members
+        for topic in (member["member_assignment"] or {}).get("assigned_partitions", ())
+        for partition in topic["partitions"]
+    }
+
+
+def _consumer(servers: str) -> Any:
+    return KafkaConsumer(
+        bootstrap_servers=servers.split(","),
+        client_id="retail-monitor",
+        group_id=None,
+        enable_auto_commit=False,
+        # A broker sends one batch at least, however small the limit is.
+        max_partition_fetch_bytes=1,
+        request_timeout_ms=_ANSWER_MS,
+        bootstrap_timeout_ms=_ANSWER_MS,
+        metrics_enabled=False,
+        allow_auto_create_topics=False,
+    )
