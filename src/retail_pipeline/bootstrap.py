@@ -17,6 +17,7 @@ from tenacity import Retrying
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.kafka import topics
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+from retail_pipeline.adapters.kafka.observation import GroupReader
 from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
 from retail_pipeline.adapters.kafka.topics import topic_id
 from retail_pipeline.adapters.mongo.client import Document, connect
@@ -37,12 +38,15 @@ from retail_pipeline.adapters.reconcile.kafka import TopicReader
 from retail_pipeline.adapters.reconcile.mongo import MongoReader
 from retail_pipeline.adapters.sources.registry import reparse
 from retail_pipeline.domain.quarantined import Quarantined
+from retail_pipeline.domain.reconciliation import Mode
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import DeadLetters, Processor
 from retail_pipeline.flows.reparse import QuarantineReparser
 from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
+from retail_pipeline.operations.observation import ReconciliationState
+from retail_pipeline.operations.observer import Observer
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
@@ -226,3 +230,32 @@ def sample_in_mongo(settings: Settings) -> Iterator[MongoSample]:
     """Yield what is stored of the sample, as the reader sees it."""
     with connect(settings.mongo("reader"), name="retail-sample") as client:
         yield MongoSample(client, settings.mongo_database)
+
+
+@contextmanager
+def observing(settings: Settings) -> Iterator[Observer]:
+    """Yield the observer of the pipeline, as the reader's user."""
+    group = GroupReader(settings)
+    with connect(settings.mongo("reader"), name="retail-monitor", timeout_ms=2_000) as client:
+        database = settings.mongo_database
+        heartbeats = MongoHeartbeats(client, database)
+        results = MongoReconciliations(client, database)
+        rollups = MongoRollups(client, database)
+
+        def reconciliation() -> ReconciliationState:
+            last = results.last(Mode.QUICK)
+            return ReconciliationState(last.verdict, last.at) if last else ReconciliationState()
+
+        observer = Observer(
+            {
+                "group": group.read,
+                "processors": lambda: tuple(heartbeats.latest()),
+                "dirty_days": rollups.pending,
+                "reconciliation": reconciliation,
+            }
+        )
+        try:
+            yield observer
+        finally:
+            observer.close()
+            group.close()

@@ -9,7 +9,9 @@ from datetime import datetime
 
 import msgspec
 
+from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
+from retail_pipeline.domain.reconciliation import Verdict
 
 
 class PartitionObservation(PartitionOffsets, frozen=True, kw_only=True):
@@ -48,12 +50,23 @@ class GroupObservation(msgspec.Struct, frozen=True, kw_only=True):
         return total_lag(self.partitions)
 
 
+class ReconciliationState(msgspec.Struct, frozen=True):
+    """When the last count check ended, and its verdict; ``None`` for both before the first."""
+
+    verdict: Verdict | None = None
+    at: datetime | None = None
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was read at ``at`` (UTC).
 
-    ``problems`` has the reason for each part that is None, by the part's name.
+    ``problems`` has the reason for each part that is None, by the part's name. ``dirty_days`` are
+    the days whose summaries are to be rebuilt; ``reconciliation`` is the last count check.
     """
 
     at: datetime
     group: GroupObservation | None = None
+    processors: tuple[StoredHeartbeat, ...] | None = None
+    dirty_days: int | None = None
+    reconciliation: ReconciliationState | None = None
     problems: dict[str, str] = {}
