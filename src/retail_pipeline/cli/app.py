@@ -14,6 +14,7 @@ from retail_pipeline.cli import (
     dlq,
     failures,
     health,
+    monitor,
     open_files,
     process,
     produce,
@@ -57,7 +58,7 @@ def _retail(
 
 for command in (
     *(produce.produce, process.process, reconcile.reconcile),
-    *(dashboard.dashboard, setup.setup, sample.sample),
+    *(dashboard.dashboard, monitor.monitor, setup.setup, sample.sample),
 ):
     app.command()(command)
 app.add_typer(health.health, name="health")
