@@ -35,6 +35,7 @@ class State(StrEnum):
     UNOWNED = "unowned partition"
     STALLED = "stalled"
     FALLING_BEHIND = "falling behind"
+    WAITING = "waiting"
     DRAINING = "draining"
     CAUGHT_UP = "caught up"
 
@@ -205,11 +206,14 @@ def _draining(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
     if not late:
         return None
     arrived, stored = (sum(rates) for rates in zip(*(each.rates() for each in late), strict=True))
-    waiting = sum(each.now.lag for each in late)
+    waiting, now = sum(each.now.lag for each in late), [each.now for each in late]
+    if not stored:
+        detail = f"{waiting:,} records wait; not observed long enough to know whether they move"
+        return _verdict(State.WAITING, now, detail, "")
     left = waiting / (stored - arrived) if stored > arrived else None
     verdict = _verdict(
         State.DRAINING,
-        [each.now for each in late],
+        now,
         f"{waiting:,} records wait, {stored:,.0f} are stored each second",
         "",
     )

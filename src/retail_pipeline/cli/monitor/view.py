@@ -10,8 +10,13 @@ from rich.text import Text
 from retail_pipeline.operations.report import Report
 from retail_pipeline.operations.verdict import State, Verdict
 
-_STYLES = {State.CAUGHT_UP: "bold green", State.DRAINING: "bold yellow"}
+_STYLES = {
+    State.CAUGHT_UP: "bold green",
+    State.DRAINING: "bold yellow",
+    State.WAITING: "bold yellow",
+}
 _UNKNOWN = "unknown"
+_NAMED = 3
 
 
 def as_text(report: Report) -> RenderableType:
@@ -29,12 +34,18 @@ def _headline(report: Report) -> Text:
     text.append(verdict.state.upper(), style=_STYLES.get(verdict.state, "bold red"))
     text.append(f": {_detail(verdict)}")
     if verdict.partitions:
-        text.append(f"; {', '.join(verdict.partitions)}")
+        text.append(f"; {_some(verdict.partitions)}")
     if verdict.owners:
-        text.append(f" of {', '.join(verdict.owners)}")
+        text.append(f" of {_some(verdict.owners)}")
     if verdict.advice:
         text.append(f". To do: {verdict.advice}")
     return text
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _detail(verdict: Verdict) -> str:
