@@ -1,4 +1,4 @@
-"""A report as text."""
+"""A report as text, and the pages of the live view."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from retail_pipeline.operations.history import FIGURES, History
 from retail_pipeline.operations.report import Report
 from retail_pipeline.operations.verdict import State, Verdict
 
@@ -100,3 +101,53 @@ def _seconds(seconds: float | None) -> str:
 
 def _rate(rate: float | None) -> str:
     return _UNKNOWN if rate is None else f"{rate:,.0f}/s"
+
+
+_BLOCKS, _ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
+_NAMES = {
+    "lag": "lag, records",
+    "oldest_s": "oldest, s",
+    "arriving": "in, records/s",
+    "storing": "out, records/s",
+    "dirty_days": "summaries to rebuild",
+}
+HELP = "q quits, p pauses, 1 partitions, 2 history, 3 problems, ? this line"
+
+
+def page(number: str, report: Report, history: History, *, ascii_only: bool) -> RenderableType:
+    """Return one page of the live view: 1 partitions, 2 history, 3 problems."""
+    if number == "2":
+        return _history(history, ascii_only)
+    if number == "3":
+        lines = [Text(f"{name}: {why}") for name, why in report.problems.items()]
+        return Group(*lines) if lines else Text("Everything could be read.")
+    return _partitions(report)
+
+
+def frame(
+    number: str, report: Report, history: History, *, note: str, ascii_only: bool
+) -> RenderableType:
+    """Return the whole live view: verdict, figures, a page, and a line about the keys."""
+    body = page(number, report, history, ascii_only=ascii_only)
+    return Group(_headline(report), _figures(report), Text(), body, Text(), Text(note, "dim"))
+
+
+def _history(history: History, ascii_only: bool) -> Table:
+    table = Table("figure", "last", box=None, pad_edge=False)
+    for name in ("minimum", "mean", "maximum"):
+        table.add_column(name, justify="right")
+    for figure in FIGURES:
+        series = history.series(figure)
+        found = series.summary()
+        numbers = [f"{value:,.1f}" for value in found] if found else [_UNKNOWN] * 3
+        table.add_row(_NAMES[figure], sparkline(series.points[-40:], ascii_only), *numbers)
+    return table
+
+
+def sparkline(points: tuple[float | None, ...], ascii_only: bool = False) -> str:
+    """Return one letter a point, by its height; a blank where the figure was unknown."""
+    blocks = _ASCII_BLOCKS if ascii_only else _BLOCKS
+    most = max((point for point in points if point is not None), default=0.0)
+    return "".join(
+        " " if point is None else blocks[int(point / most * 7) if most else 0] for point in points
+    )
