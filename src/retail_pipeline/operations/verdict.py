@@ -170,7 +170,7 @@ def _unowned(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
 
 
 def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
-    stalled = [each.now for each in trends if _stands_still(each)]
+    stalled = [each.now for each in trends if _is_stalled(each)]
     if not stalled:
         return None
     waiting = sum(each.lag for each in stalled)
@@ -182,7 +182,7 @@ def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
     )
 
 
-def _stands_still(trend: _Trend) -> bool:
+def _is_stalled(trend: _Trend) -> bool:
     committed = trend.now.committed
     lasted = trend.lasts(lambda seen: seen.committed == committed and seen.lag > 0)
     return lasted is not None and lasted >= STALLED_AFTER

@@ -22,7 +22,7 @@ WINDOW = 8
 
 
 @dataclass
-class Log:
+class PartitionLog:
     """One simulated partition: second by second, records arrive and are stored."""
 
     number: int
@@ -64,7 +64,7 @@ class Pipeline:
 
     seed: int
     interval: int = 5
-    logs: list[Log] = field(default_factory=lambda: [Log(0), Log(1)])
+    logs: list[PartitionLog] = field(default_factory=lambda: [PartitionLog(0), PartitionLog(1)])
     away: str | None = None
     now: datetime = START
 
