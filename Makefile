@@ -14,6 +14,7 @@ ROUNDS ?= 1
 FAULTS ?=
 ROWS ?=
 ARGS ?=
+CODE := src tests bench chaos scripts monitor.py
 # Each worker has its own servers and needs about 1.2 GB; workers wait most of the time.
 WORKERS ?= 3
 
@@ -58,16 +59,16 @@ test-browser: .venv/.dev ## Test the dashboard in a real browser (chromium must 
 	$(BIN)/python -m pytest tests/browser
 
 lint: .venv/.dev ## Run black, isort, flake8, mypy --strict, import-linter, shellcheck
-	$(BIN)/black --check --quiet src tests bench chaos scripts
-	$(BIN)/isort --check --quiet src tests bench chaos scripts
-	$(BIN)/flake8 src tests bench chaos scripts
+	$(BIN)/black --check --quiet $(CODE)
+	$(BIN)/isort --check --quiet $(CODE)
+	$(BIN)/flake8 $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	git ls-files -z '*.sh' .ci/run | xargs -0 -r $(BIN)/shellcheck
 
 format: .venv/.dev ## Format the code
-	$(BIN)/isort --quiet src tests bench chaos scripts
-	$(BIN)/black --quiet src tests bench chaos scripts
+	$(BIN)/isort --quiet $(CODE)
+	$(BIN)/black --quiet $(CODE)
 
 lock: .venv/.dev ## Pin every dependency, from requirements*.in (ARGS=--upgrade: the newest versions)
 	for part in requirements requirements-local requirements-dev; do \

@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from tenacity import Retrying
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
+from retail_pipeline.adapters.host import HostReader
 from retail_pipeline.adapters.kafka import topics
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
 from retail_pipeline.adapters.kafka.observation import GroupReader
@@ -45,7 +46,8 @@ from retail_pipeline.flows.process import DeadLetters, Processor
 from retail_pipeline.flows.reparse import QuarantineReparser
 from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
-from retail_pipeline.operations.observation import ReconciliationState
+from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
+from retail_pipeline.operations.observation import DatabaseObservation, ReconciliationState
 from retail_pipeline.operations.observer import Observer
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
@@ -232,6 +234,10 @@ def sample_in_mongo(settings: Settings) -> Iterator[MongoSample]:
         yield MongoSample(client, settings.mongo_database)
 
 
+# A monitor shows no more sources than this.
+_SOURCES_SHOWN = 5
+
+
 @contextmanager
 def observing(settings: Settings) -> Iterator[Observer]:
     """Yield the observer of the pipeline, as the reader's user."""
@@ -241,10 +247,22 @@ def observing(settings: Settings) -> Iterator[Observer]:
         heartbeats = MongoHeartbeats(client, database)
         results = MongoReconciliations(client, database)
         rollups = MongoRollups(client, database)
+        status, latest = MongoStatus(client, database), MongoLatest(client, database)
+        quality = MongoQuality(client, database)
 
         def reconciliation() -> ReconciliationState:
             last = results.last(Mode.QUICK)
             return ReconciliationState(last.verdict, last.at) if last else ReconciliationState()
+
+        def database_state() -> DatabaseObservation:
+            state = status.status()
+            return DatabaseObservation(
+                stored=state.stored,
+                quarantined=state.quarantined,
+                failed_days=len(state.failed_days),
+                last_stored_at=state.last_stored_at,
+                latencies_s=percentiles(latest.delays(LATENCY_ROWS)),
+            )
 
         observer = Observer(
             {
@@ -252,6 +270,9 @@ def observing(settings: Settings) -> Iterator[Observer]:
                 "processors": lambda: tuple(heartbeats.latest()),
                 "dirty_days": rollups.pending,
                 "reconciliation": reconciliation,
+                "database": database_state,
+                "sources": lambda: tuple(each.manifest for each in quality.sources(_SOURCES_SHOWN)),
+                "host": HostReader(settings.state_dir).read,
             }
         )
         try:

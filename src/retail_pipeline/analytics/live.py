@@ -132,11 +132,3 @@ def _stored(processors: Sequence[StoredHeartbeat], moments: Array) -> Array:
         more = np.where(more < 0, counts[1:], more)
         total += np.interp(moments, times, np.concatenate(([0.0], np.cumsum(more))))
     return total
-
-
-def delay(delays: Sequence[float], share: float) -> float | None:
-    """Return the delay that ``share`` of the rows did not exceed: 0.5 is the median.
-
-    Between two rows it is interpolated, as numpy does it.
-    """
-    return float(np.quantile(delays, share)) if len(delays) else None

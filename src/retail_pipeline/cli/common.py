@@ -24,6 +24,11 @@ def start(command: str) -> tuple[Settings, Event]:
     settings = server_settings()
     configure_logging(settings.log_level)
     collect_garbage_rarely()
+    return settings, stop_by_signals(command)
+
+
+def stop_by_signals(command: str) -> Event:
+    """Return an event that SIGTERM and SIGINT set; ``command`` says so in its log."""
     stop = Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -32,7 +37,7 @@ def start(command: str) -> tuple[Settings, Event]:
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
-    return settings, stop
+    return stop
 
 
 def server_settings() -> Settings:

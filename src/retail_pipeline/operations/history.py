@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from retail_pipeline.operations.report import Report
 
 POINTS = 100
-FIGURES = ("lag", "oldest_s", "arriving", "storing", "dirty_days")
+FIGURES = ("lag", "oldest_s", "arriving", "storing", "rows_stored", "dirty_days")
 
 
 @dataclass(frozen=True)

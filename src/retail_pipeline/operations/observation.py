@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from retail_pipeline.domain.heartbeat import StoredHeartbeat
+from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.reconciliation import Verdict
 
@@ -50,6 +51,55 @@ class GroupObservation(msgspec.Struct, frozen=True, kw_only=True):
         return total_lag(self.partitions)
 
 
+class DatabaseObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database holds, in rows, and how it keeps up.
+
+    ``stored`` is by the database's own counter. ``latencies_s`` are the 50th, 95th and 99th
+    percentile, in seconds, of the rows stored last; None if there is no row. ``failed_days`` can't
+    be summarised.
+    """
+
+    stored: int
+    quarantined: int
+    failed_days: int
+    last_stored_at: datetime | None = None
+    latencies_s: tuple[float, float, float] | None = None
+
+
+class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """One service's process, as the operating system sees it.
+
+    ``cpu`` is in percent of one core; None until it was observed twice. ``memory`` is the resident
+    memory, in bytes. ``restarts`` counts the times that another process took over since the
+    monitor began.
+    """
+
+    name: str
+    pid: int
+    cpu: float | None
+    memory: int
+    restarts: int = 0
+
+
+class HostObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine on which the monitor runs, and the services' processes on it.
+
+    ``cpu`` is in percent of one core, so that ``cores`` times 100 is all of it; memory and disk are
+    in bytes; ``received`` and ``sent`` are bytes per second of the network. None until there is a
+    second observation.
+    """
+
+    cores: int
+    cpu: float | None
+    memory_used: int
+    memory_total: int
+    disk_free: int
+    disk_total: int
+    received: float | None
+    sent: float | None
+    services: tuple[ServiceUsage, ...]
+
+
 class ReconciliationState(msgspec.Struct, frozen=True):
     """When the last count check ended, and its verdict; ``None`` for both before the first."""
 
@@ -61,7 +111,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was read at ``at`` (UTC).
 
     ``problems`` has the reason for each part that is None, by the part's name. ``dirty_days`` are
-    the days whose summaries are to be rebuilt; ``reconciliation`` is the last count check.
+    the days whose summaries are to be rebuilt; ``reconciliation`` is the last count check;
+    ``sources`` are those that a producer began last, the newest first.
     """
 
     at: datetime
@@ -69,4 +120,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     processors: tuple[StoredHeartbeat, ...] | None = None
     dirty_days: int | None = None
     reconciliation: ReconciliationState | None = None
+    database: DatabaseObservation | None = None
+    sources: tuple[Manifest, ...] | None = None
+    host: HostObservation | None = None
     problems: dict[str, str] = {}

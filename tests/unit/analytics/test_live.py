@@ -163,13 +163,6 @@ def test_the_chart_adds_up_to_what_was_stored(more: list[int]) -> None:
     assert live.stored_lately([one]) == stored[-1]
 
 
-def test_the_median_and_the_slowest_twentieth_of_the_delays() -> None:
-    assert live.delay([], 0.5) is None
-    assert live.delay([4.0], 0.95) == 4.0
-    assert live.delay([float(each) for each in range(101)], 0.5) == 50.0
-    assert live.delay([float(each) for each in range(101)], 0.95) == 95.0
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [

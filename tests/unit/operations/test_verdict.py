@@ -66,6 +66,7 @@ class Pipeline:
     interval: int = 5
     logs: list[PartitionLog] = field(default_factory=lambda: [PartitionLog(0), PartitionLog(1)])
     away: str | None = None
+    rebalancing: bool = False
     now: datetime = START
 
     def __post_init__(self) -> None:
@@ -88,7 +89,9 @@ class Pipeline:
             return Observation(at=self.now, problems={"group": self.away})
         owners = {log.owner for log in self.logs if log.owner}
         group = GroupObservation(
-            partitions=tuple(log.observed() for log in self.logs), members=len(owners)
+            partitions=tuple(log.observed() for log in self.logs),
+            members=len(owners),
+            rebalancing=self.rebalancing,
         )
         return Observation(at=self.now, group=group)
 
@@ -156,3 +159,52 @@ def test_a_fault_is_named_with_its_partition_and_stays_named(
     fault(pipeline)
     *_, verdict = pipeline.run(within_s)
     assert (verdict.state, verdict.partitions) == (state, partitions)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_backlog_that_shrinks_is_draining_with_the_time_left(seed: int) -> None:
+    pipeline = Pipeline(seed)
+    log = pipeline.logs[1]
+    log.sent.append((0, START - timedelta(minutes=45)))
+    log.end, log.arrivals, log.capacity = 40_000, 100, 500
+    *_, verdict = pipeline.run(30)
+    assert (verdict.state, verdict.partitions) == (State.DRAINING, ("tx[1]",))
+    assert verdict.seconds_left == pytest.approx(log.end / 400 - 30, rel=0.25)
+    *_, verdict = pipeline.run(120)
+    assert verdict.state == State.CAUGHT_UP
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_that_shares_its_partitions_again_leaves_none_unowned(seed: int) -> None:
+    pipeline = Pipeline(seed)
+    for log in pipeline.logs:
+        log.arrivals = 300
+    for _ in pipeline.run(60):
+        pass
+    pipeline.rebalancing = True
+    _stop_processors(pipeline)
+    states = {verdict.state for verdict in pipeline.run(30)}
+    assert State.UNOWNED not in states
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_topic_that_was_made_again_is_not_rewound(seed: int) -> None:
+    pipeline = Pipeline(seed)
+    for log in pipeline.logs:
+        log.arrivals = 300
+    for _ in pipeline.run(60):
+        pass
+    for log in pipeline.logs:
+        log.first = log.end = log.committed = 0
+        log.sent.clear()
+    assert {verdict.state for verdict in pipeline.run(60)} == {State.CAUGHT_UP}
+
+
+def test_a_lost_member_s_partition_is_named_and_not_those_of_the_others() -> None:
+    pipeline = Pipeline(0)
+    for _ in pipeline.run(60):
+        pass
+    pipeline.logs[0].owner = None
+    *_, verdict = pipeline.run(25)
+    assert (verdict.state, verdict.partitions) == (State.UNOWNED, ("tx[0]",))
+    assert verdict.detail == "no processor of 1 reads it"

@@ -59,9 +59,8 @@ class GroupReader:
     def _read(self) -> GroupObservation:
         if self._admin is None:
             self._admin = kafka_admin(self._servers, connect_ms=_ANSWER_MS, answer_ms=_ANSWER_MS)
-        # First of all: without a coordinator the committed offsets are unknown, not zero.
         group = self._admin.describe_groups([self._group])[self._group]
-        offsets = positions(self._admin, self._topics, self._group)
+        offsets = positions(self._admin, self._topics, self._group, coordinated=True)
         owners = _owners(group["members"])
         self._fetch_timestamps([each for each in offsets if each.lag])
         return GroupObservation(

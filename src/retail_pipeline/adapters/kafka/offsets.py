@@ -11,8 +11,13 @@ from kafka.protocol.consumer import OffsetSpec
 from retail_pipeline.domain.offsets import PartitionOffsets
 
 
-def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> list[PartitionOffsets]:
+def positions(
+    admin: KafkaAdminClient, topics: Sequence[str], group: str, *, coordinated: bool = False
+) -> list[PartitionOffsets]:
     """Return the offsets of each partition of ``topics``; a topic that does not exist has none.
+
+    While no broker coordinates the group, nothing counts as committed; if ``coordinated``, that
+    is an error instead.
 
     Raises:
         KafkaError: no broker answers, or it refuses.
@@ -23,7 +28,7 @@ def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> lis
         for partition in topic["partitions"]
     ]
     # Committed first: a record that arrives between two requests counts as lag, not as stored.
-    committed = _committed(admin, group)
+    committed = _committed(admin, group, coordinated)
     first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
     end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
     return [
@@ -39,9 +44,11 @@ def positions(admin: KafkaAdminClient, topics: Sequence[str], group: str) -> lis
     ]
 
 
-def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, int]:
+def _committed(admin: KafkaAdminClient, group: str, coordinated: bool) -> dict[TopicPartition, int]:
     try:
         offsets = admin.list_group_offsets([group])
     except CoordinatorNotAvailableError:
+        if coordinated:
+            raise
         return {}  # no group has ever committed here
     return {place: max(0, known.offset) for place, known in offsets.get(group, {}).items()}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import typer
+from rich.console import Console
 
-from retail_pipeline.cli.common import start
+from retail_pipeline.cli.common import start, stop_by_signals
 from retail_pipeline.cli.monitor.conditions import parse_condition
+from retail_pipeline.cli.monitor.feeds import Feed, RunningPipeline, SavedReports
 from retail_pipeline.cli.monitor.run import Format, MonitorRun
+from retail_pipeline.cli.monitor.saved import SaveFile
 from retail_pipeline.errors import UsageError
 
 
@@ -22,8 +26,19 @@ def monitor(
     ),
     once: bool = typer.Option(False, "--once", help="Observe once, and stop."),
     form: Format = typer.Option(Format.TEXT, "--format", help="What is printed."),
+    watch: bool = typer.Option(
+        None,
+        "--watch/--no-watch",
+        help="Show a live screen with pages and keys; the default on a terminal.",
+    ),
     save: Path = typer.Option(
         None, "--save", "-s", metavar="FILE", help="Append each report to FILE, as a line of JSON."
+    ),
+    replay: Path = typer.Option(
+        None, metavar="FILE", help="Show the reports that were saved in FILE; read no server."
+    ),
+    speed: float = typer.Option(
+        1.0, min=0.1, max=10_000, help="How many times as fast a replay goes."
     ),
     until: str = typer.Option(
         None, metavar="CONDITION", help="Stop when it holds, for instance lag=0."
@@ -32,9 +47,12 @@ def monitor(
         None, metavar="CONDITION", help="Stop with exit status 1 when it holds."
     ),
 ) -> None:
-    """Show how the pipeline fares: one verdict, and the figures of each partition.
+    """Show how the pipeline fares: one verdict, and the figures behind it.
 
-    A figure that can't be read is shown as unknown, with the reason.
+    The verdict says what is wrong, in which partition, and what to do. A figure that can't be read
+    is shown as unknown, with the reason. Conditions compare lag, age, members, processors,
+    dirty_days, stored or quarantined with a number. Keys of the live screen: 1 partitions,
+    2 pipeline, 3 services, 4 history, p pauses, ? hides the help, q quits.
 
     Exit status: 0, or 1 if --fail-on holds, or if the time is over before --until holds.
 
@@ -47,19 +65,52 @@ def monitor(
       retail monitor --until 'lag=0' --duration 300
 
       retail monitor --fail-on 'age>60' --save incident.jsonl
+
+      retail monitor --replay incident.jsonl --speed 10
     """
+    console = Console()
+    shown = _is_shown(watch, once, form, console)
     if once and (duration or until):
         raise UsageError("--once observes once: leave out --duration and --until")
-    settings, stop = start("monitor")
-    good = MonitorRun(
-        settings,
-        stop,
-        interval=timedelta(seconds=interval),
-        duration=timedelta(seconds=duration) if duration else None,
-        once=once,
-        form=form,
-        save=save,
-        until=parse_condition(until) if until else None,
-        fail_on=parse_condition(fail_on) if fail_on else None,
-    ).run()
+    if replay and save:
+        raise UsageError("--replay shows what was saved: leave out --save")
+    conditions = [parse_condition(text) if text else None for text in (until, fail_on)]
+    with ExitStack() as stack:
+        feed: Feed
+        if replay:
+            feed, stop = SavedReports(replay, speed), stop_by_signals("monitor")
+        else:
+            from retail_pipeline.bootstrap import observing
+
+            settings, stop = start("monitor")
+            feed = RunningPipeline(
+                stack.enter_context(observing(settings)), timedelta(seconds=interval)
+            )
+        run = MonitorRun(
+            feed,
+            stop,
+            duration=timedelta(seconds=duration) if duration else None,
+            once=once,
+            form=form,
+            save=_opened(save, stack),
+            until=conditions[0],
+            fail_on=conditions[1],
+        )
+        good = run.show_screen(console) if shown else run.print_reports()
     raise typer.Exit(0 if good else 1)
+
+
+def _is_shown(watch: bool | None, once: bool, form: Format, console: Console) -> bool:
+    """Return whether a live screen is shown."""
+    possible = console.is_terminal and form is Format.TEXT and not once
+    if watch and not possible:
+        raise UsageError("--watch needs a terminal, and neither --once nor --format json")
+    return possible and watch is not False
+
+
+def _opened(path: Path | None, stack: ExitStack) -> SaveFile | None:
+    if path is None:
+        return None
+    file = SaveFile(path)
+    stack.callback(file.close)
+    return file

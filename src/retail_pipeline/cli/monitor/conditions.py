@@ -16,6 +16,8 @@ _FIGURES: dict[str, Callable[[Report], float | None]] = {
     "members": lambda report: report.members,
     "processors": lambda report: report.processors,
     "dirty_days": lambda report: report.dirty_days,
+    "stored": lambda report: report.database.stored if report.database else None,
+    "quarantined": lambda report: report.database.quarantined if report.database else None,
 }
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "=": operator.eq,

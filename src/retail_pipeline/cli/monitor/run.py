@@ -1,26 +1,27 @@
-"""Runs one monitor: observes at intervals, prints, saves, and ends when a condition holds."""
+"""Runs one monitor: prints or shows reports, saves them, and ends when a condition holds."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from threading import Event
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from retail_pipeline.cli.monitor.conditions import Condition
+from retail_pipeline.cli.monitor.feeds import Feed
 from retail_pipeline.cli.monitor.keys import keys_at_once, next_key
-from retail_pipeline.cli.monitor.view import HELP, as_text, frame
-from retail_pipeline.errors import UsageError
+from retail_pipeline.cli.monitor.saved import SaveFile
+from retail_pipeline.cli.monitor.view import HELP, PAGES, Screen, as_text
 from retail_pipeline.operations.history import History
-from retail_pipeline.operations.observer import Observer
-from retail_pipeline.operations.report import Report, Reporter
-from retail_pipeline.settings import Settings
+from retail_pipeline.operations.report import Report
+
+# A pipe has no width: wide enough that no line is broken.
+_PIPE_COLUMNS = 240
 
 
 class Format(StrEnum):
@@ -34,91 +35,109 @@ class Format(StrEnum):
 class MonitorRun:
     """One monitor from its start to its end."""
 
-    settings: Settings
+    feed: Feed
     stop: Event
-    interval: timedelta
-    duration: timedelta | None
-    once: bool
-    form: Format
-    save: Path | None
-    until: Condition | None
-    fail_on: Condition | None
+    duration: timedelta | None = None
+    once: bool = False
+    form: Format = Format.TEXT
+    save: SaveFile | None = None
+    until: Condition | None = None
+    fail_on: Condition | None = None
+    _ends: float | None = field(init=False)
 
-    def run(self) -> bool:
-        """Observe until a condition holds, the time is over, or ``stop`` is set.
+    def __post_init__(self) -> None:
+        seconds = self.duration.total_seconds() if self.duration else None
+        self._ends = None if seconds is None else time.monotonic() + seconds
 
-        Returns whether that is a success.
+    def print_reports(self) -> bool:
+        """Print each report below the one before; return whether the end is a success.
 
         Raises:
             UsageError: the file to save to can't be written.
         """
-        from retail_pipeline.bootstrap import observing
-
         console = Console()
-        live = console.is_terminal and self.form is Format.TEXT and not self.once
-        with observing(self.settings) as observer:
-            return self._live(observer, console) if live else self._lines(observer, console)
-
-    def _lines(self, observer: Observer, console: Console) -> bool:
-        """Print each report below the one before."""
-        reporter, ends = Reporter(), self._ends()
-        while not self.stop.is_set():
-            began = time.monotonic()
-            report = reporter.report(observer.observe())
+        if not console.is_terminal:
+            console = Console(width=_PIPE_COLUMNS)
+        while not self.stop.is_set() and (report := self._next()):
             if self.form is Format.JSON:
                 print(msgspec.json.encode(report).decode(), flush=True)
             else:
                 console.print(as_text(report))
-            self._save(report)
-            if (result := self._result(report, began, ends)) is not None:
+            if (result := self._result(report)) is not None:
                 return result
-            self.stop.wait(began + self.interval.total_seconds() - time.monotonic())
+            self.stop.wait(self.feed.pause_s)
         return self.until is None
 
-    def _live(self, observer: Observer, console: Console) -> bool:
-        """Show the newest report on a screen of its own, and obey keys."""
-        reporter, history, ends = Reporter(), History(), self._ends()
-        number, note, paused = "1", HELP, False
-        ascii_only = not console.encoding.lower().startswith("utf")
-        with keys_at_once() as keys, Live(console=console, screen=True, auto_refresh=False) as view:
-            while not self.stop.is_set():
-                began = time.monotonic()
-                report = reporter.report(observer.observe())
-                history.add(report)
-                self._save(report)
-                if (result := self._result(report, began, ends)) is not None:
+    def show_screen(self, console: Console) -> bool:
+        """Show the newest report on a screen of its own, and obey keys.
+
+        Returns as :meth:`print_reports` does.
+
+        Raises:
+            UsageError: the file to save to can't be written.
+        """
+        view = _View(console)
+        with keys_at_once() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
+            while not self.stop.is_set() and (report := self._next()):
+                view.add(report)
+                if (result := self._result(report)) is not None:
                     return result
-                next_at = began + self.interval.total_seconds()
-                while time.monotonic() < next_at and not self.stop.is_set():
-                    if not paused:
-                        shown = frame(number, report, history, note=note, ascii_only=ascii_only)
-                        view.update(shown, refresh=True)
-                    key = next_key(keys, next_at - time.monotonic(), self.stop)
+                while not self.stop.is_set():
+                    live.update(view.drawn(), refresh=True)
+                    if not (key := next_key(keys, self.feed.pause_s, self.stop)):
+                        break
                     if key == "q":
                         return self.until is None
-                    paused = not paused if key == "p" else paused
-                    number = key if key in {"1", "2", "3"} else number
-                    note = ("" if note else HELP) if key == "?" else note
+                    view.press(key)
         return self.until is None
 
-    def _ends(self) -> float | None:
-        return time.monotonic() + self.duration.total_seconds() if self.duration else None
+    def _next(self) -> Report | None:
+        report = self.feed.next()
+        if report and self.save:
+            self.save.append(report)
+        return report
 
-    def _result(self, report: Report, began: float, ends: float | None) -> bool | None:
+    def _result(self, report: Report) -> bool | None:
         """Return whether the monitor ends well or not; None if it goes on."""
         if self.fail_on and self.fail_on.holds(report):
             return False
         if self.once or self.until and self.until.holds(report):
             return True
-        if ends is not None and began + self.interval.total_seconds() > ends:
+        if self._ends is not None and time.monotonic() + self.feed.pause_s > self._ends:
             return self.until is None
         return None
 
-    def _save(self, report: Report) -> None:
-        if not self.save:
-            return
-        try:
-            with self.save.open("ab") as file:
-                file.write(msgspec.json.encode(report) + b"\n")
-        except OSError as error:
-            raise UsageError(f"{self.save}: can't be written: {error.strerror or error}") from None
+
+class _View:
+    """What the screen shows: the newest report, or the one at which the user paused."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._ascii_only = not console.encoding.lower().startswith("utf")
+        self._history = History()
+        self._newest: Report | None = None
+        self._paused: Report | None = None
+        self._page, self._note = "1", HELP
+
+    def add(self, report: Report) -> None:
+        """Take a report into account."""
+        self._newest = report
+        self._history.add(report)
+
+    def press(self, key: str) -> None:
+        """Obey a key."""
+        if key == "p":
+            self._paused = None if self._paused else self._newest
+        elif key == "?":
+            self._note = "" if self._note else HELP
+        elif key in PAGES:
+            self._page = key
+
+    def drawn(self) -> RenderableType:
+        """Return the whole screen."""
+        report = self._paused or self._newest
+        assert report is not None
+        note = f"PAUSED. {self._note}" if self._paused else self._note
+        width, height = self._console.size
+        shown = Screen(width, height, self._ascii_only)
+        return shown.drawn(self._page, self._history, report, note)

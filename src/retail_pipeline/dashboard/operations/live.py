@@ -19,16 +19,16 @@ from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.figures import Selection
 from retail_pipeline.domain.heartbeat import StoredHeartbeat, is_recent
 from retail_pipeline.domain.periods import WHOLE
+from retail_pipeline.operations.latency import LATENCY_ROWS, percentile
 
 REFRESH_SECONDS = 2
 NEWEST = 20
 AMONG = 500
-DELAYS_OF = 500
 # With a sign before each, as no meaning hangs on a colour alone.
 KINDS = {"sale": "● Sale", "cancellation": "↩ Cancellation", "adjustment": "± Adjustment"}
 
 _LATENCY = (
-    f"Of the {DELAYS_OF} rows stored last: the time from when the producer read a row to when a"
+    f"Of the {LATENCY_ROWS} rows stored last: the time from when the producer read a row to when a"
     " processor handed it to MongoDB, by the clocks of their machines."
 )
 _HELP = {
@@ -97,15 +97,15 @@ def _warnings(processors: Sequence[StoredHeartbeat], parts: Sequence[live.Partit
 def _cards(
     view: View, processors: Sequence[StoredHeartbeat], parts: Sequence[live.Partition]
 ) -> None:
-    delays = data.delays(DELAYS_OF)
+    delays = data.delays(LATENCY_ROWS)
     status = view.snapshot.status
     stored_at = status.last_stored_at
     values = {
         "Rows per second": format.count(round(live.rate_now(processors))),
         "Stored in 10 minutes": format.count(live.stored_lately(processors)),
         "Records waiting": lag_text(parts),
-        "Median latency": format.seconds(live.delay(delays, 0.5)),
-        "95th percentile": format.seconds(live.delay(delays, 0.95)),
+        "Median latency": format.seconds(percentile(delays, 0.5)),
+        "95th percentile": format.seconds(percentile(delays, 0.95)),
         "Processors alive": format.count(sum(each.alive for each in processors)),
         "Rows stored": format.count(status.stored),
         "Last row stored": format.ago(stored_at, view.snapshot.at) if stored_at else format.NOTHING,
