@@ -1,4 +1,4 @@
-"""A producer or a processor that kills itself, with no warning, at one step of its cycle.
+"""A producer, a processor or a probe that kills itself, with no warning, at one step of its cycle.
 
 With FATE=SIGSTOP in the environment it only falls asleep there, until someone sends SIGCONT.
 
@@ -19,11 +19,13 @@ from typing import Any
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+from retail_pipeline.adapters.kafka.probes import ProbeSender
 from retail_pipeline.adapters.kafka.publisher import KafkaBarrier, KafkaPublisher
 from retail_pipeline.adapters.mongo.returns import MongoReturns
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.sample import MongoSample
 from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.bootstrap import probing
 from retail_pipeline.cli.common import start
 from retail_pipeline.cli.process import ProcessorRun
 from retail_pipeline.cli.produce.run import ProducerRun
@@ -31,6 +33,7 @@ from retail_pipeline.flows import produce
 from retail_pipeline.flows.process import DeadLetters
 from retail_pipeline.flows.source import ReadOptions
 from retail_pipeline.flows.throttle import Throttle
+from retail_pipeline.operations.probe import run_probe
 
 # Each step, and the method that does it.
 STEPS: dict[str, tuple[type, str]] = {
@@ -40,6 +43,7 @@ STEPS: dict[str, tuple[type, str]] = {
     "quarantine": (MongoStore, "quarantine"),
     "record": (MongoStore, "record"),
     "mark": (MongoStore, "mark_dirty"),
+    "keep": (MongoStore, "keep_probes"),
     "rebuild": (MongoRollups, "_rebuild"),
     "match": (MongoReturns, "rebuild"),
     "release": (MongoRollups, "_release"),
@@ -47,6 +51,8 @@ STEPS: dict[str, tuple[type, str]] = {
     "days": (MongoSample, "_days"),
     "remove": (MongoSample, "_remove"),
     "send": (KafkaPublisher, "send"),
+    "queue": (ProbeSender, "_queue"),
+    "probe": (ProbeSender, "send"),
     "acknowledge": (KafkaBarrier, "wait"),
     "checkpoint": (CheckpointFolder, "save"),
 }
@@ -88,6 +94,9 @@ def main(service: str, moment: str, step: str, *files: str) -> None:
     settings, stop = start(service)
     if service == "process":
         ProcessorRun(settings, stop, until_idle=60).run()
+    elif service == "probe":
+        with probing(settings) as transport:
+            run_probe(transport)
     else:
         # Small files have several chunks, too, and a checkpoint after each.
         produce.CHUNK_ROWS, produce._SECONDS_BETWEEN_SAVES = 3, 0

@@ -12,6 +12,7 @@ import msgspec
 from retail_pipeline.domain.checkpoint import START, Checkpoint, ResumePoint
 from retail_pipeline.domain.dates import DateOrder
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.probe import ReceivedProbe
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.domain.wire import Refusal
@@ -224,6 +225,11 @@ class FakeConsumer:
         headers = (*self.log[-1].headers, ("replay", identity.encode()))
         self.log[-1] = replace(self.log[-1], headers=headers)
 
+    def probe(self, topic: str, value: Any, header: str = "probe") -> None:
+        """Append a record that has the header of a probe, or another one."""
+        self.add(topic, value)
+        self.log[-1] = replace(self.log[-1], headers=[(header, b"1")])
+
     def restart(self) -> None:
         """Go back to what is committed, as a new process would."""
         self.position = dict(self.committed)
@@ -253,6 +259,7 @@ class FakeStore:
     quarantined: dict[str, Rejection] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     marked: list[datetime] = field(default_factory=list)
+    probes: dict[str, ReceivedProbe] = field(default_factory=dict)
     purged: set[str] = field(default_factory=set)
     refuses: Callable[[Transaction], bool] = lambda transaction: False
 
@@ -298,3 +305,8 @@ class FakeStore:
     def mark_dirty(self, days: Iterable[datetime]) -> None:
         self.faults.meet("mark")
         self.marked.extend(days)
+
+    def keep_probes(self, probes: Sequence[ReceivedProbe]) -> None:
+        self.faults.meet("probes")
+        for item in probes:
+            self.probes.setdefault(item.id, item)

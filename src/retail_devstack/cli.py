@@ -147,8 +147,8 @@ def wait(
     with progress() as show:
         backlog = wait_until_stored(stack, timeout, show)
     stack.say(
-        f"All is stored and summarised: {backlog.sent:,} records (rows, dead letters and manifests;"
-        f" {time.monotonic() - began:.1f} s waited)."
+        f"All is stored and summarised: {backlog.sent:,} records (rows, dead letters, manifests and"
+        f" probes; {time.monotonic() - began:.1f} s waited)."
     )
 
 

@@ -74,7 +74,7 @@ class Follower:
         self._show(str(backlog))
         done = backlog.empty and not producing
         if done and self._streams and not self.failed:
-            records = f"{backlog.sent:,} records (rows, dead letters and manifests)"
+            records = f"{backlog.sent:,} records (rows, dead letters, manifests and probes)"
             text = f"All is stored and summarised: {records}."
             self._once(self._stack.process("producer"), text)
         if backlog.stuck and not producing:

@@ -7,7 +7,7 @@ result. What is built here connects at its first use, unless its docstring says 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -19,10 +19,12 @@ from retail_pipeline.adapters.host import HostReader
 from retail_pipeline.adapters.kafka import topics
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
 from retail_pipeline.adapters.kafka.observation import GroupReader
+from retail_pipeline.adapters.kafka.probes import ProbeSender
 from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
 from retail_pipeline.adapters.kafka.topics import topic_id
 from retail_pipeline.adapters.mongo.client import Document, connect
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
+from retail_pipeline.adapters.mongo.probes import MongoProbes
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
 from retail_pipeline.adapters.mongo.reads.customers import MongoCustomers
 from retail_pipeline.adapters.mongo.reads.filters import MongoStatus
@@ -49,6 +51,7 @@ from retail_pipeline.flows.sample_guard import SampleGuard
 from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
 from retail_pipeline.operations.observation import DatabaseObservation, ReconciliationState
 from retail_pipeline.operations.observer import Observer
+from retail_pipeline.operations.probe import ProbeTransport
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
@@ -280,3 +283,15 @@ def observing(settings: Settings) -> Iterator[Observer]:
         finally:
             observer.close()
             group.close()
+
+
+@contextmanager
+def probing(settings: Settings) -> Iterator[ProbeTransport]:
+    """Yield what sends probes, and reads as the reader's user what became of them."""
+    uri = settings.mongo("reader")
+    with (
+        closing(GroupReader(settings)) as group,
+        connect(uri, name="retail-probe", timeout_ms=2_000) as client,
+    ):
+        probes = MongoProbes(client, settings.mongo_database)
+        yield ProbeTransport(ProbeSender(settings).send, probes.stored, group.read)

@@ -16,6 +16,7 @@ from retail_pipeline.adapters.mongo.rollup_pipelines import PIPELINES
 from retail_pipeline.adapters.mongo.rollups import MongoRollups
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.adapters.mongo.store import MongoStore
+from retail_pipeline.domain.probe import ReceivedProbe
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.ports import Store
@@ -34,6 +35,7 @@ class Subject:
     quarantined: Callable[[], dict[str, str]]
     manifests: Callable[[], dict[str, tuple[int, bool]]]
     days: Callable[[], set[datetime]]
+    probes: Callable[[], dict[str, tuple[int, int]]]
     purge: Callable[[str], object]
 
 
@@ -45,6 +47,7 @@ def fake() -> Subject:
         lambda: {key: item.reason.value for key, item in store.quarantined.items()},
         lambda: {key: (item.rows_read, item.complete) for key, item in store.manifests.items()},
         lambda: set(store.marked),
+        lambda: {key: (item.partition, item.offset) for key, item in store.probes.items()},
         store.purged.add,
     )
 
@@ -63,6 +66,9 @@ def real(settings: Settings) -> Iterator[Subject]:
                 for item in found.manifests.find()
             },
             lambda: {item["_id"].astimezone(UTC) for item in found.dirty_buckets.find()},
+            lambda: {
+                item["_id"]: (item["partition"], item["offset"]) for item in found.probes.find()
+            },
             lambda row: found.purged.insert_one({"_id": row}),
         )
 
@@ -94,6 +100,7 @@ def test_nothing_to_store_is_no_error(subject: Subject) -> None:
     subject.store.release([])
     subject.store.record([])
     subject.store.mark_dirty([])
+    subject.store.keep_probes([])
     assert subject.transactions() == {} and subject.days() == set()
 
 
@@ -163,6 +170,13 @@ def test_a_day_is_marked_once_however_often(subject: Subject) -> None:
     assert subject.days() == {DAY}
 
 
+def test_a_probe_is_kept_once_however_often_it_is_read(subject: Subject) -> None:
+    subject.store.keep_probes([ReceivedProbe("a", 0, 7)])
+    subject.store.keep_probes([ReceivedProbe("a", 0, 7), ReceivedProbe("b", 1, 8)])
+    assert subject.probes() == {"a": (0, 7), "b": (1, 8)}
+    assert subject.transactions() == {} and subject.days() == set()
+
+
 # From here on: what only MongoDB can show.
 
 
@@ -185,6 +199,18 @@ def test_a_stored_document_is_enriched_and_exact(mongo: tuple[Any, MongoStore, S
     assert found["InvoiceDate"] == datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
     assert (found["source"], found["row"], found["schema_version"]) == ("abcdef0123456789", 2, 1)
     assert found["ingested_at"] < found["stored_at"]
+
+
+def test_mongodb_deletes_a_probe_an_hour_after_it_was_stored(
+    mongo: tuple[Any, MongoStore, Settings],
+) -> None:
+    database, store, _ = mongo
+    store.keep_probes([ReceivedProbe("a", 0, 7)])
+    [found] = database.probes.find()
+    index = database.probes.index_information()["by_age"]
+    assert index["expireAfterSeconds"] == 3_600
+    [(field, _)] = index["key"]
+    assert abs(found[field] - datetime.now(UTC)) < timedelta(minutes=5)
 
 
 def test_what_the_validator_refuses_is_handed_back_and_the_rest_is_stored(

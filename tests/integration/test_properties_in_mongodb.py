@@ -71,7 +71,7 @@ def test_every_record_that_cannot_be_used_is_quarantined(
 ) -> None:
     store = MongoStore(database.client, database.name)
     messages = [FakeMessage("tx", 1, offset, value) for offset, value in enumerate(batch)]
-    _, bad = decode(messages, decoder)
+    bad = decode(messages, decoder).rejections
     _check_quarantined(store, database, bad)
 
 
@@ -84,7 +84,7 @@ def test_alien_rejections_of_any_size_are_quarantined(database: Database[dict[st
                     % (long.encode(), offset))
         for offset in range(40)
     ]  # fmt: skip
-    good, bad = decode(messages, REJECTION)
+    good, bad, _ = decode(messages, REJECTION)
     _check_quarantined(store, database, [*good, *bad])
     _check_quarantined(store, database, [rejection(3, name=long, detail=long)] * 40)
 

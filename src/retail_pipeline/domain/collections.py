@@ -10,6 +10,8 @@ MANIFESTS = "manifests"
 DIRTY_BUCKETS = "dirty_buckets"
 RECONCILIATIONS = "reconciliations"
 PROCESSORS = "processors"
+# The probes that processors stored lately; no figure counts them.
+PROBES = "probes"
 # A note that other data has replaced the sample.
 SAMPLE = "sample"
 ORDERS_ROLLUP = "rollup_orders_daily"

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from retail_pipeline.domain.contract import CONTRACT, SCHEMA_VERSION
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.probe import Probe, ReceivedProbe
 from retail_pipeline.domain.rejection import LAST_ROW, LONGEST_SOURCE, Reason, Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, row_id, split_row_id
 
@@ -27,11 +28,14 @@ _LONGEST_DETAIL = 1_000
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # The header of a replayed record: its identity in quarantine.
 REPLAY = "replay"
+# The reserved header of a probe; its value has no meaning yet.
+PROBE = "probe"
 Record = TypeVar("Record", Transaction, Rejection, Manifest)
 
 TRANSACTION = msgspec.json.Decoder(Transaction)
 REJECTION = msgspec.json.Decoder(Rejection)
 MANIFEST = msgspec.json.Decoder(Manifest)
+_PROBE = msgspec.json.Decoder(Probe)
 
 
 class Message(Protocol):
@@ -77,19 +81,30 @@ _PLACE = msgspec.json.Decoder(_Place)
 _VERSION = msgspec.json.Decoder(_Version)
 
 
-def decode(
-    messages: Iterable[Message], decoder: msgspec.json.Decoder[Record]
-) -> tuple[list[Record], list[Rejection]]:
-    """Return the usable records, and rejections of the others; never raises."""
+class Decoded(NamedTuple, Generic[Record]):
+    """Each message is a usable record, the rejection of one that is not, or a probe."""
+
+    records: list[Record]
+    rejections: list[Rejection]
+    probes: list[ReceivedProbe]
+
+
+def decode(messages: Iterable[Message], decoder: msgspec.json.Decoder[Record]) -> Decoded[Record]:
+    """Return the usable records, rejections of the others, and the probes; never raises."""
     good: list[Record] = []
     bad: list[Rejection] = []
+    probes: list[ReceivedProbe] = []
     read = decoder.decode
     for message in messages:
         try:
             good.append(read(message.value or b""))
         except UNDECODABLE as error:
-            bad.append(_unusable(message, error))
-    return good, bad
+            # Only here, so that a row costs no check of its headers: no probe can be decoded.
+            if probe := _probe_in(message):
+                probes.append(probe)
+            else:
+                bad.append(_unusable(message, error))
+    return Decoded(good, bad, probes)
 
 
 def replays(messages: Iterable[Message]) -> dict[str, str]:
@@ -174,6 +189,20 @@ def _claims(value: bytes) -> str | None:
     except (*UNDECODABLE, ValueError):
         return None
     return row_id(place.source, place.row)
+
+
+def _probe_in(message: Message) -> ReceivedProbe | None:
+    """Return the probe in a record that has the header and the form of one.
+
+    A broken row with that header is still rejected: a header alone makes no record disappear.
+    """
+    if all(name != PROBE for name, _ in message.headers):
+        return None
+    try:
+        probe = _PROBE.decode(message.value or b"").probe
+    except UNDECODABLE:
+        return None
+    return ReceivedProbe(probe, message.partition, message.offset)
 
 
 def _replayed(message: Message) -> str | None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from retail_pipeline.domain.failed_days import FailedDay
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.probe import ReceivedProbe
 from retail_pipeline.domain.quarantined import Quarantined, QuarantineSelection
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.transaction import Transaction
@@ -116,6 +117,9 @@ class Store(Protocol):
 
     def mark_dirty(self, days: Iterable[datetime]) -> None:
         """Mark ``days`` (their first moments) durably: their summaries are out of date."""
+
+    def keep_probes(self, probes: Sequence[ReceivedProbe]) -> None:
+        """Store probes for a while, apart from all rows."""
 
 
 class SampleStore(Protocol):

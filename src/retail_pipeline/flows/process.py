@@ -6,6 +6,7 @@ costs a repetition and nothing else.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,15 +17,18 @@ from threading import Lock
 from tenacity import Retrying
 
 from retail_pipeline.domain.periods import floor
+from retail_pipeline.domain.probe import ReceivedProbe
 from retail_pipeline.domain.rejection import Rejection
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, decode, refused, replays
+from retail_pipeline.errors import PermanentError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.lazy_publisher import LazyPublisher
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher, Store
 
 _BATCHES_IN_FLIGHT = 2
+log = logging.getLogger(__name__)
 
 
 class DeadLetters(LazyPublisher):
@@ -119,16 +123,18 @@ class Processor:
 
     def _write(self, batch: Batch) -> Counts:
         messages = batch.messages[self.topics.transactions]
-        transactions, rejections = decode(messages, TRANSACTION)
+        transactions, rejections, probes = decode(messages, TRANSACTION)
+        rows = len(transactions) + len(rejections)
         refusals = self.retry(self.store.insert, transactions)
         replayed = replays(messages)
         for refusal in refusals:
             rejections.append(refused(refusal, replayed.pop(refusal.transaction.id, None)))
         if replayed:
             self.retry(self.store.release, list(replayed))
-        self._divert(rejections, len(messages))
+        self._divert(rejections, rows)
         quarantined = self._quarantine(batch)
         self.retry(self.store.mark_dirty, touched_days(transactions))
+        self._keep(probes)
         stored = len(transactions) - len(refusals)
         return Counts(stored, quarantined, batches=1)
 
@@ -143,10 +149,22 @@ class Processor:
         self.limit.count(records, rejections, already)
         self.retry(self.dead_letters.send, rejections)
 
+    def _keep(self, probes: Sequence[ReceivedProbe]) -> None:
+        """Store probes, last of all: a stored probe shows that its batch was written.
+
+        A refusal stops no processor: whoever sent the probe sees that it is not there.
+        """
+        if not probes:
+            return
+        try:
+            self.retry(self.store.keep_probes, probes)
+        except PermanentError as error:
+            log.warning("%s probes are not stored: %s", len(probes), error)
+
     def _quarantine(self, batch: Batch) -> int:
         """Store dead letters and manifests; return how many records went to quarantine."""
-        dead, unreadable = decode(batch.messages[self.topics.dead_letters], REJECTION)
-        manifests, worse = decode(batch.messages[self.topics.manifests], MANIFEST)
+        dead, unreadable, _ = decode(batch.messages[self.topics.dead_letters], REJECTION)
+        manifests, worse, _ = decode(batch.messages[self.topics.manifests], MANIFEST)
         # A broken record of these topics goes straight to quarantine. In the dead-letter topic it
         # would be read and rejected again without end.
         quarantined = dead + unreadable + worse

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.probe import ReceivedProbe
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.transaction import Transaction
@@ -97,6 +98,10 @@ class SampleGuard:
     def mark_dirty(self, days: Iterable[datetime]) -> None:
         """Pass on to the store, including the days of rows that were left out."""
         self._store.mark_dirty(days)
+
+    def keep_probes(self, probes: Sequence[ReceivedProbe]) -> None:
+        """Pass on to the store: a probe is neither the sample's nor other data."""
+        self._store.keep_probes(probes)
 
     def _prepare_for(self, sources: Collection[str], rows: Collection[str]) -> bool:
         """Replace the sample if necessary; return whether ``sources`` includes the sample.

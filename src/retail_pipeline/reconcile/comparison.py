@@ -157,7 +157,7 @@ class DetailReader:
             spans = self.state.positions
             topic = self.topics.transactions
             for _, messages in self.kafka.records(span for span in spans if span.topic == topic):
-                yield list(map(as_line, decode(messages, TRANSACTION)[0]))
+                yield list(map(as_line, decode(messages, TRANSACTION).records))
         else:
             yield from (lines for lines, _ in self.database.lines(days))
 

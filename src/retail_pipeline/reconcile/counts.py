@@ -109,7 +109,7 @@ class CountCheck:
             if each.topic == self.topics.manifests and each.committed > each.first
         ]
         for _, messages in self.kafka.records(spans):
-            for manifest in decode(messages, MANIFEST)[0]:
+            for manifest in decode(messages, MANIFEST).records:
                 source = manifest.source
                 if manifest.is_newer_than(lost.get(source) or stored.get(source)):
                     lost[source] = manifest

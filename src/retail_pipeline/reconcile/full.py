@@ -96,17 +96,17 @@ class FullReconciliation:
         """Read the dead letters and the manifests."""
         small = [span for span in spans if span.topic != self.topics.transactions]
         for span, messages in self.kafka.records(small):
-            state.records[span.topic, span.partition] += len(messages)
             settled, in_flight = _split(span, messages)
             for part, late in ((settled, False), (in_flight, True)):
                 if span.topic == self.topics.manifests:
-                    manifests, bad = decode(part, MANIFEST)
+                    manifests, bad, probes = decode(part, MANIFEST)
                     for manifest in _counted(state, manifests):
                         if manifest.is_newer_than(state.sent.get(manifest.source)):
                             state.sent[manifest.source] = manifest
                 else:
-                    rejections, bad = decode(part, REJECTION)
+                    rejections, bad, probes = decode(part, REJECTION)
                     bad = rejections + bad
+                state.records[span.topic, span.partition] += len(part) - len(probes)
                 dead = _counted(state, map(QuarantinedRow.of, bad))
                 state.sample_records += len(bad) - len(dead)
                 for each in dead:
@@ -136,9 +136,9 @@ class FullReconciliation:
         spans = [span for span in state.positions if span.topic == self.topics.transactions]
         total = sum(span.end - span.first for span in spans)
         for span, messages in self.kafka.records(spans):
-            state.records[span.topic, span.partition] += len(messages)
             settled, in_flight = _split(span, messages)
-            transactions, bad = decode(settled, TRANSACTION)
+            transactions, bad, _ = decode(settled, TRANSACTION)
+            records = len(transactions) + len(bad)
             lines = list(map(as_line, _counted(state, transactions)))
             state.sample_records += len(transactions) - len(lines)
             partition = span.partition
@@ -147,7 +147,8 @@ class FullReconciliation:
             state.kafka.add(lines, state.rejected, None, lambda _: partition)
             _add_dead_letters(state, map(QuarantinedRow.of, bad), False)
             if in_flight:
-                _add_in_flight(state, in_flight)
+                records += _add_in_flight(state, in_flight)
+            state.records[span.topic, span.partition] += records
             rows += len(messages)
             self.report("Kafka", rows, total)
 
@@ -211,12 +212,14 @@ def _counted(state: ReconciliationState, items: Iterable[Sourced]) -> list[Sourc
     return [item for item in items if not is_sample(item.source)]
 
 
-def _add_in_flight(state: ReconciliationState, messages: Sequence[Message]) -> None:
-    transactions, bad = decode(messages, TRANSACTION)
+def _add_in_flight(state: ReconciliationState, messages: Sequence[Message]) -> int:
+    """Add what is not stored yet; return how many records it is, without probes."""
+    transactions, bad, _ = decode(messages, TRANSACTION)
     for line in map(as_line, _counted(state, transactions)):
         state.in_flight[line.source].add(line.row)
         state.in_flight_days.add((line.source, line.day))
     _add_dead_letters(state, map(QuarantinedRow.of, bad), True)
+    return len(transactions) + len(bad)
 
 
 def _add_dead_letters(

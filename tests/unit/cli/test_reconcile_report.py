@@ -82,7 +82,10 @@ def test_each_difference_is_named_with_what_to_do() -> None:
         ],
         partitions=[
             PartitionAccount(
-                position=PartitionOffsets(topic="t", partition=0, first=5, end=1_005, committed=905)
+                position=PartitionOffsets(
+                    topic="t", partition=0, first=5, end=1_005, committed=905
+                ),
+                records=998,
             )
         ],
     )
@@ -92,8 +95,14 @@ def test_each_difference_is_named_with_what_to_do() -> None:
     assert "expected 2 rows, £15.30, found 1 row, −£1,009.725\n" in text
     assert "a:1 and 1,234 more" in text and "→ delete one" in text
     assert "and 1 more: --json has all of them" in text
-    assert "t: 1,000 records, 100 not stored yet" in text
+    assert "t: 998 records, 100 not stored yet" in text
     assert "7 records came through Kafka again" in text and "1,234,567.8" in text
+
+
+def test_a_count_from_offsets_alone_names_the_probes_in_it() -> None:
+    offsets = PartitionOffsets(topic="t", partition=0, first=5, end=1_005, committed=905)
+    text = printed(reconciliation(partitions=[PartitionAccount(position=offsets)]))
+    assert "t: 1,000 records (probes included), 100 not stored yet" in text
 
 
 def test_a_fault_of_its_own_is_no_difference(mocker: MockerFixture) -> None:

@@ -208,7 +208,7 @@ def test_following_ends_when_all_is_stored_if_so_asked(
     notes = Notes(stack)
     notes.follower.follow(until_stored=True)
     assert notes.printed == [
-        "All is stored and summarised: 9 records (rows, dead letters and manifests)."
+        "All is stored and summarised: 9 records (rows, dead letters, manifests and probes)."
     ]
     assert notes.shown[0] == "waiting for kafka is away"
     assert not notes.follower.failed

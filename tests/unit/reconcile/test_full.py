@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.probe import Probe
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
 from retail_pipeline.reconcile.records import as_line
-from tests.fakes import manifest, rejection, transaction
+from tests.fakes import FakeMessage, manifest, rejection, transaction
 from tests.ledger_world import SOURCE, TOPICS, World, rows
 
 DAYS = st.integers(1, 28).map(lambda day: datetime(2011, 1, day, 9, tzinfo=UTC))
@@ -275,6 +276,38 @@ def test_rows_that_arrive_while_it_reads_are_no_difference() -> None:
     world.meanwhile = [late]
     result = world.full(with_file=False)
     assert (result.verdict, result.differences) == (Verdict.UNSETTLED, [])
+
+
+@pytest.mark.parametrize("processed", [True, False])
+def test_a_probe_changes_nothing_but_offsets(processed: bool) -> None:
+    world = World.of(rows(9), [20])
+    quiet = [_without_offsets(each) for each in (world.full(), world.quick())]
+    ends = {
+        each.partition: each.end for each in world.positions() if each.topic == TOPICS.transactions
+    }
+    for partition, end in ends.items():
+        value = msgspec.json.encode(Probe.new())
+        world.log.append(FakeMessage(TOPICS.transactions, partition, end, value, [("probe", b"1")]))
+    if processed:
+        world.commit()
+    probed = [_without_offsets(each) for each in (world.full(), world.quick())]
+    if not processed:
+        assert {(each.verdict, each.lag) for each in probed} == {(Verdict.UNSETTLED, 2)}
+        probed = [msgspec.structs.replace(each, verdict=Verdict.AGREE, lag=0) for each in probed]
+    assert probed == quiet
+
+
+def _without_offsets(result: Reconciliation) -> Reconciliation:
+    partitions = [
+        msgspec.structs.replace(
+            each,
+            position=msgspec.structs.replace(each.position, end=0, committed=0),
+        )
+        for each in result.partitions
+    ]
+    return msgspec.structs.replace(
+        result, at=datetime(2026, 1, 1, tzinfo=UTC), seconds=0.0, partitions=partitions
+    )
 
 
 def test_pending_days_are_not_compared_and_not_settled() -> None:

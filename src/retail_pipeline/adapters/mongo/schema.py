@@ -24,6 +24,8 @@ _CLAIMS = IndexModel([("claims", ASCENDING)], name="by_claims", sparse=True)
 _REBUILT = IndexModel([("rebuilt_at", ASCENDING), ("_id", ASCENDING)], name="by_rebuild")
 # A processor writes a heartbeat every two seconds; one that is a day old is of no use.
 _SECONDS_A_HEARTBEAT_IS_KEPT = 86_400
+# Whoever sends a probe waits for seconds.
+_SECONDS_A_PROBE_IS_KEPT = 3_600
 # Each index with the query that needs it; a test has explain() show that it is used.
 INDEXES: dict[str, list[IndexModel]] = {
     collections.TRANSACTIONS: [
@@ -73,6 +75,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         # MongoDB deletes old ones itself; the dashboard reads the newest.
         IndexModel(
             [("at", DESCENDING)], name="by_age", expireAfterSeconds=_SECONDS_A_HEARTBEAT_IS_KEPT
+        ),
+    ],
+    collections.PROBES: [
+        IndexModel(
+            [("stored_at", ASCENDING)], name="by_age", expireAfterSeconds=_SECONDS_A_PROBE_IS_KEPT
         ),
     ],
     collections.ORDERS_ROLLUP: [_REBUILT],

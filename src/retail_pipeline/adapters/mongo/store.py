@@ -26,6 +26,7 @@ from retail_pipeline.adapters.mongo.errors import (
 from retail_pipeline.domain.collections import (
     DIRTY_BUCKETS,
     MANIFESTS,
+    PROBES,
     PURGED,
     QUARANTINE,
     TRANSACTIONS,
@@ -43,6 +44,7 @@ from retail_pipeline.domain.fields import (
     UNITS,
 )
 from retail_pipeline.domain.manifest import Manifest
+from retail_pipeline.domain.probe import ReceivedProbe
 from retail_pipeline.domain.rejection import Rejection, Stage
 from retail_pipeline.domain.transaction import Transaction, kind_of, total_amount
 from retail_pipeline.domain.wire import Refusal
@@ -103,6 +105,20 @@ class MongoStore(MongoAdapter):
         """Mark days as dirty; a rebuild under way then sees that its day has changed."""
         with translated(self._client):
             mark_dirty(self._database, days)
+
+    def keep_probes(self, probes: Sequence[ReceivedProbe]) -> None:
+        """Insert probes; MongoDB deletes each an hour after it was stored."""
+        now = datetime.now(UTC)
+        documents: list[Document] = [
+            {
+                "_id": probe.id,
+                "partition": probe.partition,
+                "offset": probe.offset,
+                "stored_at": now,
+            }
+            for probe in probes
+        ]
+        insert_new(self._client, self._database[PROBES], documents)
 
 
 def rows_filter(rows: Sequence[str]) -> Document:

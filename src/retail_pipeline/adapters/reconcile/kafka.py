@@ -66,7 +66,7 @@ class TopicReader:
         return {
             manifest.source
             for _, messages in self.records(spans)
-            for manifest in decode(messages, MANIFEST)[0]
+            for manifest in decode(messages, MANIFEST).records
             if manifest.rows_read
         }
 
