@@ -129,9 +129,12 @@ class Reporter:
         return seconds, {each.key: each for each in first.partitions}, last
 
     def _span(self, part: Callable[[Observation], T | None]) -> tuple[float, T, T] | None:
-        """Return the seconds between two readings of a part, and both; None before the second."""
+        """Return the seconds between two readings of a part, and both.
+
+        None before the second one, and while the part can't be read.
+        """
         known = [(each.at, found) for each in self._window if (found := part(each)) is not None]
-        if len(known) < 2:
+        if len(known) < 2 or part(self._window[-1]) is None:
             return None
         ended, last = known[-1]
         since = ended - RATE_WINDOW

@@ -19,9 +19,10 @@ from retail_pipeline.operations.observation import (
 )
 
 # A batch may take seconds; a processor that commits nothing for longer does not work.
-STALLED_AFTER = timedelta(seconds=10)
-# The members of a group that lost one take this long to share its partitions.
-UNOWNED_AFTER = timedelta(seconds=15)
+STALLED_AFTER = timedelta(seconds=8)
+# A processor that starts again has its partitions after this time. Until the brokers miss a member
+# that was killed, which takes the session timeout, it owns them.
+UNOWNED_AFTER = timedelta(seconds=5)
 # Records that wait for less time than this are on their way.
 CAUGHT_UP_WITHIN = timedelta(seconds=5)
 
@@ -184,7 +185,9 @@ def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
 
 def _is_stalled(trend: _Trend) -> bool:
     committed = trend.now.committed
-    lasted = trend.lasts(lambda seen: seen.committed == committed and seen.lag > 0)
+    lasted = trend.lasts(
+        lambda seen: seen.committed == committed and seen.lag > 0 and seen.owner is not None
+    )
     return lasted is not None and lasted >= STALLED_AFTER
 
 

@@ -51,6 +51,14 @@ def test_with_a_longer_interval_rates_cover_the_last_interval() -> None:
     assert reporter.report(observation(50, 10_500)).arriving == 20
 
 
+def test_while_the_group_can_not_be_read_its_rates_are_unknown() -> None:
+    reporter = Reporter()
+    for seconds in (0, 5, 10):
+        reporter.report(observation(seconds, seconds))
+    report = reporter.report(Observation(at=START + timedelta(seconds=15)))
+    assert (report.arriving, report.storing, report.rows_stored) == (None, None, None)
+
+
 def test_a_partition_is_hot_if_it_gets_more_than_twice_what_the_others_get() -> None:
     reporter = Reporter()
     reporter.report(observation(0, 0, 0, 0))

@@ -19,7 +19,8 @@ from retail_pipeline.operations.observation import GroupObservation, PartitionOb
 from retail_pipeline.settings import Settings
 
 _ANSWER_MS = 2_000
-_FETCH_SECONDS = 1.0
+# Less than an observation waits: what can't be fetched in time is unknown, the rest is not.
+_FETCH_SECONDS = 0.5
 _STABLE = {"Stable", "Empty", "Dead"}
 Place = tuple[str, int]
 
@@ -92,11 +93,13 @@ class GroupReader:
         if self._consumer is None:
             self._consumer = _consumer(self._servers)
         self._consumer.assign(list(wanted))
+        # One that was paused after an earlier fetch would stay so.
+        self._consumer.resume(*wanted)
         for place, offset in wanted.items():
             self._consumer.seek(place, offset)
         until = time.monotonic() + _FETCH_SECONDS
         while wanted and time.monotonic() < until:
-            for place, [record, *_] in self._consumer.poll(timeout_ms=200, max_records=1).items():
+            for place, [record, *_] in self._consumer.poll(timeout_ms=100, max_records=1).items():
                 timestamp = datetime.fromtimestamp(record.timestamp / 1000, UTC)
                 self._timestamps[place.topic, place.partition] = wanted.pop(place), timestamp
                 self._consumer.pause(place)
