@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
@@ -25,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from retail_pipeline import logs
 from retail_pipeline.errors import SettingsError, UsageError
 
 DEVELOPMENT_SECRET = "dev-only"
@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Log level; DEBUG shows the client libraries' log too."
+    )
+    log_format: logs.Form = Field(
+        "text", description="Form of the log: text for people, or json, one object a line."
     )
     state_dir: UserPath = Field(
         Path(".retail/state"), description="Folder of the producer's checkpoints."
@@ -256,7 +259,7 @@ def _stack_here() -> dict[str, str]:
         if found := finder.load()():
             line, variables = found
             with suppress(OSError, ValueError):  # standard error may be closed
-                print(line, file=sys.stderr, flush=True)
+                logs.say(line)
             return dict(variables)
     return {}
 

@@ -35,7 +35,11 @@ class CheckpointFolder:
         except FileNotFoundError:
             return Checkpoint()
         except (msgspec.DecodeError, OSError) as error:
-            log.warning("checkpoint %s is unreadable (%s): starting over", source, error)
+            log.warning(
+                "checkpoint %s is unreadable (%s): starting over",
+                *(source, error),
+                extra={"source": source},
+            )
             return Checkpoint()
 
     def save(self, source: str, checkpoint: Checkpoint) -> None:

@@ -7,9 +7,8 @@ from importlib.metadata import entry_points
 
 import typer
 
-from retail_pipeline import __version__
+from retail_pipeline import __version__, logs
 from retail_pipeline.cli import (
-    common,
     dashboard,
     dlq,
     failures,
@@ -70,7 +69,7 @@ for extra in entry_points(group="retail_pipeline.commands"):
 def main() -> None:
     """Run the command line; an error ends it with one line, and a traceback only if asked."""
     open_files.raise_limit()
-    common.show_client_logs(False)
+    logs.show_client_logs(False)
     failures.prepare()
     try:
         try:

@@ -1,4 +1,4 @@
-"""Shared by the commands: settings, logging, and a stop by signals."""
+"""Shared by the commands: settings, and a stop by signals."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import gc
 import logging
 import signal
 import socket
-import sys
-import time
 from threading import Event
 from types import FrameType
 
+from retail_pipeline import logs
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.settings import Settings, load_settings
 
@@ -22,7 +21,7 @@ def start(command: str) -> tuple[Settings, Event]:
         SettingsError, PermanentError: as :func:`server_settings` does.
     """
     settings = server_settings()
-    configure_logging(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     collect_garbage_rarely()
     return settings, stop_by_signals(command)
 
@@ -67,25 +66,3 @@ def collect_garbage_rarely() -> None:
     700 objects, costs a tenth of the time."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def configure_logging(level: str) -> None:
-    """Log to standard error, in UTC; show the client libraries' log only at the level DEBUG.
-
-    A failure in a client library is raised as an error and reported once by the command.
-    """
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=level,
-        stream=sys.stderr,
-        format="%(asctime)sZ %(levelname)-7s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-        force=True,
-    )
-    show_client_logs(level == "DEBUG")
-
-
-def show_client_logs(shown: bool) -> None:
-    """Show the warnings and errors of the client libraries, or none of their lines."""
-    for library in ("kafka", "pymongo"):
-        logging.getLogger(library).setLevel(logging.WARNING if shown else logging.CRITICAL)

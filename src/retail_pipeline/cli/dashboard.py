@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 import typer
 
 import retail_pipeline.dashboard
+from retail_pipeline import logs
 from retail_pipeline.settings import load_settings
 
+log = logging.getLogger("dashboard")
 _FOLDER = Path(retail_pipeline.dashboard.__file__).parent
 
 
@@ -28,12 +32,17 @@ def dashboard(
       retail dashboard --address 0.0.0.0 --port 8080
     """
     # A wrong setting ends the command with an error that names it.
-    sign_in_file = load_settings().dashboard_sign_in_file
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    sign_in_file = settings.dashboard_sign_in_file
     if sign_in_file is not None:
         from retail_pipeline.dashboard import sign_in
 
         sign_in.check(sign_in_file)
-    from retail_pipeline.dashboard.server import app
+    from retail_pipeline.dashboard.server import app, log_with_ours
+
+    log_with_ours()
+    log.info("starting the dashboard at %s", _url(port, address))
 
     # The server shuts down by itself at a signal, and then raises the signal again.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,6 +50,12 @@ def dashboard(
     # Streamlit must not treat this command as a script, nor its options as those of the pages.
     sys.argv = ["-c"]
     app.run(config=options(port, address, sign_in_file))
+
+
+def _url(port: int, address: str) -> str:
+    """Return the address for a browser; Compose sets its own, which Streamlit reads as well."""
+    shown = os.environ.get("STREAMLIT_BROWSER_SERVER_ADDRESS", address)
+    return f"http://{shown}:{os.environ.get('STREAMLIT_BROWSER_SERVER_PORT', port)}"
 
 
 def options(port: int, address: str, sign_in_file: Path | None = None) -> dict[str, Any]:
@@ -55,6 +70,7 @@ def options(port: int, address: str, sign_in_file: Path | None = None) -> dict[s
         "server.fileWatcherType": "none",
         "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
+        "logger.hideWelcomeMessage": True,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "theme.base": str(_FOLDER / "theme.toml"),

@@ -11,6 +11,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from retail_pipeline import logs
 from retail_pipeline.errors import RetailError, UsageError, os_words
 
 # In the environment, so that the processes of `retail --debug local up` inherit it.
@@ -55,11 +56,10 @@ def status(error: Exception) -> int:
 
 
 def say(error: BaseException, prefix: str = "") -> None:
-    """Print ``error`` to standard error."""
+    """Write ``error`` to standard error."""
     with suppress(OSError, ValueError):  # it may be closed, or its disk full
-        if os.environ.get(_DEBUG):
-            traceback.print_exception(error)
-        print(f"retail: {prefix}{in_words(error)}", file=sys.stderr, flush=True)
+        traced = error if os.environ.get(_DEBUG) else None
+        logs.say(prefix + in_words(error), logging.ERROR, prefix="retail: ", error=traced)
 
 
 def in_words(error: BaseException) -> str:

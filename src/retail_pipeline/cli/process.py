@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING
@@ -20,13 +20,13 @@ from retail_pipeline.domain.heartbeat import ProcessorHeartbeat
 from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.heartbeat import HeartbeatTimer
-from retail_pipeline.flows.process import Processor
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.rollup_worker import RollupWorker
 from retail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from retail_pipeline.adapters.kafka.consumer import GroupConsumer
+    from retail_pipeline.flows.process import Processor
 
 log = logging.getLogger("processor")
 _SECONDS_BETWEEN_LINES = 10.0
@@ -99,7 +99,15 @@ class ProcessorRun:
         consumer = self._retry(parts.consumer)
         self._retry(parts.store.prepare)
         processor = parts.processor(consumer, self._retry)
-        log.info("processing %s as %s", settings.kafka_topic, settings.kafka_group)
+        log.info(
+            "processing %s as %s",
+            *(settings.kafka_topic, settings.kafka_group),
+            extra={
+                "topic": settings.kafka_topic,
+                "group": settings.kafka_group,
+                "client": self._name,
+            },
+        )
         workers = [*self._rollup_worker.workers(self.stop), self._heartbeat]
         if settings.reconcile_every_s:
             workers.append(parts.reconciler(self.stop))
@@ -121,7 +129,7 @@ class ProcessorRun:
             processor.close()
             consumer.close()
             parts.client.close()
-            log.info("stopped; %s", _summary(processor))
+            log.info("stopped; %s", _summary(processor), extra=asdict(processor.counts))
         if self._failed_days:
             raise PermanentError(f"{in_words(self._failed_days)}; {WHAT_TO_DO}")
 
@@ -139,7 +147,8 @@ class ProcessorRun:
         if records and now - self._logged_at >= _SECONDS_BETWEEN_LINES:
             rate = (processor.counts.stored - self._logged_rows) / (now - self._logged_at)
             self._logged_at, self._logged_rows = now, processor.counts.stored
-            log.info("%s; %.0f rows/s", _summary(processor), rate)
+            extra = {**asdict(processor.counts), "rows_per_s": round(rate)}
+            log.info("%s; %.0f rows/s", _summary(processor), rate, extra=extra)
         if self.until_idle is None or now - self._busy_at < self.until_idle:
             return False
         return self._summarised()

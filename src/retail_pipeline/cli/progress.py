@@ -54,7 +54,9 @@ class Progress:
             share = f" ({rows / self._total:.0%})" if self._total else ""
             rate = (rows - self._logged_rows) / (now - self._logged_at)
             log.info(
-                "%s: %s rows acknowledged%s, %.0f rows/s", self._name, f"{rows:,}", share, rate
+                "%s: %s rows acknowledged%s, %.0f rows/s",
+                *(self._name, f"{rows:,}", share, rate),
+                extra={"file": self._name, "rows": rows, "rows_per_s": round(rate)},
             )
             self._logged_at, self._logged_rows = now, rows
 

@@ -31,6 +31,10 @@ def setup(
     settings, stop = start("setup")
     retry = retrying(stop, give_up_after_s=timeout)
     topics = retry(bootstrap.ensure_topics, settings)
-    log.info("topics created: %s", ", ".join(topics) or "none, all exist")
+    log.info("topics created: %s", ", ".join(topics) or "none, all exist", extra={"topics": topics})
     collections = retry(bootstrap.ensure_collections, settings)
-    log.info("collections created: %s", ", ".join(collections) or "none, all exist")
+    log.info(
+        "collections created: %s",
+        ", ".join(collections) or "none, all exist",
+        extra={"collections": collections},
+    )

@@ -5,6 +5,7 @@ It reads the summaries before the first viewer comes, who would wait for seconds
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 import streamlit as st
+import streamlit.logger
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -61,6 +63,18 @@ def _lacks_room() -> str | None:
             " raise the limit (ulimit -n), and start the dashboard again"
         )
     return None
+
+
+def log_with_ours() -> None:
+    """Pass Streamlit's lines on to the log of the command, which gives them its form."""
+
+    def pass_on(logger: logging.Logger) -> None:
+        logger.handlers.clear()
+        logger.propagate = True
+
+    # Streamlit calls it for each logger, and gives it a handler of its own otherwise.
+    streamlit.logger.setup_formatter = pass_on
+    streamlit.logger.update_formatter()
 
 
 app = st.App(PAGE, lifespan=_warmed, routes=[Route("/health", _health)])

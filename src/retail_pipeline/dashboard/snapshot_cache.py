@@ -228,7 +228,12 @@ class SnapshotCache:
         if fresh.unreadable and table.empty:
             raise next(iter(fresh.unreadable.values()))
         for day in touched & fresh.unreadable.keys():
-            log.error("%s of %s can't be read", name, day.date(), exc_info=fresh.unreadable[day])
+            log.error(
+                "%s of %s can't be read",
+                *(name, day.date()),
+                exc_info=fresh.unreadable[day],
+                extra={"day": str(day.date())},
+            )
         self._since = max(self._since, self._oldest_with_room(table))
         self._rollups[name] = replace(fresh, table=safe(table), versions=versions)
         return True

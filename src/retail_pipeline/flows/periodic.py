@@ -52,6 +52,6 @@ class Periodic(Thread):
         except Exception as error:
             failure = type(error)
             if failure is not self._failure and not self._stop_asked.is_set():
-                log.warning("the %s failed: %s", self.name, error)
+                log.warning("the %s failed: %s", self.name, error, extra={"task": self.name})
         self._failure = failure
         return self._every_s if pause is None else pause

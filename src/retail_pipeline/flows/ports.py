@@ -32,6 +32,11 @@ class Batch:
     next_offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     assignment: int = -1
 
+    @property
+    def offsets(self) -> dict[str, int]:
+        """The offsets after the batch by ``topic-partition``, for the log."""
+        return {f"{topic}-{number}": at for (topic, number), at in self.next_offsets.items()}
+
     def __len__(self) -> int:
         return sum(len(of_topic) for of_topic in self.messages.values())
 

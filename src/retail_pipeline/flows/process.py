@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 
+from structlog.contextvars import bound_contextvars
 from tenacity import Retrying
 
 from retail_pipeline.domain.periods import floor
@@ -27,6 +28,7 @@ from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.lazy_publisher import LazyPublisher
 from retail_pipeline.flows.ports import Batch, Consumer, Publisher, Store
 
+log = logging.getLogger(__name__)
 _BATCHES_IN_FLIGHT = 2
 log = logging.getLogger(__name__)
 
@@ -118,10 +120,18 @@ class Processor:
 
     def _finish_oldest(self) -> None:
         batch, written = self._in_flight.popleft()
-        self.counts.add(written.result())
-        self.retry(self.consumer.commit, batch)
+        counts = written.result()
+        self.counts.add(counts)
+        with bound_contextvars(offsets=batch.offsets):
+            self.retry(self.consumer.commit, batch)
+            text = "batch written: %d rows stored or already there, %d quarantined"
+            log.debug(text, counts.stored, counts.quarantined)
 
     def _write(self, batch: Batch) -> Counts:
+        with bound_contextvars(offsets=batch.offsets):
+            return self._write_rows(batch)
+
+    def _write_rows(self, batch: Batch) -> Counts:
         messages = batch.messages[self.topics.transactions]
         transactions, rejections, probes = decode(messages, TRANSACTION)
         rows = len(transactions) + len(rejections)

@@ -71,4 +71,8 @@ def retrying(
 def _log(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     wait = state.next_action.sleep if state.next_action else 0.0
-    log.warning("%s; try %d failed, next in %.1f s", error, state.attempt_number, wait)
+    log.warning(
+        "%s; try %d failed, next in %.1f s",
+        *(error, state.attempt_number, wait),
+        extra={"tries": state.attempt_number, "next_in_s": round(wait, 1)},
+    )

@@ -57,7 +57,9 @@ class RollupWorker:
         with self._turn:
             if not self._outdated_marked:
                 if old := self._attempt(self._rollups.mark_outdated):
-                    log.info("%d days are summarised again, by this release", old)
+                    log.info(
+                        "%d days are summarised again, by this release", old, extra={"days": old}
+                    )
                 self._outdated_marked = True
         began = self._clock()
         if not self._attempt(self._rollups.rebuild_next):

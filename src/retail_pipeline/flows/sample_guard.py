@@ -117,7 +117,11 @@ class SampleGuard:
     def _replace(self) -> None:
         if removed := self._sample.replace():
             why = "other data replaces it" if self._allowed else "RETAIL_ENV is not development"
-            log.info("the sample of %s made-up rows was removed: %s", f"{removed:,}", why)
+            log.info(
+                "the sample of %s made-up rows was removed: %s",
+                *(f"{removed:,}", why),
+                extra={"rows": removed},
+            )
         self._replaced = True
 
     def _is_replaced(self) -> bool:

@@ -52,5 +52,6 @@ class Reconciler(Periodic):
                 "the count check found a difference: %s: %s; `retail reconcile` names the rows",
                 first.name or first.place,
                 first.detail,
+                extra={"source": first.source, "place": first.place},
             )
         self._verdict = result.verdict

@@ -157,10 +157,10 @@ def test_a_file_of_another_user_is_named_with_the_command_that_corrects_it(
 @pytest.mark.parametrize(("level", "shown"), [(None, False), ("INFO", False), ("DEBUG", True)])
 def test_the_client_libraries_log_at_debug_level_only(level: str | None, shown: bool) -> None:
     command = (
-        "from retail_pipeline.cli import app, common\n"
+        "from retail_pipeline import logs\nfrom retail_pipeline.cli import app\n"
         "@app.app.command()\n"
         "def fail():\n"
-        f"    {level!r} and common.configure_logging({level!r})\n"
+        f"    {level!r} and logs.configure({level!r}, 'text')\n"
         "    __import__('logging').getLogger('kafka.net').error('a socket went away')\n"
         "app.main()\n"
     )

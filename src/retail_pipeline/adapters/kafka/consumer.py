@@ -126,7 +126,11 @@ class GroupConsumer:
                 self._consumer.commit(offsets, timeout_ms=30_000)
             except _MOVED_AWAY as error:
                 # These records come again after the rebalance: storing them twice changes nothing.
-                log.warning("offsets not committed, partitions moved: %s", error)
+                log.warning(
+                    "offsets not committed, partitions moved: %s",
+                    error,
+                    extra={"offsets": batch.offsets},
+                )
             else:
                 self._stored |= {place: each.offset for place, each in offsets.items()}
 
@@ -141,8 +145,10 @@ class GroupConsumer:
 
         A partition's end is the one that the last fetch returned: no broker is asked for it.
         """
-        mine = sorted(place for place in self._consumer.assignment() if place.topic == self._topic)
-        return tuple(self._progress_in(place) for place in mine)
+        return tuple(self._progress_in(place) for place in self._mine())
+
+    def _mine(self) -> list[Any]:
+        return sorted(place for place in self._consumer.assignment() if place.topic == self._topic)
 
     def _progress_in(self, place: Any) -> PartitionProgress:
         end = self._consumer.highwater(place)
@@ -163,7 +169,11 @@ class GroupConsumer:
             # No public method returns a topic's id without a request to the broker.
             identity = self._consumer._cluster.topic_id(topic)
             if identity and self._identities.setdefault(topic, identity) != identity:
-                log.warning("topic %s was created again: it is read from its start", topic)
+                log.warning(
+                    "topic %s was created again: it is read from its start",
+                    topic,
+                    extra={"topic": topic},
+                )
                 recreated.add(topic)
         return recreated
 
@@ -176,7 +186,8 @@ class GroupConsumer:
             # So that batches of the deleted topic are not committed.
             self._assignment.number += 1
         started = self._assignment.number
-        for place in self._consumer.assignment():
+        offsets: dict[str, int | None] = {}
+        for place in sorted(self._consumer.assignment()):
             committed = None
             if place.topic not in recreated:
                 committed = self._consumer.committed(place, timeout_ms=30_000)
@@ -184,10 +195,17 @@ class GroupConsumer:
                 self._consumer.seek_to_beginning(place)
             else:
                 self._consumer.seek(place, committed)
+            offsets[f"{place.topic}-{place.partition}"] = committed
         self._stored.clear()
         for topic in recreated:
             del self._identities[topic]
         self._positioned = started
+        mine = [str(place.partition) for place in self._mine()]
+        log.info(
+            "partitions of %s assigned: %s",
+            *(self._topic, ", ".join(mine) or "none, other processors have them"),
+            extra={"topic": self._topic, "offsets": offsets},
+        )
 
     def close(self) -> None:
         """Leave the group, so that the partitions move at once."""

@@ -120,7 +120,13 @@ class MongoRollups(MongoAdapter):
             except TransientError:
                 raise
             except Exception as error:  # of any kind: it concerns this part of this day alone
-                log.debug("the summaries of %s: %s", day, part, exc_info=error)
+                log.debug(
+                    "the summaries of %s: %s",
+                    day,
+                    part,
+                    exc_info=error,
+                    extra={"day": str(day.date())},
+                )
                 reasons[part] = _reason(error)
 
         for rollup in PIPELINES:
@@ -144,6 +150,7 @@ class MongoRollups(MongoAdapter):
             ", ".join(PARTS[part] for part in reasons),
             "; ".join(dict.fromkeys(reasons.values())),
             pause / 1000,
+            extra={"day": str(dirty["_id"].date()), "next_in_s": pause // 1000},
         )
 
     def _rebuild(self, day: datetime, rollup: str, without_sample: bool) -> None:

@@ -52,7 +52,7 @@ class FolderWatch:
                     continue
                 if entry.problem:
                     seen.done = True
-                    log.warning("%s; it is not read", entry)
+                    log.warning("%s; it is not read", entry, extra={"file": entry.path.name})
                 else:
                     yield entry.path
         except UnreadableError as error:
@@ -79,10 +79,12 @@ class FolderWatch:
         seen, text = self._seen[path], str(error)
         if not isinstance(error, UnreadableError):
             seen.done = True
-            log.error("%s; it is not read until it changes", text)
+            log.error("%s; it is not read until it changes", text, extra={"file": path.name})
             return
         seen.not_before = self.clock() + seen.wait_s
         seen.wait_s = min(2 * seen.wait_s, _LONGEST_WAIT_S)
         if text != seen.logged:
-            log.error("%s; the producer retries until it can be read", text)
+            log.error(
+                "%s; the producer retries until it can be read", text, extra={"file": path.name}
+            )
         seen.logged = text

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from structlog.contextvars import bound_contextvars
+
 from retail_pipeline import bootstrap
 from retail_pipeline.adapters.sources.files import find_files, list_entries
 from retail_pipeline.adapters.sources.registry import inspect
@@ -70,6 +72,16 @@ class Totals:
         self.read += after.rows_read - before.rows_read
         self.sent += after.rows_sent - before.rows_sent
         self.rejected += after.rows_rejected - before.rows_rejected
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """The numbers, for the log."""
+        return {
+            "sources": self.sources,
+            "read": self.read,
+            "sent": self.sent,
+            "rejected": self.rejected,
+        }
 
     def __str__(self) -> str:
         seconds = max(time.monotonic() - self.began, 0.001)
@@ -167,18 +179,22 @@ class ProducerRun:
                 watched.streamed(path)
 
     def _inspect(self, path: Path, is_retry: bool = False) -> Sequence[Source]:
-        log.log(logging.DEBUG if is_retry else logging.INFO, "inspecting %s", path.name)
+        level = logging.DEBUG if is_retry else logging.INFO
+        log.log(level, "inspecting %s", path.name, extra={"file": path.name})
         sources = inspect(path, self.reading)
         for source in sources:
             facts = source.facts
+            extra = {"file": facts.name, "source": facts.source}
             log.info(
                 "%s: %s, %s, %s dates, source %s",
                 *(facts.name, facts.format, facts.encoding, facts.date_order, facts.source),
+                extra={**extra, "format": facts.format, "bytes": facts.bytes},
             )
             if not facts.date_order_known:
                 log.warning(
                     "%s: every date fits both orders, %s is assumed; --date-order sets the other",
                     *(facts.name, facts.date_order),
+                    extra=extra,
                 )
         return sources
 
@@ -199,15 +215,22 @@ class ProducerRun:
             return []
         path = self.settings.state_dir / f"sample-{SAMPLE_ROWS}-{SAMPLE_SEED}.csv"
         if not path.exists():
-            log.info("no file there: making a sample of %d rows", SAMPLE_ROWS)
+            log.info(
+                "no file there: making a sample of %d rows",
+                SAMPLE_ROWS,
+                extra={"rows": SAMPLE_ROWS},
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             write_sample(path, SAMPLE_ROWS, SAMPLE_SEED)
         return [path]
 
     def _produce(self, source: Source) -> None:
         """Stream one source; after a transient error, resume at its checkpoint."""
-        if self.stop.is_set():
-            return
+        if not self.stop.is_set():
+            with bound_contextvars(source=source.facts.source):
+                self._produce_rows(source)
+
+    def _produce_rows(self, source: Source) -> None:
         checkpoints, facts = self._checkpoints, source.facts
         if self.again:
             checkpoints.forget(facts.source)
@@ -216,6 +239,7 @@ class ProducerRun:
             log.info(
                 "%s: all %s rows were sent already; --again sends them again",
                 *(facts.name, f"{before.rows_read:,}"),
+                extra={"file": facts.name, "rows": before.rows_read},
             )
             return
         stop_after_stalled = StopAfterStalled(self.give_up_after_s, self.clock)
@@ -255,4 +279,4 @@ class ProducerRun:
 
     def _finish(self) -> None:
         self._publisher.close()
-        log.info("%s", self.totals)
+        log.info("%s", self.totals, extra=self.totals.fields)

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import TaskID, TaskProgressColumn
 
+from retail_pipeline import logs
 from retail_pipeline.adapters.sources.files import find_files
 from retail_pipeline.cli import failures
-from retail_pipeline.cli.common import collect_garbage_rarely, configure_logging, server_settings
+from retail_pipeline.cli.common import collect_garbage_rarely, server_settings
 from retail_pipeline.cli.progress import on_terminal
 from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
@@ -81,7 +82,7 @@ def _run(names: list[str], quick: bool, as_json: bool, wait_s: float) -> bool:
     from retail_pipeline.cli.reconcile.report import show
 
     settings = server_settings()
-    configure_logging(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     collect_garbage_rarely()
     paths = find_files(names, log.warning)
     with reconciling(settings) as parts:
