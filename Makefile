@@ -75,7 +75,7 @@ lock: .venv/.dev ## Pin every dependency, from requirements*.in (ARGS=--upgrade:
 	  $(BIN)/uv pip compile --quiet --universal --no-annotate --python-version 3.11 $(ARGS) $$part.in -o $$part.txt; \
 	done
 
-docs: .venv/.local ## Write the parts of docs/ that follow from the code: commands, the contract's table
+docs: .venv/.local ## Write the parts of docs/ that follow from the code: commands, metrics, the contract's table
 	$(BIN)/python scripts/make_docs.py
 
 bench: .venv/.local ## Measure rows/s, CPU per row and memory, compared with bare loops (DATA=path)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the parts of docs/ that follow from the code: the commands and the contract's table.
+"""Writes the parts of docs/ that follow from the code: the commands, the metrics and the contract's
+table.
 
 usage: scripts/make_docs.py [--check]
 
@@ -19,6 +20,7 @@ import typer
 
 from retail_pipeline.cli.app import app
 from retail_pipeline.domain.contract import CONTRACT
+from retail_pipeline.operations.metrics import CATALOGUE
 
 DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """# Commands
@@ -27,6 +29,20 @@ INTRODUCTION = """# Commands
 Unless a command says otherwise, the exit status is 0 for success, 1 for a failure that needs
 another try or the operator, and 2 if the command line, a setting or a file is wrong and nothing
 was changed.
+"""
+METRICS_INTRODUCTION = """\
+# Metrics
+
+`make docs` writes this page from `src/retail_pipeline/operations/metrics.py`.
+
+The exporter (`retail metrics`) reads the running pipeline with the functions of `retail monitor`,
+and serves the figures at port 9464. The producer, the processors and the dashboard serve their own
+metrics if `METRICS_PORT` is set; each updates them at most once a batch. All listen on 127.0.0.1,
+unless `METRICS_ADDRESS` is set. Each process also exports the standard metrics of Prometheus'
+client, such as `process_cpu_seconds_total` and `process_resident_memory_bytes`.
+
+What can't be read is absent, or NaN if it has no labels; it is never 0. `retail_observation_up` is
+then 0 for that part.
 """
 # What typer adds to every program.
 NOT_OURS = {"--help", "--install-completion", "--show-completion"}
@@ -126,6 +142,19 @@ def contract_page(page: str) -> str:
     return before + heading + contract_table() + following + after
 
 
+def metrics_page() -> str:
+    """Return docs/metrics.md."""
+    parts = [METRICS_INTRODUCTION]
+    for process, metrics in CATALOGUE.items():
+        lines = ["| metric | type | unit | labels | meaning |", "|---|---|---|---|---|"]
+        for each in metrics:
+            labels = ", ".join(f"`{label}`" for label in each.labels)
+            kind = type(each).__name__.lower()
+            lines.append(f"| `{each.name}` | {kind} | {each.unit} | {labels} | {each.help} |")
+        parts.append(f"## The {process}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or check them."""
     if arguments not in ([], ["--check"]):
@@ -134,6 +163,7 @@ def main(arguments: list[str]) -> int:
     contract = DOCS / "record-contract.md"
     pages = {
         DOCS / "commands.md": commands_page(),
+        DOCS / "metrics.md": metrics_page(),
         contract: contract_page(contract.read_text("utf-8")),
     }
     stale = [

@@ -13,6 +13,8 @@ from retail_devstack.surroundings import service_env
 from retail_devstack.users import ensure_stack_users, role_uris
 from retail_pipeline.settings import Settings, load_settings, loaded
 
+# How far each process's port is from the one that is set.
+_METRICS_PORTS = {"processor": 1, "producer": 2, "dashboard": 3}
 _NAMES = ("KAFKA_TOPIC", "KAFKA_GROUP", "MONGO_DATABASE")
 
 
@@ -43,6 +45,15 @@ def known_env(stack: Stack) -> dict[str, str]:
 def process_env(stack: Stack) -> dict[str, str]:
     """Return the environment for a process of the pipeline."""
     return {**service_env(), **stack_env(stack)}
+
+
+def metrics_env(part: str) -> dict[str, str]:
+    """Return the METRICS_PORT of a process of the stack, or nothing if none is set.
+
+    They share this machine, so that each needs a port of its own; the first is for the exporter.
+    """
+    first = loaded(Settings).metrics_port
+    return {"METRICS_PORT": str(first + _METRICS_PORTS[part])} if first else {}
 
 
 def own_env(stack: Stack, name: str, folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from retail_devstack.environment import process_env, stack_env
+from retail_devstack.environment import metrics_env, process_env, stack_env
 from retail_devstack.stack import Stack
 from retail_pipeline.adapters.sources.files import find_files
 from retail_pipeline.cli.health import ask_dashboard
@@ -28,7 +28,7 @@ def set_up(stack: Stack) -> None:
 def start_processor(stack: Stack) -> None:
     """Start the processor."""
     stack.say("Starting the processor ...")
-    stack.spawn("processor", _command(stack, "processor", ["process"]), process_env(stack))
+    stack.spawn("processor", _command(stack, "processor", ["process"]), _env(stack, "processor"))
 
 
 def start_producer(stack: Stack, paths: Sequence[str], *, yes: bool = False) -> None:
@@ -46,14 +46,14 @@ def start_producer(stack: Stack, paths: Sequence[str], *, yes: bool = False) -> 
     stack.say(f"Streaming {', '.join(paths)} ...")
     arguments = ["produce", *paths, *(["--yes"] if yes else [])]
     command = _command(stack, "producer", arguments)
-    stack.spawn("producer", command, process_env(stack))
+    stack.spawn("producer", command, _env(stack, "producer"))
 
 
 def start_dashboard(stack: Stack) -> None:
     """Start the dashboard; it needs some seconds until it answers."""
     stack.say("Starting the dashboard ...")
     arguments = ["dashboard", "--port", str(stack.state.ports["dashboard"])]
-    stack.spawn("dashboard", _command(stack, "dashboard", arguments), process_env(stack))
+    stack.spawn("dashboard", _command(stack, "dashboard", arguments), _env(stack, "dashboard"))
 
 
 def await_dashboard(stack: Stack) -> str:
@@ -118,6 +118,10 @@ def exit_status(stack: Stack, part: str) -> int | None:
         return int(stack.home.exit_file(part).read_text("utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def _env(stack: Stack, part: str) -> dict[str, str]:
+    return {**process_env(stack), **metrics_env(part)}
 
 
 def _command(stack: Stack, part: str, arguments: Sequence[str]) -> list[str]:

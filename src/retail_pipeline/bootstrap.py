@@ -6,7 +6,7 @@ result. What is built here connects at its first use, unless its docstring says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
@@ -44,14 +44,16 @@ from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.reconciliation import Mode
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
-from retail_pipeline.flows.process import DeadLetters, Processor
+from retail_pipeline.flows.process import CommittedBatch, DeadLetters, Processor
 from retail_pipeline.flows.reparse import QuarantineReparser
 from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
 from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
+from retail_pipeline.operations.metrics import Metric, Recorder
 from retail_pipeline.operations.observation import DatabaseObservation, ReconciliationState
 from retail_pipeline.operations.observer import Observer
 from retail_pipeline.operations.probe import ProbeTransport
+from retail_pipeline.operations.samples import Sample
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
@@ -125,8 +127,13 @@ class ProcessorParts:
         """
         return GroupConsumer(self._settings, self._name)
 
-    def processor(self, consumer: GroupConsumer, retry: Retrying) -> Processor:
-        """Return the flow from ``consumer`` into the store."""
+    def processor(
+        self,
+        consumer: GroupConsumer,
+        retry: Retrying,
+        committed: Callable[[CommittedBatch], None],
+    ) -> Processor:
+        """Return the flow from ``consumer`` into the store; it calls ``committed`` once a batch."""
         settings = self._settings
         limit = DeadLetterLimit(
             settings.dead_letter_limit_rows,
@@ -135,7 +142,7 @@ class ProcessorParts:
         )
         dead_letters = DeadLetters(lambda: publisher(settings, self._name))
         names = Topics(*settings.topics)
-        return Processor(consumer, self.store, dead_letters, names, retry, limit)
+        return Processor(consumer, self.store, dead_letters, names, retry, limit, committed)
 
     def reconciler(self, stop: Event) -> Reconciler:
         """Return the thread that compares counts now and then."""
@@ -237,6 +244,40 @@ def sample_in_mongo(settings: Settings) -> Iterator[MongoSample]:
         yield MongoSample(client, settings.mongo_database)
 
 
+def recorder(settings: Settings, metrics: Iterable[Metric]) -> Recorder:
+    """Return where a process records ``metrics``; they are served if a port is set.
+
+    Raises:
+        PermanentError: nothing can listen at the address and port.
+    """
+    if settings.metrics_port is None:
+        return Recorder()
+    # Only here is the library needed, which takes a tenth of a second.
+    from retail_pipeline.adapters.prometheus import PrometheusRecorder, serve
+
+    made = PrometheusRecorder(metrics)
+    serve(made.registry, settings.metrics_address, settings.metrics_port)
+    return made
+
+
+def serve_samples(settings: Settings, port: int, read: Callable[[], Iterable[Sample]]) -> None:
+    """Serve what ``read`` returns, at the settings' address.
+
+    Raises:
+        PermanentError: nothing can listen at the address and port.
+    """
+    from retail_pipeline.adapters.prometheus import samples_registry, serve
+
+    serve(samples_registry(read), settings.metrics_address, port)
+
+
+def samples_text(read: Callable[[], Iterable[Sample]]) -> str:
+    """Return what ``read`` returns now, in Prometheus' text format."""
+    from retail_pipeline.adapters.prometheus import as_text
+
+    return as_text(read)
+
+
 # A monitor shows no more sources than this.
 _SOURCES_SHOWN = 5
 
@@ -263,6 +304,7 @@ def observing(settings: Settings) -> Iterator[Observer]:
                 stored=state.stored,
                 quarantined=state.quarantined,
                 failed_days=len(state.failed_days),
+                dirty_s=rollups.pending_s(),
                 last_stored_at=state.last_stored_at,
                 latencies_s=percentiles(latest.delays(LATENCY_ROWS)),
             )

@@ -170,6 +170,15 @@ class Settings(BaseSettings):
     dashboard_sign_in_file: UserPath | None = Field(
         None, description="OpenID Connect settings of the dashboard's sign-in, a file; unset: none."
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port on which a process serves its metrics; unset: none.",
+    )
+    metrics_address: str = Field(
+        "127.0.0.1", min_length=1, description="Address at which metrics are served; 0.0.0.0: all."
+    )
     heartbeat_file: UserPath = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )

@@ -13,6 +13,7 @@ from retail_pipeline.cli import (
     dlq,
     failures,
     health,
+    metrics,
     monitor,
     open_files,
     process,
@@ -57,7 +58,7 @@ def _retail(
 
 for command in (
     *(produce.produce, process.process, reconcile.reconcile),
-    *(dashboard.dashboard, monitor.monitor, setup.setup, sample.sample),
+    *(dashboard.dashboard, monitor.monitor, metrics.metrics, setup.setup, sample.sample),
 ):
     app.command()(command)
 app.add_typer(health.health, name="health")

@@ -39,10 +39,12 @@ def dashboard(
         from retail_pipeline.dashboard import sign_in
 
         sign_in.check(sign_in_file)
+    from retail_pipeline.dashboard.process import recorder
     from retail_pipeline.dashboard.server import app, log_with_ours
 
     log_with_ours()
     log.info("starting the dashboard at %s", _url(port, address))
+    recorder()
 
     # The server shuts down by itself at a signal, and then raises the signal again.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -22,11 +22,12 @@ from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.flows.heartbeat import HeartbeatTimer
 from retail_pipeline.flows.retry import retrying
 from retail_pipeline.flows.rollup_worker import RollupWorker
+from retail_pipeline.operations import metrics
 from retail_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from retail_pipeline.adapters.kafka.consumer import GroupConsumer
-    from retail_pipeline.flows.process import Processor
+    from retail_pipeline.flows.process import CommittedBatch, Processor
 
 log = logging.getLogger("processor")
 _SECONDS_BETWEEN_LINES = 10.0
@@ -73,11 +74,12 @@ class ProcessorRun:
     until_idle: float | None
 
     def __post_init__(self) -> None:
-        from retail_pipeline.bootstrap import ProcessorParts
+        from retail_pipeline.bootstrap import ProcessorParts, recorder
 
         self._name = f"retail-processor-{socket.gethostname()}-{os.getpid()}"
         self._retry = retrying(self.stop)
         self._parts = ProcessorParts(self.settings, self._name)
+        self._metrics = recorder(self.settings, metrics.PROCESSOR)
         self._logged_at = self._busy_at = time.monotonic()
         self._logged_rows = 0
         self._first = ProcessorHeartbeat(name=self._name, started_at=datetime.now(UTC))
@@ -98,7 +100,7 @@ class ProcessorRun:
         settings, parts = self.settings, self._parts
         consumer = self._retry(parts.consumer)
         self._retry(parts.store.prepare)
-        processor = parts.processor(consumer, self._retry)
+        processor = parts.processor(consumer, self._retry, self._committed)
         log.info(
             "processing %s as %s",
             *(settings.kafka_topic, settings.kafka_group),
@@ -138,6 +140,7 @@ class ProcessorRun:
         records = processor.step()
         now = time.monotonic()
         self._beat()
+        self._metrics.set(metrics.PROCESSOR_CYCLE_AT, time.time())
         if now - self._noted_at >= _SECONDS_BETWEEN_NOTES:
             self._noted_at = now
             self._note(processor, consumer)
@@ -174,6 +177,7 @@ class ProcessorRun:
             self._behind.set()
         else:
             self._behind.clear()
+        self._metrics.set(metrics.PARTITIONS_ASSIGNED, len(progress))
         failure = self._rollup_worker.failure
         self._heartbeat.note(
             replace(
@@ -185,6 +189,17 @@ class ProcessorRun:
                 summaries_error=str(failure) if failure else None,
             )
         )
+
+    def _committed(self, batch: CommittedBatch) -> None:
+        """Record a committed batch."""
+        counts = batch.counts
+        self._metrics.add(metrics.ROWS_STORED, counts.stored)
+        self._metrics.add(metrics.ROWS_DIVERTED, counts.diverted)
+        self._metrics.add(metrics.ROWS_QUARANTINED, counts.quarantined)
+        self._metrics.observe(metrics.BATCH_SECONDS, batch.seconds)
+        if batch.read_at:
+            delay = datetime.now(UTC) - batch.read_at
+            self._metrics.observe(metrics.DELAY_SECONDS, max(0.0, delay.total_seconds()))
 
     def _beat(self) -> None:
         """Touch the heartbeat file: its age is the time since the last cycle.

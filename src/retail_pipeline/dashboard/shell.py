@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,11 @@ import streamlit as st
 from retail_pipeline.analytics import sums
 from retail_pipeline.dashboard import data, explain, filters, format, states, url_state
 from retail_pipeline.dashboard.filters import Choice
+from retail_pipeline.dashboard.process import recorder
 from retail_pipeline.dashboard.view import View
 from retail_pipeline.domain.periods import Period
 from retail_pipeline.errors import RetailError
+from retail_pipeline.operations import metrics
 
 # A refresh costs 0.1 s of CPU a viewer, which the processor beside the dashboard lacks.
 REFRESH_SECONDS = 10
@@ -63,7 +66,7 @@ def show(title: str, body: Body, *, every: float = REFRESH_SECONDS, bare: bool =
     choice, effects = filters.bar(_preload())
     # While nothing can be shown the page keeps trying, also with live refresh off.
     refreshing = choice.live or st.session_state.get(_RETRYING, False)
-    st.fragment(_refreshed, run_every=every if refreshing else None)(body, choice, bare)
+    st.fragment(_refreshed, run_every=every if refreshing else None)(title, body, choice, bare)
     with effects:
         st.fragment(_effects, run_every=_EFFECTS_SECONDS if choice.live else None)(choice)
 
@@ -78,7 +81,8 @@ def _preload() -> Period | None:
         return None  # The body meets the same error, and shows it.
 
 
-def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
+def _refreshed(title: str, body: Body, choice: Choice, bare: bool) -> None:
+    began = time.perf_counter()
     if filters.moved():
         st.rerun()
     url_state.script()
@@ -95,8 +99,10 @@ def _refreshed(body: Body, choice: Choice, bare: bool) -> None:
         if not filters.known(snapshot):
             st.rerun()
         _draw(View(snapshot, choice, snapshot.days), body, bare)
+        recorder().observe(metrics.DRAW_SECONDS, time.perf_counter() - began, title)
         _retry(choice, wanted=False)
     except RetailError as error:
+        recorder().add(metrics.DRAW_FAILURES)
         states.failed(error)
         _retry(choice, wanted=True)
 

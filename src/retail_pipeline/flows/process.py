@@ -7,12 +7,14 @@ costs a repetition and nothing else.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
+from typing import NamedTuple
 
 from structlog.contextvars import bound_contextvars
 from tenacity import Retrying
@@ -33,6 +35,14 @@ _BATCHES_IN_FLIGHT = 2
 log = logging.getLogger(__name__)
 
 
+class _InFlight(NamedTuple):
+    """A batch that is being written; ``fetched_at`` is by the monotonic clock."""
+
+    batch: Batch
+    fetched_at: float
+    written: Future[tuple[Counts, datetime | None]]
+
+
 class DeadLetters(LazyPublisher):
     """Publishes rejected rows."""
 
@@ -51,17 +61,34 @@ class DeadLetters(LazyPublisher):
 
 @dataclass
 class Counts:
-    """What one processor did since it started; ``stored`` includes rows that were stored before."""
+    """What one processor did since it started; ``stored`` includes rows that were stored before.
+
+    ``diverted`` are the records that it sent to the dead-letter topic.
+    """
 
     stored: int = 0
+    diverted: int = 0
     quarantined: int = 0
     batches: int = 0
 
     def add(self, other: Counts) -> None:
         """Add the counts of ``other``."""
         self.stored += other.stored
+        self.diverted += other.diverted
         self.quarantined += other.quarantined
         self.batches += other.batches
+
+
+@dataclass(frozen=True)
+class CommittedBatch:
+    """A batch whose offsets were committed, ``seconds`` after it was fetched.
+
+    ``read_at`` is when the producer read the first of its rows; None if it has no usable row.
+    """
+
+    counts: Counts
+    seconds: float
+    read_at: datetime | None
 
 
 @dataclass
@@ -70,7 +97,8 @@ class Processor:
 
     Two batches are written while a third one is fetched, so that neither Python nor MongoDB waits
     for the other. Their offsets are committed in the order of the batches. If a rebalance moves
-    partitions meanwhile, their new owner finds the rows stored.
+    partitions meanwhile, their new owner finds the rows stored. ``committed`` is called after each
+    commit.
     """
 
     consumer: Consumer
@@ -79,11 +107,12 @@ class Processor:
     topics: Topics
     retry: Retrying
     limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+    committed: Callable[[CommittedBatch], None] = lambda batch: None
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
         self._writers = ThreadPoolExecutor(_BATCHES_IN_FLIGHT, thread_name_prefix="writer")
-        self._in_flight: deque[tuple[Batch, Future[Counts]]] = deque()
+        self._in_flight: deque[_InFlight] = deque()
 
     def step(self) -> int:
         """Fetch one batch and finish the written ones; return how many records were fetched.
@@ -98,9 +127,10 @@ class Processor:
             return 0
         # Counted first: from then on the batch belongs to its writer, and its topics may change.
         fetched = len(batch)
-        self._in_flight.append((batch, self._writers.submit(self._write, batch)))
+        written = self._writers.submit(self._write, batch)
+        self._in_flight.append(_InFlight(batch, time.monotonic(), written))
         queue = self._in_flight
-        while len(queue) > _BATCHES_IN_FLIGHT or queue and queue[0][1].done():
+        while len(queue) > _BATCHES_IN_FLIGHT or queue and queue[0].written.done():
             self._finish_oldest()
         return fetched
 
@@ -119,19 +149,20 @@ class Processor:
         self.dead_letters.close()
 
     def _finish_oldest(self) -> None:
-        batch, written = self._in_flight.popleft()
-        counts = written.result()
+        batch, fetched_at, written = self._in_flight.popleft()
+        counts, read_at = written.result()
         self.counts.add(counts)
         with bound_contextvars(offsets=batch.offsets):
             self.retry(self.consumer.commit, batch)
             text = "batch written: %d rows stored or already there, %d quarantined"
             log.debug(text, counts.stored, counts.quarantined)
+        self.committed(CommittedBatch(counts, time.monotonic() - fetched_at, read_at))
 
-    def _write(self, batch: Batch) -> Counts:
+    def _write(self, batch: Batch) -> tuple[Counts, datetime | None]:
         with bound_contextvars(offsets=batch.offsets):
             return self._write_rows(batch)
 
-    def _write_rows(self, batch: Batch) -> Counts:
+    def _write_rows(self, batch: Batch) -> tuple[Counts, datetime | None]:
         messages = batch.messages[self.topics.transactions]
         transactions, rejections, probes = decode(messages, TRANSACTION)
         rows = len(transactions) + len(rejections)
@@ -142,11 +173,12 @@ class Processor:
         if replayed:
             self.retry(self.store.release, list(replayed))
         self._divert(rejections, rows)
+        read_at = transactions[0].ingested_at if transactions else None
         quarantined = self._quarantine(batch)
         self.retry(self.store.mark_dirty, touched_days(transactions))
         self._keep(probes)
         stored = len(transactions) - len(refusals)
-        return Counts(stored, quarantined, batches=1)
+        return Counts(stored, len(rejections), quarantined, batches=1), read_at
 
     def _divert(self, rejections: Sequence[Rejection], records: int) -> None:
         """Send rejections to the dead-letter topic, unless there are too many."""

@@ -56,12 +56,13 @@ class DatabaseObservation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``stored`` is by the database's own counter. ``latencies_s`` are the 50th, 95th and 99th
     percentile, in seconds, of the rows stored last; None if there is no row. ``failed_days`` can't
-    be summarised.
+    be summarised; ``dirty_s`` is how many seconds the oldest dirty day waits, 0 if there is none.
     """
 
     stored: int
     quarantined: int
     failed_days: int
+    dirty_s: float | None = None
     last_stored_at: datetime | None = None
     latencies_s: tuple[float, float, float] | None = None
 
@@ -110,9 +111,9 @@ class ReconciliationState(msgspec.Struct, frozen=True):
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was read at ``at`` (UTC).
 
-    ``problems`` has the reason for each part that is None, by the part's name. ``dirty_days`` are
-    the days whose summaries are to be rebuilt; ``reconciliation`` is the last count check;
-    ``sources`` are those that a producer began last, the newest first.
+    ``parts`` names what was to be read; ``problems`` has the reason for each part that is None.
+    ``dirty_days`` are the days whose summaries are to be rebuilt; ``reconciliation`` is the last
+    count check; ``sources`` are those that a producer began last, the newest first.
     """
 
     at: datetime
@@ -123,4 +124,5 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     database: DatabaseObservation | None = None
     sources: tuple[Manifest, ...] | None = None
     host: HostObservation | None = None
+    parts: tuple[str, ...] = ()
     problems: dict[str, str] = {}

@@ -45,7 +45,8 @@ class Observer:
                 parts[name] = reading.result()
             except RetailError as error:
                 problems[name] = str(error)
-        return Observation(at=datetime.now(UTC), problems=problems, **parts)
+        names = tuple(self._readers)
+        return Observation(at=datetime.now(UTC), parts=names, problems=problems, **parts)
 
     def close(self) -> None:
         """End the threads as they finish; one that a server never answers is left behind."""

@@ -11,6 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from retail_pipeline import bootstrap
+from retail_pipeline.adapters.prometheus import PrometheusRecorder
 from retail_pipeline.cli.produce import run as produce_run
 from retail_pipeline.cli.produce.run import ProducerRun
 from retail_pipeline.domain.transaction import Transaction
@@ -18,6 +19,7 @@ from retail_pipeline.errors import TransientError
 from retail_pipeline.flows import produce, retry
 from retail_pipeline.flows.source import ReadOptions
 from retail_pipeline.flows.throttle import Throttle
+from retail_pipeline.operations import metrics
 from retail_pipeline.settings import Settings
 from tests.fakes import FakePublisher
 from tests.pipeline import HEADER, ROW
@@ -132,3 +134,37 @@ def test_a_damaged_workbook_does_not_keep_a_watch_from_the_other_files(
         world.wait_for(2)
     for name in ("a.xlsx", "b.xlsx"):
         assert any(name in line and "damaged" in line for line in caplog.messages)
+
+
+def test_rows_that_are_sent_again_after_a_failure_are_recorded_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = PrometheusRecorder(metrics.PRODUCER)
+    monkeypatch.setattr(bootstrap, "recorder", lambda settings, names: recorder)
+    # Nothing is saved on the way: the second attempt sends every row once more.
+    monkeypatch.setattr(produce, "_SECONDS_BETWEEN_SAVES", HOUR)
+    waits = 0
+
+    def meet(step: str) -> None:
+        nonlocal waits
+        if step == "acknowledge":
+            waits += 1
+            if waits == 5:
+                raise TransientError("away")
+
+    world.publisher.faults.meet = meet  # type: ignore[method-assign]
+    name = world.file(20)
+    with open(name, "a") as file:
+        file.write(ROW.replace("2.55", "much"))
+    world.run().files([name], loop=False)
+    assert waits > 5
+
+    def value(metric: metrics.Metric) -> float | None:
+        return recorder.registry.get_sample_value(metric.name)
+
+    assert value(metrics.ROWS_READ) == 21
+    assert value(metrics.ROWS_SENT) == 20
+    assert value(metrics.ROWS_REJECTED) == 1
+    assert value(metrics.SOURCES_COMPLETED) == 1
+    moments = value(metrics.ACKNOWLEDGED_AT), value(metrics.PRODUCER_CYCLE_AT)
+    assert all(moment and time.time() - moment < 60 for moment in moments)

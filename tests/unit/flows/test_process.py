@@ -11,7 +11,7 @@ import pytest
 from retail_pipeline.domain.rejection import Reason, Rejection
 from retail_pipeline.domain.topics import Topics
 from retail_pipeline.errors import PermanentError, TransientError
-from retail_pipeline.flows.process import DeadLetters, Processor, touched_days
+from retail_pipeline.flows.process import CommittedBatch, DeadLetters, Processor, touched_days
 from retail_pipeline.flows.retry import retrying
 from tests.fakes import (
     FakeConsumer,
@@ -243,3 +243,25 @@ def test_the_days_touched_are_utc_days() -> None:
     assert touched_days([transaction(InvoiceDate=late), transaction(InvoiceDate=late)]) == {
         datetime(2010, 12, 2, tzinfo=UTC)
     }
+
+
+def test_each_committed_batch_is_reported_with_its_counts_once(world: World) -> None:
+    reported: list[CommittedBatch] = []
+    world.processor.committed = reported.append
+    world.consumer.add(TX, transaction(2), transaction(3), b"no record")
+    assert world.processor.step() == 3
+    world.processor.finish()
+    [batch] = reported
+    assert (batch.counts.stored, batch.counts.diverted, batch.counts.quarantined) == (2, 1, 0)
+    assert batch.seconds > 0
+    assert batch.read_at == transaction(2).ingested_at
+
+
+def test_a_batch_that_is_not_committed_is_not_reported(world: World) -> None:
+    reported: list[CommittedBatch] = []
+    world.processor.committed = reported.append
+    world.consumer.add(TX, transaction(2))
+    world.faults.plan("commit", PermanentError("refused"))
+    with pytest.raises(PermanentError):
+        world.settle()
+    assert not reported

@@ -180,6 +180,17 @@ class MongoRollups(MongoAdapter):
         with translated(self._client):
             return self._database[DIRTY_BUCKETS].count_documents(PENDING)
 
+    def pending_s(self) -> float:
+        """Return how many seconds the oldest of these days waits for a rebuild; 0 without any."""
+        age = {"$divide": [{"$subtract": ["$$NOW", "$since"]}, 1000]}
+        pipeline: list[Document] = [
+            {"$match": PENDING},
+            {"$group": {"_id": None, "oldest_s": {"$max": age}}},
+        ]
+        with translated(self._client):
+            found = list(self._database[DIRTY_BUCKETS].aggregate(pipeline))
+        return float(found[0]["oldest_s"] or 0.0) if found else 0.0
+
     def failed(self) -> list[FailedDay]:
         """Return the days that can't be summarised."""
         with translated(self._client):

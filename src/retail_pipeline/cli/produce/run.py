@@ -27,6 +27,7 @@ from retail_pipeline.flows.produce import Production
 from retail_pipeline.flows.retry import StopAfterStalled, retrying
 from retail_pipeline.flows.source import RawRow, ReadOptions, Source, SourceFacts
 from retail_pipeline.flows.throttle import Throttle
+from retail_pipeline.operations import metrics
 from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED
 from retail_pipeline.sample.writer import write_sample
 from retail_pipeline.settings import Settings
@@ -110,6 +111,7 @@ class ProducerRun:
         self._publisher = LazyPublisher(
             lambda: bootstrap.publisher(self.settings, "retail-producer")
         )
+        self._metrics = bootstrap.recorder(self.settings, metrics.PRODUCER)
 
     @cached_property
     def _checkpoints(self) -> CheckpointFolder:
@@ -243,14 +245,15 @@ class ProducerRun:
             )
             return
         stop_after_stalled = StopAfterStalled(self.give_up_after_s, self.clock)
-        furthest = before.rows_read
+        furthest = before
         with Progress(facts.name, facts.lines) as progress:
 
             def report(checkpoint: Checkpoint) -> None:
                 nonlocal furthest
                 # Rows that are sent again after a failure are no progress.
-                if checkpoint.rows_read > furthest:
-                    furthest = checkpoint.rows_read
+                if checkpoint.rows_read > furthest.rows_read:
+                    self._acknowledged(furthest, checkpoint)
+                    furthest = checkpoint
                     stop_after_stalled.renew()
                 progress.show(checkpoint)
                 self._beat()
@@ -264,6 +267,7 @@ class ProducerRun:
                     raise
                 after = checkpoints.load(facts.source)
         self.totals.add(before, after)
+        self._metrics.add(metrics.SOURCES_COMPLETED, after.complete)
 
     def _attempt(self, source: Source, report: Callable[[Checkpoint], None]) -> Checkpoint:
         with self._publisher.connected() as publisher:
@@ -272,10 +276,18 @@ class ProducerRun:
                 again=self.again,
             ).run()
 
+    def _acknowledged(self, before: Checkpoint, after: Checkpoint) -> None:
+        """Record the rows between two checkpoints of a source."""
+        self._metrics.add(metrics.ROWS_READ, after.rows_read - before.rows_read)
+        self._metrics.add(metrics.ROWS_SENT, after.rows_sent - before.rows_sent)
+        self._metrics.add(metrics.ROWS_REJECTED, after.rows_rejected - before.rows_rejected)
+        self._metrics.set(metrics.ACKNOWLEDGED_AT, time.time())
+
     def _beat(self) -> None:
         heartbeat = self.settings.state_dir / PRODUCER_HEARTBEAT
         heartbeat.parent.mkdir(parents=True, exist_ok=True)
         heartbeat.touch()
+        self._metrics.set(metrics.PRODUCER_CYCLE_AT, time.time())
 
     def _finish(self) -> None:
         self._publisher.close()
