@@ -283,8 +283,8 @@ _SOURCES_SHOWN = 5
 
 
 @contextmanager
-def observing(settings: Settings) -> Iterator[Observer]:
-    """Yield the observer of the pipeline, as the reader's user."""
+def observing(settings: Settings, wait_s: float = 1.0) -> Iterator[Observer]:
+    """Yield the pipeline's observer, as the reader's user; it waits ``wait_s`` for each part."""
     group = GroupReader(settings)
     with connect(settings.mongo("reader"), name="retail-monitor", timeout_ms=2_000) as client:
         database = settings.mongo_database
@@ -318,7 +318,8 @@ def observing(settings: Settings) -> Iterator[Observer]:
                 "database": database_state,
                 "sources": lambda: tuple(each.manifest for each in quality.sources(_SOURCES_SHOWN)),
                 "host": HostReader(settings.state_dir).read,
-            }
+            },
+            wait_s,
         )
         try:
             yield observer

@@ -17,6 +17,8 @@ from retail_pipeline.settings import Settings
 
 log = logging.getLogger("metrics")
 DEFAULT_PORT = 9464
+# Nobody watches: a server that is slow, or connected to for the first time, may take a while.
+_WAIT_S = 4.0
 
 
 def metrics(
@@ -49,7 +51,7 @@ def metrics(
     settings, stop = start("metrics")
     from retail_pipeline.bootstrap import observing
 
-    with observing(settings) as observer:
+    with observing(settings, _WAIT_S) as observer:
         run = MetricsRun(settings, observer, stop, interval)
         if once:
             run.print_once()

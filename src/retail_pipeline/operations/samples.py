@@ -10,7 +10,11 @@ from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.metrics import Gauge
-from retail_pipeline.operations.observation import DatabaseObservation, GroupObservation, Observation
+from retail_pipeline.operations.observation import (
+    DatabaseObservation,
+    GroupObservation,
+    Observation,
+)
 from retail_pipeline.operations.report import PartitionReport, Report
 from retail_pipeline.operations.verdict import State
 
