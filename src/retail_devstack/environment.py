@@ -29,6 +29,7 @@ def stack_env(stack: Stack) -> dict[str, str]:
     ports = stack.state.ports
     return {
         "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{ports['kafka']}",
+        "ZOOKEEPER_ADDRESS": f"{HOST}:{ports['zookeeper']}",
         **stack.state.names,
         **role_uris(stack.state, stack.state.names["MONGO_DATABASE"]),
         "STATE_DIR": str(stack.home.checkpoints),

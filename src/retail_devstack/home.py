@@ -18,12 +18,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from retail_devstack.locks import acquire
 from retail_devstack.processes import Process, describe
 from retail_pipeline.errors import PermanentError, UsageError, os_words
+from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
 from retail_pipeline.settings import UserPath, loaded
 
 _SIGNATURE_BYTES = 200
-_ENOUGH_DISK = 2e9
-# Below it, mongod's journal and Kafka's first segments don't fit.
-_TOO_LITTLE = 4e8
 
 
 class Busy(PermanentError):
@@ -188,12 +186,12 @@ def check_disk(folder: Path, say: Callable[[str], None]) -> None:
     there = next(path for path in (folder, *folder.parents) if os.path.isdir(path))
     free = psutil.disk_usage(str(there)).free
     text = f"only {free / 1e6:,.0f} MB are free on the disk of {folder}"
-    if free < _TOO_LITTLE:
+    if free < NO_DISK:
         raise PermanentError(
-            f"{text}, and the servers need {_TOO_LITTLE / 1e6:,.0f} MB to start: free some space,"
+            f"{text}, and the servers need {NO_DISK / 1e6:,.0f} MB to start: free some space,"
             " or set RETAIL_HOME to a folder on another disk"
         )
-    if free < _ENOUGH_DISK:
+    if free < LOW_DISK:
         say(f"{text[0].upper()}{text[1:]}; the stack takes about 500 MB, and more with more data.")
 
 

@@ -7,7 +7,6 @@ commas, Java splits its class path at colons, and property files can't contain e
 from __future__ import annotations
 
 import os
-import socket
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -24,6 +23,8 @@ from retail_devstack.ports import HOST, answers
 from retail_devstack.surroundings import server_env
 from retail_pipeline.adapters.kafka.topics import kafka_admin
 from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.adapters.zookeeper import ask_zookeeper
+from retail_pipeline.errors import TransientError
 from retail_pipeline.flows.waiting import wait_while
 
 Command = Sequence[str | Path]
@@ -116,7 +117,7 @@ class ZooKeeper(_JavaServer):
 
     def ready(self) -> bool:
         """Ask ZooKeeper for its mode; it answers ``ruok`` before it serves clients."""
-        return "Mode:" in ask_zookeeper(self.port, "srvr")
+        return "Mode:" in _ask_zookeeper(self.port, "srvr")
 
 
 @dataclass
@@ -155,7 +156,7 @@ class Kafka(_JavaServer):
         """Wait until ZooKeeper has expired a killed broker's session."""
 
         def registered() -> bool:
-            sessions = ask_zookeeper(self.zookeeper_port, "dump")
+            sessions = _ask_zookeeper(self.zookeeper_port, "dump")
             return _DUMP_TITLE not in sessions or _BROKER_NODE in sessions
 
         if registered():
@@ -215,14 +216,11 @@ class MongoServer(Server):
             return False
 
 
-def ask_zookeeper(port: int, word: str) -> str:
+def _ask_zookeeper(port: int, word: str) -> str:
     """Send one of ZooKeeper's four-letter words; return the answer, empty if there is none."""
     try:
-        with socket.create_connection((HOST, port), timeout=3) as connection:
-            connection.sendall(word.encode())
-            with connection.makefile("rb") as answer:
-                return answer.read().decode(errors="replace")
-    except OSError:
+        return ask_zookeeper(f"{HOST}:{port}", word)
+    except TransientError:
         return ""
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from retail_devstack.environment import metrics_env, process_env, stack_env
 from retail_devstack.stack import Stack
+from retail_pipeline.adapters.dashboard import ask_dashboard
 from retail_pipeline.adapters.sources.files import find_files
-from retail_pipeline.cli.health import ask_dashboard
 from retail_pipeline.errors import PermanentError, UsageError
 from retail_pipeline.flows.waiting import wait_while
 from retail_pipeline.sample.generator import SAMPLE_ROWS, SAMPLE_SEED

@@ -133,8 +133,9 @@ def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool)
     stack.state.names = current_names()
     stack.save()
     env = stack_env(stack)
+    # Always: somebody may have changed a password or a right meanwhile.
+    ensure_stack_users(stack.state, env["MONGO_DATABASE"])
     if not was_running or env != before:
-        ensure_stack_users(stack.state, env["MONGO_DATABASE"])
         services.set_up(stack)
     if env != before:
         # They still use the addresses of their start.

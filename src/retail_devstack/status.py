@@ -13,9 +13,9 @@ from retail_devstack.ports import answers
 from retail_devstack.sample import shows_sample
 from retail_devstack.services import exit_status
 from retail_devstack.stack import SERVERS, SERVICES, Stack
+from retail_pipeline.adapters.dashboard import ask_dashboard
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.failed_days import summaries_left
-from retail_pipeline.cli.health import ask_dashboard
 from retail_pipeline.errors import PermanentError
 
 _NEEDED = (*SERVERS, "processor")
@@ -72,7 +72,7 @@ def _status(stack: Stack, name: str) -> Part:
     process = stack.process(name)
     port = stack.state.ports.get(name)
     if not processes.alive(process) or process is None:
-        state, ok = _ended(stack, name)
+        state, ok = ended(stack, name)
         return Part(name, state, ok)
     problem = _problem(stack, name, port)
     scheme = {"mongodb": "mongodb://", "dashboard": "http://"}.get(name, "")
@@ -100,7 +100,8 @@ def _problem(stack: Stack, name: str, port: int | None) -> str | None:
     return None
 
 
-def _ended(stack: Stack, name: str) -> tuple[str, bool]:
+def ended(stack: Stack, name: str) -> tuple[str, bool]:
+    """Return the state of a part that does not run, and whether that is as it should be."""
     if stack.process(name) is None:
         return "stopped", name not in _NEEDED
     status = exit_status(stack, name)

@@ -6,8 +6,10 @@ result. What is built here connects at its first use, unless its docstring says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -15,6 +17,8 @@ from pymongo import MongoClient
 from tenacity import Retrying
 
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
+from retail_pipeline.adapters.containers import containers
+from retail_pipeline.adapters.dashboard import ask_dashboard
 from retail_pipeline.adapters.host import HostReader
 from retail_pipeline.adapters.kafka import topics
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
@@ -23,6 +27,7 @@ from retail_pipeline.adapters.kafka.probes import ProbeSender
 from retail_pipeline.adapters.kafka.publisher import KafkaPublisher
 from retail_pipeline.adapters.kafka.topics import topic_id
 from retail_pipeline.adapters.mongo.client import Document, connect
+from retail_pipeline.adapters.mongo.health import MongoHealth, clock_offset_s, ping, users
 from retail_pipeline.adapters.mongo.heartbeats import MongoHeartbeats
 from retail_pipeline.adapters.mongo.probes import MongoProbes
 from retail_pipeline.adapters.mongo.quarantine import MongoQuarantine
@@ -40,25 +45,38 @@ from retail_pipeline.adapters.mongo.store import MongoStore
 from retail_pipeline.adapters.reconcile.kafka import TopicReader
 from retail_pipeline.adapters.reconcile.mongo import MongoReader
 from retail_pipeline.adapters.sources.registry import reparse
+from retail_pipeline.adapters.zookeeper import zookeeper_mode
+from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.quarantined import Quarantined
-from retail_pipeline.domain.reconciliation import Mode
+from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.topics import Topics
+from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import CommittedBatch, DeadLetters, Processor
 from retail_pipeline.flows.reparse import QuarantineReparser
 from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
+from retail_pipeline.operations.health import NotApplicableError
+from retail_pipeline.operations.health_reads import Disk, HealthReads, Service, Topic, User
 from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
 from retail_pipeline.operations.metrics import Metric, Recorder
-from retail_pipeline.operations.observation import DatabaseObservation, ReconciliationState
+from retail_pipeline.operations.observation import (
+    DatabaseObservation,
+    Observation,
+    ReconciliationState,
+)
 from retail_pipeline.operations.observer import Observer
 from retail_pipeline.operations.probe import ProbeTransport
+from retail_pipeline.operations.repairs import COMPOSE_COMMANDS, OTHER_COMMANDS, local_commands
 from retail_pipeline.operations.samples import Sample
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.scheduler import Reconciler
-from retail_pipeline.settings import Role, Settings
+from retail_pipeline.settings import FoundStack, Role, Settings
+
+# How long the health check waits for an answer of Kafka and of MongoDB.
+_HEALTH_ANSWER_MS = 2_000
 
 
 def ensure_topics(settings: Settings) -> list[str]:
@@ -68,6 +86,15 @@ def ensure_topics(settings: Settings) -> list[str]:
         TransientError, PermanentError: Kafka is away, or refuses.
     """
     return topics.ensure_topics(settings)
+
+
+def reset_topics(settings: Settings) -> list[str]:
+    """Set each topic's settings to the expected ones; return the names of the topics changed.
+
+    Raises:
+        TransientError, PermanentError: Kafka is away, or refuses.
+    """
+    return topics.reset_topics(settings)
 
 
 def ensure_collections(settings: Settings) -> list[str]:
@@ -338,3 +365,106 @@ def probing(settings: Settings) -> Iterator[ProbeTransport]:
     ):
         probes = MongoProbes(client, settings.mongo_database)
         yield ProbeTransport(ProbeSender(settings).send, probes.stored, group.read)
+
+
+@contextmanager
+def checking(
+    settings: Settings, stack: FoundStack | None, observe_group_for_s: float
+) -> Iterator[HealthReads]:
+    """Yield what the checks of the health check read; ``stack`` is the local stack, if any."""
+    uri = settings.mongo("reader")
+    with connect(uri, name="retail-health", timeout_ms=_HEALTH_ANSWER_MS) as client:
+        reads = _HealthParts(settings, stack, client, observe_group_for_s)
+        try:
+            yield reads
+        finally:
+            reads.close()
+
+
+class _HealthParts:
+    """What the checks read; each method may run in a thread of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        stack: FoundStack | None,
+        client: MongoClient[Document],
+        observe_group_for_s: float,
+    ) -> None:
+        self._settings, self._stack = settings, stack
+        self._group = GroupReader(settings)
+        database = settings.mongo_database
+        mongodb = MongoHealth(client, database)
+        self.query_ms = mongodb.query_ms
+        self.schema_problems = mongodb.schema_problems
+        self.summaries = mongodb.summaries
+        self._heartbeats = MongoHeartbeats(client, database)
+        self._reconciliations = MongoReconciliations(client, database)
+        self.observe_group_for_s = observe_group_for_s
+        self.count_check_every_s = settings.reconcile_every_s
+        self._containers = (settings.compose_services or "").replace(",", " ").split()
+        if stack:
+            self.commands = local_commands(stack.services())
+        else:
+            self.commands = COMPOSE_COMMANDS if self._containers else OTHER_COMMANDS
+
+    def close(self) -> None:
+        self._group.close()
+
+    def services(self) -> Sequence[Service]:
+        if self._stack:
+            return self._stack.services()
+        if self._containers:
+            return containers(self._containers)
+        raise NotApplicableError(
+            "no local stack runs here; `docker compose ps` shows containers, and this check runs"
+            " in a container of theirs: docker compose run --rm retail health"
+        )
+
+    def zookeeper_mode(self) -> str:
+        if not self._settings.zookeeper_address:
+            raise NotApplicableError("ZOOKEEPER_ADDRESS is not set")
+        return zookeeper_mode(self._settings.zookeeper_address)
+
+    def brokers(self) -> int:
+        return topics.count_brokers(self._settings, answer_ms=_HEALTH_ANSWER_MS)
+
+    def topics(self) -> Mapping[str, Topic | None]:
+        return topics.read_topics(self._settings, answer_ms=_HEALTH_ANSWER_MS)
+
+    def group(self) -> Observation:
+        at, problems, group = datetime.now(UTC), {}, None
+        try:
+            group = self._group.read()
+        except RetailError as error:
+            problems["group"] = str(error)
+        return Observation(at=at, group=group, problems=problems)
+
+    def ping_mongodb(self) -> None:
+        ping(self._settings)
+
+    def users(self) -> Sequence[User]:
+        if found := users(self._settings):
+            return found
+        raise NotApplicableError("no address of MongoDB names a user")
+
+    def heartbeats(self) -> Sequence[StoredHeartbeat]:
+        return self._heartbeats.latest()
+
+    def reconciliation(self, mode: Mode) -> Reconciliation | None:
+        return self._reconciliations.last(mode)
+
+    def dashboard(self) -> str:
+        parts = self._stack.services() if self._stack else ()
+        if any(each.name == "dashboard" and not each.started for each in parts):
+            raise NotApplicableError("the local stack runs without a dashboard")
+        return ask_dashboard(self._settings.dashboard_url)
+
+    def disk(self) -> Disk:
+        folder = self._settings.state_dir.absolute()
+        there = next(each for each in (folder, *folder.parents) if each.is_dir())
+        usage = shutil.disk_usage(there)
+        return Disk(str(there), usage.free, usage.total)
+
+    def clock_offset_s(self) -> float:
+        return clock_offset_s(self._settings)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 from urllib.parse import quote, unquote
 
 from pydantic import (
@@ -26,6 +27,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retail_pipeline import logs
 from retail_pipeline.errors import SettingsError, UsageError
+
+if TYPE_CHECKING:
+    from retail_pipeline.operations.health_reads import Service
 
 DEVELOPMENT_SECRET = "dev-only"
 SettingsClass = TypeVar("SettingsClass", bound=BaseSettings)
@@ -81,6 +85,18 @@ def with_password(uri: str, password: str | None) -> str:
     return f"{parts['scheme']}{parts['user']}:{secret}@{parts['rest']}"
 
 
+def user_of(uri: str) -> str | None:
+    """Return the user that the address ``uri`` names; None if it names none."""
+    parts = _MONGO_URI.fullmatch(uri)
+    return unquote(parts["user"]) if parts and parts["user"] else None
+
+
+def without_user(uri: str) -> str:
+    """Return the address ``uri`` without its user and password."""
+    parts = _MONGO_URI.fullmatch(uri)
+    return f"{parts['scheme']}{parts['rest']}" if parts else uri
+
+
 def _address_of(who: str) -> Any:
     return Field(None, repr=False, description=f"MongoDB's address, for {who}'s user.")
 
@@ -112,6 +128,9 @@ class Settings(BaseSettings):
     )
     kafka_bootstrap_servers: str = Field(
         "127.0.0.1:9092", description="Kafka brokers, host:port, separated by commas."
+    )
+    zookeeper_address: str | None = Field(
+        None, description="ZooKeeper, host:port, for the health check; unset: not checked."
     )
     kafka_topic: str = Field(
         "retail_transactions",
@@ -179,6 +198,12 @@ class Settings(BaseSettings):
     metrics_address: str = Field(
         "127.0.0.1", min_length=1, description="Address at which metrics are served; 0.0.0.0: all."
     )
+    dashboard_url: str = Field(
+        "http://127.0.0.1:8501", description="Address of the dashboard, for the health check."
+    )
+    compose_services: str | None = Field(
+        None, description="Services of the Compose stack, for the health check; Compose sets it."
+    )
     heartbeat_file: UserPath = Field(
         Path(".retail/heartbeat"), description="File that the processor touches after each cycle."
     )
@@ -244,33 +269,42 @@ class Settings(BaseSettings):
         return self.kafka_topic, self.dead_letter_topic, self.manifest_topic
 
 
-def load_settings(**values: Any) -> Settings:
+class FoundStack(NamedTuple):
+    """A local stack that runs here: a line that names it, its variables, and its services."""
+
+    line: str
+    variables: dict[str, str]
+    services: Callable[[], Sequence[Service]]
+
+
+def load_settings(*, partly: bool = False, **values: Any) -> Settings:
     """Return the settings from ``values``, the environment and ``.env``, in this order.
 
     In development, if no address is set, those of a local stack that runs here come before
-    ``.env``.
+    ``.env``; with ``partly``, also those of a stack whose servers don't all run.
 
     Raises:
         SettingsError: a variable has a value that can't be used; the text names each one.
     """
     settings = loaded(Settings, **values)
-    if settings.uses_given_servers or not (stack := _stack_here()):
+    if settings.uses_given_servers or not (stack := find_stack(partly)):
         return settings
     # In order of precedence: ``values``, the shell's variables, the local stack's, those of .env.
-    found = {name: value for name, value in stack.items() if name.upper() not in os.environ}
-    return loaded(Settings, **{name.lower(): value for name, value in found.items()} | values)
+    variables = stack.variables.items()
+    found = {name.lower(): value for name, value in variables if name.upper() not in os.environ}
+    return loaded(Settings, **found | values)
 
 
 @cache
-def _stack_here() -> dict[str, str]:
-    """Return the variables of a local stack that runs here; find and name it only once."""
+def find_stack(partly: bool = False) -> FoundStack | None:
+    """Return the local stack that runs here, wholly or ``partly``; find and name it only once."""
     for finder in entry_points(group="retail_pipeline.stacks"):
-        if found := finder.load()():
-            line, variables = found
+        if found := finder.load()(partly):
+            stack = FoundStack(*found)
             with suppress(OSError, ValueError):  # standard error may be closed
-                logs.say(line)
-            return dict(variables)
-    return {}
+                logs.say(stack.line)
+            return stack
+    return None
 
 
 def loaded(kind: type[SettingsClass], **values: Any) -> SettingsClass:

@@ -17,7 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from retail_pipeline.cli.health import ask_dashboard
+from retail_pipeline.adapters.dashboard import ask_dashboard
 from retail_pipeline.dashboard import data, server
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.settings import Settings

@@ -39,15 +39,17 @@ def stop_by_signals(command: str) -> Event:
     return stop
 
 
-def server_settings() -> Settings:
+def server_settings(*, partly: bool = False) -> Settings:
     """Return the settings of a command that needs the servers.
+
+    With ``partly``, a local stack is found even if not all of its servers run.
 
     Raises:
         SettingsError: a setting can't be used.
         PermanentError: no address is set, no local stack runs here, and nothing answers at the
             default address. If an address is set, the caller waits for its server instead.
     """
-    settings = load_settings()
+    settings = load_settings(partly=partly)
     if not settings.uses_given_servers:
         servers = settings.kafka_bootstrap_servers
         host, _, port = servers.rpartition(":")

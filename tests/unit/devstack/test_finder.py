@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,9 +34,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RETAIL_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    settings_module._stack_here.cache_clear()
+    settings_module.find_stack.cache_clear()
     yield
-    settings_module._stack_here.cache_clear()
+    settings_module.find_stack.cache_clear()
 
 
 @pytest.fixture
@@ -98,6 +100,26 @@ def test_no_stack_is_used_where_an_address_is_set_or_in_production(
 def test_a_stack_whose_server_has_ended_is_not_used(running: Stack) -> None:
     processes.stop(running.process("mongodb"), 0)
     assert load_settings().kafka_bootstrap_servers == DEFAULT
+
+
+def test_the_health_check_uses_a_stack_that_was_not_stopped_and_sees_what_has_ended(
+    running: Stack,
+) -> None:
+    mongodb, kafka = running.process("mongodb"), running.process("kafka")
+    assert mongodb and kafka
+    processes.stop(mongodb, 0)
+    os.kill(kafka.pid, signal.SIGSTOP)
+    assert server_settings(partly=True).kafka_bootstrap_servers == "127.0.0.1:1"
+    found = settings_module.find_stack(True)
+    assert found
+    services = {each.name: each for each in found.services()}
+    assert services["zookeeper"].ok and services["producer"].ok
+    assert services["mongodb"].state == "ended unexpectedly"
+    assert services["mongodb"].command == "retail local up --detach --no-stream --no-dashboard"
+    assert services["kafka"].command == f"kill -CONT {kafka.pid}"
+    running.shut_down()
+    settings_module.find_stack.cache_clear()
+    assert settings_module.find_stack(True) is None, "it was stopped in good order"
 
 
 def test_a_stack_elsewhere_is_not_used(

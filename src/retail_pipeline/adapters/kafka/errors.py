@@ -53,4 +53,5 @@ def translated(servers: str) -> Iterator[None]:
 
 
 def _words(error: KafkaError) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    name, text = type(error).__name__, str(error)
+    return text if text.startswith(name) else f"{name}: {text}".removesuffix(": ")

@@ -7,25 +7,32 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.partitioner.default import murmur2
 
 from retail_pipeline.adapters.kafka.errors import translated
 from retail_pipeline.domain.days import DAY_MS
 from retail_pipeline.errors import PermanentError, TransientError
+from retail_pipeline.operations.health_reads import Topic
 from retail_pipeline.settings import Settings
 
 _MEGABYTE = 1024 * 1024
 
 
 @contextmanager
-def admin_client(settings: Settings) -> Iterator[KafkaAdminClient]:
-    """Yield a connected admin client, and close it.
+def admin_client(
+    settings: Settings, *, connect_ms: int = 8_000, answer_ms: int = 30_000
+) -> Iterator[KafkaAdminClient]:
+    """Yield a connected admin client, and close it; the times are those of :func:`kafka_admin`.
 
     Raises:
         TransientError: no broker answers.
     """
     servers = settings.kafka_bootstrap_servers
-    with translated(servers), closing(kafka_admin(servers)) as client:
+    with (
+        translated(servers),
+        closing(kafka_admin(servers, connect_ms=connect_ms, answer_ms=answer_ms)) as client,
+    ):
         yield client
 
 
@@ -85,6 +92,89 @@ def ensure_topics(settings: Settings) -> list[str]:
                 names = ", ".join(absent)
                 raise PermanentError(f"Kafka did not create the topics {names}: {result}")
         return sorted(missing)
+
+
+def reset_topics(settings: Settings) -> list[str]:
+    """Set each topic's settings to the expected ones; return the names of the topics changed.
+
+    Raises:
+        TransientError: no broker answers.
+        PermanentError: Kafka refuses.
+    """
+    wanted = wanted_topics(settings)
+    changed = [name for name, topic in read_topics(settings).items() if topic and topic.settings]
+    with admin_client(settings) as admin:
+        admin.alter_configs(
+            [
+                ConfigResource(ConfigResourceType.TOPIC, name, wanted[name]["configs"])
+                for name in changed
+            ]
+        )
+    return changed
+
+
+def read_topics(settings: Settings, *, answer_ms: int = 8_000) -> dict[str, Topic | None]:
+    """Return each topic of the pipeline as the brokers have it; None if it does not exist.
+
+    Raises:
+        TransientError, PermanentError: no broker answers within ``answer_ms``, or it refuses.
+    """
+    wanted = wanted_topics(settings)
+    with admin_client(settings, connect_ms=answer_ms, answer_ms=answer_ms) as admin:
+        described = {
+            each["name"]: each["partitions"]
+            for each in admin.describe_topics(list(wanted))
+            if each["partitions"]
+        }
+        resources = [
+            ConfigResource(ConfigResourceType.TOPIC, name, list(wanted[name]["configs"]))
+            for name in described
+        ]
+        configs = admin.describe_configs(resources, config_filter="all") if resources else {}
+    found = configs.get("topic", {})
+    return {
+        name: (
+            _topic(name, described[name], found[name], wanted[name]["configs"])
+            if name in described
+            else None
+        )
+        for name in wanted
+    }
+
+
+def _topic(
+    name: str, partitions: list[Any], found: dict[str, Any], wanted: dict[str, str]
+) -> Topic:
+    return Topic(
+        name=name,
+        partitions=len(partitions),
+        offline=tuple(each["partition_index"] for each in partitions if each["leader_id"] < 0),
+        under_replicated=tuple(
+            each["partition_index"]
+            for each in partitions
+            if len(each["isr_nodes"]) < len(each["replica_nodes"])
+        ),
+        settings=tuple(
+            f"{setting} is {found[setting]['value']}, not {value}"
+            for setting, value in wanted.items()
+            if found[setting]["value"] != value
+        ),
+    )
+
+
+def count_brokers(settings: Settings, *, answer_ms: int = 8_000) -> int:
+    """Return how many brokers there are.
+
+    Raises:
+        TransientError, PermanentError: no broker answers within ``answer_ms``, or there is no
+            controller.
+    """
+    with admin_client(settings, connect_ms=answer_ms, answer_ms=answer_ms) as admin:
+        cluster = admin.describe_cluster()
+    if cluster["controller_id"] < 0:
+        where = settings.kafka_bootstrap_servers
+        raise TransientError(f"Kafka at {where} has no controller; does ZooKeeper run?")
+    return len(cluster["brokers"])
 
 
 def topic_id(settings: Settings) -> str:

@@ -105,4 +105,7 @@ def _bulk_error(where: str, details: Mapping[str, Any]) -> RetailError:
 
 def _words(error: Exception) -> str:
     """Return the first sentence of an error: what follows is for the driver's developers."""
-    return str(error).partition(", full error")[0].partition(", Topology Description")[0]
+    text = str(error)
+    for rest in (", full error", ", Topology Description", ", Timeout:", " (configured timeouts"):
+        text = text.partition(rest)[0]
+    return text
