@@ -65,7 +65,7 @@ from retail_pipeline.operations.observation import (
     Observation,
     ReconciliationState,
 )
-from retail_pipeline.operations.observer import Observer
+from retail_pipeline.operations.observer import Observer, Reader, at_most_every
 from retail_pipeline.operations.probe import ProbeTransport
 from retail_pipeline.operations.repairs import COMPOSE_COMMANDS, OTHER_COMMANDS, local_commands
 from retail_pipeline.operations.samples import Sample
@@ -307,6 +307,8 @@ def samples_text(read: Callable[[], Iterable[Sample]]) -> str:
 
 # A monitor shows no more sources than this.
 _SOURCES_SHOWN = 5
+# How often a monitor reads the database at most: as often as a processor writes a heartbeat.
+_SLOW_S = 2.0
 
 
 @contextmanager
@@ -336,18 +338,16 @@ def observing(settings: Settings, wait_s: float = 1.0) -> Iterator[Observer]:
                 latencies_s=percentiles(latest.delays(LATENCY_ROWS)),
             )
 
-        observer = Observer(
-            {
-                "group": group.read,
-                "processors": lambda: tuple(heartbeats.latest()),
-                "dirty_days": rollups.pending,
-                "reconciliation": reconciliation,
-                "database": database_state,
-                "sources": lambda: tuple(each.manifest for each in quality.sources(_SOURCES_SHOWN)),
-                "host": HostReader(settings.state_dir).read,
-            },
-            wait_s,
-        )
+        in_database: dict[str, Reader] = {
+            "processors": lambda: tuple(heartbeats.latest()),
+            "dirty_days": rollups.pending,
+            "reconciliation": reconciliation,
+            "database": database_state,
+            "sources": lambda: tuple(each.manifest for each in quality.sources(_SOURCES_SHOWN)),
+        }
+        slow = {name: at_most_every(_SLOW_S, read) for name, read in in_database.items()}
+        host = HostReader(settings.state_dir)
+        observer = Observer({"group": group.read, "host": host.read, **slow}, wait_s)
         try:
             yield observer
         finally:

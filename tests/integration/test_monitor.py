@@ -122,14 +122,15 @@ def test_each_fault_has_its_verdict_and_nothing_unknown_is_shown_as_zero(
     assert broker is not None
     broker.suspend()
     unknown = monitor.wait_for_state(State.UNKNOWN)
-    assert unknown.lag is unknown.oldest_s is unknown.members is unknown.arriving is None
+    assert (unknown.lag, unknown.oldest_s, unknown.members) == (None, None, None)
+    assert (unknown.arriving, unknown.storing) == (None, None)
     assert "group" in unknown.problems and unknown.database is not None
     broker.resume()
     monitor.wait_for(lambda report: report.lag is not None)
 
     stack.kill("mongodb")
     away = monitor.wait_for(lambda report: report.database is None and report.lag is not None)
-    assert away.processors is away.dirty_days is away.sources is None
+    assert (away.processors, away.dirty_days, away.sources) == (None, None, None)
     assert {"database", "processors", "dirty_days", "sources"} <= away.problems.keys()
 
     lags = [each.lag for report in monitor.reports for each in report.partitions]

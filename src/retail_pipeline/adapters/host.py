@@ -21,7 +21,7 @@ _SCRIPTS = {"producer.py": "producer", "processor.py": "processor", "dashboard.p
 _COMMANDS = {"produce": "producer", "process": "processor", "dashboard": "dashboard"}
 # The words after which a command of `retail` is.
 _PROGRAMS = {"retail", "retail_pipeline", "__main__.py"}
-_SEARCH_SECONDS = 5.0
+_SEARCH_SECONDS = 10.0
 
 
 class HostReader:

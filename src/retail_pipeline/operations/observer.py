@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from retail_pipeline.errors import RetailError
 from retail_pipeline.operations.observation import Observation
 
 Reader = Callable[[], Any]
+
+
+T = TypeVar("T")
+
+
+def at_most_every(seconds: float, read: Callable[[], T]) -> Callable[[], T]:
+    """Return a reader that reads again only after so many seconds; an error is not kept."""
+    last: list[tuple[float, T]] = []
+
+    def cached() -> T:
+        now = time.monotonic()
+        if not last or now - last[0][0] >= seconds:
+            last[:] = [(now, read())]
+        return last[0][1]
+
+    return cached
 
 
 class Observer:

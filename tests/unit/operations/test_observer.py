@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from retail_pipeline.errors import TransientError
-from retail_pipeline.operations.observer import Observer
+from retail_pipeline.operations.observer import Observer, at_most_every
 
 
 def test_what_can_not_be_read_is_none_with_the_reason_and_the_rest_is_there() -> None:
@@ -46,3 +46,21 @@ def test_an_error_in_the_program_itself_is_not_taken_for_a_server_that_is_away()
     with pytest.raises(IndexError):
         observer.observe()
     observer.close()
+
+
+def test_a_result_is_used_again_for_a_while_and_an_error_is_not() -> None:
+    calls: list[int] = []
+
+    def read() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            raise TransientError("away")
+        return len(calls)
+
+    slow, always = at_most_every(600, read), at_most_every(0, lambda: calls.append(1))
+    with pytest.raises(TransientError):
+        slow()
+    assert [slow(), slow(), len(calls)] == [2, 2, 2]
+    always()
+    always()
+    assert len(calls) == 4

@@ -93,8 +93,6 @@ class GroupReader:
         if self._consumer is None:
             self._consumer = _consumer(self._servers)
         self._consumer.assign(list(wanted))
-        # One that was paused after an earlier fetch would stay so.
-        self._consumer.resume(*wanted)
         for place, offset in wanted.items():
             self._consumer.seek(place, offset)
         until = time.monotonic() + _FETCH_SECONDS
@@ -102,7 +100,8 @@ class GroupReader:
             for place, [record, *_] in self._consumer.poll(timeout_ms=100, max_records=1).items():
                 timestamp = datetime.fromtimestamp(record.timestamp / 1000, UTC)
                 self._timestamps[place.topic, place.partition] = wanted.pop(place), timestamp
-                self._consumer.pause(place)
+                # What else was fetched of it is dropped.
+                self._consumer.assign(list(wanted))
 
 
 def _oldest(each: PartitionOffsets) -> int:

@@ -9,12 +9,14 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from retail_pipeline.cli.common import start, stop_by_signals
+from retail_pipeline import logs
+from retail_pipeline.cli.common import stop_by_signals
 from retail_pipeline.cli.monitor.conditions import parse_condition
 from retail_pipeline.cli.monitor.feeds import Feed, RunningPipeline, SavedReports
 from retail_pipeline.cli.monitor.run import Format, MonitorRun
 from retail_pipeline.cli.monitor.saved import SaveFile
 from retail_pipeline.errors import UsageError
+from retail_pipeline.settings import load_settings
 
 
 def monitor(
@@ -82,10 +84,11 @@ def monitor(
         else:
             from retail_pipeline.bootstrap import observing
 
-            settings, stop = start("monitor")
-            feed = RunningPipeline(
-                stack.enter_context(observing(settings)), timedelta(seconds=interval)
-            )
+            # Without a server there is a report, too: it says what is unknown, and why.
+            settings, stop = load_settings(), stop_by_signals("monitor")
+            logs.configure(settings.log_level, settings.log_format)
+            observer = stack.enter_context(observing(settings))
+            feed = RunningPipeline(observer, timedelta(seconds=interval))
         run = MonitorRun(
             feed,
             stop,

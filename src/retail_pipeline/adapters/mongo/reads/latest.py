@@ -17,7 +17,7 @@ from retail_pipeline.domain.figures import Selection
 
 _SECONDS = 5.0
 # MongoDB keeps documents in the order in which they came; no index is needed to walk it back.
-_BACKWARDS = [("$natural", DESCENDING)]
+_NEWEST_FIRST = {"$natural": DESCENDING}
 
 
 class MongoLatest(MongoAdapter):
@@ -25,11 +25,15 @@ class MongoLatest(MongoAdapter):
 
     def delays(self, rows: int) -> list[float]:
         """Return how many seconds each of the last ``rows`` rows took from file to database."""
+        # One document with all of them is read faster than one document for each.
+        delay = {"$subtract": ["$stored_at", "$ingested_at"]}
+        pipeline: list[Document] = [
+            {"$limit": rows},
+            {"$group": {"_id": None, "delays_ms": {"$push": delay}}},
+        ]
         with self._within(_SECONDS):
-            found = self._database[TRANSACTIONS].find(
-                {}, {"_id": 0, "ingested_at": 1, "stored_at": 1}, sort=_BACKWARDS, limit=rows
-            )
-            return [(each["stored_at"] - each["ingested_at"]).total_seconds() for each in found]
+            found = list(self._database[TRANSACTIONS].aggregate(pipeline, hint=_NEWEST_FIRST))
+        return [each / 1000 for document in found for each in document["delays_ms"]]
 
     def newest(self, selection: Selection, among: int, limit: int) -> list[StoredLine]:
         """Return the newest ``limit`` of those that count among the last ``among`` rows stored.
@@ -43,5 +47,5 @@ class MongoLatest(MongoAdapter):
             {"$project": dict.fromkeys(LINE_FIELDS, 1)},
         ]
         with self._within(_SECONDS):
-            found = self._database[TRANSACTIONS].aggregate(pipeline, hint={"$natural": -1})
+            found = self._database[TRANSACTIONS].aggregate(pipeline, hint=_NEWEST_FIRST)
             return list(map(stored_line, found))
