@@ -25,6 +25,7 @@ STALLED_AFTER = timedelta(seconds=8)
 UNOWNED_AFTER = timedelta(seconds=5)
 # Records that wait for less time than this are on their way.
 CAUGHT_UP_WITHIN = timedelta(seconds=5)
+_SEE_WHAT_RUNS = "`retail local status` or `docker compose ps` shows what runs"
 
 
 class State(StrEnum):
@@ -102,7 +103,7 @@ def evaluate(window: Sequence[Observation]) -> Verdict:
     newest = window[-1]
     if newest.group is None:
         detail = newest.problems.get("group", "the consumer group was not read")
-        return Verdict(state=State.UNKNOWN, detail=detail, advice="retail local status")
+        return Verdict(state=State.UNKNOWN, detail=detail, advice=_SEE_WHAT_RUNS)
     trends = _trends(window)
     for rule in (_data_lost, _rewound, _unowned, _stalled, _falling_behind, _draining):
         if verdict := rule(trends, newest.group):

@@ -18,6 +18,10 @@ from retail_pipeline.cli.monitor.saved import SaveFile
 from retail_pipeline.errors import UsageError
 from retail_pipeline.settings import load_settings
 
+# How long an observation waits for each server, in seconds; the only one waits for its errors too.
+_WAIT_S = 1.0
+_PATIENT_S = 5.0
+
 
 def monitor(
     duration: float = typer.Option(
@@ -87,7 +91,7 @@ def monitor(
             # Without a server there is a report, too: it says what is unknown, and why.
             settings, stop = load_settings(), stop_by_signals("monitor")
             logs.configure(settings.log_level, settings.log_format)
-            observer = stack.enter_context(observing(settings))
+            observer = stack.enter_context(observing(settings, _PATIENT_S if once else _WAIT_S))
             feed = RunningPipeline(observer, timedelta(seconds=interval))
         run = MonitorRun(
             feed,

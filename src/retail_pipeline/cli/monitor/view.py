@@ -49,7 +49,7 @@ class Screen:
 
     def drawn(self, page: str, history: History, report: Report, note: str) -> RenderableType:
         """Return the verdict, the figures, one of the ``PAGES``, the problems, and ``note``."""
-        rows = max(_FEWEST_ROWS, self.height - _OTHER_LINES - len(report.problems))
+        rows = max(_FEWEST_ROWS, self.height - _OTHER_LINES - len(_problems(report)))
         bodies: dict[str, Callable[[], RenderableType]] = {
             "1": lambda: _partitions_page(report, rows),
             "2": lambda: _pipeline_page(report),
@@ -108,7 +108,11 @@ def _reconciliation(report: Report) -> str:
 
 
 def _problems(report: Report) -> list[Text]:
-    return [Text(f"{name} unknown: {why}", "red") for name, why in report.problems.items()]
+    """Return a line for each reason, with everything that is unknown because of it."""
+    names: dict[str, list[str]] = {}
+    for name, why in report.problems.items():
+        names.setdefault(why, []).append(name.replace("_", " "))
+    return [Text(f"{', '.join(each)} unknown: {why}", "red") for why, each in names.items()]
 
 
 def _table(*names: str, right: tuple[str, ...] = ()) -> Table:

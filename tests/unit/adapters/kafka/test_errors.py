@@ -43,3 +43,9 @@ def test_what_stays_ends_the_process(error: errors.KafkaError) -> None:
     with pytest.raises(PermanentError, match=f"here:9092: {type(error).__name__}"):
         with translated("here:9092"):
             raise error
+
+
+def test_the_name_of_an_error_is_written_once() -> None:
+    with pytest.raises(TransientError) as raised, translated("here:9092"):
+        raise errors.KafkaTimeoutError("no answer")
+    assert str(raised.value) == "Kafka at here:9092 does not answer: KafkaTimeoutError: no answer"

@@ -117,3 +117,11 @@ def test_a_limit_of_mongodb_is_a_permanent_error_in_plain_words(
 def test_what_cannot_be_read_as_bson_is_a_permanent_error(client: MongoClient[Any]) -> None:
     with pytest.raises(PermanentError, match="year 99999"), translated(client):
         raise InvalidBSON("year 99999 is out of range")
+
+
+def test_what_is_for_the_drivers_developers_is_left_out(client: MongoClient[Any]) -> None:
+    with pytest.raises(TransientError) as raised, translated(client):
+        client.admin.command("ping")
+    assert str(raised.value) == (
+        "MongoDB at 127.0.0.1:1 is away: 127.0.0.1:1: [Errno 111] Connection refused"
+    )
