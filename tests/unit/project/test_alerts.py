@@ -1,0 +1,111 @@
+"""The alerts use metrics that exist, and each has a runbook."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from retail_pipeline.domain.reconciliation import Verdict
+from retail_pipeline.operations import metrics
+from retail_pipeline.operations.metrics import CATALOGUE, Histogram
+from retail_pipeline.operations.verdict import State
+from tests.paths import ROOT
+from tests.unit.operations.test_samples import PARTS
+from tests.unit.project.test_docs import anchors
+
+RULES: list[dict[str, Any]] = [
+    rule
+    for file in sorted((ROOT / "monitoring" / "rules").glob("*.yml"))
+    for group in yaml.safe_load(file.read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+]
+TWIN = next(rule for rule in RULES if rule["alert"] == "RetailMetricAbsent")
+CONDITIONS = [rule for rule in RULES if rule is not TWIN]
+ALL = {metric for of_process in CATALOGUE.values() for metric in of_process}
+NAME = re.compile(r"\bretail_[a-z_]+")
+# The values that each label can have in a rule.
+VALUES = {
+    "state": {*State},
+    "verdict": {*Verdict},
+    "part": {*PARTS},
+    "le": {
+        str(float(bound))
+        for metric in ALL
+        if isinstance(metric, Histogram)
+        for bound in metric.buckets
+    },
+}
+# For graphs and for people: no alert needs them.
+WITHOUT_ALERT = {
+    *(metrics.ROWS_READ, metrics.ROWS_SENT, metrics.ROWS_REJECTED, metrics.SOURCES_COMPLETED),
+    *(metrics.ACKNOWLEDGED_AT, metrics.PRODUCER_CYCLE_AT, metrics.ROWS_DIVERTED),
+    *(metrics.BATCH_SECONDS, metrics.PARTITIONS_ASSIGNED, metrics.DRAW_SECONDS),
+    *(metrics.END_OFFSET, metrics.COMMITTED_OFFSET, metrics.LAG, metrics.OLDEST_SECONDS),
+    *(metrics.GROUP_MEMBERS, metrics.DIRTY_DAYS, metrics.STORED, metrics.QUARANTINED),
+    *(metrics.LATENCY, metrics.DISK_SIZE),
+}
+
+
+def series_of(metric: metrics.Metric) -> set[str]:
+    """Return the names of a metric's series."""
+    if isinstance(metric, Histogram):
+        return {metric.name + end for end in ("_bucket", "_count", "_sum")}
+    return {metric.name}
+
+
+def named(expression: str) -> set[str]:
+    """Return the names of the pipeline's series in an expression, without texts in quotes."""
+    return set(NAME.findall(re.sub(r'"[^"]*"', "", expression)))
+
+
+def test_every_metric_of_an_alert_is_exported() -> None:
+    known = {name for metric in ALL for name in series_of(metric)}
+    assert {name for rule in RULES for name in named(rule["expr"])} <= known
+
+
+def test_a_metric_that_no_alert_uses_is_listed_here() -> None:
+    used = {name for rule in CONDITIONS for name in named(rule["expr"])}
+    assert {metric for metric in ALL if not series_of(metric) & used} == WITHOUT_ALERT
+
+
+@pytest.mark.parametrize("rule", CONDITIONS, ids=lambda rule: rule["alert"])
+def test_a_label_in_a_rule_has_a_value_that_is_exported(rule: dict[str, Any]) -> None:
+    for label, value in re.findall(r'(\w+)="([^"]*)"', rule["expr"]):
+        assert value in VALUES[label], f"{label}={value}"
+
+
+def test_the_twin_fires_for_each_metric_without_which_an_alert_is_silent() -> None:
+    used = {name.removesuffix("_bucket") for rule in CONDITIONS for name in named(rule["expr"])}
+    twins = set(re.findall(r"absent\((\w+)", TWIN["expr"]))
+    assert {name.removesuffix("_count") for name in twins} == {
+        *(name.removesuffix("_count") for name in used - {metrics.HEARTBEAT_SECONDS.name}),
+        "up",
+    }
+    # The label names the metric that is absent.
+    for absent, label in re.findall(r'absent\((\w+).*?"metric", "(\w+)"', TWIN["expr"]):
+        assert absent.removesuffix("_count") == label
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_says_what_it_means_and_its_runbook_has_a_heading_for_it(
+    rule: dict[str, Any],
+) -> None:
+    texts = rule["annotations"]
+    assert texts.keys() == {"summary", "impact", "causes", "actions", "runbook"}
+    assert all(text.endswith(".") for name, text in texts.items() if name != "runbook")
+    assert rule["labels"]["severity"] in {"critical", "warning", "none"}
+    assert rule["alert"] == "RetailWatchdog" or rule["keep_firing_for"]
+    path, _, anchor = texts["runbook"].partition("#")
+    assert path == f"docs/runbooks/{rule['labels']['check']}.md"
+    assert anchor == rule["alert"].lower()
+    assert anchor in anchors(ROOT / path)
+
+
+def test_every_heading_of_a_runbook_is_an_alert() -> None:
+    alerts = {rule["alert"] for rule in RULES}
+    for page in (ROOT / "docs" / "runbooks").glob("*.md"):
+        headings = re.findall(r"^## (.+)$", page.read_text("utf-8"), re.MULTILINE)
+        assert set(headings) <= alerts, page.name
