@@ -23,6 +23,8 @@ STALLED_AFTER = timedelta(seconds=8)
 # A processor that starts again has its partitions after this time. Until the brokers miss a member
 # that was killed, which takes the session timeout, it owns them.
 UNOWNED_AFTER = timedelta(seconds=5)
+# A busy broker may answer late: until then the verdict is on what was read last.
+UNKNOWN_AFTER = timedelta(seconds=3)
 # Records that wait for less time than this are on their way.
 CAUGHT_UP_WITHIN = timedelta(seconds=5)
 _SEE_WHAT_RUNS = "`retail local status` or `docker compose ps` shows what runs"
@@ -101,14 +103,17 @@ def evaluate(window: Sequence[Observation]) -> Verdict:
     if not window:
         raise ValueError("a verdict needs an observation")
     newest = window[-1]
-    if newest.group is None:
+    known = [each for each in window if each.group]
+    if not known or newest.at - known[-1].at >= UNKNOWN_AFTER:
         detail = newest.problems.get("group", "the consumer group was not read")
         return Verdict(state=State.UNKNOWN, detail=detail, advice=_SEE_WHAT_RUNS)
-    trends = _trends(window)
+    group = known[-1].group
+    assert group is not None
+    trends = _trends(known)
     for rule in (_data_lost, _rewound, _unowned, _stalled, _falling_behind, _draining):
-        if verdict := rule(trends, newest.group):
+        if verdict := rule(trends, group):
             return verdict
-    return Verdict(state=State.CAUGHT_UP, detail=_on_their_way(newest.group))
+    return Verdict(state=State.CAUGHT_UP, detail=_on_their_way(group))
 
 
 def _trends(window: Sequence[Observation]) -> list[_Trend]:

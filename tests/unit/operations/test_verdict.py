@@ -208,3 +208,12 @@ def test_a_lost_member_s_partition_is_named_and_not_those_of_the_others() -> Non
     *_, verdict = pipeline.run(25)
     assert (verdict.state, verdict.partitions) == (State.UNOWNED, ("tx[0]",))
     assert verdict.detail == "no processor of 1 reads it"
+
+
+def test_one_late_answer_does_not_change_the_verdict_and_a_silent_broker_does() -> None:
+    pipeline = Pipeline(0, interval=1)
+    for _ in pipeline.run(20):
+        pass
+    pipeline.away = "no answer within 1 s"
+    states = [verdict.state for verdict in pipeline.run(4)]
+    assert states == [State.CAUGHT_UP, State.CAUGHT_UP, State.UNKNOWN, State.UNKNOWN]
