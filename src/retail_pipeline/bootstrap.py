@@ -398,6 +398,7 @@ class _HealthParts:
         self.query_ms = mongodb.query_ms
         self.schema_problems = mongodb.schema_problems
         self.summaries = mongodb.summaries
+        self.summaries_wait_s = MongoRollups(client, database).pending_s
         self._heartbeats = MongoHeartbeats(client, database)
         self._reconciliations = MongoReconciliations(client, database)
         self.observe_group_for_s = observe_group_for_s

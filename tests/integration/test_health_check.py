@@ -28,7 +28,6 @@ from tests.pipeline import HEADER, ROW
 
 pytestmark = pytest.mark.integration
 LONGEST_S = 120
-FAILS = ["fail"] * 3
 
 
 class Local:
@@ -182,8 +181,10 @@ def test_without_a_processor_its_partitions_fail(local: Local) -> None:
     options = ("--only", "services,group,heartbeats", "--timeout", "8")
     deadline = time.monotonic() + LONGEST_S
     # The broker removes the dead member from the group after its session timeout.
-    while [each["status"] for each in (wrong := local.wrong(2, *options)).values()] != FAILS:
+    wrong = local.wrong(2, *options)
+    while [each["status"] for each in wrong.values()] != ["fail"] * 3:
         assert time.monotonic() < deadline
+        wrong = local.wrong(2, *options)
     assert "no processor reads the topics" in wrong["group"]["detail"]
     local.repair(wrong)
 

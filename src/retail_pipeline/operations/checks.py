@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from retail_pipeline.domain.heartbeat import StoredHeartbeat
+from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.domain.reconciliation import Mode
 from retail_pipeline.domain.reconciliation import Verdict as Agreement
 from retail_pipeline.errors import RetailError
@@ -25,6 +26,8 @@ SLOW_QUERY_MS = 1_000
 # A clock that differs by more moves rows to other days and makes heartbeats look old.
 CLOCK_WARN_S, CLOCK_FAIL_S = 2.0, 8.0
 LATE_COUNT_CHECKS = 5
+# Days that wait for longer must become fewer within some seconds.
+SUMMARIES_LATE_S, REBUILD_S = 60.0, 5.0
 _BETWEEN_OBSERVATIONS_S = 0.7
 _GROUP_STATUS = {
     State.DATA_LOST: Status.FAIL,
@@ -214,12 +217,27 @@ def _heartbeat(each: StoredHeartbeat) -> str:
 
 
 def summaries(reads: HealthReads) -> Finding:
-    """Whether every day can be summarised."""
+    """Whether every day can be summarised, and none waits without a reason."""
     dirty, problem = reads.summaries()
     if problem:
         return Finding(Status.FAIL, problem, reads.commands.restart_processor)
-    detail = f"{_count(dirty, 'day')} to summarise" if dirty else "every day is summarised"
-    return Finding(Status.OK, detail)
+    if not dirty:
+        return Finding(Status.OK, "every day is summarised")
+    waits_s = reads.summaries_wait_s()
+    detail = f"{_count(dirty, 'day')} to summarise, since {waits_s:,.0f} s"
+    if waits_s < SUMMARIES_LATE_S:
+        return Finding(Status.OK, detail)
+    alive = [each for each in reads.heartbeats() if each.alive]
+    if not alive:
+        return Finding(Status.WARN, f"{detail}; no processor is alive", reads.commands.start)
+    # While rows wait, processors store them first.
+    if total_lag(part for each in alive for part in each.progress):
+        return Finding(Status.OK, f"{detail}; rows are being stored first")
+    time.sleep(REBUILD_S)
+    if reads.summaries()[0] < dirty:
+        return Finding(Status.OK, f"{detail}; they are being summarised")
+    detail += "; no row waits, so the processors' log says why"
+    return Finding(Status.FAIL, detail, reads.commands.restart_processor)
 
 
 def reconcile(reads: HealthReads) -> Finding:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.domain.heartbeat import StoredHeartbeat
+from retail_pipeline.domain.heartbeat import PartitionProgress, StoredHeartbeat
 from retail_pipeline.domain.reconciliation import Difference, Mode, Reconciliation, Verdict
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.operations import checks
@@ -79,6 +79,7 @@ class Reads:
             "schema_problems": [],
             "heartbeats": [heartbeat()],
             "summaries": (0, None),
+            "summaries_wait_s": 0.0,
             "reconciliation": result,
             "dashboard": "healthy",
             "disk": Disk("/d", 50_000_000_000, 100_000_000_000),
@@ -196,6 +197,27 @@ def test_a_lag_that_does_not_move_is_a_stall_and_a_lag_of_an_unknown_age_is_not_
     finding = checks.group(reads)
     assert (finding.status, finding.command) == ("fail", RESTART)
     assert "stalled: 5 records wait and none is stored (t[0])" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "lag", "alive", "later", "status"),
+    [
+        (20.0, 0, True, 3, "ok"),
+        (999.0, 5, True, 3, "ok"),
+        (999.0, 0, True, 3, "fail"),
+        (999.0, 0, True, 2, "ok"),
+        (999.0, 0, False, 3, "warn"),
+    ],
+)
+def test_days_that_wait_for_long_while_no_row_does_are_stuck(
+    monkeypatch: pytest.MonkeyPatch, waits_s: float, lag: int, alive: bool, later: int, status: str
+) -> None:
+    monkeypatch.setattr(checks, "REBUILD_S", 0.0)
+    days = iter([(3, None), (later, None)])
+    progress = (PartitionProgress(partition=0, committed=0, end=lag),)
+    one = heartbeat(progress=progress, stopped=not alive)
+    changes = {"summaries": lambda: next(days), "summaries_wait_s": waits_s, "heartbeats": [one]}
+    assert found("summaries", **changes).status == status
 
 
 @pytest.mark.parametrize(
