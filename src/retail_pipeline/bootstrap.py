@@ -364,7 +364,9 @@ def probing(settings: Settings) -> Iterator[ProbeTransport]:
         connect(uri, name="retail-probe", timeout_ms=2_000) as client,
     ):
         probes = MongoProbes(client, settings.mongo_database)
-        yield ProbeTransport(ProbeSender(settings).send, probes.stored, group.read)
+        yield ProbeTransport(
+            settings.kafka_topic, ProbeSender(settings).send, probes.stored, group.read
+        )
 
 
 @contextmanager

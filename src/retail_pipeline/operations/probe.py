@@ -13,35 +13,41 @@ from enum import StrEnum
 
 import msgspec
 
-from retail_pipeline.errors import RetailError
+from retail_pipeline.errors import PermanentError, RetailError
 from retail_pipeline.operations.observation import GroupObservation, PartitionObservation
 
 _POLL_S = 0.05
 
 
 class ProbeState(StrEnum):
-    """What became of a probe."""
+    """What became of a probe.
+
+    ``WAITING`` is no fault: rows before the probe are being stored, or the processors are sharing
+    out the partitions. ``UNKNOWN`` is a probe that is not stored, nobody knows why.
+    """
 
     STORED = "stored"
     WAITING = "waiting"
-    FAILED = "failed"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not sent"
+    REJECTED = "rejected"
+    NO_PROCESSOR = "no processor"
+    UNOWNED = "unowned partition"
+    STALLED = "stalled"
 
 
 class ProbeOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the probe of one partition.
 
     ``latency_ms`` is the time from the send to the first read that found it stored, in
-    milliseconds; None if it was not stored in time. ``reason`` then says why, and ``advice`` what
-    to do. A probe that is ``WAITING`` has rows before it, which are being stored.
+    milliseconds; None if it was not stored in time. ``reason`` then says why.
     """
 
     topic: str
     partition: int
     state: ProbeState
-    sent: bool = True
     latency_ms: float | None = None
     reason: str = ""
-    advice: str = ""
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]"
@@ -64,17 +70,18 @@ class SentProbe:
 
 @dataclass(frozen=True)
 class ProbeTransport:
-    """How probes are sent, and how it is read what became of them.
+    """How probes are sent to ``topic``, and how it is read what became of them.
 
-    Each raises TransientError when its server is away, PermanentError when it refuses.
+    Each function raises TransientError when its server is away, PermanentError when it refuses.
 
     Args:
-        send: sends a probe to each partition of the transactions topic; takes at most as many
-            seconds as it is given.
+        topic: the transactions topic.
+        send: sends a probe to each of its partitions; takes at most as many seconds as it is given.
         stored: returns those of the probes, by their ids, that are stored.
         group: returns the offsets and owners of the partitions.
     """
 
+    topic: str
     send: Callable[[float], list[SentProbe]]
     stored: Callable[[Collection[str]], set[str]]
     group: Callable[[], GroupObservation]
@@ -89,10 +96,13 @@ def run_probe(
     """Send a probe to each partition, and wait ``timeout_s`` seconds until all are stored.
 
     Raises:
-        TransientError, PermanentError: a server is away or refuses, so that nothing is known.
+        TransientError, PermanentError: a server is away or refuses, or there is no topic, so that
+            nothing is known.
     """
     ends = clock() + timeout_s
     before = transport.group()
+    if all(each.topic != transport.topic for each in before.partitions):
+        raise PermanentError(f"Kafka has no topic {transport.topic}: run `retail setup` first")
     sent = transport.send(timeout_s)
     latencies: dict[str, float] = {}
     waiting = {each.id: each for each in sent if not each.problem}
@@ -126,32 +136,46 @@ def evaluate(
     ``before`` and ``after`` are the group when the probe was sent and when the wait ended; None,
     and a ``problem``, if it could not be read any more.
     """
+    state, reason = _state(sent, latency_ms, before, after, problem)
+    if state is not ProbeState.STORED and state is not ProbeState.NOT_SENT:
+        reason = f"not stored within {waited_s:g} s: {reason}"
+    return ProbeOutcome(
+        topic=sent.topic,
+        partition=sent.partition,
+        state=state,
+        latency_ms=latency_ms,
+        reason=reason,
+    )
+
+
+def _state(
+    sent: SentProbe,
+    latency_ms: float | None,
+    before: GroupObservation,
+    after: GroupObservation | None,
+    problem: str,
+) -> tuple[ProbeState, str]:
+    """Return what became of one probe, and the reason if it is not stored."""
+    then, now = _partition(before, sent), _partition(after, sent)
     if sent.problem:
-        return _failed(sent, f"not sent: {sent.problem}", "retail local status")
+        return ProbeState.NOT_SENT, f"not sent: {sent.problem}"
     if latency_ms is not None:
-        state = ProbeState.STORED
-        return ProbeOutcome(
-            topic=sent.topic, partition=sent.partition, state=state, latency_ms=latency_ms
-        )
-    late = f"not stored within {waited_s:g} s"
-    now = _partition(after, sent)
+        return ProbeState.STORED, ""
     if after is None or now is None:
-        return _failed(sent, f"{late}: {problem or 'the partition is gone'}", "retail local status")
+        return ProbeState.UNKNOWN, problem or "the partition is gone"
     if sent.offset is not None and now.committed > sent.offset:
-        reason = "it was read and not stored, by a processor of an older release or without rights"
-        return _failed(sent, reason, "read the processor's log, and update it")
-    then = _partition(before, sent)
+        reason = "its processor read it, but is of an older release or may not write probes"
+        return ProbeState.REJECTED, reason
     if then is not None and now.committed > then.committed:
-        return _waiting(sent, f"{late}: rows before it are being stored, {now.lag:,} records wait")
+        reason = f"rows before it are being stored; records that wait: {now.lag:,}"
+        return ProbeState.WAITING, reason
     if after.rebalancing:
-        return _waiting(sent, f"{late}: the processors are sharing out the partitions")
+        return ProbeState.WAITING, "the processors are sharing out the partitions"
     if not after.members:
-        return _failed(sent, f"{late}: no processor runs", "start one: retail process")
+        return ProbeState.NO_PROCESSOR, "no processor runs"
     if now.owner is None:
-        reason = f"{late}: no processor of {after.members:,} reads the partition"
-        return _failed(sent, reason, "restart the processors, one after the other")
-    reason = f"{late}: {now.owner} stores nothing; records that wait: {now.lag:,}"
-    return _failed(sent, reason, "read its log; it may wait for MongoDB")
+        return ProbeState.UNOWNED, f"no processor of {after.members:,} reads the partition"
+    return ProbeState.STALLED, f"{now.owner} stores nothing; records that wait: {now.lag:,}"
 
 
 def _read_group(transport: ProbeTransport) -> tuple[GroupObservation | None, str]:
@@ -164,20 +188,3 @@ def _read_group(transport: ProbeTransport) -> tuple[GroupObservation | None, str
 def _partition(group: GroupObservation | None, sent: SentProbe) -> PartitionObservation | None:
     places: Sequence[PartitionObservation] = group.partitions if group else ()
     return next((each for each in places if each.key == (sent.topic, sent.partition)), None)
-
-
-def _failed(sent: SentProbe, reason: str, advice: str) -> ProbeOutcome:
-    return ProbeOutcome(
-        topic=sent.topic,
-        partition=sent.partition,
-        state=ProbeState.FAILED,
-        sent=not sent.problem,
-        reason=reason,
-        advice=advice,
-    )
-
-
-def _waiting(sent: SentProbe, reason: str) -> ProbeOutcome:
-    return ProbeOutcome(
-        topic=sent.topic, partition=sent.partition, state=ProbeState.WAITING, reason=reason
-    )
