@@ -66,7 +66,7 @@ from retail_pipeline.operations.observation import (
     ReconciliationState,
 )
 from retail_pipeline.operations.observer import Observer, Reader, at_most_every
-from retail_pipeline.operations.probe import ProbeTransport
+from retail_pipeline.operations.probe import ProbeOutcome, ProbeTransport, run_probe
 from retail_pipeline.operations.repairs import COMPOSE_COMMANDS, OTHER_COMMANDS, local_commands
 from retail_pipeline.operations.samples import Sample
 from retail_pipeline.reconcile.counts import CountCheck
@@ -371,12 +371,12 @@ def probing(settings: Settings) -> Iterator[ProbeTransport]:
 
 @contextmanager
 def checking(
-    settings: Settings, stack: FoundStack | None, observe_group_for_s: float
+    settings: Settings, stack: FoundStack | None, observe_group_for_s: float, probe_for_s: float
 ) -> Iterator[HealthReads]:
     """Yield what the checks of the health check read; ``stack`` is the local stack, if any."""
     uri = settings.mongo("reader")
     with connect(uri, name="retail-health", timeout_ms=_HEALTH_ANSWER_MS) as client:
-        reads = _HealthParts(settings, stack, client, observe_group_for_s)
+        reads = _HealthParts(settings, stack, client, observe_group_for_s, probe_for_s)
         try:
             yield reads
         finally:
@@ -392,8 +392,10 @@ class _HealthParts:
         stack: FoundStack | None,
         client: MongoClient[Document],
         observe_group_for_s: float,
+        probe_for_s: float,
     ) -> None:
         self._settings, self._stack = settings, stack
+        self._probe_for_s = probe_for_s
         self._group = GroupReader(settings)
         database = settings.mongo_database
         mongodb = MongoHealth(client, database)
@@ -442,6 +444,10 @@ class _HealthParts:
         except RetailError as error:
             problems["group"] = str(error)
         return Observation(at=at, group=group, problems=problems)
+
+    def probe(self) -> Sequence[ProbeOutcome]:
+        with probing(self._settings) as transport:
+            return run_probe(transport, self._probe_for_s)
 
     def ping_mongodb(self) -> None:
         ping(self._settings)

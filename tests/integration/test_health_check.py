@@ -172,20 +172,24 @@ def test_a_killed_server_fails_and_what_needs_it_is_unknown(local: Local) -> Non
         "mongodb",
     }
     unknown = {name for name, each in wrong.items() if each["status"] == "unknown"}
-    assert unknown == {"users", "schema", "heartbeats", "summaries", "reconcile", "clock"}
+    needs_it = {"users", "schema", "heartbeats", "summaries", "reconcile", "clock"}
+    assert unknown == {"probe", *needs_it}
     local.repair(wrong)
 
 
 def test_without_a_processor_its_partitions_fail(local: Local) -> None:
     local.kill("processor")
-    options = ("--only", "services,group,heartbeats", "--timeout", "8")
+    options = ("--only", "services,group,probe,heartbeats", "--timeout", "8")
     deadline = time.monotonic() + LONGEST_S
     # The broker removes the dead member from the group after its session timeout.
     wrong = local.wrong(2, *options)
-    while [each["status"] for each in wrong.values()] != ["fail"] * 3:
+    while [each["status"] for each in wrong.values()] != ["fail"] * 4:
         assert time.monotonic() < deadline
         wrong = local.wrong(2, *options)
     assert "no processor reads the topics" in wrong["group"]["detail"]
+    assert "retail_transactions[0]: not stored within 3 s: no processor runs" in (
+        wrong["probe"]["detail"]
+    )
     local.repair(wrong)
 
 

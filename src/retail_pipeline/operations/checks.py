@@ -20,6 +20,7 @@ from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
 from retail_pipeline.operations.health import Check, Finding, Status
 from retail_pipeline.operations.health_reads import Commands, HealthReads, User
 from retail_pipeline.operations.observation import Observation
+from retail_pipeline.operations.probe import ProbeOutcome, ProbeState
 from retail_pipeline.operations.verdict import State, Verdict, evaluate
 
 SLOW_QUERY_MS = 1_000
@@ -153,6 +154,33 @@ def _group_finding(now: Observation, verdict: Verdict, commands: Commands) -> Fi
     if status is not Status.OK and not command and verdict.advice:
         detail += f"; {verdict.advice}"
     return Finding(status, detail, command, lines)
+
+
+def probe(reads: HealthReads) -> Finding:
+    """Whether a record that is sent now is stored, in each partition; it is in no figure."""
+    outcomes, commands = reads.probe(), reads.commands
+    lines = tuple(f"{each}: {_probe(each)}" for each in outcomes)
+    wrong = [each for each in outcomes if each.state is not ProbeState.STORED]
+    if not wrong:
+        slowest = max(each.latency_ms or 0 for each in outcomes)
+        where = _count(len(outcomes), "partition")
+        return Finding(Status.OK, f"stored in {where}, within {slowest:,.0f} ms", lines=lines)
+    repairs = {
+        ProbeState.NOT_SENT: commands.start,
+        ProbeState.REJECTED: commands.users,
+        ProbeState.NO_PROCESSOR: commands.start,
+        ProbeState.UNOWNED: commands.restart_processor,
+        ProbeState.STALLED: commands.restart_processor,
+    }
+    detail = "; ".join(f"{each}: {each.reason}" for each in wrong)
+    if failed := [each.state for each in wrong if each.state in repairs]:
+        return Finding(Status.FAIL, detail, repairs[failed[0]], lines)
+    unknown = any(each.state is ProbeState.UNKNOWN for each in wrong)
+    return Finding(Status.UNKNOWN if unknown else Status.WARN, detail, lines=lines)
+
+
+def _probe(each: ProbeOutcome) -> str:
+    return each.reason or f"stored after {each.latency_ms:,.0f} ms"
 
 
 def mongodb(reads: HealthReads) -> Finding:
@@ -293,7 +321,7 @@ def clock(reads: HealthReads) -> Finding:
 CHECKS: dict[str, Callable[[HealthReads], Finding]] = {
     each.__name__: each
     for each in (
-        *(services, zookeeper, kafka, topics, group, mongodb, users, schema),
+        *(services, zookeeper, kafka, topics, group, probe, mongodb, users, schema),
         *(heartbeats, summaries, reconcile, dashboard, disk, clock),
     )
 }

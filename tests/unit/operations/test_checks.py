@@ -19,6 +19,7 @@ from retail_pipeline.operations.observation import (
     Observation,
     PartitionObservation,
 )
+from retail_pipeline.operations.probe import ProbeOutcome, ProbeState
 from retail_pipeline.operations.repairs import COMPOSE_COMMANDS, OTHER_COMMANDS, local_commands
 
 NOW = datetime.now(UTC)
@@ -38,6 +39,10 @@ def observed(*, committed: int = 9, owner: str | None = "p1", **changes: Any) ->
     )
     group = GroupObservation(**{"partitions": (partition,), "members": 1, **changes})
     return Observation(at=datetime.now(UTC), group=group)
+
+
+def probed(state: ProbeState, **changes: Any) -> ProbeOutcome:
+    return ProbeOutcome(**{"topic": "t", "partition": 2, "state": state, **changes})
 
 
 def heartbeat(**changes: Any) -> StoredHeartbeat:
@@ -73,6 +78,7 @@ class Reads:
             "brokers": 1,
             "topics": topic(),
             "group": observed,
+            "probe": [probed(ProbeState.STORED, latency_ms=212.4)],
             "ping_mongodb": None,
             "query_ms": 2.0,
             "users": [User(name="reader")],
@@ -250,3 +256,36 @@ def test_commands_fit_the_place_in_which_the_stack_runs() -> None:
     assert RESTART == f"kill -9 7 && {START}"
     assert COMPOSE_COMMANDS.start == "docker compose up --detach"
     assert OTHER_COMMANDS.start is None, "it is not known how those servers are started"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "command"),
+    [
+        (ProbeState.WAITING, "warn", None),
+        (ProbeState.UNKNOWN, "unknown", None),
+        (ProbeState.NOT_SENT, "fail", START),
+        (ProbeState.REJECTED, "fail", START),
+        (ProbeState.NO_PROCESSOR, "fail", START),
+        (ProbeState.UNOWNED, "fail", RESTART),
+        (ProbeState.STALLED, "fail", RESTART),
+    ],
+)
+def test_a_probe_that_is_not_stored_names_its_partition_and_the_repair(
+    state: ProbeState, status: str, command: str | None
+) -> None:
+    stored = probed(ProbeState.STORED, partition=0, latency_ms=212.4)
+    finding = found("probe", probe=[stored, probed(state, reason="why not")])
+    assert (finding.status, finding.command) == (status, command)
+    assert finding.detail == "t[2]: why not"
+    assert finding.lines == ("t[0]: stored after 212 ms", "t[2]: why not")
+
+
+def test_a_probe_that_failed_outweighs_one_that_waits() -> None:
+    outcomes = [
+        probed(ProbeState.WAITING, reason="rows"),
+        probed(ProbeState.UNKNOWN, reason="away"),
+        probed(ProbeState.UNOWNED, reason="nobody"),
+    ]
+    finding = found("probe", probe=outcomes)
+    assert (finding.status, finding.command) == ("fail", RESTART)
+    assert found("probe", probe=outcomes[:2]).status == "unknown"

@@ -17,6 +17,8 @@ _BETWEEN_ROUNDS_S = 1.0
 # A stalled group and one without processors are observed for longer than a verdict on them needs.
 # While a wait is on, the next round does that.
 _OBSERVE_GROUP_S, _OBSERVE_GROUP_IN_A_ROUND_S = 12.0, 3.0
+# How long a probe may take to be stored, and the least if the whole run has less time.
+_PROBE_S, _PROBE_AT_LEAST_S = 10.0, 3.0
 # The group's last observation may take this long, in seconds.
 _LAST_OBSERVATION_S = 5.0
 
@@ -86,5 +88,6 @@ class HealthRun:
             stack = None  # an address is set: the stack of this folder is another one
         longest = _OBSERVE_GROUP_IN_A_ROUND_S if self.wait_s else _OBSERVE_GROUP_S
         observe_for = max(0.0, min(longest, timeout_s - _LAST_OBSERVATION_S))
-        with checking(settings, stack, observe_for) as reads:
+        probe_for = max(_PROBE_AT_LEAST_S, min(_PROBE_S, timeout_s - _LAST_OBSERVATION_S))
+        with checking(settings, stack, observe_for, probe_for) as reads:
             return run_checks(checks_of(reads, self.ids), timeout_s, strict=self.strict)
