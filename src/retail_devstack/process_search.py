@@ -55,7 +55,10 @@ def _part(home: Home, live: psutil.Process) -> str | None:
         if _names(arguments, home.exit_file(part)):
             return part
     for part in _JAVA_SERVERS:
-        if _names(arguments, home.config(f"{part}.properties")):
+        config = home.config(f"{part}.properties")
+        # The real ones name it relative to the folder in which they run.
+        given = [each for each in arguments if each.endswith(config.name)]
+        if any(_same(os.path.join(live.cwd(), each), config) for each in given):
             return part
     if "./data/mongodb" in arguments and _same(live.cwd(), home.root):
         return "mongodb"

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ class Outputs:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 self.texts.append("\0".join(process.cmdline()))
+
+    def add_archive(self, pipeline: Pipeline, stack: RunningStack) -> None:
+        """Add what the archive for a bug report has, of the servers' own logs too."""
+        path = pipeline.folder / "report.zip"
+        kept, pipeline.env = pipeline.env, {**pipeline.env, "RETAIL_HOME": str(stack.home)}
+        self.texts.append(pipeline.try_to("doctor", "--verbose", "--bundle", str(path))[1])
+        pipeline.env = kept
+        with zipfile.ZipFile(path) as archive:
+            texts = {name: archive.read(name).decode() for name in archive.namelist()}
+        assert {"logs/kafka.log", "logs/mongodb.log", "settings.json"} <= set(texts)
+        self.texts += texts.values()
 
     def leaks(self) -> list[str]:
         """Return each sentinel that is in one of the texts, with the text around it."""
@@ -135,6 +147,7 @@ def test_no_output_and_no_command_line_has_a_password_or_a_row(
         ("dlq", "replay", "--reason", "unknown_version", "--dry-run"),
     ):
         outputs.texts.append(pipeline.try_to(*command)[1])
+    outputs.add_archive(pipeline, stack)
     limit = {"DEAD_LETTER_LIMIT_ROWS": "1", "DEAD_LETTER_LIMIT_SHARE": "0"}
     publish(pipeline, UNKNOWN, UNKNOWN, UNKNOWN)
     for variables, words in (

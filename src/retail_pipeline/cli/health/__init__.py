@@ -24,8 +24,8 @@ PRODUCER_HEARTBEAT = "producer.heartbeat"
 _AS_JSON = "--json"
 
 
-class _HealthGroup(TyperGroup):
-    """A wrong option of the health check itself means that it could not run: exit status 3."""
+class HealthGroup(TyperGroup):
+    """A wrong option of the checks themselves means that they could not run: exit status 3."""
 
     def make_context(self, info_name: Any, args: list[str], *more: Any, **extra: Any) -> Any:
         given = list(args)
@@ -51,7 +51,7 @@ def _could_not_run(error: typer.TyperException, given: list[str]) -> typer.Typer
     return error
 
 
-health = typer.Typer(cls=_HealthGroup, invoke_without_command=True)
+health = typer.Typer(cls=HealthGroup, invoke_without_command=True)
 
 
 @health.callback()
