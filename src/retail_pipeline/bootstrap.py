@@ -338,14 +338,16 @@ def observing(settings: Settings, wait_s: float = 1.0) -> Iterator[Observer]:
                 latencies_s=percentiles(latest.delays(LATENCY_ROWS)),
             )
 
-        in_database: dict[str, Reader] = {
+        readers: dict[str, Reader] = {
             "processors": lambda: tuple(heartbeats.latest()),
             "dirty_days": rollups.pending,
             "reconciliation": reconciliation,
             "database": database_state,
             "sources": lambda: tuple(each.manifest for each in quality.sources(_SOURCES_SHOWN)),
         }
-        slow = {name: at_most_every(_SLOW_S, read) for name, read in in_database.items()}
+        if address := settings.zookeeper_address:
+            readers["zookeeper"] = lambda: zookeeper_mode(address)
+        slow = {name: at_most_every(_SLOW_S, read) for name, read in readers.items()}
         host = HostReader(settings.state_dir)
         observer = Observer({"group": group.read, "host": host.read, **slow}, wait_s)
         try:

@@ -111,6 +111,7 @@ CASES = [
     ),
     Case("RetailKafkaUnreadable", {'retail_observation_up{part="group"}': gauge(1, 0)}),
     Case("RetailMongoUnreadable", {'retail_observation_up{part="database"}': gauge(1, 0)}),
+    Case("RetailZooKeeperAway", {'retail_observation_up{part="zookeeper"}': gauge(1, 0)}),
     Case(
         "RetailDashboardFails",
         {"retail_dashboard_draw_failures_total": counter(0.3, 3)},

@@ -76,7 +76,7 @@ def test_processor_and_exporter_count_what_is_stored_and_what_is_away_is_not_0(
     assert total(values, metrics.STORED) == ROWS
     assert total(values, metrics.QUARANTINED) == 1
     assert total(values, metrics.GROUP_MEMBERS) == total(values, metrics.PROCESSORS_ALIVE) == 1
-    assert total(values, metrics.OBSERVED) == 7
+    assert total(values, metrics.OBSERVED) == 8
     processor.terminate()
     assert processor.wait(30) == 0
 

@@ -114,6 +114,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     ``parts`` names what was to be read; ``problems`` has the reason for each part that is None.
     ``dirty_days`` are the days whose summaries are to be rebuilt; ``reconciliation`` is the last
     count check; ``sources`` are those that a producer began last, the newest first.
+    ``zookeeper`` is the mode in which ZooKeeper serves; it is no part if its address is not known.
     """
 
     at: datetime
@@ -124,5 +125,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     database: DatabaseObservation | None = None
     sources: tuple[Manifest, ...] | None = None
     host: HostObservation | None = None
+    zookeeper: str | None = None
     parts: tuple[str, ...] = ()
     problems: dict[str, str] = {}

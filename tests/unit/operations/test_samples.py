@@ -23,7 +23,10 @@ from retail_pipeline.operations.report import Reporter
 from retail_pipeline.operations.samples import samples
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-PARTS = ("group", "processors", "dirty_days", "reconciliation", "database", "sources", "host")
+PARTS = (
+    *("group", "host", "zookeeper"),
+    *("processors", "dirty_days", "reconciliation", "database", "sources"),
+)
 
 
 def partition(number: int, **changes: Any) -> PartitionObservation:
@@ -74,6 +77,7 @@ def observation(**changes: Any) -> Observation:
             services=(),
         ),
         reconciliation=ReconciliationState(Verdict.AGREE, NOW - timedelta(seconds=90)),
+        zookeeper="standalone",
         parts=PARTS,
     )
     return msgspec.structs.replace(whole, **changes)

@@ -10,6 +10,8 @@ import yaml
 
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations import metrics
+from retail_pipeline.operations.checks import CHECKS
+from retail_pipeline.operations.disk import LOW_DISK
 from retail_pipeline.operations.metrics import CATALOGUE, Histogram
 from retail_pipeline.operations.verdict import State
 from tests.paths import ROOT
@@ -38,6 +40,8 @@ VALUES = {
         for bound in metric.buckets
     },
 }
+# What `retail health` has no check of.
+OTHER_CHECKS = {"dead_letters", "data", "latency", "metrics"}
 # For graphs and for people: no alert needs them.
 WITHOUT_ALERT = {
     *(metrics.ROWS_READ, metrics.ROWS_SENT, metrics.ROWS_REJECTED, metrics.SOURCES_COMPLETED),
@@ -98,10 +102,16 @@ def test_an_alert_says_what_it_means_and_its_runbook_has_a_heading_for_it(
     assert all(text.endswith(".") for name, text in texts.items() if name != "runbook")
     assert rule["labels"]["severity"] in {"critical", "warning", "none"}
     assert rule["alert"] == "RetailWatchdog" or rule["keep_firing_for"]
+    assert rule["labels"]["check"] in {*CHECKS, *OTHER_CHECKS}
     path, _, anchor = texts["runbook"].partition("#")
     assert path == f"docs/runbooks/{rule['labels']['check']}.md"
     assert anchor == rule["alert"].lower()
     assert anchor in anchors(ROOT / path)
+
+
+def test_the_disk_is_low_for_the_alert_and_the_health_check_alike() -> None:
+    [expression] = [rule["expr"] for rule in RULES if rule["alert"] == "RetailDiskLow"]
+    assert float(expression.rpartition("<")[2]) == LOW_DISK
 
 
 def test_every_heading_of_a_runbook_is_an_alert() -> None:
