@@ -20,6 +20,10 @@ from retail_pipeline.operations.observation import (
 
 # A batch may take seconds; a processor that commits nothing for longer does not work.
 STALLED_AFTER = timedelta(seconds=8)
+# A processor reads its partitions in turn: one that waits for its turn for longer is stalled, too.
+STARVED_AFTER = timedelta(seconds=45)
+# Whether a backlog grows or shrinks is taken from this time, or from the last two observations.
+RECENT = timedelta(seconds=10)
 # A processor that starts again has its partitions after this time. Until the brokers miss a member
 # that was killed, which takes the session timeout, it owns them.
 UNOWNED_AFTER = timedelta(seconds=5)
@@ -85,13 +89,22 @@ class _Trend(msgspec.Struct, frozen=True):
             began = at
         return self.times[-1] - began if began else None
 
+    def recent(self) -> tuple[float, PartitionObservation]:
+        """Return an observation at the start of the recent time, and how long ago it was (s)."""
+        began, then = next(
+            (each for each in zip(self.times, self.seen) if each[0] >= self.times[-1] - RECENT),
+        )
+        if began == self.times[-1] and len(self.times) > 1:
+            began, then = self.times[-2], self.seen[-2]
+        return (self.times[-1] - began).total_seconds(), then
+
     def rates(self) -> tuple[float, float]:
-        """Return the records per second that arrived and that were stored."""
-        first, seconds = self.seen[0], (self.times[-1] - self.times[0]).total_seconds()
+        """Return the records per second that arrived and that were stored recently."""
+        seconds, then = self.recent()
         if not seconds:
             return 0.0, 0.0
-        arrived = (self.now.end - first.end) / seconds
-        return arrived, (self.now.committed - first.committed) / seconds
+        arrived = (self.now.end - then.end) / seconds
+        return arrived, (self.now.committed - then.committed) / seconds
 
 
 def evaluate(window: Sequence[Observation]) -> Verdict:
@@ -177,7 +190,13 @@ def _unowned(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
 
 
 def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
-    stalled = [each.now for each in trends if _is_stalled(each)]
+    still = [(each, lasted) for each in trends if (lasted := _still_for(each)) is not None]
+    hung = _hung_owners(trends)
+    stalled = [
+        each.now
+        for each, lasted in still
+        if lasted >= STARVED_AFTER or lasted >= STALLED_AFTER and each.now.owner in hung
+    ]
     if not stalled:
         return None
     waiting = sum(each.lag for each in stalled)
@@ -189,54 +208,64 @@ def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
     )
 
 
-def _is_stalled(trend: _Trend) -> bool:
+def _still_for(trend: _Trend) -> timedelta | None:
+    """Return how long records have waited while the owner committed none of them."""
     committed = trend.now.committed
-    lasted = trend.lasts(
+    return trend.lasts(
         lambda seen: seen.committed == committed and seen.lag > 0 and seen.owner is not None
     )
-    return lasted is not None and lasted >= STALLED_AFTER
+
+
+def _hung_owners(trends: list[_Trend]) -> set[str | None]:
+    """Return the owners that have committed nothing in any of their partitions for too long."""
+    working = set()
+    for each in trends:
+        committed = each.now.committed
+        unchanged = each.lasts(lambda seen: seen.committed == committed)
+        if unchanged is None or unchanged < STALLED_AFTER:
+            working.add(each.now.owner)
+    return {each.now.owner for each in trends} - working
 
 
 def _falling_behind(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
-    behind = [each for each in _late(trends) if each.seen[0].lag < each.now.lag and _slower(each)]
-    if not behind:
+    behind = [each.now for each in _late(trends) if each.recent()[1].lag < each.now.lag]
+    if not behind or group.lag <= sum(each.recent()[1].lag for each in trends):
         return None
-    arrived, stored = (sum(rates) for rates in zip(*(each.rates() for each in behind), strict=True))
+    arrived, stored = _rates(trends)
     return _verdict(
         State.FALLING_BEHIND,
-        [each.now for each in behind],
+        behind,
         f"{arrived:,.0f} records/s arrive and {stored:,.0f} are stored",
         "start another processor, up to one for each partition",
     )
 
 
 def _draining(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
-    late = _late(trends)
+    late = [each.now for each in _late(trends)]
     if not late:
         return None
-    arrived, stored = (sum(rates) for rates in zip(*(each.rates() for each in late), strict=True))
-    waiting, now = sum(each.now.lag for each in late), [each.now for each in late]
+    arrived, stored = _rates(trends)
+    waiting = f"{group.lag:,} records wait"
     if not stored:
-        detail = f"{waiting:,} records wait; not observed long enough to know whether they move"
-        return _verdict(State.WAITING, now, detail, "")
-    left = waiting / (stored - arrived) if stored > arrived else None
-    verdict = _verdict(
-        State.DRAINING,
-        now,
-        f"{waiting:,} records wait, {stored:,.0f} are stored each second",
-        "",
-    )
+        detail = f"{waiting}; not observed long enough to know whether they move"
+        return _verdict(State.WAITING, late, detail, "")
+    verdict = _verdict(State.DRAINING, late, f"{waiting}, {stored:,.0f} are stored each second", "")
+    left = group.lag / (stored - arrived) if stored > arrived else None
     return msgspec.structs.replace(verdict, seconds_left=left)
+
+
+def _rates(trends: list[_Trend]) -> tuple[float, float]:
+    """Return the records per second that arrived and that were stored, in all partitions.
+
+    A processor reads its partitions in turn: the rates of one say little.
+    """
+    arrived, stored = zip(*(each.rates() for each in trends), strict=True)
+    return sum(arrived), sum(stored)
 
 
 def _late(trends: list[_Trend]) -> list[_Trend]:
     """Return the partitions whose oldest record waits for longer than records on their way do."""
     return [each for each in trends if each.age and each.age > CAUGHT_UP_WITHIN]
-
-
-def _slower(trend: _Trend) -> bool:
-    arrived, stored = trend.rates()
-    return stored < arrived
 
 
 def _on_their_way(group: GroupObservation) -> str:

@@ -113,6 +113,7 @@ def _stop_processors(pipeline: Pipeline) -> None:
 
 def _hang(pipeline: Pipeline) -> None:
     pipeline.logs[1].capacity = 0
+    pipeline.logs[1].owner = "processor-2"
 
 
 def _flood(pipeline: Pipeline) -> None:
@@ -217,3 +218,41 @@ def test_one_late_answer_does_not_change_the_verdict_and_a_silent_broker_does() 
     pipeline.away = "no answer within 1 s"
     states = [verdict.state for verdict in pipeline.run(4)]
     assert states == [State.CAUGHT_UP, State.CAUGHT_UP, State.UNKNOWN, State.UNKNOWN]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_after_a_pause_the_backlog_drains_though_the_partitions_take_turns(seed: int) -> None:
+    pipeline = Pipeline(seed, interval=1)
+    for log in pipeline.logs:
+        log.arrivals = 300
+    for _ in pipeline.run(30):
+        pass
+    for log in pipeline.logs:
+        log.capacity = 0
+    for _ in pipeline.run(30):
+        pass
+    states = set()
+    for turn in range(6):
+        for number, log in enumerate(pipeline.logs):
+            log.capacity = 1_000 if number == turn % 2 else 0
+        for verdict in pipeline.run(20):
+            states.add(verdict.state)
+        for log in pipeline.logs:
+            log.arrivals = 0
+    *_, verdict = pipeline.run(5)
+    assert verdict.state == State.CAUGHT_UP
+    assert states <= {State.STALLED, State.FALLING_BEHIND, State.DRAINING, State.CAUGHT_UP}
+
+
+def test_a_partition_that_its_owner_leaves_out_for_long_is_stalled() -> None:
+    pipeline = Pipeline(0)
+    for log in pipeline.logs:
+        log.arrivals = 300
+    for _ in pipeline.run(60):
+        pass
+    pipeline.logs[1].capacity = 0
+    *_, verdict = pipeline.run(20)
+    assert verdict.state == State.FALLING_BEHIND
+    pipeline.window = deque(pipeline.window, maxlen=12)
+    *_, verdict = pipeline.run(40)
+    assert (verdict.state, verdict.partitions) == (State.STALLED, ("tx[1]",))
