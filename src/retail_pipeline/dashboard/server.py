@@ -29,6 +29,7 @@ _ROOM = 32
 
 @asynccontextmanager
 async def _warmed(_app: st.App) -> AsyncIterator[None]:
+    log_uvicorn_with_ours()
     Thread(target=preload, name="warm-up", daemon=True).start()
     yield
 
@@ -70,11 +71,21 @@ def log_with_ours() -> None:
 
     def pass_on(logger: logging.Logger) -> None:
         logger.handlers.clear()
-        logger.propagate = True
+        # uvicorn's come later: until it has set up its own, they would go to those.
+        logger.propagate = not logger.name.startswith("uvicorn")
 
     # Streamlit calls it for each logger, and gives it a handler of its own otherwise.
     streamlit.logger.setup_formatter = pass_on
     streamlit.logger.update_formatter()
+
+
+def log_uvicorn_with_ours() -> None:
+    """Pass uvicorn's warnings and errors on, in place of the handlers that it has set up."""
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.WARNING)
 
 
 app = st.App(PAGE, lifespan=_warmed, routes=[Route("/health", _health)])

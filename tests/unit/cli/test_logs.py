@@ -112,11 +112,15 @@ def test_lines_of_the_dashboards_server_have_the_form_of_the_others() -> None:
         "import logging\n"
         "from retail_pipeline import logs\n"
         "logs.configure('INFO', 'json')\n"
-        "from retail_pipeline.dashboard.server import log_with_ours\n"
+        "from retail_pipeline.dashboard.server import log_uvicorn_with_ours, log_with_ours\n"
         "log_with_ours()\n"
+        "from uvicorn import Config\n"
+        "Config('app').configure_logging()\n"
+        "log_uvicorn_with_ours()\n"
+        "logging.getLogger('uvicorn.error').info('started')\n"
         "from streamlit.logger import get_logger\n"
         "get_logger('streamlit.known').warning('a page failed')\n"
-        "get_logger('uvicorn.error').warning('the port is taken')\n"
+        "logging.getLogger('uvicorn.error').warning('the port is taken')\n"
     )
     lines = as_json("-c", program)
     assert [line["event"] for line in lines] == ["a page failed", "the port is taken"]
