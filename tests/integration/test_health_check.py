@@ -177,20 +177,20 @@ def test_a_killed_server_fails_and_what_needs_it_is_unknown(local: Local) -> Non
     local.repair(wrong)
 
 
-def test_without_a_processor_its_partitions_fail(local: Local) -> None:
-    local.kill("processor")
+def test_a_processor_that_is_alive_and_hangs_fails_and_is_replaced(local: Local) -> None:
+    local.process("processor").send_signal(signal.SIGSTOP)
     options = ("--only", "services,group,probe,heartbeats", "--timeout", "8")
     deadline = time.monotonic() + LONGEST_S
-    # The broker removes the dead member from the group after its session timeout.
+    # The broker removes a silent member from the group after its session timeout.
     wrong = local.wrong(2, *options)
     while [each["status"] for each in wrong.values()] != ["fail"] * 4:
         assert time.monotonic() < deadline
         wrong = local.wrong(2, *options)
+    assert "processor: suspended" in wrong["services"]["detail"]
     assert "no processor reads the topics" in wrong["group"]["detail"]
-    assert "retail_transactions[0]: not stored within 3 s: no processor runs" in (
-        wrong["probe"]["detail"]
-    )
-    local.repair(wrong)
+    assert "no processor is alive" in wrong["heartbeats"]["detail"]
+    assert "retail_transactions[0]: not stored within 3 s" in wrong["probe"]["detail"]
+    local.repair({"heartbeats": wrong["heartbeats"]})
 
 
 def test_when_everything_hangs_the_result_is_there_within_30_seconds(local: Local) -> None:

@@ -60,7 +60,7 @@ def zookeeper(reads: HealthReads) -> Finding:
     try:
         return Finding(Status.OK, f"answers, mode {reads.zookeeper_mode()}")
     except RetailError as error:
-        return Finding(Status.FAIL, str(error), reads.commands.start)
+        return Finding(Status.FAIL, str(error), reads.commands.restart.get("zookeeper"))
 
 
 def kafka(reads: HealthReads) -> Finding:
@@ -68,7 +68,7 @@ def kafka(reads: HealthReads) -> Finding:
     try:
         brokers = reads.brokers()
     except RetailError as error:
-        return Finding(Status.FAIL, str(error), reads.commands.start)
+        return Finding(Status.FAIL, str(error), reads.commands.restart.get("kafka"))
     return Finding(Status.OK, f"{_count(brokers, 'broker')}, with a controller")
 
 
@@ -140,15 +140,15 @@ def _group_finding(now: Observation, verdict: Verdict, commands: Commands) -> Fi
         return Finding(Status.WARN, detail, lines=lines)
     if unowned and not seen.members:
         detail = f"no processor reads the topics; lag {seen.lag:,}"
-        return Finding(Status.FAIL, detail, commands.start, lines)
+        return Finding(Status.FAIL, detail, commands.restart.get("processor"), lines)
     if unowned:
         detail = f"no processor of {seen.members} reads {', '.join(unowned)}"
-        return Finding(Status.FAIL, detail, commands.restart_processor, lines)
+        return Finding(Status.FAIL, detail, commands.restart.get("processor"), lines)
     where = f" ({', '.join(verdict.partitions)})" if verdict.partitions else ""
     detail = f"{_count(seen.members, 'member')}; {verdict.state}: {verdict.detail}{where}"
     status = _GROUP_STATUS[verdict.state]
     stalled = verdict.state is State.STALLED
-    command = commands.restart_processor if stalled else None
+    command = commands.restart.get("processor") if stalled else None
     if verdict.state is State.DATA_LOST:
         command = commands.reconcile
     if status is not Status.OK and not command and verdict.advice:
@@ -165,12 +165,13 @@ def probe(reads: HealthReads) -> Finding:
         slowest = max(each.latency_ms or 0 for each in outcomes)
         where = _count(len(outcomes), "partition")
         return Finding(Status.OK, f"stored in {where}, within {slowest:,.0f} ms", lines=lines)
+    restart = commands.restart.get("processor")
     repairs = {
         ProbeState.NOT_SENT: commands.start,
         ProbeState.REJECTED: commands.users,
-        ProbeState.NO_PROCESSOR: commands.start,
-        ProbeState.UNOWNED: commands.restart_processor,
-        ProbeState.STALLED: commands.restart_processor,
+        ProbeState.NO_PROCESSOR: restart,
+        ProbeState.UNOWNED: restart,
+        ProbeState.STALLED: restart,
     }
     detail = "; ".join(f"{each}: {each.reason}" for each in wrong)
     if failed := [each.state for each in wrong if each.state in repairs]:
@@ -188,7 +189,7 @@ def mongodb(reads: HealthReads) -> Finding:
     try:
         reads.ping_mongodb()
     except RetailError as error:
-        return Finding(Status.FAIL, str(error), reads.commands.start)
+        return Finding(Status.FAIL, str(error), reads.commands.restart.get("mongodb"))
     ms = reads.query_ms()
     if ms > SLOW_QUERY_MS:
         return Finding(Status.WARN, f"a query of one row takes {ms:,.0f} ms; is the machine busy?")
@@ -202,7 +203,9 @@ def users(reads: HealthReads) -> Finding:
     wrong = [each for each in found if each.error or each.missing]
     if not wrong:
         return Finding(
-            Status.OK, f"{len(found)} users can sign in and have their rights", lines=lines
+            Status.OK,
+            f"{_count(len(found), 'user')} signed in, with the rights of the role",
+            lines=lines,
         )
     detail = "; ".join(f"{each.name}: {each.error or _rights(each)}" for each in wrong)
     return Finding(Status.FAIL, detail, reads.commands.users, lines)
@@ -226,14 +229,14 @@ def heartbeats(reads: HealthReads) -> Finding:
     lines = tuple(f"{each.name}: {_heartbeat(each)}" for each in found)
     if not alive:
         last = f"the last heartbeat is {found[0].age_s:,.0f} s old" if found else "there is none"
-        command = reads.commands.restart_processor or reads.commands.start
+        command = reads.commands.restart.get("processor")
         return Finding(Status.FAIL, f"no processor is alive; {last}", command, lines)
     if stalled := [each for each in alive if each.stalled]:
         detail = "; ".join(
             f"{each.name} has finished no cycle for {each.quiet_s:,.0f} s" for each in stalled
         )
         detail += "; its log says what it waits for"
-        return Finding(Status.FAIL, detail, reads.commands.restart_processor, lines)
+        return Finding(Status.FAIL, detail, reads.commands.restart.get("processor"), lines)
     oldest = max(each.age_s for each in alive)
     detail = f"{_count(len(alive), 'processor')} alive, last heartbeat {oldest:.1f} s ago"
     return Finding(Status.OK, detail, lines=lines)
@@ -248,11 +251,11 @@ def summaries(reads: HealthReads) -> Finding:
     """Whether every day can be summarised, and none waits without a reason."""
     dirty, problem = reads.summaries()
     if problem:
-        return Finding(Status.FAIL, problem, reads.commands.restart_processor)
+        return Finding(Status.FAIL, problem, reads.commands.restart.get("processor"))
     if not dirty:
         return Finding(Status.OK, "every day is summarised")
     waits_s = reads.summaries_wait_s()
-    detail = f"{_count(dirty, 'day')} to summarise, since {waits_s:,.0f} s"
+    detail = f"{_count(dirty, 'day')} to summarise, the first one for {waits_s:,.0f} s"
     if waits_s < SUMMARIES_LATE_S:
         return Finding(Status.OK, detail)
     alive = [each for each in reads.heartbeats() if each.alive]
@@ -265,7 +268,7 @@ def summaries(reads: HealthReads) -> Finding:
     if reads.summaries()[0] < dirty:
         return Finding(Status.OK, f"{detail}; they are being summarised")
     detail += "; no row waits, so the processors' log says why"
-    return Finding(Status.FAIL, detail, reads.commands.restart_processor)
+    return Finding(Status.FAIL, detail, reads.commands.restart.get("processor"))
 
 
 def reconcile(reads: HealthReads) -> Finding:
@@ -294,7 +297,7 @@ def dashboard(reads: HealthReads) -> Finding:
     try:
         return Finding(Status.OK, reads.dashboard())
     except RetailError as error:
-        return Finding(Status.FAIL, str(error), reads.commands.start)
+        return Finding(Status.FAIL, str(error), reads.commands.restart.get("dashboard"))
 
 
 def disk(reads: HealthReads) -> Finding:

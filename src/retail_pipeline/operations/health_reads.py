@@ -56,14 +56,16 @@ class Disk(msgspec.Struct, frozen=True):
 class Commands(msgspec.Struct, frozen=True, kw_only=True):
     """The commands that repair this stack, as they are typed here; None: there is none.
 
-    ``start`` starts what is missing and gives MongoDB's users their passwords and rights again.
+    ``start`` starts what is missing. ``restart`` starts a part by its name, also one that hangs.
+    ``users`` gives MongoDB's users their passwords and rights again, ``topics`` the topics their
+    settings. ``reconcile`` compares every row, ``count`` counts only.
     """
 
     start: str | None
+    restart: dict[str, str]
     users: str | None
     setup: str
     topics: str
-    restart_processor: str | None
     reconcile: str
     count: str
 

@@ -116,13 +116,13 @@ def test_a_wait_that_is_over_gives_the_last_result(mocker: MockerFixture) -> Non
 def test_a_command_is_printed_as_it_is_typed_here(
     mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = "kill -9 7 && retail setup"
+    both = "kill -9 7; retail setup"
     compose = "docker compose run --rm retail reconcile"
     monkeypatch.setattr("sys.argv", ["/my shop/.venv/bin/retail", "health"])
     mocker.patch("shutil.which", return_value="/usr/bin/retail")
     assert view.typed(both) == both
     mocker.patch("shutil.which", return_value=None)
-    assert view.typed(both) == "kill -9 7 && '/my shop/.venv/bin/retail' setup"
+    assert view.typed(both) == "kill -9 7; '/my shop/.venv/bin/retail' setup"
     assert view.typed(compose) == compose
 
 

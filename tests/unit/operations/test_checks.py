@@ -118,7 +118,7 @@ def test_what_is_well_is_ok_and_needs_no_command(name: str) -> None:
 
 AWAY, REFUSED = TransientError("it is away"), PermanentError("it refuses")
 START = local_commands(SERVICES).start
-RESTART = local_commands(SERVICES).restart_processor
+RESTART = local_commands(SERVICES).restart["processor"]
 UNSTARTED = Service(name="mongodb", state="stopped", ok=False, command="start it")
 
 
@@ -177,7 +177,7 @@ def test_a_group_is_observed_until_the_evidence_is_there() -> None:
     ("observation", "status", "words", "command"),
     [
         (observed(owner=None, members=0, partitions=()), "unknown", "no topic", None),
-        (observed(owner=None, members=0), "fail", "no processor reads the topics", START),
+        (observed(owner=None, members=0), "fail", "no processor reads the topics", RESTART),
         (observed(owner=None, members=2), "fail", "no processor of 2 reads t[0]", RESTART),
         (observed(rebalancing=True), "warn", "1 member; it is assigning its partitions", None),
         (Observation(at=NOW, problems={"group": "Kafka is away"}), "unknown", "is away", None),
@@ -253,9 +253,11 @@ def test_the_last_reconciliations_must_agree_and_be_recent(
 def test_commands_fit_the_place_in_which_the_stack_runs() -> None:
     without = [*SERVICES, Service(name="dashboard", state="stopped", ok=True, started=False)]
     assert local_commands(without).start == ("retail local up --detach --no-stream --no-dashboard")
-    assert RESTART == f"kill -9 7 && {START}"
+    assert RESTART == f"kill -9 7; {START}"
     assert COMPOSE_COMMANDS.start == "docker compose up --detach"
+    assert COMPOSE_COMMANDS.restart["kafka"].endswith("; docker compose restart kafka")
     assert OTHER_COMMANDS.start is None, "it is not known how those servers are started"
+    assert not OTHER_COMMANDS.restart
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ def test_commands_fit_the_place_in_which_the_stack_runs() -> None:
         (ProbeState.UNKNOWN, "unknown", None),
         (ProbeState.NOT_SENT, "fail", START),
         (ProbeState.REJECTED, "fail", START),
-        (ProbeState.NO_PROCESSOR, "fail", START),
+        (ProbeState.NO_PROCESSOR, "fail", RESTART),
         (ProbeState.UNOWNED, "fail", RESTART),
         (ProbeState.STALLED, "fail", RESTART),
     ],

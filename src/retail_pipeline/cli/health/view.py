@@ -69,4 +69,4 @@ def typed(command: str) -> str:
     own = Path(sys.argv[0]).absolute()
     program = str(own) if own.stem == "retail" else f"{sys.executable} -m retail_pipeline"
     quoted = shlex.quote(program) if own.stem == "retail" else program
-    return re.sub(r"(^|&& )retail ", lambda found: f"{found[1]}{quoted} ", command)
+    return re.sub(r"(^|&& |; )retail ", lambda found: f"{found[1]}{quoted} ", command)
