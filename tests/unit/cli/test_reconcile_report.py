@@ -100,9 +100,13 @@ def test_each_difference_is_named_with_what_to_do() -> None:
 
 
 def test_a_count_from_offsets_alone_names_the_probes_in_it() -> None:
-    offsets = PartitionOffsets(topic="t", partition=0, first=5, end=1_005, committed=905)
-    text = printed(reconciliation(partitions=[PartitionAccount(position=offsets)]))
+    offsets = [
+        PartitionOffsets(topic=topic, partition=0, first=5, end=1_005, committed=905)
+        for topic in ("t", "t.dlq")
+    ]
+    text = printed(reconciliation(partitions=[PartitionAccount(position=each) for each in offsets]))
     assert "t: 1,000 records (probes included), 100 not stored yet" in text
+    assert "t.dlq: 1,000 records, 100 not stored yet" in text
 
 
 def test_a_fault_of_its_own_is_no_difference(mocker: MockerFixture) -> None:

@@ -98,13 +98,15 @@ def _show_topics(result: Reconciliation, console: Console) -> None:
     Probes are left out where the records were read; from offsets alone nobody can tell them apart.
     """
     full = result.mode is Mode.FULL
-    what = "records" if full else "records (probes included)"
     records, lag = Counter[str](), Counter[str]()
     for account in result.partitions:
         position = account.position
         records[position.topic] += account.records if full else position.end - position.first
         lag[position.topic] += position.lag
+    # The names of the other topics, which have no probes, begin with that of the transactions.
+    main = min(records, key=len, default="")
     for topic, number in records.items():
+        what = "records (probes included)" if topic == main and not full else "records"
         text = f"{topic}: {number:,} {what}, {lag[topic]:,} not stored yet"
         console.print(text, markup=False, highlight=False)
 
