@@ -90,7 +90,8 @@ def monitor(
 
             # Without a server there is a report, too: it says what is unknown, and why.
             settings, stop = load_settings(), stop_by_signals("monitor")
-            logs.configure(settings.log_level, settings.log_format)
+            # Log lines would tear the live screen; what fails is on it.
+            logs.configure("ERROR" if shown else settings.log_level, settings.log_format)
             observer = stack.enter_context(observing(settings, _PATIENT_S if once else _WAIT_S))
             feed = RunningPipeline(observer, timedelta(seconds=interval))
         run = MonitorRun(
