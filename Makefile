@@ -53,7 +53,7 @@ demo: .venv/.local ## Start real servers, stream the sample (or DATA=path), open
 	$(BIN)/retail local up $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: .venv/.dev ## Run every test on real ZooKeeper, Kafka and mongod; enforce the coverage of src/
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 test-browser: .venv/.dev ## Test the dashboard in a real browser (chromium must be installed)
 	$(BIN)/python -m pytest tests/browser
