@@ -5,18 +5,21 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from retail_pipeline import logs
 from retail_pipeline.cli.common import stop_by_signals
-from retail_pipeline.cli.monitor.conditions import parse_condition
-from retail_pipeline.cli.monitor.feeds import Feed, RunningPipeline, SavedReports
-from retail_pipeline.cli.monitor.run import Format, MonitorRun
-from retail_pipeline.cli.monitor.saved import SaveFile
+from retail_pipeline.cli.monitor.format import Format
 from retail_pipeline.errors import UsageError
 from retail_pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from retail_pipeline.cli.monitor.feeds import Feed
+    from retail_pipeline.cli.monitor.saved import SaveFile
 
 # How long an observation waits for each server, in seconds; the only one waits for its errors too.
 _WAIT_S = 1.0
@@ -74,6 +77,13 @@ def monitor(
 
       retail monitor --replay incident.jsonl --speed 10
     """
+    # Only here: the other commands do without them, and start sooner.
+    from rich.console import Console
+
+    from retail_pipeline.cli.monitor.conditions import parse_condition
+    from retail_pipeline.cli.monitor.feeds import RunningPipeline, SavedReports
+    from retail_pipeline.cli.monitor.run import MonitorRun
+
     console = Console()
     shown = _is_shown(watch, once, form, console)
     if once and (duration or until):
@@ -119,6 +129,8 @@ def _is_shown(watch: bool | None, once: bool, form: Format, console: Console) ->
 def _opened(path: Path | None, stack: ExitStack) -> SaveFile | None:
     if path is None:
         return None
+    from retail_pipeline.cli.monitor.saved import SaveFile
+
     file = SaveFile(path)
     stack.callback(file.close)
     return file

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from threading import Event
 
 import msgspec
@@ -14,6 +13,7 @@ from rich.live import Live
 
 from retail_pipeline.cli.monitor.conditions import Condition
 from retail_pipeline.cli.monitor.feeds import Feed
+from retail_pipeline.cli.monitor.format import Format
 from retail_pipeline.cli.monitor.keys import keys_at_once, next_key
 from retail_pipeline.cli.monitor.saved import SaveFile
 from retail_pipeline.cli.monitor.view import HELP, PAGES, Screen, as_text
@@ -22,13 +22,6 @@ from retail_pipeline.operations.report import Report
 
 # A pipe has no width: wide enough that no line is broken.
 _PIPE_COLUMNS = 240
-
-
-class Format(StrEnum):
-    """How a report is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @dataclass
