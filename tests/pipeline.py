@@ -66,7 +66,7 @@ class Pipeline:
 
     def drain(self) -> str:
         """Process all there is, summaries included."""
-        return self.run("process", "--until-idle", "2")
+        return self.run("process", "--until-idle", "0.2")
 
     @contextmanager
     def database(self) -> Iterator[Database[dict[str, Any]]]:

@@ -163,6 +163,16 @@ def test_what_is_not_committed_comes_again_and_what_is_does_not(subject: Subject
     assert msgspec.json.decode(message.value or b"", type=Transaction).row == 4
 
 
+def test_a_member_is_at_the_end_once_it_has_fetched_every_record(fresh: Settings) -> None:
+    for subject in real(fresh.model_copy(update={"processor_batch_rows": 1})):
+        subject.send(transaction(2), transaction(3))
+        member = subject.join()
+        take(member, 1)
+        assert not member.at_end()
+        take(member, 1)
+        assert member.at_end()
+
+
 def test_offsets_never_go_back_when_partitions_went_away_and_came_again(fresh: Settings) -> None:
     for subject in real(fresh):
         subject.send(*[transaction(row) for row in (2, 3)])

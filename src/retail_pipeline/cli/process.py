@@ -43,7 +43,7 @@ def process(
         None,
         min=0.1,
         metavar="SECONDS",
-        help="Stop when no record came for this time and all summaries are up to date.",
+        help="Stop when no record came for this time and everything is stored and summarised.",
     ),
 ) -> None:
     """Store records from Kafka in MongoDB, until SIGTERM or Ctrl-C.
@@ -153,6 +153,10 @@ class ProcessorRun:
             extra = {**asdict(processor.counts), "rows_per_s": round(rate)}
             log.info("%s; %.0f rows/s", _summary(processor), rate, extra=extra)
         if self.until_idle is None or now - self._busy_at < self.until_idle:
+            return False
+        # A slow broker may need longer for a large record.
+        if not self._retry(consumer.at_end):
+            self._busy_at = now
             return False
         return self._summarised()
 

@@ -9,6 +9,7 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
+    IllegalStateError,
     KafkaError,
     RebalanceInProgressError,
     UnknownMemberIdError,
@@ -21,6 +22,8 @@ from retail_pipeline.flows.ports import Batch
 from retail_pipeline.settings import Settings
 
 _TOPICS_CHECKED_MS = 5_000
+# How long offsets may take to be read or committed.
+_OFFSETS_MS = 30_000
 log = logging.getLogger(__name__)
 _MOVED_AWAY = (
     CommitFailedError,
@@ -123,7 +126,7 @@ class GroupConsumer:
         }
         with translated(self._servers):
             try:
-                self._consumer.commit(offsets, timeout_ms=30_000)
+                self._consumer.commit(offsets, timeout_ms=_OFFSETS_MS)
             except _MOVED_AWAY as error:
                 # These records come again after the rebalance: storing them twice changes nothing.
                 log.warning(
@@ -133,6 +136,25 @@ class GroupConsumer:
                 )
             else:
                 self._stored |= {place: each.offset for place, each in offsets.items()}
+
+    def at_end(self) -> bool:
+        """Return whether the brokers have no record that this member has still to fetch.
+
+        Raises:
+            TransientError: no broker answers.
+        """
+        with translated(self._servers):
+            ends = self._consumer.end_offsets(
+                list(self._consumer.assignment()), timeout_ms=_OFFSETS_MS
+            )
+            try:
+                return all(self._position(place) >= end for place, end in ends.items())
+            except IllegalStateError:  # a rebalance has taken one of them
+                return False
+
+    def _position(self, place: Any) -> int:
+        """Return the offset of the next record to fetch, or 0 while it is unknown."""
+        return int(self._consumer.position(place, timeout_ms=_OFFSETS_MS) or 0)
 
     @property
     def partitions(self) -> int:
@@ -190,7 +212,7 @@ class GroupConsumer:
         for place in sorted(self._consumer.assignment()):
             committed = None
             if place.topic not in recreated:
-                committed = self._consumer.committed(place, timeout_ms=30_000)
+                committed = self._consumer.committed(place, timeout_ms=_OFFSETS_MS)
             if committed is None:
                 self._consumer.seek_to_beginning(place)
             else:
