@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,34 +23,39 @@ def matched(table: pd.DataFrame, *, duplicates: bool = True) -> pd.DataFrame:
     lines = table if duplicates else table[~table.duplicated(list(LINE))]
     goods = lines[~lines["StockCode"].isin(list(FEES))]
     parts: list[tuple[Any, ...]] = []
-    guests = goods["CustomerID"].map(lambda customer: customer is None).astype(bool)
-    for place, line in goods[guests & (goods["kind"] == "cancellation")].iterrows():
-        parts.append((place, -1, "guest", -line["Quantity"], -line["amount"]))
-    for _, group in goods[~guests].groupby(["CustomerID", "StockCode"]):
-        parts.extend(_of_one(group))
+    histories: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for line in goods.itertuples():
+        if line.CustomerID is not None:
+            histories[line.CustomerID, line.StockCode].append(line)
+        elif line.kind == "cancellation":
+            parts.append((line.Index, -1, "guest", -line.Quantity, -line.amount))
+    for _, history in sorted(histories.items()):
+        parts.extend(_of_one(history))
     return pd.DataFrame(parts, columns=list(COLUMNS))
 
 
-def _of_one(group: pd.DataFrame) -> list[tuple[Any, ...]]:
+def _of_one(history: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Match the lines of one customer and product, newest sale first, one unit at a time."""
     parts: list[tuple[Any, ...]] = []
-    left = dict(group[group["kind"] == "sale"]["Quantity"])
-    cancellations = group[group["kind"] == "cancellation"]
-    for place, line in cancellations.sort_values(["InvoiceDate", "row"]).iterrows():
-        before = group[(group["kind"] == "sale") & (group["InvoiceDate"] <= line["InvoiceDate"])]
-        price = Decimal(line["UnitPrice"])
-        before = before.assign(other=before["UnitPrice"].map(Decimal) != price)
-        ordered = before.sort_values(
-            ["other", "InvoiceDate", "row"], ascending=[True, False, False]
-        )
+    sales = [line for line in history if line.kind == "sale"]
+    left = {sale.Index: sale.Quantity for sale in sales}
+    cancellations = [line for line in history if line.kind == "cancellation"]
+    for line in sorted(cancellations, key=lambda each: (each.InvoiceDate, each.row)):
+        price = Decimal(line.UnitPrice)
+        before = [sale for sale in sales if sale.InvoiceDate <= line.InvoiceDate]
+        before.sort(key=lambda each: (each.InvoiceDate, each.row), reverse=True)
+        # A sale at the cancellation's price comes first.
+        before.sort(key=lambda each: Decimal(each.UnitPrice) != price)
         undone: dict[object, int] = {}
-        for _ in range(-line["Quantity"]):
-            sale = next((each for each in ordered.index if left[each]), None)
+        for _ in range(-line.Quantity):
+            sale = next((each.Index for each in before if left[each.Index]), None)
             undone[sale] = undone.get(sale, 0) + 1
             if sale is not None:
                 left[sale] -= 1
         for sale, units in undone.items():
-            why = "more than was sold" if len(ordered) else "no earlier sale"
+            why = "more than was sold" if before else "no earlier sale"
             known = sale is not None
-            parts.append((place, sale if known else -1, "" if known else why, units, units * price))
+            parts.append(
+                (line.Index, sale if known else -1, "" if known else why, units, units * price)
+            )
     return parts

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -167,6 +168,12 @@ def frame(transactions: Sequence[Transaction]) -> pd.DataFrame:
         of_each = [getattr(each, name) for each in transactions]
         table[name] = pd.Series(of_each, dtype=object)
     return table
+
+
+@cache
+def table() -> pd.DataFrame:
+    """Return the shop's file as a frame, the same one each time: nobody may change it."""
+    return frame(shop())
 
 
 def read_csv(file: io.StringIO | Path) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from tests import customer_truth, shop
 from tests.browser.conftest import SOON_MS
 from tests.browser.steps import choose, expect_card, tick_first_row
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 SEGMENT = "Champions"
 
 

@@ -12,7 +12,7 @@ from tests import shop
 from tests.browser.conftest import SOON_MS
 from tests.browser.steps import expect_card
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 NET = {str(code): sum(group["amount"], Decimal(0)) for code, group in TABLE.groupby("StockCode")}
 BEST = sorted(NET, key=lambda code: (-NET[code], code))
 ROW_OF_CHART, ROW_OF_TABLE = 46, 35

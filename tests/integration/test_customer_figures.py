@@ -30,7 +30,7 @@ from tests.customer_truth import Customer
 from tests.selections import NOTHING, SELECTIONS
 
 every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 ONE = "12007"
 ITS_INVOICES = sorted(set(TABLE[TABLE["CustomerID"] == ONE]["InvoiceNo"]))
 CODES = sorted(set(TABLE["StockCode"]))

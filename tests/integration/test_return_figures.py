@@ -25,7 +25,7 @@ from tests import returns_truth, shop
 from tests.conftest import RunningStack
 from tests.selections import NOTHING, SELECTIONS
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 PARTS = {each: returns_truth.matched(TABLE, duplicates=each) for each in (True, False)}
 EVERY = {**SELECTIONS, **NOTHING}
 every_selection = pytest.mark.parametrize("selection", EVERY.values(), ids=EVERY)

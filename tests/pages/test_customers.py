@@ -29,7 +29,7 @@ from tests.pages.conftest import NOBODY, OpenPage
 from tests.pages.seen import Seen, shown
 from tests.pages.test_overview import cards, words
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
 MARCH = {"period": "Custom dates", "from_": "2011-03-01", "to": "2011-03-31"}
 ONE = "12007"

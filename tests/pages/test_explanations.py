@@ -13,7 +13,7 @@ from tests import returns_truth, shop
 from tests.pages.conftest import OpenPage
 from tests.pages.seen import Seen
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 FRANCE = TABLE[TABLE["Country"] == "France"]
 
 

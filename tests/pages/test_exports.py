@@ -32,7 +32,7 @@ from tests.fakes import manifest, rejection
 from tests.pages.conftest import OpenPage
 from tests.pages.seen import Seen, shown
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 ONE = "12007"
 INVOICE = str(TABLE[TABLE["CustomerID"] == ONE]["InvoiceNo"].iloc[0])
 # What is drawn in each chart, and the columns of its CSV that must hold the same.

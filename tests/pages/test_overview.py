@@ -22,7 +22,7 @@ from tests import shop
 from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, SCRIPT, OpenPage
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 
 
 def expected(selection: Selection) -> dict[str, str]:

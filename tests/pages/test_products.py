@@ -28,7 +28,7 @@ from tests.pages import seen
 from tests.pages.conftest import NOBODY, OpenPage
 from tests.pages.test_overview import cards, words
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
 CODE = "22003"
 PAGE = """

@@ -32,7 +32,7 @@ from tests.pages.conftest import NOBODY, OpenPage, app_at
 from tests.pages.seen import shown
 from tests.pages.test_overview import cards, words
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 RAW = '=cmd|" /C calc"!A1,85123A,"two\nlines",x'
 
 

@@ -25,7 +25,7 @@ from tests.conftest import RunningStack
 from tests.pages.conftest import NOBODY, OpenPage
 from tests.pages.test_overview import cards, words
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 PARTS = {each: returns_truth.matched(TABLE, duplicates=each) for each in (True, False)}
 EVERYTHING = Selection(shop.FIRST, shop.LAST)
 NONE = Decimal(0)

@@ -27,7 +27,7 @@ from tests import customer_truth, shop
 from tests.pages.figures.conftest import Pages, starts_of
 from tests.selections import SELECTIONS
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 ONE = "12007"
 NONE = Decimal(0)
 # Days beyond the data are no part of a period.

@@ -18,7 +18,7 @@ from tests import shop
 from tests.pages.figures.conftest import Pages, draw, in_2012, starts_of, two_years
 from tests.selections import SELECTIONS
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 YEARS = shop.frame(two_years())
 PREVIOUS = (date(2012, 2, 20), date(2012, 2, 29))
 YEAR_BEFORE = (date(2011, 3, 1), date(2011, 3, 10))

@@ -21,7 +21,7 @@ from tests import shop
 from tests.pages.figures.conftest import Drawn, Pages, draw, two_years
 from tests.selections import SELECTIONS
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 YEARS = shop.frame(two_years())
 CODE = "22003"
 NONE = Decimal(0)

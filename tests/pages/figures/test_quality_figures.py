@@ -13,7 +13,7 @@ from tests import shop
 from tests.pages.figures.conftest import Pages
 from tests.selections import SELECTIONS
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
 
 

@@ -20,7 +20,7 @@ from tests import returns_truth, shop
 from tests.pages.figures.conftest import Pages, starts_of
 from tests.selections import SELECTIONS
 
-TABLE = shop.frame(shop.shop())
+TABLE = shop.table()
 PARTS = {each: returns_truth.matched(TABLE, duplicates=each) for each in (True, False)}
 NONE = Decimal(0)
 every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
