@@ -22,6 +22,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY --chmod=755 pyproject.toml README.md ./
 COPY --chmod=755 .streamlit ./.streamlit
 COPY --chmod=755 src ./src
+# `retail alert` reads the rules.
+COPY --chmod=755 monitoring/rules ./monitoring/rules
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install --no-deps --editable . \
  && python -m compileall -q src

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from pymongo import MongoClient
 from tenacity import Retrying
@@ -50,12 +51,13 @@ from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.quarantined import Quarantined
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.domain.topics import Topics
-from retail_pipeline.errors import RetailError
+from retail_pipeline.errors import RetailError, UsageError, os_words
 from retail_pipeline.flows.dead_letter_limit import DeadLetterLimit
 from retail_pipeline.flows.process import CommittedBatch, DeadLetters, Processor
 from retail_pipeline.flows.reparse import QuarantineReparser
 from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
+from retail_pipeline.operations.alerts import Rule, parse_rules
 from retail_pipeline.operations.health import NotApplicableError
 from retail_pipeline.operations.health_reads import Disk, HealthReads, Service, Topic, User
 from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
@@ -75,6 +77,11 @@ from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.scheduler import Reconciler
 from retail_pipeline.settings import FoundStack, Role, Settings
 
+if TYPE_CHECKING:
+    from retail_pipeline.adapters.notifications import Messenger
+
+# Two folders above this package, in a checkout and in the image.
+_RULES = Path(__file__).parents[2] / "monitoring" / "rules" / "retail.yml"
 # How long the health check waits for an answer of Kafka and of MongoDB.
 _HEALTH_ANSWER_MS = 2_000
 
@@ -309,6 +316,29 @@ def samples_text(read: Callable[[], Iterable[Sample]]) -> str:
 _SOURCES_SHOWN = 5
 # How often a monitor reads the database at most: as often as a processor writes a heartbeat.
 _SLOW_S = 2.0
+
+
+def alert_rules() -> tuple[Rule, ...]:
+    """Return the rules of the alerts, from the file of this checkout that Prometheus reads.
+
+    Raises:
+        UsageError: it can't be read or used.
+    """
+    try:
+        return parse_rules(_RULES.read_bytes())
+    except OSError as error:
+        raise UsageError(f"the rules of the alerts can't be read: {os_words(error)}") from None
+
+
+def alert_senders(urls: Sequence[str]) -> list[Messenger]:
+    """Return what delivers messages to apprise's URLs; close each at the end.
+
+    Raises:
+        UsageError: apprise can't use one of them.
+    """
+    from retail_pipeline.adapters.notifications import Messenger, targets
+
+    return [Messenger(target) for target in targets(urls)]
 
 
 @contextmanager

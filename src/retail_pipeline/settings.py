@@ -198,6 +198,11 @@ class Settings(BaseSettings):
     metrics_address: str = Field(
         "127.0.0.1", min_length=1, description="Address at which metrics are served; 0.0.0.0: all."
     )
+    alert_urls: str | None = Field(
+        None,
+        repr=False,
+        description="Where `retail alert` sends: URLs of apprise, separated by blanks.",
+    )
     dashboard_url: str = Field(
         "http://127.0.0.1:8501", description="Address of the dashboard, for the health check."
     )

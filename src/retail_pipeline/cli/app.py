@@ -9,6 +9,7 @@ import typer
 
 from retail_pipeline import __version__, logs
 from retail_pipeline.cli import (
+    alert,
     dashboard,
     dlq,
     failures,
@@ -58,7 +59,8 @@ def _retail(
 
 for command in (
     *(produce.produce, process.process, reconcile.reconcile),
-    *(dashboard.dashboard, monitor.monitor, metrics.metrics, setup.setup, sample.sample),
+    *(dashboard.dashboard, monitor.monitor, metrics.metrics, alert.alert),
+    *(setup.setup, sample.sample),
 ):
     app.command()(command)
 app.add_typer(health.health, name="health")

@@ -10,6 +10,8 @@ import yaml
 
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations import metrics
+from retail_pipeline.operations.alerts import CONDITIONS as WITHOUT_PROMETHEUS
+from retail_pipeline.operations.alerts import NEEDS_PROMETHEUS, Compares, rendered
 from retail_pipeline.operations.checks import CHECKS
 from retail_pipeline.operations.disk import LOW_DISK
 from retail_pipeline.operations.metrics import CATALOGUE, Histogram
@@ -119,3 +121,29 @@ def test_every_heading_of_a_runbook_is_an_alert() -> None:
     for page in (ROOT / "docs" / "runbooks").glob("*.md"):
         headings = re.findall(r"^## (.+)$", page.read_text("utf-8"), re.MULTILINE)
         assert set(headings) <= alerts, page.name
+
+
+def test_each_alert_is_decided_by_retail_alert_or_named_with_the_reason_why_not() -> None:
+    assert not WITHOUT_PROMETHEUS.keys() & NEEDS_PROMETHEUS.keys()
+    assert WITHOUT_PROMETHEUS.keys() | NEEDS_PROMETHEUS.keys() == {rule["alert"] for rule in RULES}
+    assert all(NEEDS_PROMETHEUS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [pair for pair in WITHOUT_PROMETHEUS.items() if isinstance(pair[1], Compares)],
+)
+def test_retail_alert_and_prometheus_decide_by_the_same_comparison(
+    name: str, condition: Compares
+) -> None:
+    [expression] = [rule["expr"] for rule in RULES if rule["alert"] == name]
+    assert condition.expression == expression
+    assert condition.part in {*PARTS, None}
+
+
+@pytest.mark.parametrize("name", WITHOUT_PROMETHEUS)
+def test_retail_alert_fills_in_each_summary(name: str) -> None:
+    [summary] = [rule["annotations"]["summary"] for rule in RULES if rule["alert"] == name]
+    metric = getattr(WITHOUT_PROMETHEUS[name], "metric", None)
+    labels = tuple((label, "x") for label in (metric.labels if metric else ("metric",)))
+    assert "{{" not in rendered(summary, labels, 1.0)
