@@ -1,4 +1,4 @@
-"""Metrics of a running pipeline, on real servers."""
+"""Metrics and alerts of a running pipeline, on real servers."""
 
 from __future__ import annotations
 
@@ -59,6 +59,10 @@ def test_processor_and_exporter_count_what_is_stored_and_what_is_away_is_not_0(
     assert total(waiting, metrics.PIPELINE_STATE) == 1
     assert waiting["retail_dirty_days_oldest_seconds", ()] == 0
 
+    status, alerts = pipeline.try_to("alert", "--once", "--dry-run", "--exclude", "RetailDiskLow")
+    assert status == 1
+    assert "2 firing: RetailPartitionUnowned, RetailNoProcessor\n" in alerts
+
     port = pick(None)
     pipeline.env["METRICS_PORT"] = str(port)
     processor = pipeline.start("process")
@@ -77,6 +81,8 @@ def test_processor_and_exporter_count_what_is_stored_and_what_is_away_is_not_0(
     assert total(values, metrics.QUARANTINED) == 1
     assert total(values, metrics.GROUP_MEMBERS) == total(values, metrics.PROCESSORS_ALIVE) == 1
     assert total(values, metrics.OBSERVED) == 8
+    # No message: nothing is wrong.
+    assert not pipeline.run("alert", "--once", "--dry-run", "--exclude", "RetailDiskLow")
     processor.terminate()
     assert processor.wait(30) == 0
 

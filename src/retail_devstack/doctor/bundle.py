@@ -79,7 +79,10 @@ def known_secrets(home: Home, environment: Mapping[str, str]) -> set[str]:
     """Return the secrets of the settings, of .env, of the environment and of the local stack."""
     found = set()
     for name, value in {**environment, **_env_file(Path(".env"))}.items():
-        if _SECRET_NAME.search(name):
+        if name.upper() == "ALERT_URLS":
+            # Any part of such a URL may be a token.
+            found.update(value.split())
+        elif _SECRET_NAME.search(name):
             found.add(_password_in(value) if "://" in value else value)
     try:
         state = load_state(home)
@@ -171,9 +174,14 @@ def _settings() -> dict[str, Any]:
         return {"error": str(error)}
     values = settings.model_dump(mode="json")
     return {
-        name: REMOVED if value is not None and "password" in name else value
+        name: REMOVED if value is not None and _is_secret(name) else value
         for name, value in values.items()
     }
+
+
+def _is_secret(name: str) -> bool:
+    """Return whether a setting is a secret as a whole."""
+    return "password" in name or name == "alert_urls"
 
 
 def _state(home: Home) -> dict[str, Any]:

@@ -41,16 +41,23 @@ class Target:
     def __init__(self, number: int, url: str) -> None:
         """Raises UsageError if apprise can't use the URL, the ``number``-th."""
         scheme = match[0] if (match := re.match(r"[a-z0-9]+(?=://)", url)) else None
-        self.name = f"target {number} ({scheme or 'no scheme'})"
+        self.name = f"target {number} ({scheme})"
         self._url = url
         asset = apprise.AppriseAsset(app_id="Retail Pipeline", async_mode=False)
         self._apprise = apprise.Apprise(asset=asset)
-        if not self._apprise.add(url):
+        if not scheme:
             raise UsageError(
-                f"URL {number} of the alerts, which begins with {scheme}://, can't be used"
-                if scheme
-                else f"URL {number} of the alerts is no URL such as mailto://user:password@host"
+                f"URL {number} of the alerts is no URL such as mailto://user:password@host"
             )
+        with apprise.LogCapture(  # type: ignore[no-untyped-call]
+            level=logging.WARNING, fmt="%(message)s"
+        ) as logged:
+            if not self._apprise.add(url):
+                reason = self._redacted(logged.getvalue().partition("\n")[0])
+                raise UsageError(
+                    f"URL {number} of the alerts, which begins with {scheme}://, can't be used"
+                    f"{': ' if reason else ''}{reason}"
+                )
 
     def send(self, message: Message) -> None:
         """Send a message.
@@ -75,12 +82,14 @@ class Target:
         """Return a text without any part of the URL."""
         parts = {part for url in (self._url, unquote(self._url)) for part in _parts(url)}
         for part in sorted(parts, key=len, reverse=True):
-            text = text.replace(part, "...")
+            text = re.sub(re.escape(part), "[...]", text, flags=re.IGNORECASE)
         return text
 
 
 def _parts(url: str) -> list[str]:
-    return [part for part in re.split(r"[/:@?&=,]", url.partition("://")[2]) if len(part) > 2]
+    """Return the parts of a URL, but not its scheme and the names of its options."""
+    parts = re.split(r"[?&][a-z]+=|[/:@?&=,]", url.partition("://")[2])
+    return [part for part in parts if len(part) > 2]
 
 
 class Messenger:

@@ -27,7 +27,7 @@ log = logging.getLogger("alert")
 # How long an observation waits for each server, in seconds.
 _WAIT_S = 4.0
 # How long the end waits for messages on their way, in seconds.
-_LAST_MESSAGES_S = 5.0
+_LAST_MESSAGES_S = 3.0
 _LAST_MESSAGES_ONCE_S = 30.0
 
 
@@ -89,11 +89,11 @@ def alert(
         return
     chosen = _chosen(rules, exclude)
     settings = load_settings(partly=True)
-    logs.configure(settings.log_level, settings.log_format)
     urls = [*to, *(settings.alert_urls or "").split()]
     if not urls and not dry_run:
         raise UsageError("no address to send to: give --to URL, set ALERT_URLS, or use --dry-run")
     senders = [] if dry_run else alert_senders(urls)
+    logs.configure(settings.log_level, settings.log_format)
     stop = stop_by_signals("alert")
     if once:
         chosen = [_at_once(rule) for rule in chosen]

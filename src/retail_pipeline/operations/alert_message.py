@@ -53,29 +53,15 @@ def _names(alerts: Iterable[Alert]) -> list[str]:
 
 def _paragraphs(notice: Notice) -> Iterator[str]:
     # A repeated message has no new alert: it explains those that go on.
-    explained = notice.fired or (() if notice.resolved else notice.still)
-    for word, alerts in (
-        ("FIRING", notice.fired),
-        ("STILL FIRING", notice.still),
-        ("RESOLVED", notice.resolved),
-    ):
-        for rule, group in groupby(alerts, lambda each: each.rule):
-            instances = list(group)
-            since = min(each.since for each in instances)
-            times = f"since {_time(since)}"
-            if alerts is notice.resolved:
-                times += f", over at {_time(notice.at)}"
-            lines = [f"{word}: {rule.alert} ({rule.labels.severity}), {times}"]
-            lines += _instances(instances, "Was: " if alerts is notice.resolved else "")
-            if alerts is explained:
-                texts = rule.annotations
-                lines += [
-                    f"Impact: {texts.impact}",
-                    f"Causes: {texts.causes}",
-                    f"Actions: {texts.actions}",
-                    f"Runbook: {texts.runbook}",
-                ]
-            yield "\n".join(lines)
+    again = not notice.fired and not notice.resolved
+    for alert in _by_rule(notice.fired):
+        yield "\n".join(["FIRING: " + _heading(alert), *_instances(alert), *_explained(alert)])
+    for alert in _by_rule(notice.still):
+        texts = _explained(alert) if again else ()
+        yield "\n".join(["STILL FIRING: " + _heading(alert), *_instances(alert), *texts])
+    for alert in _by_rule(notice.resolved):
+        heading = f"RESOLVED: {_heading(alert)}, over at {_time(notice.at)}"
+        yield "\n".join([heading, *(f"Was: {line}" for line in _instances(alert))])
     if notice.problems:
         yield "\n".join(["Can't be read now:", *map(": ".join, notice.problems.items())])
 
@@ -84,11 +70,27 @@ def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _instances(alerts: list[Alert], prefix: str) -> Iterator[str]:
-    for each in alerts[:_MOST_INSTANCES]:
-        summary = rendered(each.rule.annotations.summary, each.labels, each.value)
-        text = f"{prefix}{summary}"
+def _by_rule(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
+    for _, instances in groupby(alerts, lambda each: each.rule.alert):
+        yield list(instances)
+
+
+def _heading(instances: list[Alert]) -> str:
+    rule, since = instances[0].rule, min(each.since for each in instances)
+    return f"{rule.alert} ({rule.labels.severity}), since {_time(since)}"
+
+
+def _instances(instances: list[Alert]) -> Iterator[str]:
+    for each in instances[:_MOST_INSTANCES]:
+        text = rendered(each.rule.annotations.summary, each.labels, each.value)
         yield text if each.known else f"{text} (last known; it can't be read now)"
-    if more := len(alerts) - _MOST_INSTANCES:
-        if more > 0:
-            yield f"... and {more} more."
+    if len(instances) > _MOST_INSTANCES:
+        yield f"... and {len(instances) - _MOST_INSTANCES} more."
+
+
+def _explained(instances: list[Alert]) -> Iterator[str]:
+    texts = instances[0].rule.annotations
+    yield f"Impact: {texts.impact}"
+    yield f"Causes: {texts.causes}"
+    yield f"Actions: {texts.actions}"
+    yield f"Runbook: {texts.runbook}"

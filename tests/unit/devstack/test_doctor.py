@@ -318,9 +318,13 @@ def test_the_archive_has_no_secret_and_no_row_and_says_what_is_left_out(
     home.log("processor").write_text(
         "x" * 400_000
         + f"\n{SECRETS[0]} mongodb://a:unknown-one@host {state.passwords['root']} {SECRETS[1]}"
-        + " password=SENTINEL-in-a-log\nlast line\n"
+        + " password=SENTINEL-in-a-log slack://alert-token/b/c\nlast line\n"
     )
-    variables = {"KAFKA_SASL_PASSWORD": SECRETS[1], "HTTPS_PROXY": f"http://u:{SECRETS[2]}@p:1"}
+    variables = {
+        "KAFKA_SASL_PASSWORD": SECRETS[1],
+        "HTTPS_PROXY": f"http://u:{SECRETS[2]}@p:1",
+        "ALERT_URLS": "slack://alert-token/b/c mailto://host?pass=alert-password",
+    }
     done = retail("--bundle", "report.zip", **variables)
     assert done.returncode in (1, 2), done.stderr
     assert (tmp_path / "report.zip").stat().st_mode & 0o777 == 0o600
@@ -334,6 +338,8 @@ def test_the_archive_has_no_secret_and_no_row_and_says_what_is_left_out(
         "SENTINEL-in-a-log",
         ROW,
         "hook-",
+        "alert-token",
+        "alert-password",
     )
     assert [secret for secret in secrets if secret in everything] == []
     assert texts["logs/processor.log"].endswith("last line\n")
