@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from retail_pipeline import logs
-from retail_pipeline.cli.common import stop_by_signals
+from retail_pipeline.cli.common import server_settings, stop_by_signals
 from retail_pipeline.errors import UsageError
 from retail_pipeline.operations.alert_message import Message, message
 from retail_pipeline.operations.alert_states import AlertStates
@@ -21,7 +21,6 @@ from retail_pipeline.operations.alerts import CONDITIONS, NEEDS_PROMETHEUS, Fact
 from retail_pipeline.operations.observer import Observer
 from retail_pipeline.operations.report import Reporter
 from retail_pipeline.operations.samples import samples
-from retail_pipeline.settings import load_settings
 
 log = logging.getLogger("alert")
 # How long an observation waits for each server, in seconds.
@@ -88,7 +87,7 @@ def alert(
         print("\n".join(_listed(rules)))
         return
     chosen = _chosen(rules, exclude)
-    settings = load_settings(partly=True)
+    settings = server_settings(partly=True)
     urls = [*to, *(settings.alert_urls or "").split()]
     if not urls and not dry_run:
         raise UsageError("no address to send to: give --to URL, set ALERT_URLS, or use --dry-run")
