@@ -99,6 +99,7 @@ CASES = [
     Case("RetailSummariesStale", {"retail_dirty_days_oldest_seconds": gauge(120, 121)}),
     Case("RetailDaysFailed", {"retail_failed_days": gauge(0, 1)}),
     Case("RetailNoNewRows", {"retail_last_stored_timestamp_seconds": age(86_400, 86_401)}),
+    Case("RetailSourceSilent", {'retail_source_silent_seconds{source="a.csv"}': gauge(300, 301)}),
     Case(
         "RetailLatencyBudgetBurnt",
         {

@@ -208,6 +208,7 @@ CONDITIONS: dict[str, Condition] = {
     "RetailSummariesStale": Compares(metrics.DIRTY_SECONDS, ">", 120, "database"),
     "RetailDaysFailed": Compares(metrics.FAILED_DAYS, ">", 0, "database"),
     "RetailNoNewRows": Compares(metrics.STORED_AT, ">", 86_400, "database", age=True),
+    "RetailSourceSilent": Compares(metrics.SOURCE_SILENT, ">", 300, "sources"),
     "RetailKafkaUnreadable": _unread("group"),
     "RetailMongoUnreadable": _unread("database"),
     "RetailZooKeeperAway": _unread("zookeeper"),

@@ -240,6 +240,13 @@ STORED_AT = Gauge(
     unit="seconds",
     help="When the newest row was stored, in seconds since 1970.",
 )
+SOURCE_SILENT = Gauge(
+    name="retail_source_silent_seconds",
+    unit="seconds",
+    help="How long nothing new came of a source that was begun; 0 if its end was reached."
+    " Of the 5 sources that were begun last, each name once.",
+    labels=("source",),
+)
 LATENCY = Gauge(
     name="retail_latency_seconds",
     unit="seconds",
@@ -282,7 +289,7 @@ EXPORTER = (
     *(END_OFFSET, COMMITTED_OFFSET, LAG, LOST, OLDEST_SECONDS, OWNED),
     *(GROUP_MEMBERS, PROCESSORS_ALIVE, PROCESSORS_STALLED, HEARTBEAT_SECONDS),
     *(DIRTY_DAYS, DIRTY_SECONDS, FAILED_DAYS, STORED, QUARANTINED, STORED_AT),
-    *(LATENCY, DISK_FREE, DISK_SIZE, RECONCILIATION, RECONCILED_AT),
+    *(SOURCE_SILENT, LATENCY, DISK_FREE, DISK_SIZE, RECONCILIATION, RECONCILED_AT),
 )
 # By the process that exports them.
 CATALOGUE: dict[str, tuple[Metric, ...]] = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from retail_pipeline.domain.heartbeat import StoredHeartbeat
+from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.metrics import Gauge
@@ -45,6 +47,7 @@ def samples(observation: Observation, report: Report) -> Iterator[Sample]:
         yield Sample(metrics.DIRTY_DAYS, observation.dirty_days)
     if observation.database:
         yield from _of_database(observation.database)
+    yield from _of_sources(observation.sources or (), observation.at)
     if observation.host:
         yield Sample(metrics.DISK_FREE, observation.host.disk_free)
         yield Sample(metrics.DISK_SIZE, observation.host.disk_total)
@@ -81,6 +84,16 @@ def _of_processors(processors: Iterable[StoredHeartbeat]) -> Iterator[Sample]:
     for each in known:
         if not each.stopped and each.age_s < _HEARTBEATS_SECONDS:
             yield Sample(metrics.HEARTBEAT_SECONDS, each.age_s, (each.name,))
+
+
+def _of_sources(sources: Iterable[Manifest], at: datetime) -> Iterator[Sample]:
+    newest: dict[str, Manifest] = {}
+    for each in sources:
+        # A file that was changed while it was sent is another source, and this one has no end.
+        newest.setdefault(each.name, each)
+    for name, source in newest.items():
+        silent_s = 0.0 if source.complete else max(0.0, (at - source.updated_at).total_seconds())
+        yield Sample(metrics.SOURCE_SILENT, silent_s, (name,))
 
 
 def _of_database(database: DatabaseObservation) -> Iterator[Sample]:

@@ -116,6 +116,12 @@ CASES = [
         ago(metrics.STORED_AT, 86_401),
         "database",
     ),
+    Case(
+        "RetailSourceSilent",
+        (Sample(metrics.SOURCE_SILENT, 300, ("a.csv",)), Sample(metrics.SOURCE_SILENT, 0, ("b",))),
+        (Sample(metrics.SOURCE_SILENT, 301, ("a.csv",)), Sample(metrics.SOURCE_SILENT, 0, ("b",))),
+        "sources",
+    ),
     Case("RetailKafkaUnreadable", observed(group=1, host=0), observed(group=0, host=1), None),
     Case("RetailMongoUnreadable", observed(database=1), observed(database=0), None),
     Case("RetailZooKeeperAway", observed(zookeeper=1), observed(zookeeper=0), None),

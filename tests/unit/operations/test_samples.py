@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from retail_pipeline.domain.heartbeat import StoredHeartbeat
+from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.metrics import EXPORTER, Gauge
@@ -49,6 +50,25 @@ def heartbeat(name: str, **changes: Any) -> StoredHeartbeat:
     return msgspec.structs.replace(whole, **changes)
 
 
+def manifest(**changes: Any) -> Manifest:
+    """Return the report on a source whose end was reached."""
+    whole = Manifest(
+        source="s1",
+        name="a.csv",
+        format="csv",
+        encoding="utf-8",
+        date_order="dmy",
+        bytes=100,
+        rows_read=10,
+        rows_sent=10,
+        rows_rejected=0,
+        complete=True,
+        started_at=NOW - timedelta(hours=2),
+        updated_at=NOW - timedelta(hours=1),
+    )
+    return msgspec.structs.replace(whole, **changes)
+
+
 def observation(**changes: Any) -> Observation:
     """Return an observation of a pipeline of which everything is known."""
     whole = Observation(
@@ -64,7 +84,7 @@ def observation(**changes: Any) -> Observation:
             last_stored_at=NOW - timedelta(seconds=60),
             latencies_s=(1.0, 2.0, 3.0),
         ),
-        sources=(),
+        sources=(manifest(),),
         host=HostObservation(
             cores=2,
             cpu=None,
@@ -158,3 +178,19 @@ def test_a_processor_that_stopped_in_good_order_or_died_long_ago_has_no_heartbea
 def test_before_the_first_count_check_there_is_no_verdict() -> None:
     before = names(observation(reconciliation=ReconciliationState()))
     assert before == set(EXPORTER) - {metrics.RECONCILIATION, metrics.RECONCILED_AT}
+
+
+def test_a_source_is_silent_from_its_last_report_until_its_end_is_reached() -> None:
+    newest_first = (
+        manifest(name="half.csv", complete=False),
+        manifest(name="ahead.csv", complete=False, updated_at=NOW + timedelta(seconds=5)),
+        manifest(name="whole.csv"),
+    )
+    found = exported(observation(sources=newest_first))
+    silent = {values: value for (metric, values), value in found.items() if "silent" in metric.name}
+    assert silent == {("half.csv",): 3600, ("ahead.csv",): 0, ("whole.csv",): 0}
+
+
+def test_of_a_file_that_was_changed_only_the_newest_source_counts() -> None:
+    found = exported(observation(sources=(manifest(), manifest(source="s0", complete=False))))
+    assert found[metrics.SOURCE_SILENT, ("a.csv",)] == 0
