@@ -65,9 +65,19 @@ def serving(
         process.wait(15)
 
 
+@pytest.fixture(scope="session")
+def address(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A dashboard on the small shop's data, which no test may change."""
+    settings = stack.names(tmp_path_factory.mktemp("shop"))
+    shop.load(stack, settings, shop.shop())
+    with serving(stack, settings) as at:
+        yield at
+    stack.forget(settings)
+
+
 @pytest.fixture
-def address(stack: RunningStack, fresh: Settings) -> Iterator[str]:
-    """A dashboard on the small shop's data."""
+def own_address(stack: RunningStack, fresh: Settings) -> Iterator[str]:
+    """A dashboard on data of one's own, at first the small shop's."""
     shop.load(stack, fresh, shop.shop())
     with serving(stack, fresh) as at:
         yield at

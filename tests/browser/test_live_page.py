@@ -46,11 +46,11 @@ def scrolled(page: Page) -> int:
 
 
 def test_refreshes_keep_filters_scroll_and_what_is_open_and_draw_nothing_again(
-    page: Page, address: str, fresh: Settings, root: MongoClient[Document]
+    page: Page, own_address: str, fresh: Settings, root: MongoClient[Document]
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 700})
     say(root, fresh, 1)
-    page.goto(f"{address}live?country=France&period=Last+30+days")
+    page.goto(f"{own_address}live?country=France&period=Last+30+days")
     expect_card(page, "Records waiting", "1")
     chart = page.locator('[data-testid="stVegaLiteChart"] svg.marks').first
     table = page.locator('[data-testid="stDataFrame"] canvas').first
@@ -79,9 +79,9 @@ def test_refreshes_keep_filters_scroll_and_what_is_open_and_draw_nothing_again(
 
 
 def test_rows_that_come_in_are_on_top_within_seconds_whatever_their_date(
-    page: Page, address: str, stack: RunningStack, fresh: Settings
+    page: Page, own_address: str, stack: RunningStack, fresh: Settings
 ) -> None:
-    page.goto(f"{address}live")
+    page.goto(f"{own_address}live")
     expect_card(page, "Rows stored", "3,000")
     # Older than anything else, and stored last.
     moment = datetime(2011, 1, 29, tzinfo=UTC)
@@ -95,10 +95,10 @@ def test_rows_that_come_in_are_on_top_within_seconds_whatever_their_date(
 
 
 def test_the_quarantine_of_a_reason_is_downloaded_whole(
-    page: Page, address: str, fresh: Settings, root: MongoClient[Document]
+    page: Page, own_address: str, fresh: Settings, root: MongoClient[Document]
 ) -> None:
     MongoStore(root, fresh.mongo_database).quarantine([rejection(row) for row in range(30)])
-    page.goto(f"{address}quality?reason=not_a_number")
+    page.goto(f"{own_address}quality?reason=not_a_number")
     button = page.get_by_role("button", name="Download 30 of 30 rows")
     expect(button).to_be_visible(timeout=SOON_MS)
     with page.expect_download() as download:

@@ -26,9 +26,9 @@ def net_of(selection: Selection, more: Decimal = Decimal(0)) -> str:
 
 
 def test_new_rows_show_by_themselves_under_the_filters_chosen(
-    page: Page, address: str, stack: RunningStack, fresh: Settings
+    page: Page, own_address: str, stack: RunningStack, fresh: Settings
 ) -> None:
-    page.goto(address)
+    page.goto(own_address)
     expect_card(page, "Net sales", net_of(Selection(shop.FIRST, shop.LAST)))
     choose(page, "Period", "Last 30 days")
     choose(page, "Countries", "France")
@@ -63,9 +63,9 @@ def test_a_link_repeats_the_view(page: Page, address: str) -> None:
 
 
 def test_the_page_comes_back_by_itself_with_its_filters_when_mongodb_does(
-    page: Page, address: str, stack: RunningStack
+    page: Page, own_address: str, stack: RunningStack
 ) -> None:
-    page.goto(f"{address}?country=EIRE")
+    page.goto(f"{own_address}?country=EIRE")
     chosen = Selection(shop.FIRST, shop.LAST, countries=("EIRE",))
     expect_card(page, "Net sales", net_of(chosen))
 
