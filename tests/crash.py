@@ -105,5 +105,10 @@ def main(service: str, moment: str, step: str, *files: str) -> None:
         )
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run :func:`main` with this process's arguments."""
     main(*sys.argv[1:])
+
+
+if __name__ == "__main__":
+    command()

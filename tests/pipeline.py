@@ -14,7 +14,9 @@ from typing import Any
 from pymongo.database import Database
 
 from retail_pipeline.adapters.mongo.client import connect
+from retail_pipeline.cli.app import main
 from retail_pipeline.settings import Settings
+from tests import forked
 from tests.conftest import RunningStack
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -54,15 +56,7 @@ class Pipeline:
 
     def try_to(self, *arguments: str) -> tuple[int, str]:
         """Run ``retail`` with ``arguments``; return its exit status and output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "retail_pipeline", *arguments],
-            env=self.env,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_S,
-        )
-        return done.returncode, done.stdout + done.stderr
+        return forked.run(main, list(arguments), self.env, self.folder, LONGEST_S)
 
     def drain(self) -> str:
         """Process all there is, summaries included."""

@@ -25,7 +25,7 @@ def matched(table: pd.DataFrame, *, duplicates: bool = True) -> pd.DataFrame:
     parts: list[tuple[Any, ...]] = []
     histories: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for line in goods.itertuples():
-        if line.CustomerID is not None:
+        if not pd.isna(line.CustomerID):
             histories[line.CustomerID, line.StockCode].append(line)
         elif line.kind == "cancellation":
             parts.append((line.Index, -1, "guest", -line.Quantity, -line.amount))

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
 from kafka import KafkaProducer
 from kafka.admin import MemberToRemove
 
 from retail_pipeline.adapters.kafka.topics import admin_client
 from retail_pipeline.settings import Settings
-from tests.paths import ROOT
+from tests import forked
+from tests.crash import command
 from tests.pipeline import LONGEST_S, Pipeline
 from tests.truth import Truth
 
 
 def crash(pipeline: Pipeline, service: str, moment: str, step: str, *files: str) -> None:
     """Run ``service`` until it kills itself at ``step``."""
-    command = [sys.executable, "-m", "tests.crash", service, moment, step, *files]
-    done = subprocess.run(
-        command,
-        env={**pipeline.env, "PYTHONPATH": str(ROOT)},
-        cwd=pipeline.folder,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-    )
-    assert done.returncode == -signal.SIGKILL, f"{moment} {step}: {done.stderr[-2000:]}"
+    arguments = [service, moment, step, *files]
+    status, output = forked.run(command, arguments, pipeline.env, pipeline.folder, LONGEST_S)
+    assert status == -signal.SIGKILL, f"{moment} {step}: {output[-2000:]}"
     if service == "process":
         bury(pipeline.settings)
 
