@@ -24,6 +24,7 @@ def matched(table: pd.DataFrame, *, duplicates: bool = True) -> pd.DataFrame:
     goods = lines[~lines["StockCode"].isin(list(FEES))]
     parts: list[tuple[Any, ...]] = []
     histories: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    line: Any
     for line in goods.itertuples():
         if not pd.isna(line.CustomerID):
             histories[line.CustomerID, line.StockCode].append(line)
