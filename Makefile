@@ -27,7 +27,7 @@ ifneq ($(wildcard .venv/.local),)
 $(shell $(BIN)/python -I scripts/check_venv.py >/dev/null 2>&1 || rm -f .venv/.local .venv/.dev)
 endif
 
-.PHONY: help demo test test-browser test-alerts lint format lock docs bench bench-pages bench-viewers chaos chaos-recovery clean
+.PHONY: help demo test test-browser test-alerts test-grafana lint format lock docs bench bench-pages bench-viewers chaos chaos-recovery clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ test-browser: .venv/.dev ## Test the dashboard in a real browser (chromium must 
 
 test-alerts: .venv/.dev ## Test the rules of the alerts (promtool must be installed: Debian's package prometheus)
 	$(BIN)/python -m pytest tests/alerts
+
+test-grafana: ## Check the dashboards' JSON against Grafana's own types (npm must be installed)
+	cd monitoring/grafana/check && npm ci --silent --no-audit --no-fund && npm test --silent
 
 lint: .venv/.dev ## Run black, isort, flake8, mypy --strict, import-linter, shellcheck
 	$(BIN)/black --check --quiet $(CODE)

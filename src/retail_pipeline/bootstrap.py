@@ -70,6 +70,7 @@ from retail_pipeline.operations.observation import (
 from retail_pipeline.operations.observer import Observer, Reader, at_most_every
 from retail_pipeline.operations.probe import ProbeOutcome, ProbeTransport, run_probe
 from retail_pipeline.operations.repairs import COMPOSE_COMMANDS, OTHER_COMMANDS, local_commands
+from retail_pipeline.operations.sales import SalesReader
 from retail_pipeline.operations.samples import Sample
 from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
@@ -316,6 +317,8 @@ def samples_text(read: Callable[[], Iterable[Sample]]) -> str:
 _SOURCES_SHOWN = 5
 # How often a monitor reads the database at most: as often as a processor writes a heartbeat.
 _SLOW_S = 2.0
+# How often the exporter reads at most what was summarised since.
+_SALES_S = 10.0
 
 
 def alert_rules() -> tuple[Rule, ...]:
@@ -342,8 +345,13 @@ def alert_senders(urls: Sequence[str]) -> list[Messenger]:
 
 
 @contextmanager
-def observing(settings: Settings, wait_s: float = 1.0) -> Iterator[Observer]:
-    """Yield the pipeline's observer, as the reader's user; it waits ``wait_s`` for each part."""
+def observing(
+    settings: Settings, wait_s: float = 1.0, *, sales: bool = False
+) -> Iterator[Observer]:
+    """Yield the pipeline's observer, as the reader's user; it waits ``wait_s`` for each part.
+
+    With ``sales`` it also observes what the summaries add up to.
+    """
     group = GroupReader(settings)
     with connect(settings.mongo("reader"), name="retail-monitor", timeout_ms=2_000) as client:
         database = settings.mongo_database
@@ -378,6 +386,9 @@ def observing(settings: Settings, wait_s: float = 1.0) -> Iterator[Observer]:
         if address := settings.zookeeper_address:
             readers["zookeeper"] = lambda: zookeeper_mode(address)
         slow = {name: at_most_every(_SLOW_S, read) for name, read in readers.items()}
+        if sales:
+            reader = SalesReader(MongoRollupReads(client, database))
+            slow["sales"] = at_most_every(_SALES_S, reader.read)
         host = HostReader(settings.state_dir)
         observer = Observer({"group": group.read, "host": host.read, **slow}, wait_s)
         try:

@@ -80,7 +80,7 @@ def test_processor_and_exporter_count_what_is_stored_and_what_is_away_is_not_0(
     assert total(values, metrics.STORED) == ROWS
     assert total(values, metrics.QUARANTINED) == 1
     assert total(values, metrics.GROUP_MEMBERS) == total(values, metrics.PROCESSORS_ALIVE) == 1
-    assert total(values, metrics.OBSERVED) == 8
+    assert total(values, metrics.OBSERVED) == 9
     # No message: nothing is wrong.
     assert not pipeline.run("alert", "--once", "--dry-run", "--exclude", "RetailDiskLow")
     processor.terminate()

@@ -275,6 +275,31 @@ RECONCILED_AT = Gauge(
     help="When the last count check ended, in seconds since 1970.",
 )
 
+SALES = Gauge(
+    name="retail_summarised_amount_pounds",
+    unit="pounds",
+    help="Amount of all summarised rows, by kind; net sales are the sum of the kinds. The sums are"
+    " exact, and rounded to a float of 15 digits only here.",
+    labels=("kind",),
+)
+LINES = Gauge(
+    name="retail_summarised_lines",
+    unit="rows",
+    help="Summarised rows, by kind.",
+    labels=("kind",),
+)
+UNITS = Gauge(
+    name="retail_summarised_units",
+    unit="units",
+    help="Units of all summarised rows, by kind; those of a cancellation are negative.",
+    labels=("kind",),
+)
+LATEST_DAY = Gauge(
+    name="retail_latest_day_timestamp_seconds",
+    unit="seconds",
+    help="Start of the latest summarised day, in seconds since 1970.",
+)
+
 PRODUCER = (
     *(ROWS_READ, ROWS_SENT, ROWS_REJECTED, SOURCES_COMPLETED),
     *(ACKNOWLEDGED_AT, PRODUCER_CYCLE_AT),
@@ -290,6 +315,7 @@ EXPORTER = (
     *(GROUP_MEMBERS, PROCESSORS_ALIVE, PROCESSORS_STALLED, HEARTBEAT_SECONDS),
     *(DIRTY_DAYS, DIRTY_SECONDS, FAILED_DAYS, STORED, QUARANTINED, STORED_AT),
     *(SOURCE_SILENT, LATENCY, DISK_FREE, DISK_SIZE, RECONCILIATION, RECONCILED_AT),
+    *(SALES, LINES, UNITS, LATEST_DAY),
 )
 # By the process that exports them.
 CATALOGUE: dict[str, tuple[Metric, ...]] = {

@@ -13,6 +13,7 @@ from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.reconciliation import Verdict
+from retail_pipeline.operations.sales import SalesObservation
 
 
 class PartitionObservation(PartitionOffsets, frozen=True, kw_only=True):
@@ -115,6 +116,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     ``dirty_days`` are the days whose summaries are to be rebuilt; ``reconciliation`` is the last
     count check; ``sources`` are those that a producer began last, the newest first.
     ``zookeeper`` is the mode in which ZooKeeper serves; it is no part if its address is not known.
+    ``sales`` are what the summaries add up to; only the exporter reads them.
     """
 
     at: datetime
@@ -126,5 +128,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Manifest, ...] | None = None
     host: HostObservation | None = None
     zookeeper: str | None = None
+    sales: SalesObservation | None = None
     parts: tuple[str, ...] = ()
     problems: dict[str, str] = {}

@@ -18,6 +18,7 @@ from retail_pipeline.operations.observation import (
     Observation,
 )
 from retail_pipeline.operations.report import PartitionReport, Report
+from retail_pipeline.operations.sales import SalesObservation
 from retail_pipeline.operations.verdict import State
 
 # A processor that died longer ago is no longer exported: each restart has a name of its own.
@@ -51,6 +52,8 @@ def samples(observation: Observation, report: Report) -> Iterator[Sample]:
     if observation.host:
         yield Sample(metrics.DISK_FREE, observation.host.disk_free)
         yield Sample(metrics.DISK_SIZE, observation.host.disk_total)
+    if observation.sales:
+        yield from _of_sales(observation.sales)
     state = observation.reconciliation
     if state and state.verdict and state.at:
         yield from _states(metrics.RECONCILIATION, Verdict, state.verdict)
@@ -107,3 +110,12 @@ def _of_database(database: DatabaseObservation) -> Iterator[Sample]:
     if database.latencies_s:
         for quantile, latency in zip(_QUANTILES, database.latencies_s, strict=True):
             yield Sample(metrics.LATENCY, latency, (quantile,))
+
+
+def _of_sales(sales: SalesObservation) -> Iterator[Sample]:
+    for kind, sums in sales.by_kind.items():
+        yield Sample(metrics.SALES, float(sums.amount), (kind.value,))
+        yield Sample(metrics.LINES, sums.lines, (kind.value,))
+        yield Sample(metrics.UNITS, sums.units, (kind.value,))
+    if sales.latest_day:
+        yield Sample(metrics.LATEST_DAY, sales.latest_day.timestamp())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Verdict
+from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.metrics import EXPORTER, Gauge
 from retail_pipeline.operations.observation import (
@@ -21,12 +23,13 @@ from retail_pipeline.operations.observation import (
     ReconciliationState,
 )
 from retail_pipeline.operations.report import Reporter
+from retail_pipeline.operations.sales import SalesObservation, Sums
 from retail_pipeline.operations.samples import samples
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PARTS = (
     *("group", "host", "zookeeper"),
-    *("processors", "dirty_days", "reconciliation", "database", "sources"),
+    *("processors", "dirty_days", "reconciliation", "database", "sources", "sales"),
 )
 
 
@@ -98,6 +101,10 @@ def observation(**changes: Any) -> Observation:
         ),
         reconciliation=ReconciliationState(Verdict.AGREE, NOW - timedelta(seconds=90)),
         zookeeper="standalone",
+        sales=SalesObservation(
+            by_kind={Kind.SALE: Sums(2, 12, Decimal("15.300001"))},
+            latest_day=datetime(2011, 12, 9, tzinfo=UTC),
+        ),
         parts=PARTS,
     )
     return msgspec.structs.replace(whole, **changes)
@@ -127,6 +134,8 @@ def test_everything_that_is_known_is_exported() -> None:
     assert found[metrics.RECONCILIATION, ("agree",)] == 1
     assert found[metrics.RECONCILIATION, ("differ",)] == 0
     assert found[metrics.STORED_AT, ()] == NOW.timestamp() - 60
+    assert found[metrics.SALES, ("sale",)] == 15.300001
+    assert found[metrics.UNITS, ("sale",)] == 12 and found[metrics.LINES, ("sale",)] == 2
     assert all(found[metrics.OBSERVED, (part,)] == 1 for part in PARTS)
 
 

@@ -52,6 +52,7 @@ WITHOUT_ALERT = {
     *(metrics.END_OFFSET, metrics.COMMITTED_OFFSET, metrics.LAG, metrics.OLDEST_SECONDS),
     *(metrics.GROUP_MEMBERS, metrics.DIRTY_DAYS, metrics.STORED, metrics.QUARANTINED),
     *(metrics.LATENCY, metrics.DISK_SIZE),
+    *(metrics.SALES, metrics.LINES, metrics.UNITS, metrics.LATEST_DAY),
 }
 
 

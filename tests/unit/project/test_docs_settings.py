@@ -75,5 +75,5 @@ def test_development_passwords_can_be_recognised() -> None:
 
 def test_every_published_port_is_bound_to_this_machine_and_can_be_set() -> None:
     ports = re.findall(r'ports: \["([^"]+)"\]', COMPOSE)
-    assert len(ports) == 5 and COMPOSE.count("ports:") == 5
+    assert len(ports) == 6 and COMPOSE.count("ports:") == 6
     assert all(re.match(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+$", port) for port in ports)
