@@ -12,11 +12,12 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pymongo import MongoClient
 from tenacity import Retrying
 
+from retail_pipeline.adapters.certificates import CertificateReader
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.containers import containers
 from retail_pipeline.adapters.dashboard import ask_dashboard
@@ -58,6 +59,7 @@ from retail_pipeline.flows.reparse import QuarantineReparser
 from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
 from retail_pipeline.operations.alerts import Rule, parse_rules
+from retail_pipeline.operations.certificates import Certificate
 from retail_pipeline.operations.health import NotApplicableError
 from retail_pipeline.operations.health_reads import Disk, HealthReads, Service, Topic, User
 from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
@@ -315,10 +317,17 @@ def samples_text(read: Callable[[], Iterable[Sample]]) -> str:
 
 # A monitor shows no more sources than this.
 _SOURCES_SHOWN = 5
+# How often a monitor reads certificates at most.
+_CERTIFICATES_S = 300.0
 # How often a monitor reads the database at most: as often as a processor writes a heartbeat.
 _SLOW_S = 2.0
 # How often the exporter reads at most what was summarised since.
 _SALES_S = 10.0
+
+
+def _certificates(settings: Settings) -> CertificateReader:
+    uris = [settings.mongo(role) for role in get_args(Role)]
+    return CertificateReader(uris, settings.dashboard_url)
 
 
 def alert_rules() -> tuple[Rule, ...]:
@@ -385,6 +394,8 @@ def observing(
         }
         if address := settings.zookeeper_address:
             readers["zookeeper"] = lambda: zookeeper_mode(address)
+        if (reader := _certificates(settings)).has_any:
+            readers["certificates"] = at_most_every(_CERTIFICATES_S, reader.read_all)
         slow = {name: at_most_every(_SLOW_S, read) for name, read in readers.items()}
         if sales:
             reader = SalesReader(MongoRollupReads(client, database))
@@ -517,6 +528,9 @@ class _HealthParts:
         there = next(each for each in (folder, *folder.parents) if each.is_dir())
         usage = shutil.disk_usage(there)
         return Disk(str(there), usage.free, usage.total)
+
+    def certificates(self) -> Sequence[Certificate]:
+        return _certificates(self._settings).read()
 
     def clock_offset_s(self) -> float:
         return clock_offset_s(self._settings)

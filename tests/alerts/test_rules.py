@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class Case:
     resolves_s: int = 120
     # The series for which the twin fires; None if it is another alert's business.
     twin: str | None = ""
+    # Series that never change, with their value.
+    lasting: dict[str, float] = field(default_factory=dict)
 
 
 def state(name: str) -> dict[str, list[float]]:
@@ -119,6 +121,11 @@ CASES = [
         resolves_s=240,
     ),
     Case("RetailDiskLow", {"retail_disk_free_bytes": gauge(2e9, 1.9e9)}),
+    Case(
+        "RetailCertificateExpires",
+        {'retail_certificate_remaining_seconds{certificate="a"}': gauge(1_209_600, 1_209_599)},
+        lasting={'retail_observation_up{part="certificates"}': 0},
+    ),
     Case("RetailTargetDown", {'up{job="retail-processor"}': gauge(1, 0)}),
     Case("RetailExporterHangs", {"retail_observation_timestamp_seconds": age(60, 61)}),
 ]
@@ -170,6 +177,8 @@ def test_an_alert_fires_resolves_and_is_silent_just_below_its_threshold(
         {"series": name, "values": " ".join(f"{value:.12g}" for value in values) + " stale"}
         for name, values in case.series.items()
     ]
+    steps = END // STEP
+    series += [{"series": n, "values": f"{v}x{steps}"} for n, v in case.lasting.items()]
     test = {"interval": f"{STEP}s", "input_series": series, "promql_expr_test": questions(case)}
     file = tmp_path / "test.yml"
     # JSON is YAML.
@@ -191,6 +200,19 @@ def test_every_alert_is_tested() -> None:
 
 def test_the_watchdog_always_fires(tmp_path: Path) -> None:
     asked = [firing("RetailWatchdog", moment, True) for moment in (0, BROKEN, END)]
+    test = {"interval": "15s", "input_series": [], "promql_expr_test": asked}
+    file = tmp_path / "test.yml"
+    file.write_text(
+        json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [test]})
+    )
+    promtool("test", "rules", file)
+
+
+def test_without_tls_no_certificate_is_missed(tmp_path: Path) -> None:
+    metric = "retail_certificate_remaining_seconds"
+    asked = [firing("RetailMetricAbsent", moment, False, metric=metric) for moment in (0, END)]
+    # The twin works: another metric is missed.
+    asked.append(firing("RetailMetricAbsent", END, True, metric="up"))
     test = {"interval": "15s", "input_series": [], "promql_expr_test": asked}
     file = tmp_path / "test.yml"
     file.write_text(

@@ -79,7 +79,7 @@ def known_secrets(home: Home, environment: Mapping[str, str]) -> set[str]:
     """Return the secrets of the settings, of .env, of the environment and of the local stack."""
     found = set()
     for name, value in {**environment, **_env_file(Path(".env"))}.items():
-        if name.upper() == "ALERT_URLS":
+        if name.upper() in {"ALERT_URLS", "ALERT_SLACK_URL"}:
             # Any part of such a URL may be a token.
             found.update(value.split())
         elif _SECRET_NAME.search(name):

@@ -17,6 +17,7 @@ import msgspec
 
 from retail_pipeline.errors import UsageError
 from retail_pipeline.operations import metrics
+from retail_pipeline.operations.certificates import RENEW_S
 from retail_pipeline.operations.disk import LOW_DISK
 from retail_pipeline.operations.metrics import Gauge
 from retail_pipeline.operations.samples import Sample
@@ -213,6 +214,7 @@ CONDITIONS: dict[str, Condition] = {
     "RetailMongoUnreadable": _unread("database"),
     "RetailZooKeeperAway": _unread("zookeeper"),
     "RetailDiskLow": Compares(metrics.DISK_FREE, "<", LOW_DISK, "host"),
+    "RetailCertificateExpires": Compares(metrics.CERTIFICATE_LEFT, "<", RENEW_S, "certificates"),
     "RetailMetricAbsent": _Unreadable(),
 }
 _OF_PROCESSES = "only the processes' own metrics have it"
@@ -242,6 +244,8 @@ def _plain(value: float) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 0:
+        return f"-{_duration(-seconds)}"
     if seconds < 60:
         return f"{seconds:.4g}s"
     minutes, left = divmod(int(seconds), 60)

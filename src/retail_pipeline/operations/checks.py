@@ -16,6 +16,7 @@ from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.domain.reconciliation import Mode
 from retail_pipeline.domain.reconciliation import Verdict as Agreement
 from retail_pipeline.errors import RetailError
+from retail_pipeline.operations.certificates import RENEW_NOW_S, RENEW_S, Certificate
 from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
 from retail_pipeline.operations.health import Check, Finding, Status
 from retail_pipeline.operations.health_reads import Commands, HealthReads, User
@@ -310,6 +311,38 @@ def disk(reads: HealthReads) -> Finding:
     return Finding(Status.OK, detail)
 
 
+def certificates(reads: HealthReads) -> Finding:
+    """Whether each certificate of an address with TLS is valid for two weeks more."""
+    found, now = reads.certificates(), datetime.now(UTC)
+    if not found:
+        return Finding(Status.OK, "no address uses TLS, so there is no certificate")
+    lines = tuple(_certificate(each, now) for each in found)
+    left = {each.name: left_s for each in found if (left_s := each.left_s(now)) is not None}
+    soon = [_certificate(each, now) for each in found if left.get(each.name, RENEW_S) < RENEW_S]
+    problems = [each.problem for each in found if each.problem]
+    if soon:
+        status = Status.FAIL if min(left.values()) < RENEW_NOW_S else Status.WARN
+        return Finding(status, "; ".join([*soon, "renew it", *problems]), lines=lines)
+    if problems:
+        return Finding(Status.UNKNOWN, "; ".join(problems), lines=lines)
+    first = min(found, key=lambda each: left[each.name])
+    detail = f"{_count(len(found), 'certificate')}; the first to expire: {_certificate(first, now)}"
+    return Finding(Status.OK, detail, lines=lines)
+
+
+def _certificate(each: Certificate, now: datetime) -> str:
+    left_s = each.left_s(now)
+    if left_s is None:
+        return each.problem or f"{each.name}: unknown"
+    word = "expires" if left_s > 0 else "expired"
+    return f"{each.name} {word} on {each.expires_at:%F %R} UTC, {_days(left_s)}"
+
+
+def _days(left_s: float) -> str:
+    days = _count(int(abs(left_s) // 86_400), "day")
+    return f"in {days}" if left_s > 0 else f"{days} ago"
+
+
 def clock(reads: HealthReads) -> Finding:
     """Whether this machine's clock agrees with MongoDB's."""
     offset = reads.clock_offset_s()
@@ -325,7 +358,7 @@ CHECKS: dict[str, Callable[[HealthReads], Finding]] = {
     each.__name__: each
     for each in (
         *(services, zookeeper, kafka, topics, group, probe, mongodb, users, schema),
-        *(heartbeats, summaries, reconcile, dashboard, disk, clock),
+        *(heartbeats, summaries, reconcile, dashboard, disk, certificates, clock),
     )
 }
 ABOUT = {name: (each.__doc__ or "").rstrip(".") for name, each in CHECKS.items()}

@@ -263,6 +263,12 @@ DISK_SIZE = Gauge(
     unit="bytes",
     help="Size of the disk that has the exporter's STATE_DIR.",
 )
+CERTIFICATE_LEFT = Gauge(
+    name="retail_certificate_remaining_seconds",
+    unit="seconds",
+    help="Time until a certificate expires, negative afterwards; absent without TLS.",
+    labels=("certificate",),
+)
 RECONCILIATION = Gauge(
     name="retail_reconciliation_verdict",
     unit="boolean",
@@ -314,7 +320,8 @@ EXPORTER = (
     *(END_OFFSET, COMMITTED_OFFSET, LAG, LOST, OLDEST_SECONDS, OWNED),
     *(GROUP_MEMBERS, PROCESSORS_ALIVE, PROCESSORS_STALLED, HEARTBEAT_SECONDS),
     *(DIRTY_DAYS, DIRTY_SECONDS, FAILED_DAYS, STORED, QUARANTINED, STORED_AT),
-    *(SOURCE_SILENT, LATENCY, DISK_FREE, DISK_SIZE, RECONCILIATION, RECONCILED_AT),
+    *(SOURCE_SILENT, LATENCY, DISK_FREE, DISK_SIZE, CERTIFICATE_LEFT),
+    *(RECONCILIATION, RECONCILED_AT),
     *(SALES, LINES, UNITS, LATEST_DAY),
 )
 # By the process that exports them.

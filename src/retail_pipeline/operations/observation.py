@@ -13,6 +13,7 @@ from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.reconciliation import Verdict
+from retail_pipeline.operations.certificates import Certificate
 from retail_pipeline.operations.sales import SalesObservation
 
 
@@ -117,6 +118,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     count check; ``sources`` are those that a producer began last, the newest first.
     ``zookeeper`` is the mode in which ZooKeeper serves; it is no part if its address is not known.
     ``sales`` are what the summaries add up to; only the exporter reads them.
+    ``certificates`` is a part only if an address uses TLS.
     """
 
     at: datetime
@@ -129,5 +131,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     host: HostObservation | None = None
     zookeeper: str | None = None
     sales: SalesObservation | None = None
+    certificates: tuple[Certificate, ...] | None = None
     parts: tuple[str, ...] = ()
     problems: dict[str, str] = {}

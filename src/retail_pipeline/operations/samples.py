@@ -54,6 +54,9 @@ def samples(observation: Observation, report: Report) -> Iterator[Sample]:
         yield Sample(metrics.DISK_SIZE, observation.host.disk_total)
     if observation.sales:
         yield from _of_sales(observation.sales)
+    for each in observation.certificates or ():
+        if (left_s := each.left_s(observation.at)) is not None:
+            yield Sample(metrics.CERTIFICATE_LEFT, left_s, (each.name,))
     state = observation.reconciliation
     if state and state.verdict and state.at:
         yield from _states(metrics.RECONCILIATION, Verdict, state.verdict)

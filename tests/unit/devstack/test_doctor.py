@@ -318,11 +318,13 @@ def test_the_archive_has_no_secret_and_no_row_and_says_what_is_left_out(
     home.log("processor").write_text(
         "x" * 400_000
         + f"\n{SECRETS[0]} mongodb://a:unknown-one@host {state.passwords['root']} {SECRETS[1]}"
-        + " password=SENTINEL-in-a-log slack://alert-token/b/c\nlast line\n"
+        + " password=SENTINEL-in-a-log slack://alert-token/b/c"
+        + " https://hooks.slack.com/services/slack-secret\nlast line\n"
     )
     variables = {
         "KAFKA_SASL_PASSWORD": SECRETS[1],
         "HTTPS_PROXY": f"http://u:{SECRETS[2]}@p:1",
+        "ALERT_SLACK_URL": "https://hooks.slack.com/services/slack-secret",
         "ALERT_URLS": "slack://alert-token/b/c mailto://host?pass=alert-password",
     }
     done = retail("--bundle", "report.zip", **variables)
@@ -339,6 +341,7 @@ def test_the_archive_has_no_secret_and_no_row_and_says_what_is_left_out(
         ROW,
         "hook-",
         "alert-token",
+        "slack-secret",
         "alert-password",
     )
     assert [secret for secret in secrets if secret in everything] == []

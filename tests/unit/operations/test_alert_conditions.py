@@ -12,6 +12,7 @@ from retail_pipeline.errors import UsageError
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.alert_states import AlertStates, Notice
 from retail_pipeline.operations.alerts import CONDITIONS, Facts, duration, parse_rules, rendered
+from retail_pipeline.operations.certificates import RENEW_S
 from retail_pipeline.operations.samples import Sample
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -131,6 +132,12 @@ CASES = [
         (Sample(metrics.DISK_FREE, 2e9 - 1),),
         "host",
     ),
+    Case(
+        "RetailCertificateExpires",
+        (Sample(metrics.CERTIFICATE_LEFT, RENEW_S, ("MongoDB db:27017",)),),
+        (Sample(metrics.CERTIFICATE_LEFT, RENEW_S - 1, ("MongoDB db:27017",)),),
+        "certificates",
+    ),
 ]
 MOMENTS = {metrics.RECONCILED_AT, metrics.STORED_AT}
 
@@ -230,6 +237,7 @@ def test_a_rules_file_that_can_t_be_used_is_refused(text: bytes) -> None:
         ("{{ $value }} days", 1234, "1,234 days"),
         ("for {{ $value | humanizeDuration }}", 15.25, "for 15.25s"),
         ("for {{ $value | humanizeDuration }}", 90, "for 1m 30s"),
+        ("for {{ $value | humanizeDuration }}", -90, "for -1m 30s"),
         ("for {{ $value | humanizeDuration }}", 90_061, "for 1d 1h 1m 1s"),
         ("{{ $value | humanize1024 }}B", 1.5e9, "1.397GiB"),
         ("{{ $value | humanize1024 }}B", 512, "512B"),

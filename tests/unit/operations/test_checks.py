@@ -12,6 +12,7 @@ from retail_pipeline.domain.heartbeat import PartitionProgress, StoredHeartbeat
 from retail_pipeline.domain.reconciliation import Difference, Mode, Reconciliation, Verdict
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.operations import checks
+from retail_pipeline.operations.certificates import Certificate
 from retail_pipeline.operations.health import Finding
 from retail_pipeline.operations.health_reads import Disk, HealthReads, Service, Topic, User
 from retail_pipeline.operations.observation import (
@@ -89,6 +90,7 @@ class Reads:
             "reconciliation": result,
             "dashboard": "healthy",
             "disk": Disk("/d", 50_000_000_000, 100_000_000_000),
+            "certificates": [],
             "clock_offset_s": 0.01,
         }
         for name, value in {**well, **changes}.items():
@@ -158,6 +160,32 @@ def test_what_is_wrong_shows_with_the_command_that_repairs_it(
     finding = found(name, **changes)
     assert finding.status == status and words in finding.detail
     assert finding.command == command
+
+
+def certificate(name: str, days: float | None) -> Certificate:
+    if days is None:
+        return Certificate(name=name, problem=f"{name} can't be read")
+    # Some seconds more, since the check reads the clock later.
+    return Certificate(name=name, expires_at=datetime.now(UTC) + timedelta(days=days, seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "words"),
+    [
+        ({"a": 400, "b": 14}, "ok", "2 certificates; the first to expire: b expires on"),
+        ({"a": 400, "b": 13}, "warn", "in 13 days; renew it"),
+        ({"a": 1, "b": 13}, "fail", "in 1 day; b expires on"),
+        ({"a": -3}, "fail", "2 days ago; renew it"),
+        ({"a": 400, "b": None}, "unknown", "b can't be read"),
+        ({"a": 13, "b": None}, "warn", "renew it; b can't be read"),
+    ],
+)
+def test_a_certificate_is_renewed_in_time(
+    days: dict[str, float | None], status: str, words: str
+) -> None:
+    finding = found("certificates", certificates=[certificate(*each) for each in days.items()])
+    assert finding.status == status and words in finding.detail
+    assert len(finding.lines) == len(days)
 
 
 def test_a_group_is_observed_until_the_evidence_is_there() -> None:

@@ -35,7 +35,7 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
             journal=True,
             retryWrites=False,
         )
-    except (ConfigurationError, ValueError) as error:
+    except (ConfigurationError, ValueError, OSError) as error:
         # Safe to show: the settings refuse an address whose error could quote part of a password.
         raise SettingsError(
             f"MongoDB's address (MONGO_URI or a role's own; its password) can't be used: {error}"
