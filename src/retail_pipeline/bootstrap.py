@@ -394,8 +394,8 @@ def observing(
         }
         if address := settings.zookeeper_address:
             readers["zookeeper"] = lambda: zookeeper_mode(address)
-        if (reader := _certificates(settings)).has_any:
-            readers["certificates"] = at_most_every(_CERTIFICATES_S, reader.read_all)
+        if (certificates := _certificates(settings)).has_any:
+            readers["certificates"] = at_most_every(_CERTIFICATES_S, certificates.read_all)
         slow = {name: at_most_every(_SLOW_S, read) for name, read in readers.items()}
         if sales:
             reader = SalesReader(MongoRollupReads(client, database))

@@ -11,6 +11,7 @@ from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations import metrics
+from retail_pipeline.operations.certificates import Certificate
 from retail_pipeline.operations.metrics import Gauge
 from retail_pipeline.operations.observation import (
     DatabaseObservation,
@@ -54,9 +55,7 @@ def samples(observation: Observation, report: Report) -> Iterator[Sample]:
         yield Sample(metrics.DISK_SIZE, observation.host.disk_total)
     if observation.sales:
         yield from _of_sales(observation.sales)
-    for each in observation.certificates or ():
-        if (left_s := each.left_s(observation.at)) is not None:
-            yield Sample(metrics.CERTIFICATE_LEFT, left_s, (each.name,))
+    yield from _of_certificates(observation.certificates or (), observation.at)
     state = observation.reconciliation
     if state and state.verdict and state.at:
         yield from _states(metrics.RECONCILIATION, Verdict, state.verdict)
@@ -100,6 +99,12 @@ def _of_sources(sources: Iterable[Manifest], at: datetime) -> Iterator[Sample]:
     for name, source in newest.items():
         silent_s = 0.0 if source.complete else max(0.0, (at - source.updated_at).total_seconds())
         yield Sample(metrics.SOURCE_SILENT, silent_s, (name,))
+
+
+def _of_certificates(certificates: Iterable[Certificate], at: datetime) -> Iterator[Sample]:
+    for each in certificates:
+        if (left_s := each.left_s(at)) is not None:
+            yield Sample(metrics.CERTIFICATE_LEFT, left_s, (each.name,))
 
 
 def _of_database(database: DatabaseObservation) -> Iterator[Sample]:
