@@ -68,6 +68,11 @@ CASES = [
     Case("RetailPartitionUnowned", {f"retail_partition_owned{TX}": gauge(1, 0)}),
     Case("RetailDataLost", {f"retail_partition_lost_records{TX}": gauge(0, 1)}),
     Case("RetailRewound", state("rewound")),
+    Case(
+        "RetailProducerHangs",
+        {"retail_producer_last_cycle_timestamp_seconds": age(300, 301)},
+        lasting={'up{job="retail-producer"}': 1},
+    ),
     Case("RetailNoProcessor", {"retail_processors_alive": gauge(1, 0)}),
     Case("RetailProcessorWaits", {"retail_processors_stalled": gauge(0, 1)}),
     Case("RetailProcessorHangs", {"retail_processor_last_cycle_timestamp_seconds": age(30, 31)}),
@@ -111,6 +116,15 @@ CASES = [
         fires_s=420,
         resolves_s=420,
         twin="retail_processor_delay_seconds",
+    ),
+    Case(
+        "RetailCompletenessBudgetBurnt",
+        {
+            "retail_processor_rows_quarantined_total": counter(14, 100),
+            "retail_processor_rows_stored_total": counter(1_000, 1_000),
+        },
+        resolves_s=420,
+        twin="retail_processor_rows_stored_total",
     ),
     Case("RetailKafkaUnreadable", {'retail_observation_up{part="group"}': gauge(1, 0)}),
     Case("RetailMongoUnreadable", {'retail_observation_up{part="database"}': gauge(1, 0)}),
@@ -169,23 +183,35 @@ def promtool(*arguments: str | Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
-def test_an_alert_fires_resolves_and_is_silent_just_below_its_threshold(
-    case: Case, tmp_path: Path
+def check(
+    series: dict[str, list[float]],
+    asked: list[dict[str, Any]],
+    folder: Path,
+    lasting: dict[str, float] | None = None,
 ) -> None:
-    series = [
-        {"series": name, "values": " ".join(f"{value:.12g}" for value in values) + " stale"}
-        for name, values in case.series.items()
-    ]
-    steps = END // STEP
-    series += [{"series": n, "values": f"{v}x{steps}"} for n, v in case.lasting.items()]
-    test = {"interval": f"{STEP}s", "input_series": series, "promql_expr_test": questions(case)}
-    file = tmp_path / "test.yml"
+    """Let promtool answer questions about series, and others that never change."""
+    values = {
+        **{name: " ".join(f"{v:.12g}" for v in each) + " stale" for name, each in series.items()},
+        **{name: f"{value}x{END // STEP}" for name, value in (lasting or {}).items()},
+    }
+    test = {
+        "interval": f"{STEP}s",
+        "input_series": [{"series": name, "values": each} for name, each in values.items()],
+        "promql_expr_test": asked,
+    }
+    file = folder / "test.yml"
     # JSON is YAML.
     file.write_text(
         json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [test]})
     )
     promtool("test", "rules", file)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
+def test_an_alert_fires_resolves_and_is_silent_just_below_its_threshold(
+    case: Case, tmp_path: Path
+) -> None:
+    check(case.series, questions(case), tmp_path, case.lasting)
 
 
 def test_the_rules_are_free_of_errors_and_warnings() -> None:
@@ -199,23 +225,31 @@ def test_every_alert_is_tested() -> None:
 
 
 def test_the_watchdog_always_fires(tmp_path: Path) -> None:
-    asked = [firing("RetailWatchdog", moment, True) for moment in (0, BROKEN, END)]
-    test = {"interval": "15s", "input_series": [], "promql_expr_test": asked}
-    file = tmp_path / "test.yml"
-    file.write_text(
-        json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [test]})
-    )
-    promtool("test", "rules", file)
+    check({}, [firing("RetailWatchdog", moment, True) for moment in (0, BROKEN, END)], tmp_path)
 
 
-def test_without_tls_no_certificate_is_missed(tmp_path: Path) -> None:
-    metric = "retail_certificate_remaining_seconds"
+@pytest.mark.parametrize(
+    "metric",
+    ["retail_certificate_remaining_seconds", "retail_producer_last_cycle_timestamp_seconds"],
+)
+def test_what_is_not_there_by_choice_is_not_missed(metric: str, tmp_path: Path) -> None:
     asked = [firing("RetailMetricAbsent", moment, False, metric=metric) for moment in (0, END)]
     # The twin works: another metric is missed.
     asked.append(firing("RetailMetricAbsent", END, True, metric="up"))
-    test = {"interval": "15s", "input_series": [], "promql_expr_test": asked}
-    file = tmp_path / "test.yml"
-    file.write_text(
-        json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [test]})
-    )
-    promtool("test", "rules", file)
+    check({}, asked, tmp_path)
+
+
+def test_shares_of_a_few_rows_decide_nothing(tmp_path: Path) -> None:
+    series = {
+        "retail_processor_rows_quarantined_total": counter(0.9, 0.9),
+        "retail_processor_rows_stored_total": counter(0, 0),
+        'retail_processor_delay_seconds_bucket{le="30.0"}': counter(0, 0),
+        "retail_processor_delay_seconds_count": counter(0.9, 0.9),
+    }
+    shares = ("DeadLetterShare", "LatencyBudgetBurnt", "CompletenessBudgetBurnt")
+    asked = [
+        firing(f"Retail{alert}", moment, False)
+        for alert in shares
+        for moment in range(BROKEN, GONE, 60)
+    ]
+    check(series, asked, tmp_path)

@@ -165,8 +165,9 @@ def _at_once(rule: Rule) -> Rule:
     return msgspec.structs.replace(rule, for_="0s")
 
 
-def _listed(rules: Iterable[Rule]) -> Iterable[str]:
+def _listed(rules: Sequence[Rule]) -> Iterable[str]:
+    width = max(len(rule.alert) for rule in rules) + 2
     for rule in rules:
         reason = NEEDS_PROMETHEUS.get(rule.alert)
         where = f"needs Prometheus: {reason}" if reason else f"after {rule.for_}"
-        yield f"{rule.alert:26}{rule.labels.severity:10}{where}"
+        yield f"{rule.alert:{width}}{rule.labels.severity:10}{where}"

@@ -221,8 +221,10 @@ _OF_PROCESSES = "only the processes' own metrics have it"
 # Each with the reason why one observation can't decide it.
 NEEDS_PROMETHEUS = {
     "RetailProcessorHangs": f"{_OF_PROCESSES}; RetailStalled and RetailProcessorWaits are close",
+    "RetailProducerHangs": f"{_OF_PROCESSES}; RetailSourceSilent is close",
     "RetailDeadLetterShare": f"{_OF_PROCESSES}, over 5 minutes",
     "RetailLatencyBudgetBurnt": f"{_OF_PROCESSES}, over an hour",
+    "RetailCompletenessBudgetBurnt": f"{_OF_PROCESSES}, over an hour",
     "RetailDashboardFails": f"{_OF_PROCESSES}; `retail health` asks the dashboard",
     "RetailTargetDown": "it is about Prometheus' targets",
     "RetailExporterHangs": "it is about `retail metrics`",

@@ -47,7 +47,7 @@ OTHER_CHECKS = {"dead_letters", "data", "latency", "metrics"}
 # For graphs and for people: no alert needs them.
 WITHOUT_ALERT = {
     *(metrics.ROWS_READ, metrics.ROWS_SENT, metrics.ROWS_REJECTED, metrics.SOURCES_COMPLETED),
-    *(metrics.ACKNOWLEDGED_AT, metrics.PRODUCER_CYCLE_AT, metrics.ROWS_DIVERTED),
+    *(metrics.ACKNOWLEDGED_AT, metrics.ROWS_DIVERTED),
     *(metrics.BATCH_SECONDS, metrics.PARTITIONS_ASSIGNED, metrics.DRAW_SECONDS),
     *(metrics.END_OFFSET, metrics.COMMITTED_OFFSET, metrics.LAG, metrics.OLDEST_SECONDS),
     *(metrics.GROUP_MEMBERS, metrics.DIRTY_DAYS, metrics.STORED, metrics.QUARANTINED),
