@@ -106,7 +106,7 @@ def observation(**changes: Any) -> Observation:
             by_kind={Kind.SALE: Sums(2, 12, Decimal("15.300001"))},
             latest_day=datetime(2011, 12, 9, tzinfo=UTC),
         ),
-        certificates=(Certificate(name="MongoDB db:1", expires_at=NOW + timedelta(days=1)),),
+        certificates=(Certificate(name="MongoDB db:1", expires_at=NOW + timedelta(days=90)),),
         parts=PARTS,
     )
     return msgspec.structs.replace(whole, **changes)
@@ -135,7 +135,7 @@ def test_everything_that_is_known_is_exported() -> None:
     assert sum(found[key] for key in found if key[0] is metrics.PIPELINE_STATE) == 1
     assert found[metrics.RECONCILIATION, ("agree",)] == 1
     assert found[metrics.RECONCILIATION, ("differ",)] == 0
-    assert found[metrics.CERTIFICATE_LEFT, ("MongoDB db:1",)] == 86_400
+    assert found[metrics.CERTIFICATE_LEFT, ("MongoDB db:1",)] == 90 * 86_400
     assert found[metrics.STORED_AT, ()] == NOW.timestamp() - 60
     assert found[metrics.SALES, ("sale",)] == 15.300001
     assert found[metrics.UNITS, ("sale",)] == 12 and found[metrics.LINES, ("sale",)] == 2
