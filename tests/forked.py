@@ -12,9 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from coverage import Coverage
+
+from tests.paths import ROOT
+
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
-    ["retail_pipeline.bootstrap", "retail_pipeline.cli.produce.run", "tests.crash"]
+    ["coverage", "retail_pipeline.bootstrap", "retail_pipeline.cli.produce.run", "tests.crash"]
 )
 
 
@@ -31,7 +35,10 @@ def run(
     """
     with TemporaryDirectory() as own:
         outputs = [Path(own, "out"), Path(own, "error")]
-        process = _forks.Process(target=_enter, args=(main, arguments, dict(env), folder, outputs))
+        process = _forks.Process(
+            target=_enter,
+            args=(main, arguments, dict(env), folder, outputs, Coverage.current() is not None),
+        )
         process.start()
         process.join(timeout_s)
         if process.exitcode is None:
@@ -47,6 +54,7 @@ def _enter(
     env: dict[str, str],
     folder: Path,
     outputs: list[Path],
+    measured: bool,
 ) -> None:
     for number, output in enumerate(outputs, 1):
         os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
@@ -54,4 +62,15 @@ def _enter(
     os.environ.clear()
     os.environ.update(env)
     sys.argv = ["retail", *arguments]
-    main()
+    if not measured:
+        main()
+        return
+    coverage = Coverage(
+        str(ROOT / ".coverage"), data_suffix=True, config_file=False, source=[str(ROOT / "src")]
+    )
+    coverage.start()
+    try:
+        main()
+    finally:
+        coverage.stop()
+        coverage.save()

@@ -132,9 +132,10 @@ def test_each_fault_has_its_verdict_and_nothing_unknown_is_shown_as_zero(
     monitor.wait_for(lambda report: report.lag is not None)
 
     stack.kill("mongodb")
-    away = monitor.wait_for(lambda report: report.database is None and report.lag is not None)
-    assert (away.processors, away.dirty_days, away.sources) == (None, None, None)
-    assert {"database", "processors", "dirty_days", "sources"} <= away.problems.keys()
+    parts = {"database", "processors", "dirty_days", "sources"}
+    away = monitor.wait_for(lambda report: parts <= report.problems.keys())
+    assert (away.database, away.processors, away.dirty_days, away.sources) == (None,) * 4
+    monitor.wait_for(lambda report: report.database is None and report.lag is not None)
 
     lags = [each.lag for report in monitor.reports for each in report.partitions]
     assert min(lags) >= 0

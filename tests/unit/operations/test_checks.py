@@ -254,26 +254,33 @@ def test_days_that_wait_for_long_while_no_row_does_are_stuck(
     assert found("summaries", **changes).status == status
 
 
+def made(
+    mode: Mode, verdict: Verdict = Verdict.AGREE, age_s: float = 0
+) -> Callable[[], Reconciliation]:
+    """Return what makes a result, whose age begins with the test."""
+    return lambda: result(mode, verdict, age_s)
+
+
 @pytest.mark.parametrize(
     ("counts", "full", "every_s", "status", "words"),
     [
-        (result(Mode.QUICK, Verdict.DIFFER), None, 60.0, "fail", "count check of"),
-        (result(Mode.QUICK), result(Mode.FULL, Verdict.DIFFER), 60.0, "fail", "1 difference"),
-        (result(Mode.QUICK, Verdict.UNSETTLED), None, 60.0, "ok", "unsettled"),
-        (result(Mode.QUICK, age_s=600), None, 60.0, "warn", "min old"),
-        (result(Mode.QUICK, age_s=600), None, 300.0, "ok", "s ago: agree"),
+        (made(Mode.QUICK, Verdict.DIFFER), None, 60.0, "fail", "count check of"),
+        (made(Mode.QUICK), made(Mode.FULL, Verdict.DIFFER), 60.0, "fail", "1 difference"),
+        (made(Mode.QUICK, Verdict.UNSETTLED), None, 60.0, "ok", "unsettled"),
+        (made(Mode.QUICK, age_s=600), None, 60.0, "warn", "min old"),
+        (made(Mode.QUICK, age_s=600), None, 300.0, "ok", "s ago: agree"),
         (None, None, 60.0, "warn", "no count check has ended yet"),
         (None, None, 0.0, "ok", "count checks are off"),
     ],
 )
 def test_the_last_reconciliations_must_agree_and_be_recent(
-    counts: Reconciliation | None,
-    full: Reconciliation | None,
+    counts: Callable[[], Reconciliation] | None,
+    full: Callable[[], Reconciliation] | None,
     every_s: float,
     status: str,
     words: str,
 ) -> None:
-    results = {Mode.QUICK: counts, Mode.FULL: full}
+    results = {Mode.QUICK: counts and counts(), Mode.FULL: full and full()}
     finding = found("reconcile", reconciliation=results.get, count_check_every_s=every_s)
     assert finding.status == status and words in finding.detail
 
