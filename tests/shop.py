@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import msgspec
 import pandas as pd
@@ -223,22 +224,32 @@ def selected(table: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     return table[kept]
 
 
+class Row(NamedTuple):
+    """What figures need of a row."""
+
+    kind: str
+    amount: Decimal
+    InvoiceNo: str
+    Quantity: int
+    CustomerID: str | None
+
+
 def figures(table: pd.DataFrame) -> Figures:
-    """Return the figures of a frame, worked out by pandas."""
-    sales = table[table["kind"] == "sale"]
-    cancellations = table[table["kind"] == "cancellation"]
-    adjustments = table[table["kind"] == "adjustment"]
+    """Return the figures of a frame's rows, counted and added one by one."""
+    columns = (table[name] for name in Row._fields)
+    rows = [Row(*row) for row in zip(*columns, strict=True)]
+    sales = [row for row in rows if row.kind == "sale"]
+    cancellations = [row for row in rows if row.kind == "cancellation"]
+    adjustments = [row for row in rows if row.kind == "adjustment"]
     return Figures(
-        net=sum(table["amount"], Decimal(0)),
-        gross=sum(sales["amount"], Decimal(0)),
-        cancelled=sum(cancellations["amount"], Decimal(0)),
-        adjusted=sum(adjustments["amount"], Decimal(0)),
-        orders=sales["InvoiceNo"].nunique(),
-        cancellations=cancellations["InvoiceNo"].nunique(),
-        units=int(sum(sales["Quantity"])),
-        customers=sales["CustomerID"].nunique(),
+        net=sum((row.amount for row in rows), Decimal(0)),
+        gross=sum((row.amount for row in sales), Decimal(0)),
+        cancelled=sum((row.amount for row in cancellations), Decimal(0)),
+        adjusted=sum((row.amount for row in adjustments), Decimal(0)),
+        orders=len({row.InvoiceNo for row in sales}),
+        cancellations=len({row.InvoiceNo for row in cancellations}),
+        units=sum(row.Quantity for row in sales),
+        customers=len({row.CustomerID for row in sales} - {None}),
         lines=len(table),
-        guest_gross=sum(
-            sales["amount"][[customer is None for customer in sales["CustomerID"]]], Decimal(0)
-        ),
+        guest_gross=sum((row.amount for row in sales if row.CustomerID is None), Decimal(0)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -19,8 +20,13 @@ ALL = [metric for of_process in CATALOGUE.values() for metric in of_process]
 SETTERS = {Counter: {"add"}, Gauge: {"set", "Sample", "_states"}, Histogram: {"observe"}}
 
 
-def calls() -> Iterator[tuple[str, str]]:
-    """Yield each call in the code whose first argument is ``metrics.NAME``: function, NAME."""
+@cache
+def calls() -> frozenset[tuple[str, str]]:
+    """Return each call in the code whose first argument is ``metrics.NAME``: function, NAME."""
+    return frozenset(_calls())
+
+
+def _calls() -> Iterator[tuple[str, str]]:
     for module in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             match node:
