@@ -42,9 +42,19 @@ class PartitionOffsets(msgspec.Struct, frozen=True, kw_only=True):
     committed: int
 
     @property
+    def key(self) -> tuple[str, int]:
+        """The topic and the number of the partition."""
+        return self.topic, self.partition
+
+    @property
+    def oldest(self) -> int:
+        """Offset of the oldest record that no processor has stored yet, if there is one."""
+        return max(self.first, self.committed)
+
+    @property
     def lag(self) -> int:
         """Records that no processor has stored yet."""
-        return lag_of(self.end, max(self.first, self.committed))
+        return lag_of(self.end, self.oldest)
 
     @property
     def lost(self) -> int:

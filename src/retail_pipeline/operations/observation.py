@@ -28,11 +28,6 @@ class PartitionObservation(PartitionOffsets, frozen=True, kw_only=True):
     owner: str | None = None
     waiting_since: datetime | None = None
 
-    @property
-    def key(self) -> tuple[str, int]:
-        """The topic and the number of the partition."""
-        return self.topic, self.partition
-
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]"
 

@@ -176,12 +176,12 @@ class FullReconciliation:
             state.failed_days, self.database.failed_days()
         )
         state.pending_days |= others
-        before = {(each.topic, each.partition): each.end for each in state.positions}
+        before = {each.key: each.end for each in state.positions}
         tail = [
             PartitionOffsets(
                 topic=now.topic,
                 partition=now.partition,
-                first=before.get((now.topic, now.partition), now.first),
+                first=before.get(now.key, now.first),
                 end=now.end,
                 committed=0,
             )

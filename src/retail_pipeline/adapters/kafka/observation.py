@@ -68,7 +68,7 @@ class GroupReader:
             partitions=tuple(
                 PartitionObservation(
                     **asdict(each),
-                    owner=owners.get((each.topic, each.partition)),
+                    owner=owners.get(each.key),
                     waiting_since=self._waiting_since(each),
                 )
                 for each in offsets
@@ -78,13 +78,13 @@ class GroupReader:
         )
 
     def _waiting_since(self, each: PartitionOffsets) -> datetime | None:
-        offset, timestamp = self._timestamps.get((each.topic, each.partition), (None, None))
-        return timestamp if each.lag and offset == _oldest(each) else None
+        offset, timestamp = self._timestamps.get(each.key, (None, None))
+        return timestamp if each.lag and offset == each.oldest else None
 
     def _fetch_timestamps(self, lagging: Sequence[PartitionOffsets]) -> None:
         """Fetch the record at each committed offset, as far as the brokers send it in time."""
         wanted = {
-            TopicPartition(each.topic, each.partition): _oldest(each)
+            TopicPartition(*each.key): each.oldest
             for each in lagging
             if self._waiting_since(each) is None
         }
@@ -102,11 +102,6 @@ class GroupReader:
                 self._timestamps[place.topic, place.partition] = wanted.pop(place), timestamp
                 # What else was fetched of it is dropped.
                 self._consumer.assign(list(wanted))
-
-
-def _oldest(each: PartitionOffsets) -> int:
-    """Return the offset of the oldest record that waits."""
-    return max(each.first, each.committed)
 
 
 def _owners(members: Sequence[dict[str, Any]]) -> dict[Place, str]:
