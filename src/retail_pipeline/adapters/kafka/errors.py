@@ -45,13 +45,14 @@ def translated(servers: str) -> Iterator[None]:
     try:
         yield
     except RetriableError as error:
-        raise TransientError(f"Kafka at {servers} does not answer: {_words(error)}") from error
+        raise TransientError(f"Kafka at {servers} does not answer: {words(error)}") from error
     except _PASSES_TOO as error:
-        raise TransientError(f"Kafka at {servers} can't serve now: {_words(error)}") from error
+        raise TransientError(f"Kafka at {servers} can't serve now: {words(error)}") from error
     except KafkaError as error:
-        raise PermanentError(f"Kafka at {servers}: {_words(error)}") from error
+        raise PermanentError(f"Kafka at {servers}: {words(error)}") from error
 
 
-def _words(error: KafkaError) -> str:
+def words(error: KafkaError) -> str:
+    """Return the name of an error and its text."""
     name, text = type(error).__name__, str(error)
     return text if text.startswith(name) else f"{name}: {text}".removesuffix(": ")

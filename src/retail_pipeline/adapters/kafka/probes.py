@@ -9,7 +9,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
-from retail_pipeline.adapters.kafka.errors import translated
+from retail_pipeline.adapters.kafka.errors import translated, words
 from retail_pipeline.domain.probe import Probe
 from retail_pipeline.domain.wire import PROBE
 from retail_pipeline.operations.probe import SentProbe
@@ -57,7 +57,7 @@ def _acknowledged(sent: SentProbe, future: FutureRecordMetadata, ends: float) ->
     try:
         offset = future.get(timeout=max(0.0, ends - time.monotonic())).offset
     except KafkaError as error:
-        problem = f"{type(error).__name__}: {error}".removesuffix(": ")
+        problem = words(error)
     return SentProbe(sent.topic, sent.partition, sent.id, sent.sent_at, offset, problem)
 
 
