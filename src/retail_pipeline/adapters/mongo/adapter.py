@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +14,13 @@ from retail_pipeline.adapters.mongo.client import Document
 from retail_pipeline.adapters.mongo.errors import translated
 
 T = TypeVar("T")
+
+
+@contextmanager
+def within(client: MongoClient[Document], seconds: float) -> Iterator[None]:
+    """Limit the time of all calls in the block together; raise the pipeline's own errors."""
+    with translated(client), pymongo.timeout(seconds):
+        yield
 
 
 class MongoAdapter:
@@ -27,11 +34,9 @@ class MongoAdapter:
         self._client = client
         self._database = client[database]
 
-    @contextmanager
-    def _within(self, seconds: float) -> Iterator[None]:
-        """Limit the time of all calls in the block together; raise the pipeline's own errors."""
-        with translated(self._client), pymongo.timeout(seconds):
-            yield
+    def _within(self, seconds: float) -> AbstractContextManager[None]:
+        """Do what :func:`within` does, for this adapter's client."""
+        return within(self._client, seconds)
 
 
 def readable(document: Document, form: type[T]) -> T | None:

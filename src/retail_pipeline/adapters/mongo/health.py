@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pymongo
-from pymongo import MongoClient
-
-from retail_pipeline.adapters.mongo.adapter import MongoAdapter
+from retail_pipeline.adapters.mongo.adapter import MongoAdapter, within
 from retail_pipeline.adapters.mongo.client import Document, connect
-from retail_pipeline.adapters.mongo.errors import translated
 from retail_pipeline.adapters.mongo.failed_days import summaries_left
 from retail_pipeline.adapters.mongo.schema import INDEXES, validator
 from retail_pipeline.adapters.mongo.users import load_roles
@@ -86,7 +81,7 @@ def clock_offset_s(settings: Settings) -> float:
         TransientError, PermanentError: MongoDB is away, or refuses.
     """
     uri = without_user(settings.mongo("reader"))
-    with connect(uri, name=_NAME, timeout_ms=_ANSWER_MS) as client, _limited(client):
+    with connect(uri, name=_NAME, timeout_ms=_ANSWER_MS) as client, within(client, _SECONDS):
         client.admin.command("ping")  # connected
         before = datetime.now(UTC)
         there: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
@@ -102,7 +97,7 @@ def ping(settings: Settings) -> None:
         TransientError, PermanentError: MongoDB is away, or refuses.
     """
     uri = without_user(settings.mongo("reader"))
-    with connect(uri, name=_NAME, timeout_ms=_ANSWER_MS) as client, _limited(client):
+    with connect(uri, name=_NAME, timeout_ms=_ANSWER_MS) as client, within(client, _SECONDS):
         client.admin.command("ping")
 
 
@@ -123,7 +118,7 @@ def _user(settings: Settings, role: Role, grants: Mapping[str, Any]) -> User:
     uri, database = settings.mongo(role), settings.mongo_database
     name = user_of(uri) or ""
     try:
-        with connect(uri, name=_NAME, timeout_ms=_ANSWER_MS) as client, _limited(client):
+        with connect(uri, name=_NAME, timeout_ms=_ANSWER_MS) as client, within(client, _SECONDS):
             command: Document = client[database].command("connectionStatus", showPrivileges=True)
     except AccessError as error:
         return User(name=name, error=f"can't sign in: {error}")
@@ -148,10 +143,3 @@ def _missing(grants: Mapping[str, Any], info: Mapping[str, Any], database: str) 
         where = f"{database}.{collection}".rstrip(".")
         lacking += [f"{action} on {where}" for action in wanted["actions"] if action not in has]
     return lacking
-
-
-@contextmanager
-def _limited(client: MongoClient[Document]) -> Iterator[None]:
-    """Limit the time of the calls inside together; raise the pipeline's own errors."""
-    with translated(client), pymongo.timeout(_SECONDS):
-        yield
