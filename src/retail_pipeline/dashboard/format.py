@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from retail_pipeline.domain import words
 from retail_pipeline.domain.money import MINUS, format_pounds
 from retail_pipeline.domain.periods import Period, Unit, following
 
@@ -75,7 +76,8 @@ def count(number: int) -> str:
 
 def counted(number: int, one: str, more: str = "") -> str:
     """Return a number with its noun: 1 order, 2,157 orders; ``more`` is a plural without -s."""
-    return f"{count(number)} {one if number == 1 else more or one + 's'}"
+    text = words.counted(number, one, more)
+    return MINUS + text[1:] if number < 0 else text
 
 
 def decimal(number: float | None) -> str:

@@ -14,6 +14,7 @@ from retail_pipeline.domain.collections import (
     RETURNS,
 )
 from retail_pipeline.domain.days import day_number
+from retail_pipeline.domain.words import counted
 
 # The name of each part of a day's summaries.
 PARTS = {
@@ -76,7 +77,7 @@ def failed_before_and_after(
 
 def in_words(failed: Sequence[FailedDay]) -> str:
     """Return a sentence that names the failed days and reasons; of many days only the first."""
-    days = "1 day" if len(failed) == 1 else f"{len(failed):,} days"
+    days = counted(len(failed), "day")
     named = [f"{each.day} ({each.parts}: {each.why})" for each in failed[:_MOST_NAMED]]
     more = f" and {len(failed) - _MOST_NAMED:,} more" if len(failed) > _MOST_NAMED else ""
     return f"{days} can't be summarised: {', '.join(named)}{more}"

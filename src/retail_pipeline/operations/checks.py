@@ -15,6 +15,7 @@ from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.offsets import total_lag
 from retail_pipeline.domain.reconciliation import Mode
 from retail_pipeline.domain.reconciliation import Verdict as Agreement
+from retail_pipeline.domain.words import counted
 from retail_pipeline.errors import RetailError
 from retail_pipeline.operations.certificates import RENEW_NOW_S, RENEW_S, Certificate
 from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
@@ -70,7 +71,7 @@ def kafka(reads: HealthReads) -> Finding:
         brokers = reads.brokers()
     except RetailError as error:
         return Finding(Status.FAIL, str(error), reads.commands.restart.get("kafka"))
-    return Finding(Status.OK, f"{_count(brokers, 'broker')}, with a controller")
+    return Finding(Status.OK, f"{counted(brokers, 'broker')}, with a controller")
 
 
 def topics(reads: HealthReads) -> Finding:
@@ -83,7 +84,7 @@ def topics(reads: HealthReads) -> Finding:
             reads.commands.setup,
         )
     known = [topic for topic in found.values() if topic]
-    lines = tuple(f"{each.name}: {_count(each.partitions, 'partition')}" for each in known)
+    lines = tuple(f"{each.name}: {counted(each.partitions, 'partition')}" for each in known)
     if offline := [f"{each.name}{list(each.offline)}" for each in known if each.offline]:
         return Finding(
             Status.FAIL, f"without a leader: {', '.join(offline)}", reads.commands.start, lines
@@ -137,7 +138,7 @@ def _group_finding(now: Observation, verdict: Verdict, commands: Commands) -> Fi
     if not seen.partitions:
         return Finding(Status.UNKNOWN, "there is no topic, and so no partition")
     if seen.rebalancing:
-        detail = f"{_count(seen.members, 'member')}; it is assigning its partitions"
+        detail = f"{counted(seen.members, 'member')}; it is assigning its partitions"
         return Finding(Status.WARN, detail, lines=lines)
     if unowned and not seen.members:
         detail = f"no processor reads the topics; lag {seen.lag:,}"
@@ -146,7 +147,7 @@ def _group_finding(now: Observation, verdict: Verdict, commands: Commands) -> Fi
         detail = f"no processor of {seen.members} reads {', '.join(unowned)}"
         return Finding(Status.FAIL, detail, commands.restart.get("processor"), lines)
     where = f" ({', '.join(verdict.partitions)})" if verdict.partitions else ""
-    detail = f"{_count(seen.members, 'member')}; {verdict.state}: {verdict.detail}{where}"
+    detail = f"{counted(seen.members, 'member')}; {verdict.state}: {verdict.detail}{where}"
     status = _GROUP_STATUS[verdict.state]
     stalled = verdict.state is State.STALLED
     command = commands.restart.get("processor") if stalled else None
@@ -164,7 +165,7 @@ def probe(reads: HealthReads) -> Finding:
     wrong = [each for each in outcomes if each.state is not ProbeState.STORED]
     if not wrong:
         slowest = max(each.latency_ms or 0 for each in outcomes)
-        where = _count(len(outcomes), "partition")
+        where = counted(len(outcomes), "partition")
         return Finding(Status.OK, f"stored in {where}, within {slowest:,.0f} ms", lines=lines)
     restart = commands.restart.get("processor")
     repairs = {
@@ -205,7 +206,7 @@ def users(reads: HealthReads) -> Finding:
     if not wrong:
         return Finding(
             Status.OK,
-            f"{_count(len(found), 'user')} signed in, with the rights of the role",
+            f"{counted(len(found), 'user')} signed in, with the rights of the role",
             lines=lines,
         )
     detail = "; ".join(f"{each.name}: {each.error or _rights(each)}" for each in wrong)
@@ -239,7 +240,7 @@ def heartbeats(reads: HealthReads) -> Finding:
         detail += "; its log says what it waits for"
         return Finding(Status.FAIL, detail, reads.commands.restart.get("processor"), lines)
     oldest = max(each.age_s for each in alive)
-    detail = f"{_count(len(alive), 'processor')} alive, last heartbeat {oldest:.1f} s ago"
+    detail = f"{counted(len(alive), 'processor')} alive, last heartbeat {oldest:.1f} s ago"
     return Finding(Status.OK, detail, lines=lines)
 
 
@@ -256,7 +257,7 @@ def summaries(reads: HealthReads) -> Finding:
     if not dirty:
         return Finding(Status.OK, "every day is summarised")
     waits_s = reads.summaries_wait_s()
-    detail = f"{_count(dirty, 'day')} to summarise, the first one for {waits_s:,.0f} s"
+    detail = f"{counted(dirty, 'day')} to summarise, the first one for {waits_s:,.0f} s"
     if waits_s < SUMMARIES_LATE_S:
         return Finding(Status.OK, detail)
     alive = [each for each in reads.heartbeats() if each.alive]
@@ -278,7 +279,7 @@ def reconcile(reads: HealthReads) -> Finding:
     for name, last in (("count check", counts), ("full reconciliation", full)):
         if last and last.verdict is Agreement.DIFFER:
             number = max(last.difference_count, len(last.differences))
-            detail = f"the {name} of {last.at:%F %T} UTC differs: {_count(number, 'difference')}"
+            detail = f"the {name} of {last.at:%F %T} UTC differs: {counted(number, 'difference')}"
             return Finding(Status.FAIL, detail, reads.commands.reconcile)
     every = reads.count_check_every_s
     if not every:
@@ -326,7 +327,9 @@ def certificates(reads: HealthReads) -> Finding:
     if problems:
         return Finding(Status.UNKNOWN, "; ".join(problems), lines=lines)
     first = min(found, key=lambda each: left[each.name])
-    detail = f"{_count(len(found), 'certificate')}; the first to expire: {_certificate(first, now)}"
+    detail = (
+        f"{counted(len(found), 'certificate')}; the first to expire: {_certificate(first, now)}"
+    )
     return Finding(Status.OK, detail, lines=lines)
 
 
@@ -339,7 +342,7 @@ def _certificate(each: Certificate, now: datetime) -> str:
 
 
 def _days(left_s: float) -> str:
-    days = _count(int(abs(left_s) // 86_400), "day")
+    days = counted(int(abs(left_s) // 86_400), "day")
     return f"in {days}" if left_s > 0 else f"{days} ago"
 
 
@@ -367,7 +370,3 @@ ABOUT = {name: (each.__doc__ or "").rstrip(".") for name, each in CHECKS.items()
 def checks_of(reads: HealthReads, ids: Sequence[str]) -> list[Check]:
     """Return the checks ``ids``, which read by ``reads``."""
     return [Check(name, partial(CHECKS[name], reads)) for name in ids]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

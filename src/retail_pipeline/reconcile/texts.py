@@ -8,6 +8,7 @@ from retail_pipeline.domain.collections import RETURNS
 from retail_pipeline.domain.days import date_of_number
 from retail_pipeline.domain.failed_days import WHAT_TO_DO, FailedDay
 from retail_pipeline.domain.reconciliation import Difference, Sum
+from retail_pipeline.domain.words import counted
 
 MONGODB, KAFKA, FILE = "MongoDB", "Kafka", "file"
 # Of many ids the first ones are named, and the others counted.
@@ -124,7 +125,7 @@ def missing_manifest(source: str, name: str) -> Difference:
 def of_failed_days(failed: Iterable[FailedDay]) -> Iterator[Difference]:
     """Yield each part of each day that can't be summarised."""
     for each in failed:
-        attempts = f"{each.attempts:,} attempt{'' if each.attempts == 1 else 's'}"
+        attempts = counted(each.attempts, "attempt")
         for part, why in each.reasons.items():
             yield difference(
                 "not_summarised",

@@ -18,6 +18,7 @@ from retail_pipeline.domain.reconciliation import (
     Sum,
     Verdict,
 )
+from retail_pipeline.domain.words import counted
 
 _MOST_SHOWN = 20
 _TITLE = {Mode.QUICK: "Count check", Mode.FULL: "Full reconciliation"}
@@ -138,4 +139,4 @@ def _show_difference(difference: Difference, console: Console) -> None:
 
 def _sum(total: Sum) -> str:
     money = "" if total.pounds is None else f", {format_pounds(Decimal(total.pounds))}"
-    return f"{total.rows:,} row{'' if total.rows == 1 else 's'}{money}"
+    return counted(total.rows, "row") + money
