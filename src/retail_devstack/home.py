@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retail_devstack.locks import acquire
 from retail_devstack.processes import Process, describe
+from retail_pipeline.adapters.host import read_disk
 from retail_pipeline.errors import PermanentError, UsageError, os_words
 from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
 from retail_pipeline.settings import UserPath, loaded
@@ -183,8 +184,7 @@ def check_disk(folder: Path, say: Callable[[str], None]) -> None:
     Raises:
         PermanentError: the free space is too small for the servers to start.
     """
-    there = next(path for path in (folder, *folder.parents) if os.path.isdir(path))
-    free = psutil.disk_usage(str(there)).free
+    free = read_disk(folder).free
     text = f"only {free / 1e6:,.0f} MB are free on the disk of {folder}"
     if free < NO_DISK:
         raise PermanentError(

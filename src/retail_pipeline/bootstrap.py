@@ -6,7 +6,6 @@ result. What is built here connects at its first use, unless its docstring says 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from retail_pipeline.adapters.certificates import CertificateReader
 from retail_pipeline.adapters.checkpoints import CheckpointFolder
 from retail_pipeline.adapters.containers import containers
 from retail_pipeline.adapters.dashboard import ask_dashboard
-from retail_pipeline.adapters.host import HostReader
+from retail_pipeline.adapters.host import HostReader, read_disk
 from retail_pipeline.adapters.kafka import topics
 from retail_pipeline.adapters.kafka.consumer import GroupConsumer
 from retail_pipeline.adapters.kafka.observation import GroupReader
@@ -60,8 +59,9 @@ from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
 from retail_pipeline.operations.alerts import Rule, parse_rules
 from retail_pipeline.operations.certificates import Certificate
+from retail_pipeline.operations.disk import Disk
 from retail_pipeline.operations.health import NotApplicableError
-from retail_pipeline.operations.health_reads import Disk, HealthReads, Service, Topic, User
+from retail_pipeline.operations.health_reads import HealthReads, Service, Topic, User
 from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
 from retail_pipeline.operations.metrics import Metric, Recorder
 from retail_pipeline.operations.observation import (
@@ -524,10 +524,7 @@ class _HealthParts:
         return ask_dashboard(self._settings.dashboard_url)
 
     def disk(self) -> Disk:
-        folder = self._settings.state_dir.absolute()
-        there = next(each for each in (folder, *folder.parents) if each.is_dir())
-        usage = shutil.disk_usage(there)
-        return Disk(str(there), usage.free, usage.total)
+        return read_disk(self._settings.state_dir)
 
     def certificates(self) -> Sequence[Certificate]:
         return _certificates(self._settings).read()

@@ -15,6 +15,7 @@ import psutil
 from retail_devstack.doctor.compose import ComposeSettings, Docker
 from retail_devstack.home import Home
 from retail_devstack.ports import is_free
+from retail_pipeline.adapters.host import read_disk
 from retail_pipeline.adapters.sources.files import list_entries
 from retail_pipeline.errors import RetailError
 from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
@@ -78,18 +79,17 @@ def _largest() -> list[tuple[float, int, str]]:
 
 def disk(home: Home, docker: Docker) -> Finding:
     """Whether the disk of the local stack's folder has free space."""
-    there = next(path for path in (home.root, *home.root.parents) if path.is_dir())
-    usage = psutil.disk_usage(str(there))
-    detail = f"{usage.free / 1e9:,.1f} GB of {usage.total / 1e9:,.1f} GB free on {there}"
-    if usage.free >= LOW_DISK:
+    found = read_disk(home.root)
+    detail = f"{found.free / 1e9:,.1f} GB of {found.total / 1e9:,.1f} GB free on {found.path}"
+    if found.free >= LOW_DISK:
         return Finding(Status.OK, detail)
     # It removes what builds keep for later, and no data of any stack.
     command = (
         "docker builder prune"
         if docker.answers
-        else f"du -xh {shlex.quote(str(there))} | sort -h | tail"
+        else f"du -xh {shlex.quote(found.path)} | sort -h | tail"
     )
-    status = Status.FAIL if usage.free < NO_DISK else Status.WARN
+    status = Status.FAIL if found.free < NO_DISK else Status.WARN
     return Finding(status, f"only {detail}: free some space", command)
 
 

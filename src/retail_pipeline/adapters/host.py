@@ -6,6 +6,7 @@ container's own processes can be seen.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pathlib import Path, PurePath
 
 import psutil
 
+from retail_pipeline.operations.disk import Disk
 from retail_pipeline.operations.observation import HostObservation, ServiceUsage
 
 _JAVA_SERVERS = {"QuorumPeerMain": "zookeeper", "Kafka": "kafka"}
@@ -32,8 +34,7 @@ class HostReader:
     """
 
     def __init__(self, folder: Path) -> None:
-        absolute = folder.absolute()
-        self._folder = next(each for each in (absolute, *absolute.parents) if each.exists())
+        self._folder = folder
         self._services: dict[psutil.Process, str] = {}
         self._measured: set[psutil.Process] = set()
         self._restarts: Counter[str] = Counter()
@@ -43,7 +44,7 @@ class HostReader:
     def read(self) -> HostObservation:
         """Return what the operating system reports now."""
         is_first = self._network is None
-        memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(self._folder))
+        memory, disk = psutil.virtual_memory(), read_disk(self._folder)
         cores, cpu = psutil.cpu_count() or 1, psutil.cpu_percent()
         received, sent = self._network_rates()
         return HostObservation(
@@ -110,6 +111,14 @@ class HostReader:
             self._restarts += gone & came
         self._services = found
         self._measured &= found.keys()
+
+
+def read_disk(folder: Path) -> Disk:
+    """Return the space on the disk of ``folder``, which may not exist yet."""
+    absolute = folder.absolute()
+    there = next(path for path in (absolute, *absolute.parents) if os.path.isdir(path))
+    usage = psutil.disk_usage(str(there))
+    return Disk(str(there), usage.free, usage.total)
 
 
 def service_of(command: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 from retail_pipeline.domain.heartbeat import StoredHeartbeat
 from retail_pipeline.domain.reconciliation import Mode, Reconciliation
 from retail_pipeline.operations.certificates import Certificate
+from retail_pipeline.operations.disk import Disk
 from retail_pipeline.operations.observation import Observation
 from retail_pipeline.operations.probe import ProbeOutcome
 
@@ -44,14 +45,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     error: str | None = None
     missing: tuple[str, ...] = ()
-
-
-class Disk(msgspec.Struct, frozen=True):
-    """Space on the disk of ``path``, in bytes."""
-
-    path: str
-    free: int
-    total: int
 
 
 class Commands(msgspec.Struct, frozen=True, kw_only=True):
