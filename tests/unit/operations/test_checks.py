@@ -13,8 +13,9 @@ from retail_pipeline.domain.reconciliation import Difference, Mode, Reconciliati
 from retail_pipeline.errors import PermanentError, TransientError
 from retail_pipeline.operations import checks
 from retail_pipeline.operations.certificates import Certificate
+from retail_pipeline.operations.disk import Disk
 from retail_pipeline.operations.health import Finding
-from retail_pipeline.operations.health_reads import Disk, HealthReads, Service, Topic, User
+from retail_pipeline.operations.health_reads import HealthReads, Service, Topic, User
 from retail_pipeline.operations.observation import (
     GroupObservation,
     Observation,
