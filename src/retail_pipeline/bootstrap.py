@@ -394,9 +394,9 @@ def observing(
         }
         if address := settings.zookeeper_address:
             readers["zookeeper"] = lambda: zookeeper_mode(address)
-        if (certificates := _certificates(settings)).has_any:
-            readers["certificates"] = at_most_every(_CERTIFICATES_S, certificates.read_all)
         slow = {name: at_most_every(_SLOW_S, read) for name, read in readers.items()}
+        if (certificates := _certificates(settings)).has_any:
+            slow["certificates"] = at_most_every(_CERTIFICATES_S, certificates.read_all)
         if sales:
             reader = SalesReader(MongoRollupReads(client, database))
             slow["sales"] = at_most_every(_SALES_S, reader.read)

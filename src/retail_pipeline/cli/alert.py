@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from retail_pipeline import logs
-from retail_pipeline.cli.common import server_settings, stop_by_signals
+from retail_pipeline.cli.common import at_intervals, server_settings, stop_by_signals
 from retail_pipeline.errors import UsageError
 from retail_pipeline.operations.alert_message import Message, message
 from retail_pipeline.operations.alert_states import AlertStates
@@ -134,10 +134,8 @@ class AlertRun:
 
     def run(self) -> None:
         """Evaluate at intervals until ``stop`` is set."""
-        while not self.stop.is_set():
-            began = time.monotonic()
+        for _ in at_intervals(self.stop, self.interval):
             self.evaluate()
-            self.stop.wait(max(0.0, began + self.interval - time.monotonic()))
 
     def evaluate(self) -> bool:
         """Observe, evaluate, and send what is due; return whether it says that an alert fires."""

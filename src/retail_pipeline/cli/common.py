@@ -6,6 +6,8 @@ import gc
 import logging
 import signal
 import socket
+import time
+from collections.abc import Iterator
 from threading import Event
 from types import FrameType
 
@@ -37,6 +39,14 @@ def stop_by_signals(command: str) -> Event:
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return stop
+
+
+def at_intervals(stop: Event, interval_s: float) -> Iterator[None]:
+    """Yield at once, and then every ``interval_s`` seconds, until ``stop`` is set."""
+    while not stop.is_set():
+        began = time.monotonic()
+        yield
+        stop.wait(max(0.0, began + interval_s - time.monotonic()))
 
 
 def server_settings(*, partly: bool = False) -> Settings:

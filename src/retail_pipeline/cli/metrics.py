@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from threading import Event
 
 import typer
 
-from retail_pipeline.cli.common import start
+from retail_pipeline.cli.common import at_intervals, start
 from retail_pipeline.operations.observer import Observer
 from retail_pipeline.operations.report import Reporter
 from retail_pipeline.operations.samples import Sample, samples
@@ -83,10 +82,8 @@ class MetricsRun:
 
         serve_samples(self.settings, port, lambda: self._latest)
         log.info("metrics at http://%s:%d/metrics", self.settings.metrics_address, port)
-        while not self.stop.is_set():
-            began = time.monotonic()
+        for _ in at_intervals(self.stop, self.interval):
             self._observe()
-            self.stop.wait(max(0.0, began + self.interval - time.monotonic()))
 
     def print_once(self) -> None:
         """Observe once, and print."""
