@@ -15,7 +15,7 @@ import psutil
 import typer
 from rich.console import Console
 
-from retail_devstack.home import Home, check_disk
+from retail_devstack.home import ENOUGH_MEMORY, Home, check_disk
 from retail_devstack.output import Say, open_standard_streams, progress, speaker
 from retail_devstack.signals import Interrupted, interruptible, uninterruptible
 from retail_pipeline.errors import PermanentError
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from retail_devstack.stack import Stack
 
 app = typer.Typer(help="The real servers on this machine, without Docker.", no_args_is_help=True)
-
-_ENOUGH_MEMORY = 1.5e9
 
 
 @app.command()
@@ -236,5 +234,5 @@ def _open_browser(url: str) -> None:
 
 def _warn_of_little_memory(say: Say) -> None:
     free = psutil.virtual_memory().available
-    if free < _ENOUGH_MEMORY:
+    if free < ENOUGH_MEMORY:
         say(f"Only {free / 1e6:,.0f} MB of memory are free; the stack takes about 1,500 MB.")

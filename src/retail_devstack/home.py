@@ -22,6 +22,9 @@ from retail_pipeline.errors import PermanentError, UsageError, os_words
 from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
 from retail_pipeline.settings import UserPath, loaded
 
+# The free memory that a stack takes, in bytes.
+ENOUGH_MEMORY = 1.5e9
+
 _SIGNATURE_BYTES = 200
 
 

@@ -11,7 +11,7 @@ from retail_pipeline.adapters.mongo.users import ensure_users, user_uri
 from retail_pipeline.errors import PermanentError
 from retail_pipeline.settings import with_password
 
-_AUTHENTICATION_FAILED = 18
+AUTHENTICATION_FAILED = 18
 
 
 def root_uri(state: State) -> str:
@@ -37,7 +37,7 @@ def ensure_stack_users(state: State, database: str) -> None:
         with connect(root_uri(state), name="local") as client:
             ensure_users(client, {role: state.passwords[role] for role in ROLES}, database)
     except OperationFailure as error:
-        if error.code != _AUTHENTICATION_FAILED:
+        if error.code != AUTHENTICATION_FAILED:
             raise PermanentError(f"MongoDB's users can't be made: {error}") from error
         raise PermanentError(
             "MongoDB refuses the stack's own password: its data was made with another stack.json."

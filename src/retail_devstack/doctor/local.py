@@ -13,7 +13,7 @@ from retail_devstack.home import Home
 from retail_devstack.ports import HOST
 from retail_devstack.process_search import find_parts, users_of
 from retail_devstack.stack import SERVERS, Stack
-from retail_devstack.users import root_uri
+from retail_devstack.users import AUTHENTICATION_FAILED, root_uri
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.zookeeper import ask_zookeeper
 from retail_pipeline.errors import RetailError
@@ -21,7 +21,6 @@ from retail_pipeline.operations.health import Finding, NotApplicableError, Statu
 
 # As ZooKeeper's log and snapshots have it, among other bytes.
 _CLUSTER = re.compile(rb'\{"version":"1","id":"([\w-]{22})"\}')
-_AUTHENTICATION_FAILED = 18
 _ANSWER_MS = 2_000
 
 
@@ -118,7 +117,7 @@ def password(home: Home) -> Finding:
         with connect(root_uri(stack.state), name="retail-doctor", timeout_ms=_ANSWER_MS) as client:
             client.admin.command("ping")
     except OperationFailure as error:
-        if error.code != _AUTHENTICATION_FAILED:
+        if error.code != AUTHENTICATION_FAILED:
             return Finding(Status.UNKNOWN, f"MongoDB: {error.code}")
         detail = (
             f"MongoDB refuses the passwords of {home.state_file}: its data was made with another"

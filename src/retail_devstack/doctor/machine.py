@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from retail_devstack.doctor.compose import ComposeSettings, Docker
-from retail_devstack.home import Home
+from retail_devstack.home import ENOUGH_MEMORY, Home
 from retail_devstack.ports import is_free
 from retail_pipeline.adapters.host import read_disk
 from retail_pipeline.adapters.sources.files import list_entries
@@ -22,8 +22,8 @@ from retail_pipeline.operations.disk import LOW_DISK, NO_DISK
 from retail_pipeline.operations.health import Finding, NotApplicableError, Status
 from retail_pipeline.settings import Settings, loaded
 
-# What the local stack takes, and below what its servers do not start.
-_ENOUGH_MEMORY, _LITTLE_MEMORY = 1.5e9, 0.7e9
+# Below it, the servers do not start.
+_LITTLE_MEMORY = 0.7e9
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # A file may come from a machine whose clock is a little ahead.
 _CLOCK_TOLERANCE_S = 120.0
@@ -51,10 +51,10 @@ def memory() -> Finding:
         total, free = limit, min(free, limit)
     detail = f"{free / 1e9:,.1f} GB of {total / 1e9:,.1f} GB free"
     lines = tuple(f"process {pid}, {name}: {mb:,.0f} MB" for mb, pid, name in _largest())
-    if free >= _ENOUGH_MEMORY:
+    if free >= ENOUGH_MEMORY:
         return Finding(Status.OK, detail, lines=lines)
     detail = (
-        f"only {detail}; the local stack takes about {_ENOUGH_MEMORY / 1e9} GB: stop other"
+        f"only {detail}; the local stack takes about {ENOUGH_MEMORY / 1e9} GB: stop other"
         " programs; --verbose names the largest"
     )
     return Finding(Status.FAIL if free < _LITTLE_MEMORY else Status.WARN, detail, lines=lines)
