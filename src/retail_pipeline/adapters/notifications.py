@@ -49,7 +49,7 @@ class Target:
             raise UsageError(
                 f"URL {number} of the alerts is no URL such as mailto://user:password@host"
             )
-        with apprise.LogCapture(  # type: ignore[no-untyped-call]
+        with apprise.LogCapture(  # type: ignore[no-untyped-call]  # theirs has no types
             level=logging.WARNING, fmt="%(message)s"
         ) as logged:
             if not self._apprise.add(url):

@@ -152,7 +152,7 @@ def test_rows_that_are_sent_again_after_a_failure_are_recorded_once(
             if waits == 5:
                 raise TransientError("away")
 
-    world.publisher.faults.meet = meet  # type: ignore[method-assign]
+    world.publisher.faults.meet = meet  # type: ignore[method-assign]  # fails once
     name = world.file(20)
     with open(name, "a") as file:
         file.write(ROW.replace("2.55", "much"))

@@ -147,7 +147,7 @@ def test_little_memory_and_a_small_disk_are_named(
     class Space:
         total, available = 16e9, free
 
-    Space.free = free  # type: ignore[attr-defined]
+    Space.free = free  # type: ignore[attr-defined]  # in the class it would hide the value
     monkeypatch.setattr(machine, "_CONTAINER_LIMIT", home.root / "none")
     monkeypatch.setattr("psutil.virtual_memory", Space)
     monkeypatch.setattr("psutil.disk_usage", lambda path: Space)

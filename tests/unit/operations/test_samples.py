@@ -26,6 +26,7 @@ from retail_pipeline.operations.observation import (
 from retail_pipeline.operations.report import Reporter
 from retail_pipeline.operations.sales import SalesObservation, Sums
 from retail_pipeline.operations.samples import samples
+from tests import fakes
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PARTS = (
@@ -56,21 +57,9 @@ def heartbeat(name: str, **changes: Any) -> StoredHeartbeat:
 
 def manifest(**changes: Any) -> Manifest:
     """Return the report on a source whose end was reached."""
-    whole = Manifest(
-        source="s1",
-        name="a.csv",
-        format="csv",
-        encoding="utf-8",
-        date_order="dmy",
-        bytes=100,
-        rows_read=10,
-        rows_sent=10,
-        rows_rejected=0,
-        complete=True,
-        started_at=NOW - timedelta(hours=2),
-        updated_at=NOW - timedelta(hours=1),
-    )
-    return msgspec.structs.replace(whole, **changes)
+    updated_at = NOW - timedelta(hours=1)
+    whole: dict[str, Any] = {"name": "a.csv", "complete": True, "updated_at": updated_at}
+    return fakes.manifest(10, **{**whole, **changes})
 
 
 def observation(**changes: Any) -> Observation:
