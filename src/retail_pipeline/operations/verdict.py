@@ -6,7 +6,7 @@ partition that nobody will ever read. Each verdict therefore needs evidence over
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -20,6 +20,10 @@ from retail_pipeline.operations.observation import (
 
 # A batch may take seconds; a processor that commits nothing for longer does not work.
 STALLED_AFTER = timedelta(seconds=8)
+# One that had kept up commits within a second: it is named sooner, within two intervals of 5 s.
+KEPT_UP_STALLED_AFTER = timedelta(seconds=4)
+# Owners that come and go may each be about to begin; if none of them stores anything, they stall.
+CHANGING_STALLED_AFTER = timedelta(seconds=15)
 # A processor reads its partitions in turn: one that waits for its turn for longer is stalled, too.
 STARVED_AFTER = timedelta(seconds=45)
 # Whether a backlog grows or shrinks is taken from this time, or from the last two observations.
@@ -65,10 +69,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Trend(msgspec.Struct, frozen=True):
-    """One partition, over the time for which its offsets are known; oldest observation first."""
+    """One partition, over the time for which its offsets are known; oldest observation first.
 
+    ``answered_since`` is from when on the brokers have answered without a break.
+    """
+
+    answered_since: datetime
     times: tuple[datetime, ...]
     seen: tuple[PartitionObservation, ...]
+    rebalancing: tuple[bool, ...]
 
     @property
     def now(self) -> PartitionObservation:
@@ -83,11 +92,21 @@ class _Trend(msgspec.Struct, frozen=True):
     def lasts(self, holds: Callable[[PartitionObservation], bool]) -> timedelta | None:
         """Return for how long ``holds`` was true without a break; None if it is not now."""
         began = None
-        for at, each in zip(reversed(self.times), reversed(self.seen), strict=True):
+        for at, each, _ in self.backwards():
             if not holds(each):
                 break
             began = at
         return self.times[-1] - began if began else None
+
+    def backwards(self) -> Iterator[tuple[datetime, PartitionObservation, bool]]:
+        """Yield each observation while the brokers answered, and whether the group rebalanced.
+
+        The newest comes first.
+        """
+        every = zip(self.times, self.seen, self.rebalancing, strict=True)
+        for at, each, rebalancing in reversed(list(every)):
+            if at >= self.answered_since:
+                yield at, each, rebalancing
 
     def recent(self) -> tuple[float, PartitionObservation]:
         """Return an observation at the start of the recent time, and how long ago it was (s)."""
@@ -122,25 +141,46 @@ def evaluate(window: Sequence[Observation]) -> Verdict:
         return Verdict(state=State.UNKNOWN, detail=detail, advice=_SEE_WHAT_RUNS)
     group = known[-1].group
     assert group is not None
-    trends = _trends(known)
+    trends = _trends(known, _answered_since(window))
     for rule in (_data_lost, _rewound, _unowned, _stalled, _falling_behind, _draining):
         if verdict := rule(trends, group):
             return verdict
     return Verdict(state=State.CAUGHT_UP, detail=_on_their_way(group))
 
 
-def _trends(window: Sequence[Observation]) -> list[_Trend]:
+def _answered_since(window: Sequence[Observation]) -> datetime:
+    """Return when the brokers answered first after they were last unknown.
+
+    Nobody can commit while they are away: that time says nothing of a processor.
+    """
+    since = last = None
+    for each in window:
+        if each.group:
+            since, last = since or each.at, each.at
+        elif last and each.at - last >= UNKNOWN_AFTER:
+            since = None
+    assert since is not None
+    return since
+
+
+def _trends(window: Sequence[Observation], answered_since: datetime) -> list[_Trend]:
     """Return each partition of the newest observation since it was created, or created again."""
-    history: dict[tuple[str, int], list[tuple[datetime, PartitionObservation]]] = {}
+    history: dict[tuple[str, int], list[tuple[datetime, PartitionObservation, bool]]] = {}
     for observation in window:
-        for each in observation.group.partitions if observation.group else ():
+        group = observation.group
+        assert group is not None
+        for each in group.partitions:
             of_partition = history.setdefault(each.key, [])
             if of_partition and each.end < of_partition[-1][1].end:
                 of_partition.clear()
-            of_partition.append((observation.at, each))
+            of_partition.append((observation.at, each, group.rebalancing))
     newest = window[-1].group
     assert newest is not None
-    return [_Trend(*zip(*history[each.key], strict=True)) for each in newest.partitions]
+    found = []
+    for each in newest.partitions:
+        times, seen, rebalancing = zip(*history[each.key], strict=True)
+        found.append(_Trend(answered_since, times, seen, rebalancing))
+    return found
 
 
 def _data_lost(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
@@ -190,12 +230,16 @@ def _unowned(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
 
 
 def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
-    still = [(each, lasted) for each in trends if (lasted := _still_for(each)) is not None]
-    hung = _hung_owners(trends)
+    hung = _hung_owners(trends, STALLED_AFTER)
+    hung_for_less = _hung_owners(trends, KEPT_UP_STALLED_AFTER)
     stalled = [
         each.now
-        for each, lasted in still
-        if lasted >= STARVED_AFTER or lasted >= STALLED_AFTER and each.now.owner in hung
+        for each in trends
+        if _still_for(each) >= STARVED_AFTER
+        or each.now.owner in hung
+        and (_still_for(each) >= STALLED_AFTER or _still_under_any_owner(each))
+        or each.now.owner in hung_for_less
+        and _still_though_it_kept_up(each)
     ]
     if not stalled:
         return None
@@ -208,21 +252,57 @@ def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
     )
 
 
-def _still_for(trend: _Trend) -> timedelta | None:
-    """Return how long records have waited while the owner committed none of them."""
-    committed = trend.now.committed
-    return trend.lasts(
-        lambda seen: seen.committed == committed and seen.lag > 0 and seen.owner is not None
+def _still_for(trend: _Trend) -> timedelta:
+    """Return how long records have waited while one owner committed none of them."""
+    now = trend.now
+    lasted = trend.lasts(
+        lambda seen: seen.committed == now.committed
+        and seen.lag > 0
+        and seen.owner is not None
+        and seen.owner == now.owner
+    )
+    return lasted or timedelta()
+
+
+def _still_though_it_kept_up(trend: _Trend) -> bool:
+    """Return whether a record that was on its way when the commits ended waits too long now.
+
+    Its owner had the partition before: one that starts takes longer to store its first records.
+    """
+    owner, lasted, age = trend.now.owner, _still_for(trend), trend.age
+    owned = trend.lasts(lambda seen: seen.owner == owner)
+    return (
+        age is not None
+        and owned is not None
+        and owned > lasted >= KEPT_UP_STALLED_AFTER
+        and CAUGHT_UP_WITHIN < age <= lasted + CAUGHT_UP_WITHIN
     )
 
 
-def _hung_owners(trends: list[_Trend]) -> set[str | None]:
-    """Return the owners that have committed nothing in any of their partitions for too long."""
+def _still_under_any_owner(trend: _Trend) -> bool:
+    """Return whether no record was committed for too long, whoever came and went meanwhile.
+
+    The time before a partition got an owner again that it had lacked for long does not count.
+    """
+    newest, now = trend.times[-1], trend.now
+    began = left = None
+    for at, each, rebalancing in trend.backwards():
+        if each.committed != now.committed or not each.lag:
+            break
+        left = (left or at) if each.owner is None and not rebalancing else None
+        if left and left - at >= UNOWNED_AFTER:
+            break
+        began = began if left else at
+    return began is not None and newest - began >= CHANGING_STALLED_AFTER
+
+
+def _hung_owners(trends: list[_Trend], limit: timedelta) -> set[str | None]:
+    """Return the owners that have committed nothing in any of their partitions for ``limit``."""
     working = set()
     for each in trends:
         committed = each.now.committed
         unchanged = each.lasts(lambda seen: seen.committed == committed)
-        if unchanged is None or unchanged < STALLED_AFTER:
+        if unchanged is None or unchanged < limit:
             working.add(each.now.owner)
     return {each.now.owner for each in trends} - working
 

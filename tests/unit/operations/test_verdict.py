@@ -113,7 +113,6 @@ def _stop_processors(pipeline: Pipeline) -> None:
 
 def _hang(pipeline: Pipeline) -> None:
     pipeline.logs[1].capacity = 0
-    pipeline.logs[1].owner = "processor-2"
 
 
 def _flood(pipeline: Pipeline) -> None:
@@ -138,7 +137,7 @@ def _disconnect(pipeline: Pipeline) -> None:
     ("fault", "state", "partitions", "within_s"),
     [
         (_stop_processors, State.UNOWNED, ("tx[0]", "tx[1]"), 20),
-        (_hang, State.STALLED, ("tx[1]",), 15),
+        (_hang, State.STALLED, ("tx[1]",), 10),
         (_flood, State.FALLING_BEHIND, ("tx[1]",), 15),
         (_reset, State.REWOUND, ("tx[1]",), 10),
         (_expire, State.DATA_LOST, ("tx[1]",), 10),
@@ -153,6 +152,7 @@ def test_a_fault_is_named_with_its_partition_and_stays_named(
     within_s: int,
 ) -> None:
     pipeline = Pipeline(seed)
+    pipeline.logs[1].owner = "processor-2"
     for log in pipeline.logs:
         log.arrivals = 300
     for _ in pipeline.run(60):
@@ -256,3 +256,76 @@ def test_a_partition_that_its_owner_leaves_out_for_long_is_stalled() -> None:
     pipeline.window = deque(pipeline.window, maxlen=12)
     *_, verdict = pipeline.run(40)
     assert (verdict.state, verdict.partitions) == (State.STALLED, ("tx[1]",))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("restarts_every_s", [0, 4, 8])
+def test_records_of_which_none_was_ever_stored_are_stalled_whoever_owns_them(
+    seed: int, restarts_every_s: int
+) -> None:
+    pipeline = Pipeline(seed, interval=1)
+    pipeline.window = deque(maxlen=60)
+    for log in pipeline.logs:
+        log.arrivals, log.capacity = 300, 0
+    states = []
+    for second in range(40):
+        if restarts_every_s and second % restarts_every_s == restarts_every_s - 2:
+            pipeline.rebalancing = second % 3 == 0
+            _stop_processors(pipeline)
+        elif not restarts_every_s or second % restarts_every_s == 0:
+            pipeline.rebalancing = False
+            for log in pipeline.logs:
+                log.owner = f"processor-{second}" if restarts_every_s else "processor-1"
+        states += [verdict.state for verdict in pipeline.run(1)]
+    assert set(states[20:]) == {State.STALLED}
+
+
+def test_a_processor_that_starts_again_is_not_stalled_before_it_can_store() -> None:
+    for interval in (1, 5):
+        pipeline = Pipeline(0, interval=interval)
+        pipeline.window = deque(maxlen=60)
+        for log in pipeline.logs:
+            log.arrivals = 300
+        for _ in pipeline.run(30):
+            pass
+        _stop_processors(pipeline)
+        states = [verdict.state for verdict in pipeline.run(5)]
+        for log in pipeline.logs:
+            log.owner, log.capacity = "processor-2", 0
+        states += [verdict.state for verdict in pipeline.run(5)]
+        for log in pipeline.logs:
+            log.capacity = 1_000
+        states += [verdict.state for verdict in pipeline.run(60)]
+        assert State.STALLED not in states
+
+
+def test_a_long_time_without_a_processor_is_not_held_against_the_one_that_starts() -> None:
+    pipeline = Pipeline(0, interval=1)
+    pipeline.window = deque(maxlen=60)
+    _stop_processors(pipeline)
+    for log in pipeline.logs:
+        log.arrivals = 300
+    *_, verdict = pipeline.run(50)
+    assert verdict.state == State.UNOWNED
+    pipeline.rebalancing = True
+    states = {verdict.state for verdict in pipeline.run(3)}
+    pipeline.rebalancing = False
+    for log in pipeline.logs:
+        log.owner, log.capacity = "processor-2", 0
+    states |= {verdict.state for verdict in pipeline.run(5)}
+    assert states <= {State.FALLING_BEHIND, State.WAITING}
+
+
+def test_the_time_without_a_broker_is_not_held_against_the_processors() -> None:
+    pipeline = Pipeline(0, interval=1)
+    pipeline.window = deque(maxlen=60)
+    for log in pipeline.logs:
+        log.arrivals, log.capacity = 300, 0
+    for _ in pipeline.run(3):
+        pass
+    pipeline.away = "Kafka at 127.0.0.1:9092 does not answer"
+    for _ in pipeline.run(20):
+        pass
+    pipeline.away = None
+    states = {verdict.state for verdict in pipeline.run(4)}
+    assert State.STALLED not in states and State.UNKNOWN not in states
