@@ -9,7 +9,8 @@
 
   const passwordOf = (role) => {
     const variable = `MONGO_${role.toUpperCase()}_PASSWORD`;
-    const password = process.env[variable];
+    const secret = `/run/secrets/${role}/${variable.toLowerCase()}`;
+    const password = fs.existsSync(secret) ? fs.readFileSync(secret, 'utf8') : process.env[variable];
     if (!password) {
       throw new Error(`${variable} is not set: the ${role}'s MongoDB user needs a password`);
     }

@@ -20,6 +20,13 @@ fail() { say "$*"; exit 1; }
 quoted() { printf "'"; printf '%s' "$1" | sed "s/'/''/g"; printf "'"; }  # quoted TEXT: as YAML has it
 secret() { printf '%s' "$2" >"$folder/$1"; quoted "$folder/$1"; }  # secret NAME TEXT: prints the file's path
 
+take_secrets() {  # in Compose they are in files: docker inspect shows the environment
+  if [ -d /run/secrets/alert ]; then
+    ALERT_SLACK_URL=$(cat /run/secrets/alert/alert_slack_url)
+    ALERT_SMTP_PASSWORD=$(cat /run/secrets/alert/alert_smtp_password)
+  fi
+}
+
 check_settings() {
   case "${ALERT_SMTP_TLS:=yes}" in
     yes) tls=true ;;
@@ -114,6 +121,7 @@ main() {
   folder=$1
   shift
   mkdir -p "$folder"
+  take_secrets
   check_settings
   texts >"$folder/retail.tmpl"
   configuration >"$folder/alertmanager.yml"

@@ -28,22 +28,7 @@ refuse_another_checkout() {
   printf '%s\n' "$here" >"$marker"
 }
 
-refuse_development_passwords() {
-  local name found=()
-  [[ "${RETAIL_ENV:-development}" != development ]] || return 0
-  for name in "${!MONGO_@}"; do
-    if [[ "$name" == *_PASSWORD && "${!name}" == dev-only* ]]; then
-      found+=("${name/MONGO_INITDB_ROOT/MONGO_ROOT}")
-    fi
-  done
-  if (( ${#found[@]} > 0 )); then
-    echo "mongo-users: RETAIL_ENV=$RETAIL_ENV refuses the development defaults; set in .env: ${found[*]}" >&2
-    exit 2
-  fi
-}
-
-refuse_development_passwords
 refuse_another_checkout
 exec mongosh --quiet --norc mongodb://mongodb:27017/admin \
-  --eval 'db.auth("root", process.env.MONGO_INITDB_ROOT_PASSWORD)' \
+  --eval 'db.auth("root", fs.readFileSync("/run/secrets/root/mongo_root_password", "utf8"))' \
   --file /docker-entrypoint-initdb.d/init-mongo.js

@@ -106,11 +106,22 @@ def _password_of(who: str) -> Any:
     return Field(None, repr=False, description=text)
 
 
+def secret_folders(root: Path = Path("/run/secrets")) -> list[Path]:
+    """Return the folders in which a container has its secrets: files with the names of settings."""
+    if not os.access(root, os.R_OK | os.X_OK):
+        return []
+    return [root, *filter(Path.is_dir, root.iterdir())]
+
+
 class Settings(BaseSettings):
     """The settings of the pipeline's processes."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        secrets_dir=secret_folders(),
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     retail_env: Literal["development", "staging", "production"] = Field(

@@ -50,9 +50,11 @@ prepare() {
     export "MONGO_${role}_PASSWORD=${role,,} ключ+/@%40:#\$HOME'\"\\&?=[]"
   done
   KAFKA_PORT=$(free_port) MONGO_PORT=$(free_port) DASHBOARD_PORT=$(free_port)
-  export KAFKA_PORT MONGO_PORT DASHBOARD_PORT
+  PROMETHEUS_PORT=$(free_port) ALERTMANAGER_PORT=$(free_port)
+  export KAFKA_PORT MONGO_PORT DASHBOARD_PORT PROMETHEUS_PORT ALERTMANAGER_PORT
   # Before there is a proxy, since the build fetches packages.
   quietly compose --profile tools build
+  quietly compose --profile monitoring build exporter prometheus alertmanager
   proxy_in_docker_configuration
 }
 
@@ -60,9 +62,9 @@ clean_up() {
   local status=$?
   if (( status != 0 )); then
     compose ps --all >&2 || true
-    compose logs --no-color --tail 15 mongodb kafka users setup producer processor dashboard >&2 || true
+    compose logs --no-color --tail 15 passwords mongodb kafka users setup producer processor dashboard >&2 || true
   fi
-  compose --profile tools down --volumes --remove-orphans --rmi local >/dev/null 2>&1 || true
+  compose --profile tools --profile monitoring down --volumes --remove-orphans --rmi local >/dev/null 2>&1 || true
   docker image ls --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" |
     xargs --no-run-if-empty docker image rm --force >/dev/null 2>&1 || true
   rm -rf "$work"

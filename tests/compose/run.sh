@@ -23,6 +23,8 @@ source "$here/stack_tests.sh"
 source "$here/restart_tests.sh"
 # shellcheck source=tests/compose/volume_tests.sh
 source "$here/volume_tests.sh"
+# shellcheck source=tests/compose/monitoring_tests.sh
+source "$here/monitoring_tests.sh"
 
 # Every other test needs these.
 readonly first_tests=(test_the_stack_comes_up_by_one_command test_with_no_file_the_sample_arrives_whole)
@@ -30,7 +32,7 @@ readonly first_tests=(test_the_stack_comes_up_by_one_command test_with_no_file_t
 chosen_tests() {  # chosen_tests [TEST...]: prints first_tests and the named tests, or all tests if none is named
   local name
   if (( $# == 0 )); then
-    sed -n 's/^\(test_[a-z_]*\)() {$/\1/p' "$here"/{stack,restart,volume}_tests.sh
+    sed -n 's/^\(test_[a-z_]*\)() {$/\1/p' "$here"/{stack,monitoring,restart,volume}_tests.sh
     return
   fi
   printf '%s\n' "${first_tests[@]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from retail_devstack.environment import settings_of
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.users import user_uri
 from retail_pipeline.errors import SettingsError
-from retail_pipeline.settings import DEVELOPMENT_SECRET, Settings, load_settings
+from retail_pipeline.settings import DEVELOPMENT_SECRET, Settings, load_settings, secret_folders
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -53,6 +55,17 @@ def test_a_password_that_is_not_escaped_names_the_setting_and_no_part_of_it(
     with pytest.raises(SettingsError, match="^MONGO_READER_URI: .* MONGO_READER_PASSWORD") as it:
         load_settings()
     assert "cret" not in str(it.value) and "se" not in str(it.value).split()
+
+
+def test_a_password_is_read_from_a_file_of_a_container_s_secrets(tmp_path: Path) -> None:
+    (tmp_path / "writer").mkdir()
+    (tmp_path / "writer/mongo_writer_password").write_text("p@ss ключ")
+    (tmp_path / "mongo_reader_password").write_text("of the reader")
+    folders = secret_folders(tmp_path)
+    settings = Settings(mongo_uri="mongodb://u@a", _secrets_dir=folders)
+    assert settings.mongo_writer_password == "p@ss ключ"
+    assert settings.mongo("reader") == "mongodb://u:of%20the%20reader@a"
+    assert secret_folders(tmp_path / "none") == []
 
 
 def test_a_wrong_setting_does_not_show_the_passwords_beside_it() -> None:
