@@ -99,7 +99,7 @@ chaos: .venv/.local ## Inject seeded faults; the result must be identical (SEED=
 chaos-recovery: .venv/.local ## Measure the time from a killed part's return to the next stored row
 	$(BIN)/python -m chaos.recovery $(ARGS)
 
-chaos-health: .venv/.local ## Make faults; each must be seen by the health check, and mended as it says (FAULTS=kafka-killed ARGS=--alerts)
+chaos-health: .venv/.local ## Make faults; each must be seen by the health check, and repaired as it says (FAULTS=kafka-killed ARGS=--alerts)
 	$(BIN)/python -m chaos.health $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
 clean: ## Remove the environment and the tools' caches (not the local stack's data)

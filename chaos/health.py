@@ -1,4 +1,4 @@
-"""``make chaos-health``: each fault is seen by the health check, and mended as it says."""
+"""``make chaos-health``: each fault is seen by the health check, and repaired as it says."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main(
     rate: float = typer.Option(20.0, min=0.1, help="Rows a second that are streamed meanwhile."),
     list_faults: bool = typer.Option(False, "--list", help="List the faults, and stop."),
 ) -> None:
-    """Make faults in a local stack; each must be seen, and mended by the printed command.
+    """Make faults in a local stack; each must be seen, and repaired by the printed command.
 
     For each fault `retail health` runs until the right check says so with the right exit status.
     The command that it prints is then run as printed, until all is well again. With --alerts the

@@ -17,7 +17,7 @@ from chaos.local_stack import LocalStack
 from retail_pipeline.flows.waiting import wait_while
 
 _EVENT = re.compile(r"^(FIRING|RESOLVED): (\w+)", re.MULTILINE)
-_BETWEEN_LOOKS_S = 0.2
+_BETWEEN_READS_S = 0.2
 
 
 class Event(NamedTuple):
@@ -70,25 +70,25 @@ class AlertProcess:
         """Return how long after ``since`` an alert began; None if it takes ``within_s`` or more."""
         left = since + within_s - time.time()
         wait_while(
-            lambda: self._first("FIRING", alert, since) is None, left, every_s=_BETWEEN_LOOKS_S
+            lambda: self._first("FIRING", alert, since) is None, left, every_s=_BETWEEN_READS_S
         )
         first = self._first("FIRING", alert, since)
         return None if first is None else first - since
 
     def await_resolved(
-        self, alert: str, since: float, mended_at: float, within_s: float
+        self, alert: str, since: float, repaired_at: float, within_s: float
     ) -> float | None:
-        """Return how long after ``mended_at`` an alert that began after ``since`` ended."""
-        left = mended_at + within_s - time.time()
-        wait_while(lambda: alert in self._on(), left, every_s=_BETWEEN_LOOKS_S)
+        """Return how long after ``repaired_at`` an alert ended that began after ``since``."""
+        left = repaired_at + within_s - time.time()
+        wait_while(lambda: alert in self._on(), left, every_s=_BETWEEN_READS_S)
         if alert in self._on():
             return None
         ends = [each.at for each in self._since(since) if each[1:] == ("RESOLVED", alert)]
-        return max(ends) - mended_at
+        return max(ends) - repaired_at
 
     def await_silence(self, within_s: float) -> None:
         """Return when no alert fires, or after this time."""
-        wait_while(lambda: bool(self._on()), within_s, every_s=_BETWEEN_LOOKS_S)
+        wait_while(lambda: bool(self._on()), within_s, every_s=_BETWEEN_READS_S)
 
     def fired_since(self, since: float) -> tuple[str, ...]:
         """Return the alerts that began since then, in their order."""

@@ -1,4 +1,4 @@
-"""One fault from its beginning to the stack's health: what the check said, and what mended it."""
+"""One fault from its beginning to the stack's health: what the check found, and what repaired it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True):
         return next((each for each in self.checks if each.id == name), None)
 
     def names(self, fault: Fault) -> bool:
-        """Return whether this is what must be said of a fault."""
+        """Return whether it has what a fault must show."""
         found = self.check(fault.check)
         return (
             found is not None
@@ -82,7 +82,7 @@ class Trial:
         self._alerts = alerts
 
     def run(self, fault: Fault) -> Outcome:
-        """Inject a fault, let its printed command mend it, and return what happened."""
+        """Inject a fault, let its printed command repair it, and return what happened."""
         outcome = Outcome(fault)
         env = self._local.shell_env
         began, at = time.monotonic(), time.time()
@@ -94,8 +94,8 @@ class Trial:
         finally:
             fault.clear(self._local)
         if outcome.seen_s is not None:
-            mended_at = self._mend(outcome, env)
-            self._await_resolved(outcome, at, mended_at)
+            repaired_at = self._repair(outcome, env)
+            self._await_resolved(outcome, at, repaired_at)
         return outcome
 
     def await_healthy(self) -> Answer:
@@ -103,7 +103,7 @@ class Trial:
         return self._await_healthy(_HEALTHY_WITHIN_S)
 
     def recover(self) -> bool:
-        """Start everything again after a fault that was not mended; return whether that failed."""
+        """Start everything again after a fault that was not repaired; return whether that failed."""
         for part in ("processor", "dashboard"):
             if (live := find(self._local.stack.process(part))) is not None:
                 live.kill()
@@ -128,8 +128,8 @@ class Trial:
                 outcome.wrong = f"not seen: {answer}"
                 return
 
-    def _mend(self, outcome: Outcome, env: Mapping[str, str]) -> float:
-        """Run the printed command, and what it names; return when it had ended, since 1970."""
+    def _repair(self, outcome: Outcome, env: Mapping[str, str]) -> float:
+        """Run the printed command and what it names; return when it ended, since 1970."""
         began = time.monotonic()
         command = outcome.seen.command if outcome.seen else None
         if command:
@@ -145,7 +145,7 @@ class Trial:
         answer = self._await_healthy(_HEALTHY_WITHIN_S)
         outcome.healthy_s = time.monotonic() - began
         if answer.exit_status != HEALTHY:
-            outcome.wrong = outcome.wrong or f"not mended: {answer}"
+            outcome.wrong = outcome.wrong or f"not repaired: {answer}"
         return ended_at
 
     def _await_agreement(self, command: str, env: Mapping[str, str]) -> None:
@@ -160,14 +160,14 @@ class Trial:
             time.sleep(0.5)
         return answer
 
-    def _await_resolved(self, outcome: Outcome, at: float, mended_at: float) -> None:
+    def _await_resolved(self, outcome: Outcome, at: float, repaired_at: float) -> None:
         if not self._alerts:
             return
         alert = outcome.fault.alert
         if alert and outcome.fired_s is None:
             outcome.wrong = outcome.wrong or f"{alert} did not fire"
         elif alert:
-            over = self._alerts.await_resolved(alert, at, mended_at, _RESOLVED_WITHIN_S)
+            over = self._alerts.await_resolved(alert, at, repaired_at, _RESOLVED_WITHIN_S)
             outcome.resolved_s = over
             if over is None:
                 outcome.wrong = outcome.wrong or f"{alert} did not resolve"
