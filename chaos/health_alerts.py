@@ -84,7 +84,8 @@ class AlertProcess:
         if alert in self._on():
             return None
         ends = [each.at for each in self._since(since) if each[1:] == ("RESOLVED", alert)]
-        return max(ends) - repaired_at
+        # It may end before the repairing command does.
+        return max(0.0, max(ends) - repaired_at)
 
     def await_silence(self, within_s: float) -> None:
         """Return when no alert fires, or after this time."""

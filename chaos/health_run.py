@@ -1,4 +1,4 @@
-"""One fault from its beginning to the stack's health: what the check found, and what repaired it."""
+"""One fault from its beginning to the stack's health: what was found, and what repaired it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Trial:
         return self._await_healthy(_HEALTHY_WITHIN_S)
 
     def recover(self) -> bool:
-        """Start everything again after a fault that was not repaired; return whether that failed."""
+        """Start everything again after a fault that stayed; return whether that failed."""
         for part in ("processor", "dashboard"):
             if (live := find(self._local.stack.process(part))) is not None:
                 live.kill()

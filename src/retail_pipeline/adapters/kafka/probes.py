@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
+from retail_pipeline.adapters.kafka.closing import drop
 from retail_pipeline.adapters.kafka.errors import translated, words
 from retail_pipeline.domain.probe import Probe
 from retail_pipeline.domain.wire import PROBE
@@ -40,7 +41,7 @@ class ProbeSender:
                 ends = time.monotonic() + timeout_s
                 return [_acknowledged(each, future, ends) for each, future in queued]
             finally:
-                producer.close(timeout=0)
+                drop(producer, 0)
 
     def _queue(
         self, producer: KafkaProducer, partition: int

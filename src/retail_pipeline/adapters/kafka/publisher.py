@@ -9,6 +9,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.producer.future import FutureRecordMetadata
 
+from retail_pipeline.adapters.kafka.closing import drop
 from retail_pipeline.adapters.kafka.errors import translated
 from retail_pipeline.adapters.kafka.topics import partition_of
 from retail_pipeline.domain.contract import SCHEMA_VERSION
@@ -56,7 +57,7 @@ class KafkaPublisher:
             try:
                 partitions = self._producer.partitions_for(self._topic)
             except Exception:
-                self._producer.close(timeout=0)
+                drop(self._producer, 0)
                 raise
         # An invoice's lines follow one another.
         self._partition = lru_cache(4_096)(partial(partition_of, partitions=len(partitions)))
@@ -89,7 +90,7 @@ class KafkaPublisher:
 
     def close(self) -> None:
         """Drop what is not acknowledged, and close the connections."""
-        self._producer.close(timeout=1)
+        drop(self._producer, 1)
 
     def _queue(
         self,
