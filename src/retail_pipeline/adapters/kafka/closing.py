@@ -5,7 +5,7 @@ from __future__ import annotations
 from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
-# How long the sending thread has to end once it is told to drop what it has, in seconds.
+# How long the sending thread has to end once it must drop what it has, in seconds.
 _END_S = 2.0
 
 

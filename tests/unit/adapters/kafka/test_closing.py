@@ -12,7 +12,7 @@ from retail_pipeline.adapters.kafka.closing import drop
 
 
 class Hanging:
-    """A producer with an unacknowledged record; its sender drops it when told to."""
+    """A producer with an unacknowledged record; its sender drops it when forced."""
 
     def __init__(self, obeys: bool) -> None:
         self.calls: list[Any] = []
