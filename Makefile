@@ -58,7 +58,7 @@ test: .venv/.dev ## Run every test on real ZooKeeper, Kafka and mongod; enforce 
 test-browser: .venv/.dev ## Test the dashboard in a real browser (chromium must be installed)
 	$(BIN)/python -m pytest tests/browser
 
-test-alerts: .venv/.dev ## Test the rules of the alerts (promtool must be installed: Debian's package prometheus)
+test-alerts: .venv/.dev ## Test the alerts' rules and routes (Debian's packages prometheus and prometheus-alertmanager)
 	$(BIN)/python -m pytest tests/alerts
 
 test-grafana: ## Check the dashboards' JSON against Grafana's own types (npm must be installed)

@@ -8,10 +8,14 @@ status`` can learn the exit status only from this file. A killed process leaves 
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+# The environment variable with the path of the file that names this process to Prometheus.
+TARGET_FILE = "RETAIL_TARGET_FILE"
 
 
 def run(exit_file: Path, arguments: list[str]) -> int:
@@ -27,6 +31,9 @@ def run(exit_file: Path, arguments: list[str]) -> int:
         # A full disk, or a deleted folder, does not undo the work.
         with suppress(OSError):
             exit_file.write_text(f"{status}\n", "utf-8")
+            # What has done its work is not down.
+            if status == 0 and (target := os.environ.get(TARGET_FILE)):
+                Path(target).unlink(missing_ok=True)
     return status
 
 

@@ -41,6 +41,11 @@ def up(
     dashboard: bool = typer.Option(True, help="Start the dashboard."),
     stream: bool = typer.Option(True, help="Stream data."),
     yes: bool = typer.Option(False, help="Replace the made-up sample without a question."),
+    monitoring: bool = typer.Option(
+        False,
+        "--monitoring",
+        help="Also start the exporter, and Prometheus and Alertmanager if they are installed.",
+    ),
 ) -> None:
     """Start servers, processor and dashboard, and stream data through them.
 
@@ -56,6 +61,8 @@ def up(
 
         retail local up --data online_retail.csv
 
+        retail local up --monitoring
+
         retail local up --detach --no-dashboard --data 'exports/*.csv.gz'
     """
     from retail_devstack.session import UpOptions, run
@@ -63,7 +70,7 @@ def up(
     stack = _stack()
     _warn_of_little_memory(stack.say)
     check_disk(stack.home.root, stack.say)
-    options = UpOptions(data, stream, dashboard, detach, yes)
+    options = UpOptions(data, stream, dashboard, detach, yes, monitoring)
     with interruptible(), progress() as show:
         try:
             status, farewell = run(stack, options, lambda found: _stay(stack, options, found, show))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from retail_devstack.child import TARGET_FILE
+from retail_devstack.home import Home
 from retail_devstack.ports import HOST
 from retail_devstack.stack import Stack
 from retail_devstack.surroundings import service_env
@@ -48,11 +50,25 @@ def process_env(stack: Stack) -> dict[str, str]:
     return {**service_env(), **stack_env(stack)}
 
 
-def metrics_env(part: str) -> dict[str, str]:
-    """Return the METRICS_PORT of a process of the stack, or nothing if none is set.
+def metrics_name(part: str) -> str:
+    """Return the name under which the state has the port of a service's metrics."""
+    return f"{part}-metrics"
 
-    They share this machine, so that each needs a port of its own; the first is for the exporter.
+
+def target_file(home: Home) -> Path:
+    """Return the file that names the producer to Prometheus while there is something to scrape."""
+    return home.config("prometheus/producer.json")
+
+
+def metrics_env(stack: Stack, part: str) -> dict[str, str]:
+    """Return where a service of the stack serves its metrics, or nothing if it does not.
+
+    They share this machine, so that each needs a port of its own. Monitoring has chosen one; else
+    they follow METRICS_PORT, which is for the exporter.
     """
+    if chosen := stack.state.ports.get(metrics_name(part)):
+        env = {"METRICS_PORT": str(chosen), "METRICS_ADDRESS": HOST}
+        return {**env, TARGET_FILE: str(target_file(stack.home))} if part == "producer" else env
     first = loaded(Settings).metrics_port
     return {"METRICS_PORT": str(first + _METRICS_PORTS[part])} if first else {}
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from retail_devstack.backlog import Gauge
 from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.output import Say
-from retail_devstack.stack import SERVERS, Stack
+from retail_devstack.stack import MONITORING, SERVERS, Stack
 from retail_devstack.waiting import producer_problem
 from retail_pipeline.errors import TransientError
 
 _INTERVAL = 1.0
-_FOLLOWED = (*SERVERS, "processor", "dashboard")
+_FOLLOWED = (*SERVERS, "processor", "dashboard", *MONITORING)
 
 
 class Follower:

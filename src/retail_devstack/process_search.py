@@ -17,8 +17,9 @@ import psutil
 from retail_devstack.home import Home
 from retail_devstack.processes import Process, describe
 
-_SERVICES = ("producer", "processor", "dashboard")
+_SERVICES = ("producer", "processor", "dashboard", "exporter")
 _JAVA_SERVERS = ("zookeeper", "kafka")
+_MONITORS = ("prometheus", "alertmanager")
 
 
 def find_parts(home: Home) -> dict[str, list[Process]]:
@@ -53,6 +54,10 @@ def _part(home: Home, live: psutil.Process) -> str | None:
     arguments = live.cmdline()
     for part in _SERVICES:
         if _names(arguments, home.exit_file(part)):
+            return part
+    for part in _MONITORS:
+        option = f"--config.file=conf/{part}/{part}.yml"
+        if option in arguments and _same(live.cwd(), home.root):
             return part
     for part in _JAVA_SERVERS:
         config = home.config(f"{part}.properties")

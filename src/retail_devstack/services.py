@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from retail_devstack.environment import metrics_env, process_env, stack_env
+from retail_devstack.environment import (
+    metrics_env,
+    metrics_name,
+    process_env,
+    stack_env,
+    target_file,
+)
+from retail_devstack.ports import HOST
 from retail_devstack.stack import Stack
 from retail_pipeline.adapters.dashboard import ask_dashboard
 from retail_pipeline.adapters.sources.files import find_files
@@ -46,7 +54,15 @@ def start_producer(stack: Stack, paths: Sequence[str], *, yes: bool = False) -> 
     stack.say(f"Streaming {', '.join(paths)} ...")
     arguments = ["produce", *paths, *(["--yes"] if yes else [])]
     command = _command(stack, "producer", arguments)
+    _name_target(stack)
     stack.spawn("producer", command, _env(stack, "producer"))
+
+
+def start_exporter(stack: Stack) -> None:
+    """Start the exporter of the metrics."""
+    arguments = ["metrics", "--port", str(stack.state.ports["exporter"])]
+    env = {**process_env(stack), "METRICS_ADDRESS": HOST}
+    stack.spawn("exporter", _command(stack, "exporter", arguments), env)
 
 
 def start_dashboard(stack: Stack) -> None:
@@ -121,7 +137,15 @@ def exit_status(stack: Stack, part: str) -> int | None:
 
 
 def _env(stack: Stack, part: str) -> dict[str, str]:
-    return {**process_env(stack), **metrics_env(part)}
+    return {**process_env(stack), **metrics_env(stack, part)}
+
+
+def _name_target(stack: Stack) -> None:
+    """Tell Prometheus where the producer serves its metrics, if it does."""
+    name, file = metrics_name("producer"), target_file(stack.home)
+    if name in stack.state.ports:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps([{"targets": [stack.address(name)]}]), "utf-8")
 
 
 def _command(stack: Stack, part: str, arguments: Sequence[str]) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from retail_devstack import processes, services
+from retail_devstack import monitoring, processes, services
 from retail_devstack.environment import current_names, known_env, stack_env
 from retail_devstack.home import Busy
 from retail_devstack.output import announce
@@ -37,6 +37,7 @@ class UpOptions:
     dashboard: bool = True
     detach: bool = False
     yes: bool = False
+    monitoring: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,16 @@ def run(stack: Stack, options: UpOptions, stay: Callable[[Outcome], T]) -> T:
 
     Raises:
         PermanentError: a part doesn't start; the text shows the end of its log.
-        UsageError: the data doesn't exist, or would replace the sample and the user declines, or
+        UsageError: there is no program for the monitoring, or the data doesn't exist, or would replace the sample and the user declines, or
             the producer still has other data to send.
     """
     data = services.absolute(options.data, stack.say)
+    programs: dict[str, str] = {}
+    if options.monitoring or monitoring.wanted(stack):
+        programs = monitoring.find_programs(stack)
     stack.home.create()
+    if "alertmanager" in programs:
+        monitoring.write_routes(stack)
     owned: list[str] = []
     try:
         with stack.home.locked(_MOMENT):
@@ -74,7 +80,7 @@ def run(stack: Stack, options: UpOptions, stay: Callable[[Outcome], T]) -> T:
                     f"The stack in {stack.home.root} is running already; it is used as it is."
                 )
             try:
-                outcome = _start(stack, options, data, was_running)
+                outcome = _start(stack, options, data, was_running, programs)
             except BaseException:
                 with uninterruptible():
                     stack.shut_down(owned)
@@ -127,7 +133,13 @@ def _lock_to_stop(stack: Stack) -> Iterator[None]:
         yield
 
 
-def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool) -> Outcome:
+def _start(
+    stack: Stack,
+    options: UpOptions,
+    data: list[str],
+    was_running: bool,
+    programs: Mapping[str, str],
+) -> Outcome:
     before = known_env(stack)
     stack.start_servers()
     stack.state.names = current_names()
@@ -139,7 +151,8 @@ def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool)
         services.set_up(stack)
     if env != before:
         # They still use the addresses of their start.
-        stack.stop(["producer", "processor", "dashboard"])
+        stack.stop(["exporter", "producer", "processor", "dashboard"])
+    monitoring.choose_ports(stack, bool(programs))
     streams = options.stream and not was_running and stack.alive("producer")
     chosen, yes = _data_to_stream(stack, options, data, was_running)
     if not stack.alive("processor"):
@@ -149,6 +162,8 @@ def _start(stack: Stack, options: UpOptions, data: list[str], was_running: bool)
         services.start_dashboard(stack)
     if chosen:
         services.start_producer(stack, chosen, yes=yes)
+    if programs:
+        monitoring.start(stack, programs)
     url = services.await_dashboard(stack) if options.dashboard or shown else None
     return Outcome(was_running, url, streams or bool(chosen))
 

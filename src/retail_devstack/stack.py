@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from retail_devstack import processes
 from retail_devstack.home import Home
@@ -23,10 +24,18 @@ from retail_pipeline.flows.waiting import wait_while
 
 SERVERS = ("zookeeper", "kafka", "mongodb")
 SERVICES = ("processor", "producer", "dashboard")
-# Senders before receivers, and Kafka before ZooKeeper, where it deregisters.
-STOP_ORDER = ("producer", "processor", "dashboard", "mongodb", "kafka", "zookeeper")
+MONITORING = ("exporter", "prometheus", "alertmanager")
+# The watchers first, so that they report nothing; senders before receivers, and Kafka before
+# ZooKeeper, where it deregisters.
+STOP_ORDER = (
+    *("prometheus", "alertmanager", "exporter", "producer", "processor", "dashboard"),
+    *("mongodb", "kafka", "zookeeper"),
+)
 # Seconds that each part has to stop by itself.
 _GRACE = {
+    "prometheus": 15,
+    "alertmanager": 5,
+    "exporter": 10,
     "producer": 15,
     "processor": 20,
     "dashboard": 5,
@@ -137,12 +146,16 @@ class Stack:
             started += self.start_servers(["kafka"])
         return started
 
-    def spawn(self, part: str, command: Sequence[str], env: dict[str, str]) -> None:
-        """Start a service of the pipeline, and write it to the state."""
+    def spawn(
+        self, part: str, command: Sequence[str], env: dict[str, str], cwd: Path | None = None
+    ) -> Process:
+        """Start a service, perhaps in the folder ``cwd``, and write it to the state."""
         self.home.exit_file(part).unlink(missing_ok=True)
         with deferred():
-            self.state.processes[part] = processes.spawn(command, self.home.log(part), env)
+            process = processes.spawn(command, self.home.log(part), env, cwd)
+            self.state.processes[part] = process
         self.save()
+        return process
 
     def shut_down(self, parts: Sequence[str] = STOP_ORDER) -> list[str]:
         """Stop ``parts``, remove them from the state, and return the names of those killed.

@@ -12,7 +12,7 @@ from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.ports import answers
 from retail_devstack.sample import shows_sample
 from retail_devstack.services import exit_status
-from retail_devstack.stack import SERVERS, SERVICES, Stack
+from retail_devstack.stack import MONITORING, SERVERS, SERVICES, Stack
 from retail_pipeline.adapters.dashboard import ask_dashboard
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.failed_days import summaries_left
@@ -37,7 +37,8 @@ class Part:
 
 def parts(stack: Stack) -> list[Part]:
     """Return every part of the stack; one is for the summaries, if some can't be made."""
-    found = [_status(stack, name) for name in (*SERVERS, *SERVICES)]
+    watchers = filter(stack.process, MONITORING)
+    found = [_status(stack, name) for name in (*SERVERS, *SERVICES, *watchers)]
     mongodb_answers = any(each.name == "mongodb" and each.ok for each in found)
     problem = _summaries_problem(stack) if mongodb_answers else None
     if problem:
@@ -75,7 +76,7 @@ def _status(stack: Stack, name: str) -> Part:
         state, ok = ended(stack, name)
         return Part(name, state, ok)
     problem = _problem(stack, name, port)
-    scheme = {"mongodb": "mongodb://", "dashboard": "http://"}.get(name, "")
+    scheme = "mongodb://" if name == "mongodb" else "" if name in SERVERS else "http://"
     return Part(
         name,
         problem or "running",
