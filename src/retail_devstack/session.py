@@ -57,8 +57,8 @@ def run(stack: Stack, options: UpOptions, stay: Callable[[Outcome], T]) -> T:
 
     Raises:
         PermanentError: a part doesn't start; the text shows the end of its log.
-        UsageError: there is no program for the monitoring, or the data doesn't exist, or would replace the sample and the user declines, or
-            the producer still has other data to send.
+        UsageError: there is no program for the monitoring, or the data doesn't exist, or would
+            replace the sample and the user declines, or the producer still has other data to send.
     """
     data = services.absolute(options.data, stack.say)
     programs: dict[str, str] = {}
