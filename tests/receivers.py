@@ -62,7 +62,12 @@ class Mailbox:
 
     def texts(self) -> list[tuple[str, str]]:
         """Return each message's subject and text."""
-        return [(str(mail["subject"]), mail.get_content()) for mail in self.mails]
+        found = []
+        for mail in self.mails:
+            body = mail.get_body(("plain",)) or mail
+            assert isinstance(body, EmailMessage)
+            found.append((str(mail["subject"]), body.get_content()))
+        return found
 
 
 def _sign_in(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> Any:

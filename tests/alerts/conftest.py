@@ -1,5 +1,7 @@
-"""Tests of the alerts: ``python -m pytest tests/alerts``. They need promtool and Alertmanager
-(Debian's packages ``prometheus`` and ``prometheus-alertmanager``), so that the tests that everybody runs leave them out.
+"""Tests of the alerts: ``python -m pytest tests/alerts``.
+
+They need promtool and Alertmanager (Debian's packages ``prometheus`` and
+``prometheus-alertmanager``), so that the tests that everybody runs leave them out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The routes of Alertmanager: real messages to a real SMTP server and a listener in Slack's form."""
+"""Alertmanager's routes: messages to a real SMTP server and a listener in Slack's form."""
 
 from __future__ import annotations
 
