@@ -131,7 +131,10 @@ def test_the_libraries_that_the_code_imports_are_its_direct_dependencies() -> No
         (ROOT / name).read_text("utf-8") for name in ("requirements.in", "requirements-local.in")
     )
     named = set(re.findall(r"^([a-z][a-z0-9-]*)", direct, re.MULTILINE))
-    other_names = {"kafka": "kafka-python", "bson": "pymongo", "pydantic": "pydantic-settings"}
+    other_names = {
+        **{"kafka": "kafka-python", "bson": "pymongo", "pydantic": "pydantic-settings"},
+        "dotenv": "python-dotenv",
+    }
     imported = {other_names.get(name, name.replace("_", "-")) for name in third_party_imports()}
     assert imported <= named
 
