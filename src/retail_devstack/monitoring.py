@@ -98,11 +98,11 @@ def write_routes(stack: Stack) -> None:
     done = subprocess.run(
         ["sh", str(_ROUTES), str(folder)], env=_alert_env(), capture_output=True, text=True
     )
-    said = done.stderr.strip().removeprefix("alertmanager: ")
+    printed = done.stderr.strip().removeprefix("alertmanager: ")
     if done.returncode:
-        raise UsageError(f"Alertmanager can't be configured: {said}")
-    if said:
-        stack.say(f"Alertmanager: {said}.")
+        raise UsageError(f"Alertmanager can't be configured: {printed}")
+    if printed:
+        stack.say(f"Alertmanager: {printed}.")
 
 
 def start(stack: Stack, programs: Mapping[str, str]) -> None:

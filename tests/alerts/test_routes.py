@@ -73,7 +73,7 @@ def post(address: str, *names: str, severity: str = "critical", over: bool = Fal
     body = [
         {
             "labels": {"alertname": name, "check": "group", "severity": severity},
-            "annotations": {"summary": f"{name} is wrong.", "actions": "Mend it."},
+            "annotations": {"summary": f"{name} is wrong.", "actions": "Restart it."},
             **({"endsAt": now} if over else {}),
         }
         for name in names
@@ -118,7 +118,7 @@ def test_alerts_of_a_check_arrive_together_by_email_and_in_slack_and_are_resolve
         (firing, text), (resolved, end) = texts
         assert sorted(firing.removeprefix("firing: ").split(", ")) == ["RetailA", "RetailB"]
         assert sorted(resolved.removeprefix("resolved: ").split(", ")) == ["RetailA", "RetailB"]
-        assert "RetailA is wrong." in text and "Actions: Mend it." in text
+        assert "RetailA is wrong." in text and "Actions: Restart it." in text
         assert "until" in end
     assert mailbox.mails[0]["to"] == "ops@example.com"
     assert {path for path, _ in slack.posts} == {f"/services/{TOKEN}"}

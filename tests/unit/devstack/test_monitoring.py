@@ -19,15 +19,15 @@ from retail_pipeline.errors import UsageError
 
 
 @pytest.fixture
-def said() -> list[str]:
+def printed() -> list[str]:
     return []
 
 
 @pytest.fixture
-def stack(tmp_path: Path, said: list[str]) -> Stack:
+def stack(tmp_path: Path, printed: list[str]) -> Stack:
     home = Home(tmp_path / "home", tmp_path / "cache")
     home.create()
-    return Stack(home, said.append)
+    return Stack(home, printed.append)
 
 
 @pytest.fixture
@@ -54,12 +54,14 @@ def test_without_any_server_the_packages_are_named(stack: Stack, programs: Path)
 
 
 def test_a_missing_server_is_named_with_what_is_left_out(
-    stack: Stack, programs: Path, said: list[str]
+    stack: Stack, programs: Path, printed: list[str]
 ) -> None:
     install(programs, "prometheus-alertmanager")
     found = monitoring.find_programs(stack)
     assert found == {"alertmanager": str(programs / "prometheus-alertmanager")}
-    assert len(said) == 1 and said[0].startswith("Prometheus is not on PATH, so that nothing is")
+    assert len(printed) == 1 and printed[0].startswith(
+        "Prometheus is not on PATH, so that nothing is"
+    )
 
 
 def test_prometheus_asks_what_runs_where_it_serves_metrics(stack: Stack) -> None:
@@ -86,7 +88,7 @@ def test_without_monitoring_a_service_serves_metrics_only_if_it_is_set(
 
 
 def test_the_routes_follow_the_settings_of_env_file_and_shell(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(".env").write_text("ALERT_EMAIL_TO=a@example.com\n", "utf-8")
@@ -96,7 +98,7 @@ def test_the_routes_follow_the_settings_of_env_file_and_shell(
     monitoring.write_routes(stack)
     text = stack.home.config("alertmanager/alertmanager.yml").read_text("utf-8")
     assert "a@example.com" in text and "mail.example.com:587" in text
-    assert not said
+    assert not printed
 
 
 @pytest.mark.parametrize("status", [0, 1])
