@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,7 +24,7 @@ from retail_pipeline.domain.reconciliation import (
 )
 from retail_pipeline.domain.sample_source import is_sample
 from retail_pipeline.domain.topics import Topics
-from retail_pipeline.domain.wire import MANIFEST, decode
+from retail_pipeline.domain.wire import MANIFEST, REJECTION, TRANSACTION, decode
 from retail_pipeline.reconcile.ports import DatabaseReader, KafkaReader
 from retail_pipeline.reconcile.texts import (
     INCOMPLETE,
@@ -33,6 +34,10 @@ from retail_pipeline.reconcile.texts import (
     missing_manifest,
     of_failed_days,
 )
+
+# Of more records than this it is not read whose they are, since a check must be quick: each missing
+# row may then be one of them.
+_MOST_READ = 10_000
 
 
 @dataclass
@@ -71,10 +76,11 @@ class CountCheck:
         later = self.kafka.positions()
         came = sum(each.end for each in later) - sum(each.end for each in positions)
         lag = total_lag(positions) + came
+        in_flight = self._in_flight(positions, later) if 0 < lag <= _MOST_READ else None
         pending |= self.database.pending_days()
         failed, others = failed_before_and_after(failed, self.database.failed_days())
         pending |= others
-        differences = [*_of_sources(sources, lag, lost), *of_failed_days(failed)]
+        differences = [*_of_sources(sources, lag, in_flight, lost), *of_failed_days(failed)]
         if not lag and not pending:
             stored = sum(each.stored for each in sources)
             differences += _of_rollups(rollups, stored - left_out)
@@ -115,6 +121,28 @@ class CountCheck:
                     lost[source] = manifest
         return lost
 
+    def _in_flight(
+        self, before: list[PartitionOffsets], after: list[PartitionOffsets]
+    ) -> Mapping[str, int]:
+        """Return how many rows of each source came after what was committed ``before``.
+
+        A record that can't be used may be of any source: it counts for each.
+        """
+        ends = {each.key: each.end for each in after}
+        spans = [
+            msgspec.structs.replace(each, first=each.oldest, end=ends.get(each.key, each.end))
+            for each in before
+            if each.topic != self.topics.manifests
+        ]
+        found: Counter[str] = Counter()
+        unusable = 0
+        for span, messages in self.kafka.records(spans):
+            rejected = span.topic == self.topics.dead_letters
+            rows = decode(messages, REJECTION) if rejected else decode(messages, TRANSACTION)
+            found.update(each.source for each in rows.records)
+            unusable += len(rows.rejections)
+        return defaultdict(lambda: unusable, {each: n + unusable for each, n in found.items()})
+
     def _sources(self, manifests: dict[str, Manifest]) -> list[SourceAccount]:
         stored, quarantined, purged = self.database.counts().values()
         claimed = self.database.claimed()
@@ -141,18 +169,23 @@ def _without_sample(manifests: dict[str, Manifest]) -> dict[str, Manifest]:
 
 
 def _of_sources(
-    sources: list[SourceAccount], lag: int, lost: Collection[str]
+    sources: list[SourceAccount],
+    lag: int,
+    in_flight: Mapping[str, int] | None,
+    lost: Collection[str],
 ) -> Iterator[Difference]:
     """Yield each source with more rows missing than are in flight, or with too many.
 
-    ``lost`` are those whose manifest MongoDB lacks.
+    ``in_flight`` are the rows that are not stored yet, by source; None if only their number, the
+    ``lag``, is known. ``lost`` are the sources whose manifest MongoDB lacks.
     """
     for each in sources:
         if each.read is None:
             continue
         accounted = each.stored + each.quarantined + each.purged
         missing = each.read - accounted
-        if missing > lag or (missing < 0 and each.complete and not lag):
+        on_its_way = lag if in_flight is None else in_flight[each.source]
+        if missing > on_its_way or (missing < 0 and each.complete and not lag):
             word = "missing" if missing > 0 else "too many"
             yield difference(
                 "count",

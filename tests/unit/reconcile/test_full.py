@@ -15,6 +15,7 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.probe import Probe
 from retail_pipeline.domain.reconciliation import Reconciliation, Verdict
 from retail_pipeline.domain.transaction import Transaction, row_id
+from retail_pipeline.reconcile import counts
 from retail_pipeline.reconcile.records import as_line
 from tests.fakes import FakeMessage, manifest, rejection, transaction
 from tests.ledger_world import SOURCE, TOPICS, World, rows
@@ -403,6 +404,37 @@ def test_the_count_check_counts_what_is_too_much() -> None:
     world = World.of(rows(5))
     world.summarised = {}
     assert {each.what for each in world.quick().differences} == {"rollup"}
+
+
+OTHER = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        transaction(2, source=OTHER),
+        rejection(3, source=OTHER),
+        pytest.param(transaction(2), id="of the same source"),
+        pytest.param(b"unusable", id="unusable"),
+    ],
+)
+def test_the_count_check_sees_a_lost_row_while_rows_of_another_source_come(came: Any) -> None:
+    world = World.of(rows(5))
+    del world.documents[row_id(SOURCE, 4)]
+    world.send(came)
+    found = [each.detail for each in world.quick().differences]
+    may_be_it = getattr(came, "source", SOURCE) == SOURCE
+    assert found == ([] if may_be_it else ["1 rows missing: 5 read, 4 there"])
+
+
+def test_a_lost_row_may_be_one_of_many_that_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "_MOST_READ", 1)
+    world = World.of(rows(5))
+    del world.documents[row_id(SOURCE, 4)]
+    world.send(transaction(2, source=OTHER))
+    assert len(world.quick().differences) == 1
+    world.send(transaction(3, source=OTHER))
+    assert world.quick().differences == []
 
 
 def test_a_database_that_was_emptied_differs_from_what_kafka_has_committed() -> None:

@@ -134,7 +134,7 @@ def read_topics(settings: Settings, *, answer_ms: int = 8_000) -> dict[str, Topi
     found = configs.get("topic", {})
     return {
         name: (
-            _topic(name, described[name], found[name], wanted[name]["configs"])
+            _topic(name, described[name], found.get(name, {}), wanted[name]["configs"])
             if name in described
             else None
         )
@@ -145,6 +145,8 @@ def read_topics(settings: Settings, *, answer_ms: int = 8_000) -> dict[str, Topi
 def _topic(
     name: str, partitions: list[Any], found: dict[str, Any], wanted: dict[str, str]
 ) -> Topic:
+    if not wanted.keys() <= found.keys():
+        raise TransientError(f"Kafka does not say how {name} is set; does ZooKeeper run?")
     return Topic(
         name=name,
         partitions=len(partitions),

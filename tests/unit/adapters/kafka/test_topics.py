@@ -25,16 +25,23 @@ class Broker:
     def list_topics(self) -> list[str]:
         return list(self._known)
 
+    def describe_configs(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"topic": {name: {} for name in self._known}}
+
     def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
         return [{"name": name, "topic_id": 7, "partitions": self._partitions} for name in names]
 
 
-def identity(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
+def use(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def admin(settings: Settings) -> Iterator[Broker]:
+    def admin(settings: Settings, **_: int) -> Iterator[Broker]:
         yield broker
 
     monkeypatch.setattr(topics, "admin_client", admin)
+
+
+def identity(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
+    use(broker, monkeypatch)
     return topics.topic_id(SETTINGS)
 
 
@@ -55,3 +62,12 @@ def test_a_topic_that_is_not_among_the_others_was_never_made(
 ) -> None:
     with pytest.raises(PermanentError, match="has no topic ours: run `retail setup` first"):
         identity(Broker("other"), monkeypatch)
+
+
+def test_settings_that_the_broker_does_not_return_are_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(Broker("ours"), monkeypatch)
+    monkeypatch.setattr(topics, "ConfigResource", lambda *_: None)
+    with pytest.raises(TransientError, match="does not say how ours is set"):
+        topics.read_topics(SETTINGS)
