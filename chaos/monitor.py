@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -78,10 +78,14 @@ def states(
     with _stack(_SLOW) as lab:
         for number in range(seed, seed + seeds):
             for inject in [each for each in STATES if each.__name__ in chosen]:
-                expected, found, last = _try(lab, inject, number, interval)
-                row = _row(number, inject, expected, found, last)
+                expected, found, reports = _try(lab, inject, number, interval)
+                row = _row(number, inject, expected, found)
                 table.add_row(*row)
                 typer.echo("  ".join(row))
+                for report in reports if found is None else ():
+                    typer.echo(
+                        f"    {report.at.timestamp() - expected.since:6.1f} s {_said(report)}"
+                    )
                 right, tried = right + (found is not None), tried + 1
     Console(width=120).print(table)
     typer.echo(f"{right} of {tried} right within two intervals of {interval:g} s; load {_load()}")
@@ -188,8 +192,8 @@ def _load() -> str:
 
 def _try(
     lab: MonitoredStack, inject: Injection, seed: int, interval: float
-) -> tuple[Expected, float | None, Report]:
-    """Bring a state about; return what was expected, after how long it came, and the last report.
+) -> tuple[Expected, float | None, list[Report]]:
+    """Bring a state about; return what was expected, after how long it came, and the reports.
 
     The seed decides the partition, the numbers, and when in an interval it begins.
     """
@@ -212,19 +216,27 @@ def _try(
 
         limit = expected.since + 2 * interval + 2 - time.time()
         wait_while(lambda: expected.throughout or found() is None, limit, every_s=0.2)
-        return expected, found(), monitor.reports[-1]
+        return expected, found(), list(monitor.reports)
 
 
-def _row(
-    seed: int, inject: Injection, expected: Expected, found: float | None, last: Report
-) -> list[str]:
+def _row(seed: int, inject: Injection, expected: Expected, found: float | None) -> list[str]:
     name = inject.__name__.replace("_", " ")
-    if found is not None:
-        where = ", ".join(sorted(expected.partitions)) or "none"
-        return [str(seed), name, expected.state, where, f"{found:.1f}"]
-    wanted = f"{last.verdict.state}, not {expected.state}"
-    where = f"{sorted(last.verdict.partitions)}, not {sorted(expected.partitions)}"
-    return [str(seed), name, wanted, where, "WRONG"]
+    seconds = "WRONG" if found is None else f"{found:.1f}"
+    return [str(seed), name, expected.state, _short(expected.partitions), seconds]
+
+
+def _said(report: Report) -> str:
+    waiting = {f"{each.topic}[{each.partition}]": each.lag for each in report.partitions}
+    return f"{report.verdict.state}: {_short(report.verdict.partitions)}; lag {waiting}"
+
+
+def _short(partitions: Iterable[str]) -> str:
+    """Return partitions by topic, each topic's name once: t[0 1 2] t.dlq[0]."""
+    numbers: dict[str, list[str]] = {}
+    for each in sorted(partitions):
+        topic, _, number = each.rstrip("]").partition("[")
+        numbers.setdefault(topic, []).append(number)
+    return " ".join(f"{topic}[{' '.join(each)}]" for topic, each in numbers.items()) or "none"
 
 
 if __name__ == "__main__":

@@ -265,18 +265,19 @@ def _still_for(trend: _Trend) -> timedelta:
 
 
 def _still_though_it_kept_up(trend: _Trend) -> bool:
-    """Return whether a record that was on its way when the commits ended waits too long now.
+    """Return whether a record waits too long at an owner that kept up until its commits ended.
 
-    Its owner had the partition before: one that starts takes longer to store its first records.
+    When the owner was last seen to work, the record was not there yet, or was on its way. An owner
+    that has just got the partition takes longer to store its first records.
     """
-    owner, lasted, age = trend.now.owner, _still_for(trend), trend.age
-    owned = trend.lasts(lambda seen: seen.owner == owner)
-    return (
-        age is not None
-        and owned is not None
-        and owned > lasted >= KEPT_UP_STALLED_AFTER
-        and CAUGHT_UP_WITHIN < age <= lasted + CAUGHT_UP_WITHIN
-    )
+    now, age, lasted = trend.now, trend.age, _still_for(trend)
+    if age is None or age <= CAUGHT_UP_WITHIN or lasted < KEPT_UP_STALLED_AFTER:
+        return False
+    began = trend.times[-1] - lasted
+    worked = next(((at, each) for at, each, _ in trend.backwards() if at < began), None)
+    if worked is None or worked[1].owner != now.owner:
+        return False
+    return trend.times[-1] - age >= worked[0] - CAUGHT_UP_WITHIN
 
 
 def _still_under_any_owner(trend: _Trend) -> bool:

@@ -329,3 +329,26 @@ def test_the_time_without_a_broker_is_not_held_against_the_processors() -> None:
     pipeline.away = None
     states = {verdict.state for verdict in pipeline.run(4)}
     assert State.STALLED not in states and State.UNKNOWN not in states
+
+
+def test_a_stall_that_began_right_after_an_observation_is_named_at_the_second_one() -> None:
+    observed = [
+        # The commits end 0.1 s after the first observation; the second one comes late, at 5.8 s.
+        (0.0, 100, 103, None),
+        (5.8, 115, 162, 0.2),
+        (10.8, 115, 212, 0.2),
+    ]
+    window = []
+    for second, committed, end, since in observed:
+        each = PartitionObservation(
+            topic="tx",
+            partition=0,
+            first=0,
+            end=end,
+            committed=committed,
+            owner="processor-1",
+            waiting_since=None if since is None else START + timedelta(seconds=since),
+        )
+        group = GroupObservation(partitions=(each,), members=1)
+        window.append(Observation(at=START + timedelta(seconds=second), group=group))
+    assert evaluate(window).state == State.STALLED
