@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from chaos.monitor_states import AT_FIRST_LOOK, STATES, Expected, Injection, judge
+from chaos.monitor_states import AT_FIRST_OBSERVATION, STATES, Expected, Injection, evaluate
 from chaos.monitor_watch import Tally
 from chaos.monitored import MonitoredStack, monitored_stack
 from retail_devstack.signals import Interrupted, interruptible
@@ -84,7 +84,7 @@ def states(
                 typer.echo("  ".join(row))
                 for report in reports if found is None else ():
                     typer.echo(
-                        f"    {report.at.timestamp() - expected.since:6.1f} s {_said(report)}"
+                        f"    {report.at.timestamp() - expected.since:6.1f} s {_line(report)}"
                     )
                 right, tried = right + (found is not None), tried + 1
     Console(width=120).print(table)
@@ -132,7 +132,7 @@ def watch(
                 tally.add(monitor.reports.popleft())
     if not restarts:
         tally.wrong += [
-            f"{count} reports said {state}"
+            f"{count} reports had the verdict {state}"
             for state, count in tally.states.items()
             if state is not State.CAUGHT_UP
         ]
@@ -200,7 +200,7 @@ def _try(
     random = Random(f"{inject.__name__} {seed}")
     with ExitStack() as undo:
         undo.callback(lab.settle)
-        if inject in AT_FIRST_LOOK:
+        if inject in AT_FIRST_OBSERVATION:
             expected = inject(lab, random, undo)
             monitor = lab.monitor(interval)
             undo.callback(monitor.close)
@@ -212,7 +212,7 @@ def _try(
             expected = inject(lab, random, undo)
 
         def found() -> float | None:
-            return judge(list(monitor.reports), expected, interval)
+            return evaluate(list(monitor.reports), expected, interval)
 
         limit = expected.since + 2 * interval + 2 - time.time()
         wait_while(lambda: expected.throughout or found() is None, limit, every_s=0.2)
@@ -225,7 +225,7 @@ def _row(seed: int, inject: Injection, expected: Expected, found: float | None) 
     return [str(seed), name, expected.state, _short(expected.partitions), seconds]
 
 
-def _said(report: Report) -> str:
+def _line(report: Report) -> str:
     waiting = {f"{each.topic}[{each.partition}]": each.lag for each in report.partitions}
     return f"{report.verdict.state}: {_short(report.verdict.partitions)}; lag {waiting}"
 

@@ -47,18 +47,18 @@ class Expected:
 Injection = Callable[[MonitoredStack, Random, ExitStack], Expected]
 
 
-def judge(reports: Iterable[Report], expected: Expected, interval: float) -> float | None:
+def evaluate(reports: Iterable[Report], expected: Expected, interval: float) -> float | None:
     """Return after how many seconds the right verdict came; None if not within two intervals."""
     last = expected.since + 2 * interval + _OBSERVING_S
     in_time = [each for each in reports if expected.since < each.at.timestamp() <= last]
-    said = [
+    named = [
         each.verdict.state is expected.state
         and frozenset(each.verdict.partitions) == expected.partitions
         for each in in_time
     ]
-    if expected.throughout and not all(said):
+    if expected.throughout and not all(named):
         return None
-    for report, right in zip(in_time, said, strict=True):
+    for report, right in zip(in_time, named, strict=True):
         if right and expected.shows(report):
             return report.at.timestamp() - expected.since
     return None
@@ -122,7 +122,7 @@ def _leave(lab: MonitoredStack) -> None:
 
 
 def waiting(lab: MonitoredStack, random: Random, undo: ExitStack) -> Expected:
-    """The first look at old records, of which nobody can know yet whether they move."""
+    """The first observation of old records, of which nobody can know yet whether they move."""
     chosen = random.choice(lab.rows.partitions)
     _all_stored(lab)
     for each in lab.processors:
@@ -266,8 +266,8 @@ STATES: Sequence[Injection] = (
     rewound,
     data_lost,
 )
-# Before its first look a monitor must not have seen anything.
-AT_FIRST_LOOK = (waiting,)
+# Before its first observation a monitor must not have seen anything.
+AT_FIRST_OBSERVATION = (waiting,)
 
 
 def _pause(process: psutil.Process, undo: ExitStack) -> None:

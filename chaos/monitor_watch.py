@@ -70,7 +70,8 @@ class Tally:
             if each.lag < 0 or each.end < each.committed:
                 yield f"{where}: the lag is negative: {each.committed} of {each.end} stored"
             if each.committed < before.committed or each.end < before.end:
-                yield f"{where}: {before.committed} of {before.end} became {each.committed} of {each.end}"
+                then, now = (f"{one.committed} of {one.end}" for one in (before, each))
+                yield f"{where}: {then} became {now}"
 
     def _compare_age(self, report: Report, each: PartitionReport) -> None:
         sent = self.sent.get((each.partition, each.committed))

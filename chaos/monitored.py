@@ -27,6 +27,7 @@ from retail_devstack.processes import find
 from retail_devstack.services import set_up
 from retail_devstack.stack import Stack
 from retail_devstack.users import ensure_stack_users
+from retail_pipeline.adapters.kafka.closing import drop
 from retail_pipeline.adapters.kafka.observation import GroupReader
 from retail_pipeline.domain.transaction import Transaction
 from retail_pipeline.errors import RetailError
@@ -96,17 +97,17 @@ class Rows:
         """End it; what was not acknowledged is dropped."""
         self._stop.set()
         self._thread.join(10)
-        self._producer.close(timeout=2)
+        drop(self._producer, 2)
 
     def _keep(self, where: Any, at: float) -> None:
         self.sent[where.partition, where.offset] = at
 
     def _trickle(self) -> None:
-        owed: dict[int, float] = {}
+        rests: dict[int, float] = {}
         while not self._stop.wait(_TICK_S):
             for partition, rate in self.rates.items():
-                due = owed.get(partition, 0.0) + rate * _TICK_S
-                owed[partition] = due % 1
+                due = rests.get(partition, 0.0) + rate * _TICK_S
+                rests[partition] = due % 1
                 try:
                     self.send(partition, int(due))
                 except KafkaError:  # while the broker is away nothing is sent
@@ -144,7 +145,7 @@ class MonitorProcess:
     def close(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(_LONGEST_S)
         self._thread.join(10)
 
     def _read(self) -> None:
