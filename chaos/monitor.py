@@ -8,17 +8,19 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import NoReturn
 
 import typer
+from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
 from chaos.monitor_states import AT_FIRST_OBSERVATION, STATES, Expected, Injection, evaluate
 from chaos.monitor_watch import Tally
-from chaos.monitored import MonitoredStack, monitored_stack
+from chaos.monitored import MonitoredStack, NotThereYet, monitored_stack
 from retail_devstack.signals import Interrupted, interruptible
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.waiting import wait_while
@@ -39,7 +41,7 @@ def _stack(processor: dict[str, str] | None = None) -> Iterator[MonitoredStack]:
     try:
         with interruptible(), monitored_stack(folder, processor) as lab:
             yield lab
-    except RetailError as error:
+    except (RetailError, KafkaError, NotThereYet) as error:
         typer.echo(f"chaos-monitor: {error}", err=True)
         raise typer.Exit(2) from None
     except Interrupted:
@@ -204,6 +206,10 @@ def _try(
             expected = inject(lab, random, undo)
             monitor = lab.monitor(interval)
             undo.callback(monitor.close)
+            monitor.wait_for(1)
+            # How long a busy machine takes to start a monitor does not count.
+            began = monitor.reports[0].at.timestamp() - interval
+            expected = replace(expected, since=began)
         else:
             monitor = lab.monitor(interval)
             undo.callback(monitor.close)

@@ -42,6 +42,10 @@ _LONGEST_S = 120.0
 _SESSION_MS = 30_000
 
 
+class NotThereYet(RuntimeError):
+    """What was waited for does not come, for instance on a machine that is too busy."""
+
+
 class Rows:
     """Sends rows to partitions that are asked for, and knows when it sent each.
 
@@ -137,10 +141,10 @@ class MonitorProcess:
         """Return when it has made so many reports.
 
         Raises:
-            RuntimeError: it makes none.
+            NotThereYet: it makes none.
         """
         if wait_while(lambda: self.count < count, _LONGEST_S, every_s=0.05):
-            raise RuntimeError("the monitor makes no report")
+            raise NotThereYet("the monitor makes no report")
 
     def close(self) -> None:
         """End it."""
@@ -210,7 +214,7 @@ class MonitoredStack:
         """Return the group as soon as ``holds`` is true of it.
 
         Raises:
-            RuntimeError: that takes too long.
+            NotThereYet: that takes too long.
         """
         found: list[GroupObservation] = []
 
@@ -222,7 +226,7 @@ class MonitoredStack:
             return not holds(found[0])
 
         if wait_while(waiting, _LONGEST_S, every_s=0.2):
-            raise RuntimeError(f"the group does not get there: {found}")
+            raise NotThereYet(f"the group does not get there: {found}")
         return found[0]
 
     def settle(self) -> None:

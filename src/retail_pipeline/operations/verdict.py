@@ -29,8 +29,9 @@ STARVED_AFTER = timedelta(seconds=45)
 # Whether a backlog grows or shrinks is taken from this time, or from the last two observations.
 RECENT = timedelta(seconds=10)
 # A processor that starts again has its partitions after this time. Until the brokers miss a member
-# that was killed, which takes the session timeout, it owns them.
-UNOWNED_AFTER = timedelta(seconds=5)
+# that was killed, which takes the session timeout, it owns them. Less than an interval of 5 s, of
+# which one observation may end later than the next one.
+UNOWNED_AFTER = timedelta(seconds=4.5)
 # A busy broker may answer late: until then the verdict is on what was read last.
 UNKNOWN_AFTER = timedelta(seconds=3)
 # Records that wait for less time than this are on their way.

@@ -352,3 +352,17 @@ def test_a_stall_that_began_right_after_an_observation_is_named_at_the_second_on
         group = GroupObservation(partitions=(each,), members=1)
         window.append(Observation(at=START + timedelta(seconds=second), group=group))
     assert evaluate(window).state == State.STALLED
+
+
+def test_no_processor_is_named_at_the_second_observation_though_it_comes_early() -> None:
+    pipeline = Pipeline(0)
+    for log in pipeline.logs:
+        log.arrivals = 300
+    for _ in pipeline.run(30):
+        pass
+    _stop_processors(pipeline)
+    for _ in pipeline.run(5):
+        pass
+    pipeline.now -= timedelta(seconds=0.2)
+    *_, verdict = pipeline.run(5)
+    assert (verdict.state, verdict.partitions) == (State.UNOWNED, ("tx[0]", "tx[1]"))
