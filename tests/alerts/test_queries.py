@@ -27,7 +27,7 @@ from tests.unit.project.test_grafana import EXPRESSIONS
 LONGEST_S = 60
 COMMAND_S = 120
 # So many that Prometheus scrapes the producer more than once before it ends.
-ROWS, EACH_DAY = 300_000, 15_000
+ROWS, EACH_DAY = 100_000, 5_000
 
 
 def rows() -> Iterator[str]:
@@ -95,6 +95,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         retail("local", "up", "--monitoring", "--detach", "--data", str(data))
         stack = Stack(home)
         address = f"ws://{stack.address('dashboard')}/_stcore/stream"
+        # A rate needs a page that is drawn again after a scrape, which is 5 s away at most.
         for _ in range(5):
             draw(address)
         yield Prometheus(stack.address("prometheus"))
