@@ -231,17 +231,8 @@ def _unowned(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
 
 
 def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
-    hung = _hung_owners(trends, STALLED_AFTER)
-    hung_for_less = _hung_owners(trends, KEPT_UP_STALLED_AFTER)
-    stalled = [
-        each.now
-        for each in trends
-        if _still_for(each) >= STARVED_AFTER
-        or each.now.owner in hung
-        and (_still_for(each) >= STALLED_AFTER or _still_under_any_owner(each))
-        or each.now.owner in hung_for_less
-        and _still_though_it_kept_up(each)
-    ]
+    idle = _idle_owners(trends)
+    stalled = [each.now for each in trends if _is_stalled(each, idle[each.now.owner])]
     if not stalled:
         return None
     waiting = sum(each.lag for each in stalled)
@@ -251,6 +242,16 @@ def _stalled(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
         f"{waiting:,} records wait and none is stored",
         "read the owner's log; it may wait for MongoDB",
     )
+
+
+def _is_stalled(trend: _Trend, owner_idle: timedelta) -> bool:
+    """Return whether records wait too long; the owner has committed nothing for ``owner_idle``."""
+    still = _still_for(trend)
+    if still >= STARVED_AFTER:
+        return True
+    if owner_idle >= STALLED_AFTER and (still >= STALLED_AFTER or _still_under_any_owner(trend)):
+        return True
+    return owner_idle >= KEPT_UP_STALLED_AFTER and _still_though_it_kept_up(trend, still)
 
 
 def _still_for(trend: _Trend) -> timedelta:
@@ -265,13 +266,13 @@ def _still_for(trend: _Trend) -> timedelta:
     return lasted or timedelta()
 
 
-def _still_though_it_kept_up(trend: _Trend) -> bool:
+def _still_though_it_kept_up(trend: _Trend, lasted: timedelta) -> bool:
     """Return whether a record waits too long at an owner that kept up until its commits ended.
 
     When the owner was last seen to work, the record was not there yet, or was on its way. An owner
     that has just got the partition takes longer to store its first records.
     """
-    now, age, lasted = trend.now, trend.age, _still_for(trend)
+    now, age = trend.now, trend.age
     if age is None or age <= CAUGHT_UP_WITHIN or lasted < KEPT_UP_STALLED_AFTER:
         return False
     began = trend.times[-1] - lasted
@@ -298,15 +299,18 @@ def _still_under_any_owner(trend: _Trend) -> bool:
     return began is not None and newest - began >= CHANGING_STALLED_AFTER
 
 
-def _hung_owners(trends: list[_Trend], limit: timedelta) -> set[str | None]:
-    """Return the owners that have committed nothing in any of their partitions for ``limit``."""
-    working = set()
+def _unchanged_for(trend: _Trend) -> timedelta:
+    committed = trend.now.committed
+    return trend.lasts(lambda seen: seen.committed == committed) or timedelta()
+
+
+def _idle_owners(trends: list[_Trend]) -> dict[str | None, timedelta]:
+    """Return for how long each owner has committed nothing in any of its partitions."""
+    idle: dict[str | None, timedelta] = {}
     for each in trends:
-        committed = each.now.committed
-        unchanged = each.lasts(lambda seen: seen.committed == committed)
-        if unchanged is None or unchanged < limit:
-            working.add(each.now.owner)
-    return {each.now.owner for each in trends} - working
+        unchanged = _unchanged_for(each)
+        idle[each.now.owner] = min(unchanged, idle.get(each.now.owner, unchanged))
+    return idle
 
 
 def _falling_behind(trends: list[_Trend], group: GroupObservation) -> Verdict | None:
