@@ -76,7 +76,9 @@ class CountCheck:
         later = self.kafka.positions()
         came = sum(each.end for each in later) - sum(each.end for each in positions)
         lag = total_lag(positions) + came
-        in_flight = self._in_flight(positions, later) if 0 < lag <= _MOST_READ else None
+        in_flight = None
+        if 0 < lag <= _MOST_READ and any(_missing(each) > 0 for each in sources):
+            in_flight = self._in_flight(positions, later)
         pending |= self.database.pending_days()
         failed, others = failed_before_and_after(failed, self.database.failed_days())
         pending |= others
@@ -168,6 +170,15 @@ def _without_sample(manifests: dict[str, Manifest]) -> dict[str, Manifest]:
     return {source: each for source, each in manifests.items() if not is_sample(source)}
 
 
+def _accounted(source: SourceAccount) -> int:
+    return source.stored + source.quarantined + source.purged
+
+
+def _missing(source: SourceAccount) -> int:
+    """Return how many rows were read and are not there; below 0: too many are there."""
+    return source.read - _accounted(source) if source.read is not None else 0
+
+
 def _of_sources(
     sources: list[SourceAccount],
     lag: int,
@@ -182,8 +193,7 @@ def _of_sources(
     for each in sources:
         if each.read is None:
             continue
-        accounted = each.stored + each.quarantined + each.purged
-        missing = each.read - accounted
+        missing = _missing(each)
         on_its_way = lag if in_flight is None else in_flight[each.source]
         if missing > on_its_way or (missing < 0 and each.complete and not lag):
             word = "missing" if missing > 0 else "too many"
@@ -192,10 +202,11 @@ def _of_sources(
                 MONGODB,
                 source=each.source,
                 name=each.name,
-                detail=f"{abs(missing):,} rows {word}: {each.read:,} read, {accounted:,} there",
+                detail=f"{abs(missing):,} rows {word}:"
+                f" {each.read:,} read, {_accounted(each):,} there",
                 advice=advice_for("lost", MONGODB, each.name) if each.source in lost else None,
                 expected=Sum(each.read),
-                found=Sum(accounted),
+                found=Sum(_accounted(each)),
                 count=abs(missing),
             )
         elif each.source in lost:
