@@ -45,6 +45,18 @@ class Place:
     folder: Path
 
 
+def running(stack: Stack, part: str) -> psutil.Process:
+    """Return the process of a part of a stack.
+
+    Raises:
+        RuntimeError: it does not run; the text shows the end of its log.
+    """
+    live = find(stack.process(part))
+    if live is None:
+        raise RuntimeError(f"{part} is not running: {stack.end_of_log(part)}")
+    return live
+
+
 class Environment:
     """The servers and their proxies."""
 
@@ -59,10 +71,7 @@ class Environment:
 
     def server(self, name: str) -> psutil.Process:
         """Return the process of a server that runs."""
-        live = find(self.stack.process(name))
-        if live is None:
-            raise RuntimeError(f"{name} is not running: {self.stack.end_of_log(name)}")
-        return live
+        return running(self.stack, name)
 
     def start(self, name: str) -> None:
         """Start a server that does not run, and wait until it works; one at a time."""

@@ -13,11 +13,11 @@ import psutil
 import typer
 from pymongo.database import Database
 
+from chaos.environment import running
 from chaos.schedule import PRODUCER
 from chaos.workers import Worker
 from retail_devstack.environment import settings_of, stack_env
 from retail_devstack.home import Home
-from retail_devstack.processes import find
 from retail_devstack.stack import Stack
 from retail_devstack.users import root_uri
 from retail_pipeline.adapters.mongo.client import Document, connect
@@ -64,11 +64,7 @@ class LocalStack:
         Raises:
             RuntimeError: it does not run.
         """
-        stack = self.stack
-        live = find(stack.process(part))
-        if live is None:
-            raise RuntimeError(f"{part} is not running: {stack.end_of_log(part)}")
-        return live
+        return running(self.stack, part)
 
     @contextmanager
     def database(self) -> Iterator[Database[Document]]:

@@ -21,9 +21,9 @@ import psutil
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from chaos.environment import running
 from retail_devstack.environment import current_names, process_env, settings_of
 from retail_devstack.home import Home
-from retail_devstack.processes import find
 from retail_devstack.services import set_up
 from retail_devstack.stack import Stack
 from retail_devstack.users import ensure_stack_users
@@ -201,10 +201,7 @@ class MonitoredStack:
 
     def server(self, name: str) -> psutil.Process:
         """Return the process of a server that runs."""
-        live = find(self.stack.process(name))
-        if live is None:
-            raise RuntimeError(f"{name} is not running: {self.stack.end_of_log(name)}")
-        return live
+        return running(self.stack, name)
 
     def name(self, partition: int) -> str:
         """Return a partition of the transactions' topic as a monitor names it."""
