@@ -104,8 +104,8 @@ class _Trend(msgspec.Struct, frozen=True):
 
         The newest comes first.
         """
-        every = zip(self.times, self.seen, self.rebalancing, strict=True)
-        for at, each, rebalancing in reversed(list(every)):
+        parts = (self.times, self.seen, self.rebalancing)
+        for at, each, rebalancing in zip(*map(reversed, parts), strict=True):
             if at >= self.answered_since:
                 yield at, each, rebalancing
 

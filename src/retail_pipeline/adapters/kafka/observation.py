@@ -12,15 +12,18 @@ from kafka.errors import KafkaError
 from msgspec.structs import asdict
 
 from retail_pipeline.adapters.kafka.errors import translated
-from retail_pipeline.adapters.kafka.offsets import positions
+from retail_pipeline.adapters.kafka.offsets import combined, committed_offsets, partitions_of
 from retail_pipeline.adapters.kafka.topics import kafka_admin
 from retail_pipeline.domain.offsets import PartitionOffsets
 from retail_pipeline.operations.observation import GroupObservation, PartitionObservation
+from retail_pipeline.operations.observer import at_most_every
 from retail_pipeline.settings import Settings
 
 _ANSWER_MS = 2_000
 # Less than an observation waits: what can't be fetched in time is unknown, the rest is not.
 _FETCH_SECONDS = 0.5
+# How often the partitions and their first offsets are read at most.
+_FIRST_OFFSETS_S = 2.0
 _STABLE = {"Stable", "Empty", "Dead"}
 Place = tuple[str, int]
 
@@ -34,6 +37,7 @@ class GroupReader:
         self._group = settings.kafka_group
         self._admin: Any = None
         self._consumer: Any = None
+        self._first = self._first_offsets
         # The timestamp of a record never changes: it is fetched once for each committed offset.
         self._timestamps: dict[Place, tuple[int, datetime]] = {}
 
@@ -60,8 +64,11 @@ class GroupReader:
     def _read(self) -> GroupObservation:
         if self._admin is None:
             self._admin = kafka_admin(self._servers, connect_ms=_ANSWER_MS, answer_ms=_ANSWER_MS)
+        if self._consumer is None:
+            self._consumer = _consumer(self._servers)
+            self._first = at_most_every(_FIRST_OFFSETS_S, self._first_offsets)
         group = self._admin.describe_groups([self._group])[self._group]
-        offsets = positions(self._admin, self._topics, self._group, coordinated=True)
+        offsets = self._offsets()
         owners = _owners(group["members"])
         self._fetch_timestamps([each for each in offsets if each.lag])
         return GroupObservation(
@@ -77,6 +84,22 @@ class GroupReader:
             rebalancing=group["group_state"] not in _STABLE,
         )
 
+    def _offsets(self) -> list[PartitionOffsets]:
+        """Do what ``positions`` of the module ``offsets`` does, for less work on both sides.
+
+        Partitions, and the first offsets in their logs, change rarely. A consumer keeps the topics'
+        metadata, for which an admin client asks before each request.
+        """
+        first = self._first()
+        committed = committed_offsets(self._admin, self._group, coordinated=True)
+        return combined(committed, first, self._consumer.end_offsets(list(first)))
+
+    def _first_offsets(self) -> dict[TopicPartition, int]:
+        found: dict[TopicPartition, int] = self._consumer.beginning_offsets(
+            partitions_of(self._admin, self._topics)
+        )
+        return found
+
     def _waiting_since(self, each: PartitionOffsets) -> datetime | None:
         offset, timestamp = self._timestamps.get(each.key, (None, None))
         return timestamp if each.lag and offset == each.oldest else None
@@ -90,8 +113,6 @@ class GroupReader:
         }
         if not wanted:
             return
-        if self._consumer is None:
-            self._consumer = _consumer(self._servers)
         self._consumer.assign(list(wanted))
         for place, offset in wanted.items():
             self._consumer.seek(place, offset)
@@ -124,6 +145,8 @@ def _consumer(servers: str) -> Any:
         max_partition_fetch_bytes=1,
         request_timeout_ms=_ANSWER_MS,
         bootstrap_timeout_ms=_ANSWER_MS,
+        # The first offset may be older than known: the record there is the oldest one.
+        auto_offset_reset="earliest",
         metrics_enabled=False,
         allow_auto_create_topics=False,
     )
