@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # Settings of the user's shell that would change Python's modules, installations or the shell's start.
-unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PIP_USER PIP_TARGET PIP_PREFIX BASH_ENV CDPATH
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE PIP_USER PIP_TARGET PIP_PREFIX BASH_ENV CDPATH
 
 PYTHON ?= python3
 BIN := .venv/bin
