@@ -189,6 +189,12 @@ def _needs_faketime() -> str | None:
 
 
 _KAFKA_AWAY, _MONGO_AWAY = "RetailKafkaUnreadable", "RetailMongoUnreadable"
+_NONE_ALIVE, _DASHBOARD_AWAY = "RetailNoProcessor", "RetailDashboardAway"
+_USER_REFUSED, _TOPICS_WRONG, _SCHEMA_WRONG = (
+    "RetailUserRefused",
+    "RetailTopicsWrong",
+    "RetailSchemaWrong",
+)
 _OF_SERVERS: Mapping[str, str] = {
     "zookeeper": "RetailZooKeeperAway",
     "kafka": _KAFKA_AWAY,
@@ -208,12 +214,16 @@ def _of_servers() -> list[Fault]:
 
 def _of_users() -> list[Fault]:
     return [
-        Fault(f"{role}-password", "users", partial(_change_password, f"retail_{role}"))
+        Fault(
+            f"{role}-password",
+            "users",
+            partial(_change_password, f"retail_{role}"),
+            alert=_USER_REFUSED,
+        )
         for role in ("setup", "reader", "writer", "monitor")
     ]
 
 
-_NONE_ALIVE = "RetailNoProcessor"
 FAULTS = {
     each.name: each
     for each in (
@@ -221,16 +231,23 @@ FAULTS = {
         Fault("processor-killed", "heartbeats", partial(_kill, "processor"), alert=_NONE_ALIVE),
         Fault("processor-hangs", "heartbeats", partial(_pause, "processor"), alert=_NONE_ALIVE),
         Fault("no-owner", "group", partial(_stop, "processor"), alert=_NONE_ALIVE),
-        Fault("dashboard-killed", "dashboard", partial(_kill, "dashboard")),
-        Fault("dashboard-paused", "dashboard", partial(_pause, "dashboard")),
+        Fault("dashboard-killed", "dashboard", partial(_kill, "dashboard"), alert=_DASHBOARD_AWAY),
+        Fault("dashboard-paused", "dashboard", partial(_pause, "dashboard"), alert=_DASHBOARD_AWAY),
         *_of_users(),
-        Fault("user-deleted", "users", _drop_user),
-        Fault("right-revoked", "users", _revoke),
-        Fault("topic-deleted", "topics", partial(_delete_topic, "kafka_topic")),
-        Fault("manifests-deleted", "topics", partial(_delete_topic, "manifest_topic")),
-        Fault("topic-changed", "topics", _shorten_retention, Status.WARN),
-        Fault("index-dropped", "schema", _drop_index),
-        Fault("validator-removed", "schema", _drop_validator),
+        Fault("user-deleted", "users", _drop_user, alert=_USER_REFUSED),
+        Fault("right-revoked", "users", _revoke, alert=_USER_REFUSED),
+        Fault(
+            "topic-deleted", "topics", partial(_delete_topic, "kafka_topic"), alert=_TOPICS_WRONG
+        ),
+        Fault(
+            "manifests-deleted",
+            "topics",
+            partial(_delete_topic, "manifest_topic"),
+            alert=_TOPICS_WRONG,
+        ),
+        Fault("topic-changed", "topics", _shorten_retention, Status.WARN, alert=_TOPICS_WRONG),
+        Fault("index-dropped", "schema", _drop_index, alert=_SCHEMA_WRONG),
+        Fault("validator-removed", "schema", _drop_validator, alert=_SCHEMA_WRONG),
         Fault(
             "disk-full",
             "disk",
@@ -249,6 +266,6 @@ FAULTS = {
         Fault("day-spoilt", "summaries", _spoil_day, alert="RetailDaysFailed", clear=_unspoil_day),
         Fault("document-deleted", "reconcile", _delete_document, alert="RetailReconcileDiffers"),
         Fault("records-lost", "group", _lose_records, alert="RetailDataLost"),
-        Fault("all-paused", "services", _pause_all, run_within_s=30.0),
+        Fault("all-paused", "services", _pause_all, alert=_KAFKA_AWAY, run_within_s=30.0),
     )
 }

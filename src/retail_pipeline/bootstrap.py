@@ -7,7 +7,7 @@ result. What is built here connects at its first use, unless its docstring says 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -59,12 +59,14 @@ from retail_pipeline.flows.replay import Replay, ReplayResult
 from retail_pipeline.flows.sample_guard import SampleGuard
 from retail_pipeline.operations.alerts import Rule, parse_rules
 from retail_pipeline.operations.certificates import Certificate
+from retail_pipeline.operations.checks import CHECKS
 from retail_pipeline.operations.disk import Disk
-from retail_pipeline.operations.health import NotApplicableError
+from retail_pipeline.operations.health import Finding, NotApplicableError
 from retail_pipeline.operations.health_reads import HealthReads, Service, Topic, User
 from retail_pipeline.operations.latency import LATENCY_ROWS, percentiles
 from retail_pipeline.operations.metrics import Metric, Recorder
 from retail_pipeline.operations.observation import (
+    OBSERVED_CHECKS,
     DatabaseObservation,
     Observation,
     ReconciliationState,
@@ -78,7 +80,7 @@ from retail_pipeline.reconcile.counts import CountCheck
 from retail_pipeline.reconcile.full import FullReconciliation
 from retail_pipeline.reconcile.ports import File
 from retail_pipeline.reconcile.scheduler import Reconciler
-from retail_pipeline.settings import FoundStack, Role, Settings
+from retail_pipeline.settings import FoundStack, Role, Settings, stack_of
 
 if TYPE_CHECKING:
     from retail_pipeline.adapters.notifications import Messenger
@@ -319,15 +321,33 @@ def samples_text(read: Callable[[], Iterable[Sample]]) -> str:
 _SOURCES_SHOWN = 5
 # How often a monitor reads certificates at most.
 _CERTIFICATES_S = 300.0
-# How often a monitor reads the database at most: as often as a processor writes a heartbeat.
-_SLOW_S = 2.0
-# How often the exporter reads at most what was summarised since.
-_SALES_S = 10.0
+# How often a monitor reads all but Kafka at most; a processor writes a heartbeat every 2 seconds.
+_SLOW_S = 2.5
+# How often at most what takes long to read, and is for people and not for the verdict.
+_RARE_S = 5.0
+# How often the exporter reads at most what was summarised since, and makes its checks.
+_SALES_S, _CHECKS_S = 10.0, 10.0
 
 
 def _certificates(settings: Settings) -> CertificateReader:
     uris = [settings.mongo(role) for role in get_args(Role)]
     return CertificateReader(uris, settings.dashboard_url)
+
+
+def _checks(settings: Settings, reads: HealthReads) -> dict[str, Reader]:
+    """Return the readers of the checks that apply here; each returns None if it can't say."""
+
+    def reader(name: str) -> Reader:
+        def find() -> Finding | None:
+            try:
+                return CHECKS[name](reads)
+            except NotApplicableError:
+                return None
+
+        return at_most_every(_CHECKS_S, find)
+
+    unknown = set() if "dashboard_url" in settings.model_fields_set else {"dashboard"}
+    return {name: reader(name) for name in OBSERVED_CHECKS if name not in unknown}
 
 
 def alert_rules() -> tuple[Rule, ...]:
@@ -355,14 +375,17 @@ def alert_senders(urls: Sequence[str]) -> list[Messenger]:
 
 @contextmanager
 def observing(
-    settings: Settings, wait_s: float = 1.0, *, sales: bool = False
+    settings: Settings, wait_s: float = 1.0, *, sales: bool = False, checks: bool = False
 ) -> Iterator[Observer]:
     """Yield the pipeline's observer, as the reader's user; it waits ``wait_s`` for each part.
 
-    With ``sales`` it also observes what the summaries add up to.
+    With ``sales`` it also observes what the summaries add up to, and with ``checks`` what some of
+    the checks of the health check find.
     """
     group = GroupReader(settings)
-    with connect(settings.mongo("reader"), name="retail-monitor", timeout_ms=2_000) as client:
+    with ExitStack() as opened:
+        uri = settings.mongo("reader")
+        client = opened.enter_context(connect(uri, name="retail-monitor", timeout_ms=2_000))
         database = settings.mongo_database
         heartbeats = MongoHeartbeats(client, database)
         results = MongoReconciliations(client, database)
@@ -374,15 +397,17 @@ def observing(
             last = results.last(Mode.QUICK)
             return ReconciliationState(last.verdict, last.at) if last else ReconciliationState()
 
+        latencies = at_most_every(_RARE_S, lambda: percentiles(latest.delays(LATENCY_ROWS)))
+
         def database_state() -> DatabaseObservation:
-            state = status.status()
+            counts = status.counts()
             return DatabaseObservation(
-                stored=state.stored,
-                quarantined=state.quarantined,
-                failed_days=len(state.failed_days),
+                stored=counts.stored,
+                quarantined=counts.quarantined,
+                failed_days=counts.failed_days,
                 dirty_s=rollups.pending_s(),
-                last_stored_at=state.last_stored_at,
-                latencies_s=percentiles(latest.delays(LATENCY_ROWS)),
+                last_stored_at=counts.last_stored_at,
+                latencies_s=latencies(),
             )
 
         readers: dict[str, Reader] = {
@@ -390,18 +415,24 @@ def observing(
             "dirty_days": rollups.pending,
             "reconciliation": reconciliation,
             "database": database_state,
-            "sources": lambda: tuple(each.manifest for each in quality.sources(_SOURCES_SHOWN)),
         }
         if address := settings.zookeeper_address:
             readers["zookeeper"] = lambda: zookeeper_mode(address)
         slow = {name: at_most_every(_SLOW_S, read) for name, read in readers.items()}
+        slow["sources"] = at_most_every(
+            _RARE_S, lambda: tuple(each.manifest for each in quality.sources(_SOURCES_SHOWN))
+        )
         if (certificates := _certificates(settings)).has_any:
             slow["certificates"] = at_most_every(_CERTIFICATES_S, certificates.read_all)
         if sales:
             reader = SalesReader(MongoRollupReads(client, database))
             slow["sales"] = at_most_every(_SALES_S, reader.read)
+        if checks:
+            reads = opened.enter_context(checking(settings, stack_of(settings), 0.0, 0.0))
+            slow |= _checks(settings, reads)
         host = HostReader(settings.state_dir)
-        observer = Observer({"group": group.read, "host": host.read, **slow}, wait_s)
+        slow["host"] = at_most_every(_RARE_S, host.read)
+        observer = Observer({"group": group.read, **slow}, wait_s)
         try:
             yield observer
         finally:

@@ -323,6 +323,14 @@ def find_stack(partly: bool = False) -> FoundStack | None:
     return None
 
 
+def stack_of(settings: Settings) -> FoundStack | None:
+    """Return the local stack that ``settings`` are about; None if they name other servers."""
+    stack = find_stack(True)
+    if stack and stack.variables["KAFKA_BOOTSTRAP_SERVERS"] == settings.kafka_bootstrap_servers:
+        return stack
+    return None
+
+
 def loaded(kind: type[SettingsClass], **values: Any) -> SettingsClass:
     """Return settings of one kind from ``values``, the environment and ``.env``; no local stack.
 

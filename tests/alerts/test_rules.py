@@ -129,6 +129,16 @@ CASES = [
     Case("RetailKafkaUnreadable", {'retail_observation_up{part="group"}': gauge(1, 0)}),
     Case("RetailMongoUnreadable", {'retail_observation_up{part="database"}': gauge(1, 0)}),
     Case("RetailZooKeeperAway", {'retail_observation_up{part="zookeeper"}': gauge(1, 0)}),
+    *(
+        Case(alert, {f'retail_check_ok{{check="{name}"}}': gauge(1, 0)})
+        for alert, name in (
+            ("RetailTopicsWrong", "topics"),
+            ("RetailUserRefused", "users"),
+            ("RetailSchemaWrong", "schema"),
+            ("RetailDashboardAway", "dashboard"),
+            ("RetailClockWrong", "clock"),
+        )
+    ),
     Case(
         "RetailDashboardFails",
         {"retail_dashboard_draw_failures_total": counter(0.3, 3)},

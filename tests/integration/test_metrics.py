@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from retail_devstack.ports import pick
 from retail_pipeline.adapters.mongo.client import connect
-from retail_pipeline.domain.collections import DIRTY_BUCKETS
+from retail_pipeline.domain.collections import DIRTY_BUCKETS, TRANSACTIONS
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.metrics import Metric
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
@@ -35,6 +35,11 @@ def total(values: Values, metric: Metric) -> float:
     return sum(value for (name, _), value in values.items() if name == metric.name)
 
 
+def checked(values: Values) -> dict[str, float]:
+    """Return what each check found, by its id."""
+    return {labels[0]: value for (name, labels), value in values.items() if "retail_check" in name}
+
+
 def scraped(port: int) -> Values:
     """Return what a process serves at ``port``; nothing if it does not answer."""
     try:
@@ -50,6 +55,8 @@ def test_processor_and_exporter_count_what_is_stored_and_what_is_away_is_not_0(
     file = pipeline.folder / "retail.csv"
     rows = "".join(ROW.replace("536365", str(n)) for n in range(ROWS))
     file.write_text(HEADER + rows + ROW.replace("2.55", "much"))
+    # Where no dashboard is known, there is none to check.
+    del pipeline.env["DASHBOARD_URL"]
     pipeline.run("setup")
     pipeline.run("produce", str(file))
     waiting = parsed(pipeline.run("metrics", "--once"))
@@ -59,9 +66,15 @@ def test_processor_and_exporter_count_what_is_stored_and_what_is_away_is_not_0(
     assert total(waiting, metrics.PIPELINE_STATE) == 1
     assert waiting["retail_dirty_days_oldest_seconds", ()] == 0
 
+    assert checked(waiting) == {"topics": 1, "users": 1, "schema": 1, "clock": 1}
+
+    with connect(pipeline.stack.root_uri, name="tests") as client:
+        client[pipeline.settings.mongo_database][TRANSACTIONS].drop_index("by_product")
     status, alerts = pipeline.try_to("alert", "--once", "--dry-run", "--exclude", "RetailDiskLow")
     assert status == 1
-    assert "2 firing: RetailPartitionUnowned, RetailNoProcessor\n" in alerts
+    assert "3 firing: RetailPartitionUnowned, RetailNoProcessor, RetailSchemaWrong\n" in alerts
+    assert checked(parsed(pipeline.run("metrics", "--once")))["schema"] == 0
+    pipeline.run("setup")
 
     port = pick(None)
     pipeline.env["METRICS_PORT"] = str(port)
@@ -80,7 +93,7 @@ def test_processor_and_exporter_count_what_is_stored_and_what_is_away_is_not_0(
     assert total(values, metrics.STORED) == ROWS
     assert total(values, metrics.QUARANTINED) == 1
     assert total(values, metrics.GROUP_MEMBERS) == total(values, metrics.PROCESSORS_ALIVE) == 1
-    assert total(values, metrics.OBSERVED) == 9
+    assert total(values, metrics.OBSERVED) == 13
     # No message: nothing is wrong.
     assert not pipeline.run("alert", "--once", "--dry-run", "--exclude", "RetailDiskLow")
     processor.terminate()

@@ -60,9 +60,10 @@ def alert(
     """Send a message when something is wrong, while it stays so, and when it is over.
 
     The alerts are those of monitoring/rules/retail.yml, with their durations and texts, decided
-    from the observations of `retail monitor`; Prometheus is not needed. A few need it: --list
-    names them. All alerts of one observation are in one message. An alert that fires stays so while
-    its figures can't be read. A message that can't be delivered is tried again for an hour.
+    from the observations of `retail monitor` and some checks of `retail health`. Prometheus is not
+    needed; the few alerts that need it are named by --list. All alerts of one observation are in
+    one message. An alert that fires stays so while its figures can't be read. A message that can't
+    be delivered is tried again for an hour.
 
     Messages go to the URLs of --to and of the setting ALERT_URLS, by the library apprise, which
     knows e-mail, Slack and many others. It stops at SIGTERM or Ctrl-C.
@@ -104,7 +105,7 @@ def alert(
         for sender in senders:
             sender.send(text)
 
-    with observing(settings, _WAIT_S) as observer:
+    with observing(settings, _WAIT_S, checks=True) as observer:
         run = AlertRun(observer, stop, interval, states, send, settings.retail_env)
         if once:
             fires = run.evaluate()

@@ -36,8 +36,8 @@ def metrics(
 
     They come from the same observations as those of `retail monitor`: its verdict, the lag and the
     oldest waiting record of each partition, heartbeats, dirty days, quarantine and the last count
-    check. Sales come from the summaries. What can't be read is absent, and `retail_observation_up`
-    is 0 for that part.
+    check. Sales come from the summaries, and some checks from `retail health`. What can't be read
+    is absent, and `retail_observation_up` is 0 for that part.
     The producer, the processors and the dashboard serve their own metrics if METRICS_PORT is set.
 
     Examples:
@@ -51,7 +51,7 @@ def metrics(
     settings, stop = start("metrics")
     from retail_pipeline.bootstrap import observing
 
-    with observing(settings, _WAIT_S, sales=True) as observer:
+    with observing(settings, _WAIT_S, sales=True, checks=True) as observer:
         run = MetricsRun(settings, observer, stop, interval)
         if once:
             run.print_once()

@@ -176,6 +176,8 @@ class _Unreadable:
         parts = facts.problems.keys() - {"group", "database"}
         if "database" in facts.problems:
             parts &= {"host"}
+        if "group" in facts.problems:
+            parts -= {"topics"}
         return {
             (("metric", condition.metric.name),): 1.0
             for condition in CONDITIONS.values()
@@ -189,6 +191,10 @@ def _state(state: str) -> Compares:
 
 def _unread(part: str) -> Compares:
     return Compares(metrics.OBSERVED, "==", 0, None, only=part)
+
+
+def _wrong(check: str) -> Compares:
+    return Compares(metrics.CHECK_OK, "==", 0, check, only=check)
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -215,6 +221,11 @@ CONDITIONS: dict[str, Condition] = {
     "RetailZooKeeperAway": _unread("zookeeper"),
     "RetailDiskLow": Compares(metrics.DISK_FREE, "<", LOW_DISK, "host"),
     "RetailCertificateExpires": Compares(metrics.CERTIFICATE_LEFT, "<", RENEW_S, "certificates"),
+    "RetailTopicsWrong": _wrong("topics"),
+    "RetailUserRefused": _wrong("users"),
+    "RetailSchemaWrong": _wrong("schema"),
+    "RetailDashboardAway": _wrong("dashboard"),
+    "RetailClockWrong": _wrong("clock"),
     "RetailMetricAbsent": _Unreadable(),
 }
 _OF_PROCESSES = "only the processes' own metrics have it"

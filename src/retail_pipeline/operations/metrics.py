@@ -280,6 +280,13 @@ RECONCILED_AT = Gauge(
     unit="seconds",
     help="When the last count check ended, in seconds since 1970.",
 )
+CHECK_OK = Gauge(
+    name="retail_check_ok",
+    unit="boolean",
+    help="1 if this check of `retail health` finds nothing wrong, else 0; absent if it can't be"
+    " made.",
+    labels=("check",),
+)
 
 SALES = Gauge(
     name="retail_summarised_amount_pounds",
@@ -321,7 +328,7 @@ EXPORTER = (
     *(GROUP_MEMBERS, PROCESSORS_ALIVE, PROCESSORS_STALLED, HEARTBEAT_SECONDS),
     *(DIRTY_DAYS, DIRTY_SECONDS, FAILED_DAYS, STORED, QUARANTINED, STORED_AT),
     *(SOURCE_SILENT, LATENCY, DISK_FREE, DISK_SIZE, CERTIFICATE_LEFT),
-    *(RECONCILIATION, RECONCILED_AT),
+    *(RECONCILIATION, RECONCILED_AT, CHECK_OK),
     *(SALES, LINES, UNITS, LATEST_DAY),
 )
 # By the process that exports them.

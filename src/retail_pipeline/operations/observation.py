@@ -14,7 +14,11 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.offsets import PartitionOffsets, total_lag
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations.certificates import Certificate
+from retail_pipeline.operations.health import Finding
 from retail_pipeline.operations.sales import SalesObservation
+
+# The checks of the health check that an observation can have: what no other figure shows.
+OBSERVED_CHECKS = ("topics", "users", "schema", "dashboard", "clock")
 
 
 class PartitionObservation(PartitionOffsets, frozen=True, kw_only=True):
@@ -114,6 +118,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     ``zookeeper`` is the mode in which ZooKeeper serves; it is no part if its address is not known.
     ``sales`` are what the summaries add up to; only the exporter reads them.
     ``certificates`` is a part only if an address uses TLS.
+    ``topics`` to ``clock`` are what these checks of the health check found, None if they have
+    nothing to check here; only the exporter and `retail alert` make them.
     """
 
     at: datetime
@@ -127,5 +133,16 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     zookeeper: str | None = None
     sales: SalesObservation | None = None
     certificates: tuple[Certificate, ...] | None = None
+    topics: Finding | None = None
+    users: Finding | None = None
+    schema: Finding | None = None
+    dashboard: Finding | None = None
+    clock: Finding | None = None
     parts: tuple[str, ...] = ()
     problems: dict[str, str] = {}
+
+    @property
+    def findings(self) -> dict[str, Finding]:
+        """What the checks found, by their ids; those that could not be made are left out."""
+        found = {name: getattr(self, name) for name in OBSERVED_CHECKS}
+        return {name: finding for name, finding in found.items() if finding}

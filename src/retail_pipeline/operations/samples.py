@@ -12,6 +12,7 @@ from retail_pipeline.domain.manifest import Manifest
 from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.certificates import Certificate
+from retail_pipeline.operations.health import Status
 from retail_pipeline.operations.metrics import Gauge
 from retail_pipeline.operations.observation import (
     DatabaseObservation,
@@ -60,6 +61,8 @@ def samples(observation: Observation, report: Report) -> Iterator[Sample]:
     if state and state.verdict and state.at:
         yield from _states(metrics.RECONCILIATION, Verdict, state.verdict)
         yield Sample(metrics.RECONCILED_AT, state.at.timestamp())
+    for name, finding in observation.findings.items():
+        yield Sample(metrics.CHECK_OK, finding.status is Status.OK, (name,))
 
 
 def _states(metric: Gauge, kind: Iterable[StrEnum], now: StrEnum) -> Iterator[Sample]:

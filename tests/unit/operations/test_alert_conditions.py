@@ -32,6 +32,10 @@ def observed(**parts: int) -> tuple[Sample, ...]:
     return tuple(Sample(metrics.OBSERVED, value, (part,)) for part, value in parts.items())
 
 
+def checked(name: str, well: bool) -> tuple[Sample, ...]:
+    return (Sample(metrics.CHECK_OK, well, (name,)),)
+
+
 def verdict(now: str) -> tuple[Sample, ...]:
     return tuple(
         Sample(metrics.RECONCILIATION, each == now, (each,))
@@ -123,6 +127,16 @@ CASES = [
         (Sample(metrics.SOURCE_SILENT, 301, ("a.csv",)), Sample(metrics.SOURCE_SILENT, 0, ("b",))),
         "sources",
     ),
+    Case("RetailTopicsWrong", checked("topics", True), checked("topics", False), "topics"),
+    Case("RetailUserRefused", checked("users", True), checked("users", False), "users"),
+    Case("RetailSchemaWrong", checked("schema", True), checked("schema", False), "schema"),
+    Case(
+        "RetailDashboardAway",
+        (*checked("dashboard", True), *checked("users", False)),
+        checked("dashboard", False),
+        "dashboard",
+    ),
+    Case("RetailClockWrong", checked("clock", True), checked("clock", False), "clock"),
     Case("RetailKafkaUnreadable", observed(group=1, host=0), observed(group=0, host=1), None),
     Case("RetailMongoUnreadable", observed(database=1), observed(database=0), None),
     Case("RetailZooKeeperAway", observed(zookeeper=1), observed(zookeeper=0), None),
@@ -215,6 +229,7 @@ def test_parts_that_can_t_be_read_have_an_alert_unless_a_server_s_alert_says_it(
         "retail_reconciliation_timestamp_seconds",
     ]
     assert after_3_minutes("database", "reconciliation", "processors", "group") is None
+    assert after_3_minutes("group", "topics") is None
 
 
 def test_durations_are_those_of_prometheus() -> None:

@@ -14,8 +14,10 @@ from retail_pipeline.domain.reconciliation import Verdict
 from retail_pipeline.domain.transaction import Kind
 from retail_pipeline.operations import metrics
 from retail_pipeline.operations.certificates import Certificate
+from retail_pipeline.operations.health import Finding, Status
 from retail_pipeline.operations.metrics import EXPORTER, Gauge
 from retail_pipeline.operations.observation import (
+    OBSERVED_CHECKS,
     DatabaseObservation,
     GroupObservation,
     HostObservation,
@@ -32,6 +34,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PARTS = (
     *("group", "host", "zookeeper", "certificates"),
     *("processors", "dirty_days", "reconciliation", "database", "sources", "sales"),
+    *OBSERVED_CHECKS,
 )
 
 
@@ -96,6 +99,10 @@ def observation(**changes: Any) -> Observation:
             latest_day=datetime(2011, 12, 9, tzinfo=UTC),
         ),
         certificates=(Certificate(name="MongoDB db:1", expires_at=NOW + timedelta(days=90)),),
+        topics=Finding(Status.OK, "as expected"),
+        users=Finding(Status.OK, "signed in"),
+        schema=Finding(Status.OK, "in place"),
+        clock=Finding(Status.OK, "differs by 0.0 s"),
         parts=PARTS,
     )
     return msgspec.structs.replace(whole, **changes)
@@ -129,6 +136,18 @@ def test_everything_that_is_known_is_exported() -> None:
     assert found[metrics.SALES, ("sale",)] == 15.300001
     assert found[metrics.UNITS, ("sale",)] == 12 and found[metrics.LINES, ("sale",)] == 2
     assert all(found[metrics.OBSERVED, (part,)] == 1 for part in PARTS)
+
+
+def test_a_check_is_exported_as_ok_or_not_and_absent_if_it_does_not_apply() -> None:
+    found = exported(
+        observation(
+            topics=Finding(Status.WARN, "tx: retention.ms is 5"),
+            users=Finding(Status.FAIL, "retail_writer: can't sign in"),
+            dashboard=None,
+        )
+    )
+    checks = {values: value for (metric, values), value in found.items() if "check" in metric.name}
+    assert checks == {("topics",): 0, ("users",): 0, ("schema",): 1, ("clock",): 1}
 
 
 def test_what_could_not_be_read_is_absent_and_not_zero() -> None:

@@ -15,6 +15,7 @@ from retail_pipeline.operations.alerts import NEEDS_PROMETHEUS, Compares, render
 from retail_pipeline.operations.checks import CHECKS
 from retail_pipeline.operations.disk import LOW_DISK
 from retail_pipeline.operations.metrics import CATALOGUE, Histogram
+from retail_pipeline.operations.observation import OBSERVED_CHECKS
 from retail_pipeline.operations.verdict import State
 from tests.paths import ROOT
 from tests.unit.operations.test_samples import PARTS
@@ -35,6 +36,7 @@ VALUES = {
     "state": {*State},
     "verdict": {*Verdict},
     "part": {*PARTS},
+    "check": {*OBSERVED_CHECKS},
     "le": {
         str(float(bound))
         for metric in ALL

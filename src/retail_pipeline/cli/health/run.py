@@ -11,7 +11,7 @@ from retail_pipeline.cli.common import server_settings
 from retail_pipeline.errors import RetailError, UsageError
 from retail_pipeline.operations.checks import CHECKS, checks_of
 from retail_pipeline.operations.health import HEALTHY, Health, run_checks
-from retail_pipeline.settings import find_stack
+from retail_pipeline.settings import find_stack, stack_of
 
 _BETWEEN_ROUNDS_S = 1.0
 # A stalled group and one without processors are observed for longer than a verdict on them needs.
@@ -83,11 +83,8 @@ class HealthRun:
         from retail_pipeline.bootstrap import checking
 
         settings = server_settings(partly=True)
-        stack = find_stack(True)
-        if stack and stack.variables["KAFKA_BOOTSTRAP_SERVERS"] != settings.kafka_bootstrap_servers:
-            stack = None  # an address is set: the stack of this folder is another one
         longest = _OBSERVE_GROUP_IN_A_ROUND_S if self.wait_s else _OBSERVE_GROUP_S
         observe_for = max(0.0, min(longest, timeout_s - _LAST_OBSERVATION_S))
         probe_for = max(_PROBE_AT_LEAST_S, min(_PROBE_S, timeout_s - _LAST_OBSERVATION_S))
-        with checking(settings, stack, observe_for, probe_for) as reads:
+        with checking(settings, stack_of(settings), observe_for, probe_for) as reads:
             return run_checks(checks_of(reads, self.ids), timeout_s, strict=self.strict)
