@@ -102,7 +102,7 @@ chaos-recovery: .venv/.local ## Measure the time from a killed part's return to 
 chaos-health: .venv/.local ## Make faults; each must be seen by the health check, and repaired as it says (FAULTS=kafka-killed ARGS=--alerts)
 	$(BIN)/python -m chaos.health $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
-chaos-monitor: .venv/.local ## Compare what `retail monitor` says with the truth (ARGS='states | watch | backlog')
+chaos-monitor: .venv/.local ## Compare what `retail monitor` says with the truth (ARGS='states | watch | backlog | agree FILE')
 	$(BIN)/python -m chaos.monitor $(ARGS)
 
 clean: ## Remove the environment and the tools' caches (not the local stack's data)

@@ -99,24 +99,29 @@ def local_stack(
 ) -> Iterator[LocalStack]:
     """Start a stack in ``folder`` with all its services; stop it at the end.
 
-    It stores a small file, and then gets ``rate`` rows a second. ``env`` are further variables of
-    every process.
+    It stores a small file, and then gets ``rate`` rows a second, if any. ``env`` are further
+    variables of every process.
 
     Raises:
         RuntimeError: it does not start.
     """
     local = LocalStack(folder, env or {})
     write_sample(local.data, 300, 7)
-    trickled = folder / "trickle.csv"
-    write_sample(trickled, 20_000, 8)
     with ExitStack() as open_things:
         open_things.callback(local.run, "local", "down")
         started = local.run("local", "up", "--detach", "--data", str(local.data))
         if started.returncode:
             raise RuntimeError(f"the stack does not start: {started.stdout}{started.stderr}")
-        own = {**local.shell_env, "STATE_DIR": str(folder / "trickle")}
-        stream = ["produce", "--loop", "--rate", f"{rate:g}", str(trickled)]
-        producer = Worker(PRODUCER, stream, own, folder, typer.echo)
-        open_things.callback(producer.close)
-        producer.open()
+        if rate:
+            open_things.callback(_trickle(local, rate).close)
         yield local
+
+
+def _trickle(local: LocalStack, rate: float) -> Worker:
+    trickled = local.folder / "trickle.csv"
+    write_sample(trickled, 20_000, 8)
+    own = {**local.shell_env, "STATE_DIR": str(local.folder / "trickle")}
+    stream = ["produce", "--loop", "--rate", f"{rate:g}", str(trickled)]
+    producer = Worker(PRODUCER, stream, own, local.folder, typer.echo)
+    producer.open()
+    return producer

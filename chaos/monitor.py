@@ -18,6 +18,8 @@ from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from chaos.local_stack import local_stack
+from chaos.monitor_agree import OTHERS_S, compare
 from chaos.monitor_states import AT_FIRST_OBSERVATION, STATES, Expected, Injection, evaluate
 from chaos.monitor_watch import Tally
 from chaos.monitored import MonitoredStack, NotThereYet, monitored_stack
@@ -173,6 +175,41 @@ def backlog(
             for report in monitor.reports:
                 tally.add(report)
     _end(tally)
+
+
+@app.command()
+def agree(data: Path = typer.Argument(help="The file to stream.")) -> None:
+    """Stream a file, and see whether all tools agree on it, meanwhile and in the end.
+
+    The exporter and the dashboard's Live page must show what the monitor showed
+    within the interval at which they read. In the end monitor, exporter and
+    reconciliation must count the same rows, and the reconciliation must
+    agree. Exit status: 0 if all agree, 1 if not, 2 if it could not be tried.
+
+    Examples:
+
+      make chaos-monitor ARGS='agree online_retail.csv.gz'
+    """
+    folder = Path(tempfile.mkdtemp(prefix="retail-agree-"))
+    try:
+        with interruptible(), local_stack(folder, rate=0) as local:
+            found = compare(local, data.absolute())
+    except (RuntimeError, RetailError) as error:
+        typer.echo(f"chaos-monitor: {error}", err=True)
+        raise typer.Exit(2) from None
+    except Interrupted:
+        raise typer.Exit(130) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    for tool in OTHERS_S:
+        right, compared = found.agreeing(tool)
+        typer.echo(f"{tool}: {right:,} of {compared:,} as the monitor within {OTHERS_S[tool]:g} s")
+    typer.echo(f"rows in the end: {found.rows}; reconciliation: {found.verdict}")
+    problems = list(found.problems())
+    for line in problems:
+        typer.echo(f"WRONG: {line}")
+    typer.echo(f"{len(problems)} wrong; load {_load()}")
+    raise typer.Exit(1 if problems else 0)
 
 
 def _end(tally: Tally) -> NoReturn:
