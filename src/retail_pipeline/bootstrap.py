@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, get_args
 
-from pymongo import MongoClient
 from tenacity import Retrying
 
 from retail_pipeline.adapters.certificates import CertificateReader
@@ -83,6 +82,8 @@ from retail_pipeline.reconcile.scheduler import Reconciler
 from retail_pipeline.settings import FoundStack, Role, Settings, stack_of
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+
     from retail_pipeline.adapters.notifications import Messenger
 
 # Two folders above this package, in a checkout and in the image.

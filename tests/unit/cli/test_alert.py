@@ -228,8 +228,9 @@ def test_a_target_that_never_answers_delays_no_other(monkeypatch: pytest.MonkeyP
         assert not dead.close(0.1) and alive.close(30)
 
 
-def test_only_sending_imports_apprise() -> None:
+@pytest.mark.parametrize("library", ["apprise", "cryptography.x509", "pandas"])
+def test_a_library_is_imported_only_by_what_needs_it(library: str) -> None:
     modules = "retail_pipeline.cli.app, retail_pipeline.bootstrap"
-    program = f"import sys, {modules}; print('apprise' in sys.modules)"
+    program = f"import sys, {modules}; print({library!r} in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
