@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from retail_pipeline import logs
-from retail_pipeline.cli.common import at_intervals, server_settings, stop_by_signals
+from retail_pipeline.cli.common import at_intervals, listed, server_settings, stop_by_signals
 from retail_pipeline.errors import UsageError
 from retail_pipeline.operations.alert_message import Message, message
 from retail_pipeline.operations.alert_states import AlertStates
@@ -153,7 +153,7 @@ class AlertRun:
 
 def _chosen(rules: Iterable[Rule], exclude: Sequence[str]) -> list[Rule]:
     """Return the rules that are evaluated here, without the excluded ones."""
-    unwanted = {name for text in exclude for name in text.split(",") if name}
+    unwanted = set(listed(exclude))
     known = {rule.alert for rule in rules}
     if unknown := sorted(unwanted - known):
         raise UsageError(f"there is no alert {unknown[0]}: `retail alert --list` names them")

@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Event
 from types import FrameType
 
@@ -71,6 +71,11 @@ def server_settings(*, partly: bool = False) -> Settings:
                 " `docker compose up`, or set KAFKA_BOOTSTRAP_SERVERS"
             ) from None
     return settings
+
+
+def listed(texts: Sequence[str]) -> list[str]:
+    """Return the names of an option that may be repeated, and may have commas or blanks in it."""
+    return [name for text in texts for name in text.replace(",", " ").split()]
 
 
 def collect_garbage_rarely() -> None:

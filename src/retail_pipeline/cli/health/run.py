@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retail_pipeline import logs
-from retail_pipeline.cli.common import server_settings
+from retail_pipeline.cli.common import listed, server_settings
 from retail_pipeline.errors import RetailError, UsageError
 from retail_pipeline.operations.checks import CHECKS, checks_of
 from retail_pipeline.operations.health import HEALTHY, Health, run_checks
@@ -29,7 +29,7 @@ def chosen(only: Sequence[str], exclude: Sequence[str]) -> list[str]:
     Raises:
         UsageError: there is no such check, or none is left.
     """
-    wanted, unwanted = _ids(only), _ids(exclude)
+    wanted, unwanted = listed(only), listed(exclude)
     for name in (*wanted, *unwanted):
         if name not in CHECKS:
             raise UsageError(f"there is no check {name!r}; the checks are {', '.join(CHECKS)}")
@@ -37,10 +37,6 @@ def chosen(only: Sequence[str], exclude: Sequence[str]) -> list[str]:
     if not left:
         raise UsageError("no check is left: every check is excluded")
     return left
-
-
-def _ids(texts: Sequence[str]) -> list[str]:
-    return [name for text in texts for name in text.replace(",", " ").split()]
 
 
 @dataclass(frozen=True)
