@@ -44,24 +44,29 @@ class Observer:
         self._wait_s = wait_s
         self._pool = ThreadPoolExecutor(max(1, len(readers)), thread_name_prefix="observer")
         self._reading: dict[str, Future[Any]] = {}
+        self._failed: dict[str, str] = {}
 
     def observe(self) -> Observation:
-        """Return what could be read in time; the parts that could not are None, with a reason."""
+        """Return what could be read in time; the parts that could not are None, with a reason.
+
+        While there is no answer yet, the reason is that of the last attempt, if it failed.
+        """
         for name, read in self._readers.items():
             if name not in self._reading:
                 self._reading[name] = self._pool.submit(read)
         wait(self._reading.values(), timeout=self._wait_s)
         parts: dict[str, Any] = {}
         problems: dict[str, str] = {}
-        for name, reading in list(self._reading.items()):
-            if not reading.done():
-                problems[name] = f"no answer within {self._wait_s:g} s"
+        for name in self._readers:
+            if not self._reading[name].done():
+                problems[name] = self._failed.get(name, f"no answer within {self._wait_s:g} s")
                 continue
-            del self._reading[name]
+            reading = self._reading.pop(name)
             try:
                 parts[name] = reading.result()
+                self._failed.pop(name, None)
             except RetailError as error:
-                problems[name] = str(error)
+                problems[name] = self._failed[name] = str(error)
         names = tuple(self._readers)
         return Observation(at=datetime.now(UTC), parts=names, problems=problems, **parts)
 

@@ -41,6 +41,28 @@ def test_a_server_that_hangs_is_asked_once_and_its_answer_is_used_later() -> Non
     observer.close()
 
 
+def test_while_a_server_is_asked_again_the_reason_stays_until_it_answers() -> None:
+    go, calls = Event(), []
+
+    def fails_then_hangs() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            raise TransientError("Kafka at a:1 does not answer")
+        go.wait(60)
+        return 7
+
+    observer = Observer({"dirty_days": fails_then_hangs}, wait_s=0.2)
+    for _ in range(3):
+        assert observer.observe().problems == {"dirty_days": "Kafka at a:1 does not answer"}
+    go.set()
+    observer._reading["dirty_days"].result(60)
+    assert observer.observe().dirty_days == 7
+    go.clear()
+    assert observer.observe().problems == {"dirty_days": "no answer within 0.2 s"}
+    go.set()
+    observer.close()
+
+
 def test_an_error_in_the_program_itself_is_not_taken_for_a_server_that_is_away() -> None:
     observer = Observer({"group": lambda: [][0]})
     with pytest.raises(IndexError):

@@ -27,7 +27,9 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_FORM = re.compile(r"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*([0-9][0-9_,]*(?:\.[0-9]+)?)\s*")
+# A comma parts thousands: "0,5" may mean a half, and is refused.
+_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)(?:\.[0-9]+)?"
+_FORM = re.compile(rf"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*({_NUMBER})\s*")
 
 
 @dataclass(frozen=True)

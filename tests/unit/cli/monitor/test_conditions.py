@@ -51,7 +51,9 @@ def test_a_lag_that_is_not_known_meets_no_condition(text: str) -> None:
     assert not parse_condition(text).holds(replace(REPORT, lag=None))
 
 
-@pytest.mark.parametrize("text", ["", "lag", "lag=", "lag=x", "speed>3", "lag==0", "lag>-1", "l=0"])
+@pytest.mark.parametrize(
+    "text", ["", "lag", "lag=", "lag=x", "speed>3", "lag==0", "lag>-1", "age>0,5", "l=0"]
+)
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match=r"is no condition: write for instance lag=0 .*members"):
         parse_condition(text)
