@@ -175,11 +175,23 @@ def probe(reads: HealthReads) -> Finding:
         ProbeState.UNOWNED: restart,
         ProbeState.STALLED: restart,
     }
-    detail = "; ".join(f"{each}: {each.reason}" for each in wrong)
+    detail = _reasons(wrong, len(outcomes))
     if failed := [each.state for each in wrong if each.state in repairs]:
         return Finding(Status.FAIL, detail, repairs[failed[0]], lines)
     unknown = any(each.state is ProbeState.UNKNOWN for each in wrong)
     return Finding(Status.UNKNOWN if unknown else Status.WARN, detail, lines=lines)
+
+
+def _reasons(wrong: Sequence[ProbeOutcome], of_all: int) -> str:
+    """Return each reason once, with its partitions."""
+    places: dict[str, list[str]] = {}
+    for each in wrong:
+        places.setdefault(each.reason or "", []).append(str(each))
+    found = []
+    for reason, those in places.items():
+        where = f"all {of_all} partitions" if 1 < of_all == len(those) else ", ".join(those)
+        found.append(f"{where}: {reason}")
+    return "; ".join(found)
 
 
 def _probe(each: ProbeOutcome) -> str:

@@ -318,6 +318,15 @@ def test_a_probe_that_is_not_stored_names_its_partition_and_the_repair(
     assert finding.lines == ("t[0]: stored after 212 ms", "t[2]: why not")
 
 
+def test_a_reason_is_given_once_with_all_its_partitions() -> None:
+    nobody = [probed(ProbeState.UNOWNED, partition=n, reason="nobody") for n in range(3)]
+    assert found("probe", probe=nobody).detail == "all 3 partitions: nobody"
+    away = probed(ProbeState.UNKNOWN, partition=3, reason="away")
+    assert found("probe", probe=[*nobody, away]).detail == (
+        f"{nobody[0]}, {nobody[1]}, {nobody[2]}: nobody; {away}: away"
+    )
+
+
 def test_a_probe_that_failed_outweighs_one_that_waits() -> None:
     outcomes = [
         probed(ProbeState.WAITING, reason="rows"),
