@@ -43,11 +43,12 @@ def running_stack(partly: bool = False) -> tuple[str, dict[str, str], Services] 
 
 def _services(stack: Stack) -> list[Service]:
     """Return how each process of the stack fares, without a request to it."""
-    from retail_devstack.stack import SERVERS, SERVICES
+    from retail_devstack.stack import MONITORING, SERVERS, SERVICES
 
     stack.reload()
     stack.find_lost()
-    return [_service(stack, name) for name in (*SERVERS, *SERVICES)]
+    watchers = filter(stack.process, MONITORING)
+    return [_service(stack, name) for name in (*SERVERS, *SERVICES, *watchers)]
 
 
 def _service(stack: Stack, name: str) -> Service:

@@ -114,12 +114,21 @@ def test_the_health_check_uses_a_stack_that_was_not_stopped_and_sees_what_has_en
     assert found
     services = {each.name: each for each in found.services()}
     assert services["zookeeper"].ok and services["producer"].ok
+    assert "exporter" not in services, "it was never started"
     assert services["mongodb"].state == "ended unexpectedly"
     assert services["mongodb"].command == "retail local up --detach --no-stream --no-dashboard"
     assert services["kafka"].command == f"kill -CONT {kafka.pid}"
     running.shut_down()
     settings_module.find_stack.cache_clear()
     assert settings_module.find_stack(True) is None, "it was stopped in good order"
+
+
+def test_the_health_check_sees_the_monitoring_if_it_was_started(running: Stack) -> None:
+    running.state.processes["exporter"] = running.state.processes["kafka"]
+    running.save()
+    found = settings_module.find_stack(True)
+    assert found
+    assert {each.name: each.ok for each in found.services()}["exporter"]
 
 
 def test_a_stack_elsewhere_is_not_used(
