@@ -23,8 +23,8 @@ from retail_pipeline.operations.report import Reporter
 from retail_pipeline.operations.samples import samples
 
 log = logging.getLogger("alert")
-# How long an observation waits for each server, in seconds.
-_WAIT_S = 4.0
+# How long an observation waits for each part, in seconds: longer than the checks wait for an answer.
+_WAIT_S = 6.0
 # How long the end waits for messages on their way, in seconds.
 _LAST_MESSAGES_S = 3.0
 _LAST_MESSAGES_ONCE_S = 30.0

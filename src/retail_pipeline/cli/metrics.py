@@ -16,8 +16,8 @@ from retail_pipeline.settings import Settings
 
 log = logging.getLogger("metrics")
 DEFAULT_PORT = 9464
-# Nobody watches: a server that is slow, or connected to for the first time, may take a while.
-_WAIT_S = 4.0
+# Nobody watches: an observation may take longer than the checks wait for an answer (5 s).
+_WAIT_S = 6.0
 
 
 def metrics(
