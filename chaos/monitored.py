@@ -12,7 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ from retail_pipeline.settings import Settings
 
 _TICK_S = 0.1
 _LONGEST_S = 120.0
+# A summary is rebuilt from all rows of its day: no day may become long.
+_FIRST_DAY, _ROWS_A_DAY = datetime(2011, 2, 1, 9, 30, tzinfo=UTC), 5_000
 # A member that is paused or killed keeps its partitions for longer than a state is watched.
 _SESSION_MS = 30_000
 
@@ -284,7 +286,7 @@ def _row(source: str, number: int) -> Transaction:
         StockCode="85123A",
         Description="HANGING HEART",
         Quantity=6,
-        InvoiceDate=datetime(2011, 2, 1, 9, 30, tzinfo=UTC),
+        InvoiceDate=_FIRST_DAY + timedelta(days=number // _ROWS_A_DAY),
         UnitPrice="2.55",
         CustomerID="17850",
         Country="United Kingdom",
