@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from retail_pipeline.adapters.mongo.client import connect
 from retail_pipeline.adapters.mongo.heartbeats import KEPT_POINTS, MongoHeartbeats
 from retail_pipeline.adapters.mongo.schema import ensure_schema
 from retail_pipeline.analytics import live
 from retail_pipeline.domain.heartbeat import PartitionProgress, ProcessorHeartbeat, StoredHeartbeat
+from retail_pipeline.errors import AccessError
 from retail_pipeline.settings import Settings
 from tests.conftest import RunningStack
 from tests.pipeline import HEADER, LONGEST_S, ROW, Pipeline
@@ -96,3 +99,24 @@ def test_a_heartbeat_that_cannot_be_read_is_left_out(stack: RunningStack, fresh:
         processors.keep(ProcessorHeartbeat(name="p1", started_at=datetime.now(UTC)), 0.0)
         client[fresh.mongo_database].processors.insert_one({"_id": "odd", "at": datetime.now(UTC)})
         assert [each.name for each in processors.latest()] == ["p1"]
+
+
+def test_a_user_who_is_dropped_and_created_again_can_go_on(
+    stack: RunningStack, fresh: Settings
+) -> None:
+    database, user = fresh.mongo_database, f"again_{fresh.mongo_database}"
+    rights = {"roles": [{"role": "read", "db": database}]}
+    with connect(stack.root_uri, name="tests") as root:
+        root[database].command("createUser", user, pwd="one", **rights)
+        host = root.address
+        assert host
+        uri = f"mongodb://{user}:one@{host[0]}:{host[1]}/?authSource={database}"
+        with connect(uri, name="tests") as client:
+            processors = MongoHeartbeats(client, database)
+            assert processors.latest() == []
+            root[database].command("dropUser", user)
+            root[database].command("createUser", user, pwd="one", **rights)
+            with pytest.raises(AccessError):
+                processors.latest()
+            assert processors.latest() == []
+        root[database].command("dropUser", user)

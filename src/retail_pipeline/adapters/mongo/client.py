@@ -40,3 +40,13 @@ def connect(uri: str, *, name: str, timeout_ms: int = 5_000) -> MongoClient[Docu
         raise SettingsError(
             f"MongoDB's address (MONGO_URI or a role's own; its password) can't be used: {error}"
         ) from error
+
+
+def sign_in_again(client: MongoClient[Any]) -> None:
+    """Let the next call use a new connection, which signs in.
+
+    MongoDB signs a user out who is dropped, on all connections and for good, also if the same user
+    is created again. pymongo keeps such connections, and has no public way to close them.
+    """
+    for server in client._topology._servers.values():
+        server.pool.reset_without_pause()

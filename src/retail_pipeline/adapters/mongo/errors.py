@@ -19,6 +19,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from retail_pipeline.adapters.mongo.client import sign_in_again
 from retail_pipeline.errors import AccessError, PermanentError, RetailError, TransientError
 
 # Elections, shutdowns, interrupted operations, a full cache and a full disk (mongod's
@@ -65,6 +66,7 @@ def translated(client: MongoClient[Any]) -> Iterator[None]:
         if error.code in TRANSIENT_CODES:
             raise TransientError(f"{where} can't serve now: {_words(error)}") from error
         if error.code in _RIGHTS:
+            sign_in_again(client)
             raise AccessError(f"{where}: {_RIGHTS[error.code]}: {_words(error)}") from error
         why = limit_met(error) or (_NO_INDEX if _lacks_index(error) else "it refused")
         raise PermanentError(f"{where}: {why}: {_words(error)}") from error
