@@ -20,7 +20,7 @@ from chaos.local_stack import LocalStack
 from retail_devstack.stack import SERVERS
 from retail_pipeline.adapters.kafka.topics import admin_client
 from retail_pipeline.adapters.mongo.store import mark_dirty
-from retail_pipeline.domain.collections import TRANSACTIONS
+from retail_pipeline.domain.collections import ROLLUPS, TRANSACTIONS
 from retail_pipeline.operations.health import DEGRADED, FAILED, Status
 
 _CLOCK_OFF = "+10s"
@@ -153,8 +153,11 @@ def _spoil_day(local: LocalStack) -> None:
 
 
 def _unspoil_day(local: LocalStack) -> None:
+    """Delete the row, and the day's summaries: none replaces one of more rows."""
     with local.database() as database:
         database[TRANSACTIONS].delete_one({"_id": "spoilt:1"})
+        for summary in ROLLUPS:
+            database[summary].delete_one({"_id": _BAD_DAY})
         mark_dirty(database, [_BAD_DAY])
 
 
