@@ -75,6 +75,10 @@ def _pause_all(local: LocalStack) -> None:
         _pause(part, local)
 
 
+def _resume(part: str, local: LocalStack) -> None:
+    local.process(part).resume()
+
+
 def _stop(part: str, local: LocalStack) -> None:
     process = local.process(part)
     process.send_signal(signal.SIGTERM)
@@ -268,7 +272,13 @@ FAULTS = {
         ),
         Fault("day-spoilt", "summaries", _spoil_day, alert="RetailDaysFailed", clear=_unspoil_day),
         Fault("document-deleted", "reconcile", _delete_document, alert="RetailReconcileDiffers"),
-        Fault("records-lost", "group", _lose_records, alert="RetailDataLost"),
+        Fault(
+            "records-lost",
+            "group",
+            _lose_records,
+            alert="RetailDataLost",
+            clear=partial(_resume, "processor"),
+        ),
         Fault("all-paused", "services", _pause_all, alert=_KAFKA_AWAY, run_within_s=30.0),
     )
 }
