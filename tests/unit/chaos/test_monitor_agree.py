@@ -15,19 +15,19 @@ def comparison(*exporter: Shown) -> Comparison:
 
 
 def test_what_the_monitor_showed_within_the_interval_agrees() -> None:
-    found = comparison(Shown(20.5, 205, 9), Shown(30.0, 255, 0), Shown(60.0, 600, 5))
+    found = comparison(Shown(20.5, 205, 9), Shown(30.0, 245, 0), Shown(60.0, 600, 5))
     assert found.agreeing("exporter") == (3, 3)
     assert list(found.problems()) == []
 
 
 def test_what_is_older_or_newer_than_that_does_not_agree() -> None:
-    found = comparison(Shown(30.0, 249, 5), Shown(40.0, 401, 5), Shown(60.0, 600, 5))
+    found = comparison(Shown(30.0, 239, 5), Shown(40.0, 401, 5), Shown(60.0, 600, 5))
     assert found.agreeing("exporter") == (1, 3)
     assert list(found.problems()) == ["the exporter agreed 1 times of 3"]
 
 
 def test_before_and_after_the_monitor_nothing_is_compared() -> None:
-    found = comparison(Shown(4.9, 0, 5), Shown(61.0, 0, 5))
+    found = comparison(Shown(5.9, 0, 5), Shown(61.0, 0, 5))
     assert found.agreeing("exporter") == (0, 0)
     assert list(found.problems())[0] == "the exporter agreed 0 times of 0"
 
