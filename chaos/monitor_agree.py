@@ -1,8 +1,8 @@
 """Whether the monitor, the exporter, the dashboard's Live page and a reconciliation agree.
 
-They read at different moments. What they show is compared by the records that are stored, as the sum
-of the committed offsets, which only grows: each must be what the monitor showed within the interval
-at which the other one reads.
+They read at different moments. What they show is compared by the records that are stored, as the
+sum of the committed offsets, which only grows: each must be what the monitor showed within the
+interval at which the other one reads.
 """
 
 from __future__ import annotations

@@ -105,9 +105,9 @@ def test_a_user_who_is_dropped_and_created_again_can_go_on(
     stack: RunningStack, fresh: Settings
 ) -> None:
     database, user = fresh.mongo_database, f"again_{fresh.mongo_database}"
-    rights = {"roles": [{"role": "read", "db": database}]}
+    roles = [{"role": "read", "db": database}]
     with connect(stack.root_uri, name="tests") as root:
-        root[database].command("createUser", user, pwd="one", **rights)
+        root[database].command("createUser", user, pwd="one", roles=roles)
         host = root.address
         assert host
         uri = f"mongodb://{user}:one@{host[0]}:{host[1]}/?authSource={database}"
@@ -115,7 +115,7 @@ def test_a_user_who_is_dropped_and_created_again_can_go_on(
             processors = MongoHeartbeats(client, database)
             assert processors.latest() == []
             root[database].command("dropUser", user)
-            root[database].command("createUser", user, pwd="one", **rights)
+            root[database].command("createUser", user, pwd="one", roles=roles)
             with pytest.raises(AccessError):
                 processors.latest()
             assert processors.latest() == []

@@ -23,7 +23,7 @@ from retail_pipeline.operations.report import Reporter
 from retail_pipeline.operations.samples import samples
 
 log = logging.getLogger("alert")
-# How long an observation waits for each part, in seconds: longer than the checks wait for an answer.
+# How long an observation waits for each part, in seconds: longer than a check for an answer.
 _WAIT_S = 6.0
 # How long the end waits for messages on their way, in seconds.
 _LAST_MESSAGES_S = 3.0
