@@ -27,7 +27,7 @@ ifneq ($(wildcard .venv/.local),)
 $(shell $(BIN)/python -I scripts/check_venv.py >/dev/null 2>&1 || rm -f .venv/.local .venv/.dev)
 endif
 
-.PHONY: help demo test test-browser test-alerts test-grafana lint format lock docs bench bench-pages bench-viewers chaos chaos-recovery chaos-monitor chaos-health clean
+.PHONY: help demo test test-browser test-alerts test-grafana lint format lock docs bench bench-pages bench-viewers chaos chaos-recovery chaos-monitor chaos-health chaos-compose clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,9 @@ chaos-recovery: .venv/.local ## Measure the time from a killed part's return to 
 
 chaos-health: .venv/.local ## Make faults; each must be seen by the health check, and repaired as it says (FAULTS=kafka-killed ARGS=--alerts)
 	$(BIN)/python -m chaos.health $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
+
+chaos-compose: .venv/.local ## Make faults in the Compose stack that runs here; its health check must see and repair them (FAULTS=kafka-paused)
+	$(BIN)/python -m chaos.health_compose $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
 chaos-monitor: .venv/.local ## Compare what `retail monitor` says with the truth (ARGS='states | watch | backlog | agree FILE')
 	$(BIN)/python -m chaos.monitor $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chaos.health_alerts import Event, events
+from chaos.health_compose import FAULTS as COMPOSE_FAULTS
 from chaos.health_faults import FAULTS
 from chaos.health_run import Answer
 from retail_pipeline.operations.alerts import CONDITIONS
@@ -38,6 +39,15 @@ def test_a_message_of_several_alerts_is_read_whole() -> None:
         "FIRING: RetailA (critical), since\nx\n\nSTILL FIRING: RetailB (c)\n\nRESOLVED: RetailC (w)"
     )
     assert events(text, 5.0) == [Event(5.0, "FIRING", "RetailA"), Event(5.0, "RESOLVED", "RetailC")]
+
+
+def test_the_faults_in_compose_have_checks_that_exist_and_name_a_fault_alike() -> None:
+    assert {each.check for each in COMPOSE_FAULTS.values()} <= set(CHECKS)
+    paused, changed = COMPOSE_FAULTS["kafka-paused"], COMPOSE_FAULTS["topic-changed"]
+    assert paused.is_named_by(answer(2, kafka="fail"))
+    assert not paused.is_named_by(answer(1, kafka="unknown"))
+    assert changed.is_named_by(answer(1, topics="warn"))
+    assert not changed.is_named_by(answer(2, topics="warn", users="fail"))
 
 
 def test_each_fault_has_a_check_and_an_alert_that_exist() -> None:
