@@ -189,7 +189,7 @@ def test_a_processor_that_is_alive_and_hangs_fails_and_is_replaced(local: Local)
     assert "processor: suspended" in wrong["services"]["detail"]
     assert "no processor reads the topics" in wrong["group"]["detail"]
     assert "no processor is alive" in wrong["heartbeats"]["detail"]
-    assert "retail_transactions[0]: not stored within 3 s" in wrong["probe"]["detail"]
+    assert "all 6 partitions: not stored within 3 s" in wrong["probe"]["detail"]
     local.repair({"heartbeats": wrong["heartbeats"]})
 
 
