@@ -22,7 +22,7 @@ test_prometheus_finds_every_processor_and_only_the_watchdog_fires() {
   # The exporter, the producer, three processors and the dashboard.
   eventually 60 '1 1 1 1 1 1' prometheus up
   eventually 60 0 prometheus 'sum(retail_partition_lag_records)'
-  eventually 60 RetailWatchdog firing
+  eventually 120 RetailWatchdog firing
   series=$(prometheus 'sum(scrape_samples_scraped)')
   say "  $series series of 6 partitions and 3 processors"
   (( series <= 500 )) || fail "there are $series series"
