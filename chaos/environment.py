@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -55,6 +56,11 @@ def running(stack: Stack, part: str) -> psutil.Process:
     if live is None:
         raise RuntimeError(f"{part} is not running: {stack.end_of_log(part)}")
     return live
+
+
+def load() -> str:
+    """Return the machine's load averages, as a text."""
+    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
 class Environment:

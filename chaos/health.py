@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chaos.environment import load
 from chaos.health_alerts import alert_process
 from chaos.health_faults import FAULTS, Fault, mount_disk, unmount_disk
 from chaos.health_run import Outcome, Trial, as_row
@@ -136,12 +136,8 @@ def _stays_healthy(folder: Path, minutes: float, rate: float) -> bool:
                 time.sleep(_BETWEEN_RUNS_S)
             fired = alerts.fired_since(0)
     typer.echo(f"{runs} runs of the health check in {median(seconds):.1f} s each, {wrong} wrong")
-    typer.echo(f"alerts that fired: {', '.join(fired) or 'none'}; load {_load()}")
+    typer.echo(f"alerts that fired: {', '.join(fired) or 'none'}; load {load()}")
     return not wrong and not fired
-
-
-def _load() -> str:
-    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
 def _line(outcome: Outcome) -> str:
@@ -168,7 +164,7 @@ def _print(outcomes: list[Outcome], alerts: bool) -> None:
     console = Console(width=230)
     console.print(table)
     right = sum(not each.wrong for each in outcomes)
-    console.print(f"{right} of {len(outcomes)} right; load {_load()}")
+    console.print(f"{right} of {len(outcomes)} right; load {load()}")
 
 
 if __name__ == "__main__":

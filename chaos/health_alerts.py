@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -113,18 +111,9 @@ def alert_process(local: LocalStack) -> Iterator[AlertProcess]:
     with Listener() as listener:
         thread = threading.Thread(target=listener.serve_forever, name="listener", daemon=True)
         thread.start()
-        with (local.folder / "alert.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "retail_pipeline", "alert", "--to", listener.url],
-                env=local.env,
-                cwd=local.folder,
-                stdout=log,
-                stderr=log,
-            )
         try:
-            yield AlertProcess(listener)
+            with local.beside("alert", "--to", listener.url):
+                yield AlertProcess(listener)
         finally:
-            process.terminate()
-            process.wait(30)
             listener.shutdown()
             thread.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chaos.environment import load
 from chaos.health_run import Answer
-from retail_pipeline.operations.health import DEGRADED, FAILED, HEALTHY, Status
+from retail_pipeline.operations.health import HEALTHY, Status
 
 _SEEN_WITHIN_S, _HEALTHY_WITHIN_S = 120.0, 180.0
 # Longer than any command takes, in seconds.
@@ -50,9 +50,7 @@ class ComposeFault:
 
     def is_named_by(self, answer: Answer) -> bool:
         """Return whether a health check's answer shows it."""
-        found = answer.check(self.check)
-        expected = FAILED if self.status is Status.FAIL else DEGRADED
-        return bool(found and found.status is self.status and answer.exit_status == expected)
+        return answer.shows(self.check, self.status)
 
 
 # What a paused service no longer does; nobody asks a producer anything.
@@ -148,8 +146,7 @@ def main(
         table.add_row(*row)
     Console(width=200).print(table)
     right = sum(row[-1] == "right" for row in rows)
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    typer.echo(f"{right} of {len(rows)} right; load {load}")
+    typer.echo(f"{right} of {len(rows)} right; load {load()}")
     raise typer.Exit(0 if right == len(rows) else 1)
 
 

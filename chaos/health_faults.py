@@ -21,7 +21,7 @@ from retail_devstack.stack import SERVERS
 from retail_pipeline.adapters.kafka.topics import admin_client
 from retail_pipeline.adapters.mongo.store import mark_dirty
 from retail_pipeline.domain.collections import ROLLUPS, TRANSACTIONS
-from retail_pipeline.operations.health import DEGRADED, FAILED, Status
+from retail_pipeline.operations.health import Status
 
 _CLOCK_OFF = "+10s"
 _DISK_MB, _LITTLE_MB = 3_000, 300
@@ -53,11 +53,6 @@ class Fault:
     wrapper: tuple[str, ...] = ()
     run_within_s: float = 60.0
     needs: Callable[[], str | None] = field(default=lambda: None)
-
-    @property
-    def exit_status(self) -> int:
-        """The exit status of `retail health`."""
-        return FAILED if self.status is Status.FAIL else DEGRADED
 
 
 def _kill(part: str, local: LocalStack) -> None:

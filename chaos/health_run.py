@@ -15,7 +15,7 @@ from chaos.health_faults import Fault
 from chaos.local_stack import LocalStack
 from retail_devstack.processes import find
 from retail_pipeline.flows.waiting import wait_while
-from retail_pipeline.operations.health import HEALTHY, Status
+from retail_pipeline.operations.health import DEGRADED, FAILED, HEALTHY, Status
 
 _SEEN_WITHIN_S, _HEALTHY_WITHIN_S = 90.0, 150.0
 _FIRED_WITHIN_S, _RESOLVED_WITHIN_S = 60.0, 120.0
@@ -45,12 +45,13 @@ class Answer(msgspec.Struct, frozen=True):
 
     def names(self, fault: Fault) -> bool:
         """Return whether it has what a fault must show."""
-        found = self.check(fault.check)
-        return (
-            found is not None
-            and found.status is fault.status
-            and self.exit_status == fault.exit_status
-        )
+        return self.shows(fault.check, fault.status)
+
+    def shows(self, check: str, status: Status) -> bool:
+        """Return whether a check has this status, and the exit status is the one for it."""
+        found = self.check(check)
+        expected = FAILED if status is Status.FAIL else DEGRADED
+        return found is not None and found.status is status and self.exit_status == expected
 
     def __str__(self) -> str:
         wrong = [f"{each.id} {each.status}" for each in self.checks if each.status != Status.OK]

@@ -77,6 +77,20 @@ class LocalStack:
         command = [*wrapper, sys.executable, "-m", "retail_pipeline", *arguments]
         return self._run(command, self.env)
 
+    @contextmanager
+    def beside(self, *arguments: str) -> Iterator[None]:
+        """Run ``retail`` with these arguments meanwhile; its output goes to a log in ``folder``."""
+        with (self.folder / f"{arguments[0]}.log").open("ab") as log:
+            command = [sys.executable, "-m", "retail_pipeline", *arguments]
+            process = subprocess.Popen(
+                command, env=self.env, cwd=self.folder, stdout=log, stderr=log
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
     def shell(self, command: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run a command as a person types it."""
         return self._run(["bash", "-c", command], env)

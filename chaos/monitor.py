@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -18,11 +17,12 @@ from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from chaos.environment import load
 from chaos.local_stack import local_stack
 from chaos.monitor_agree import OTHERS_S, compare
 from chaos.monitor_states import AT_FIRST_OBSERVATION, STATES, Expected, Injection, evaluate
 from chaos.monitor_watch import Tally
-from chaos.monitored import MonitoredStack, NotThereYet, monitored_stack
+from chaos.monitored import MonitoredStack, monitored_stack
 from retail_devstack.signals import Interrupted, interruptible
 from retail_pipeline.errors import RetailError
 from retail_pipeline.flows.waiting import wait_while
@@ -37,19 +37,26 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 @contextmanager
-def _stack(processor: dict[str, str] | None = None) -> Iterator[MonitoredStack]:
-    """Start a stack in a folder of its own; say what keeps it from working, and exit with 2."""
+def _folder() -> Iterator[Path]:
+    """Yield a folder of its own; say what keeps a stack from working in it, and exit with 2."""
     folder = Path(tempfile.mkdtemp(prefix="retail-monitored-"))
     try:
-        with interruptible(), monitored_stack(folder, processor) as lab:
-            yield lab
-    except (RetailError, KafkaError, NotThereYet) as error:
+        with interruptible():
+            yield folder
+    except (RetailError, KafkaError, RuntimeError) as error:
         typer.echo(f"chaos-monitor: {error}", err=True)
         raise typer.Exit(2) from None
     except Interrupted:
         raise typer.Exit(130) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _stack(processor: dict[str, str] | None = None) -> Iterator[MonitoredStack]:
+    """Start a stack with rows of known times in such a folder."""
+    with _folder() as folder, monitored_stack(folder, processor) as lab:
+        yield lab
 
 
 @app.command()
@@ -92,7 +99,7 @@ def states(
                     )
                 right, tried = right + (found is not None), tried + 1
     Console(width=120).print(table)
-    typer.echo(f"{right} of {tried} right within two intervals of {interval:g} s; load {_load()}")
+    typer.echo(f"{right} of {tried} right within two intervals of {interval:g} s; load {load()}")
     raise typer.Exit(0 if right == tried else 1)
 
 
@@ -190,17 +197,8 @@ def agree(data: Path = typer.Argument(help="The file to stream.")) -> None:
 
       make chaos-monitor ARGS='agree online_retail.csv.gz'
     """
-    folder = Path(tempfile.mkdtemp(prefix="retail-agree-"))
-    try:
-        with interruptible(), local_stack(folder, rate=0) as local:
-            found = compare(local, data.absolute())
-    except (RuntimeError, RetailError) as error:
-        typer.echo(f"chaos-monitor: {error}", err=True)
-        raise typer.Exit(2) from None
-    except Interrupted:
-        raise typer.Exit(130) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with _folder() as folder, local_stack(folder, rate=0) as local:
+        found = compare(local, data.absolute())
     for tool in OTHERS_S:
         right, compared = found.agreeing(tool)
         typer.echo(f"{tool}: {right:,} of {compared:,} as the monitor within {OTHERS_S[tool]:g} s")
@@ -208,7 +206,7 @@ def agree(data: Path = typer.Argument(help="The file to stream.")) -> None:
     problems = list(found.problems())
     for line in problems:
         typer.echo(f"WRONG: {line}")
-    typer.echo(f"{len(problems)} wrong; load {_load()}")
+    typer.echo(f"{len(problems)} wrong; load {load()}")
     raise typer.Exit(1 if problems else 0)
 
 
@@ -221,12 +219,8 @@ def _end(tally: Tally) -> NoReturn:
     typer.echo(", ".join(f"{state}: {count:,}" for state, count in tally.states.items()))
     for line in tally.wrong[:_MOST_LINES]:
         typer.echo(f"WRONG: {line}")
-    typer.echo(f"{len(tally.wrong)} wrong; load {_load()}")
+    typer.echo(f"{len(tally.wrong)} wrong; load {load()}")
     raise typer.Exit(1 if tally.wrong or tally.farthest_s >= 1 or not tally.ages else 0)
-
-
-def _load() -> str:
-    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
 def _try(

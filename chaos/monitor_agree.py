@@ -7,12 +7,10 @@ interval at which the other one reads.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,8 +103,7 @@ def compare(local: LocalStack, data: Path) -> Comparison:
     found, topic = Comparison(), local.settings.kafka_topic
     port = pick(None)
     with ExitStack() as opened:
-        exporter = [sys.executable, "-m", "retail_pipeline", "metrics", "--port", str(port)]
-        opened.enter_context(_process(exporter, local))
+        opened.enter_context(local.beside("metrics", "--port", str(port)))
         monitor = opened.enter_context(
             closing(MonitorProcess(local.env, local.folder, MONITOR_S, keep=100_000))
         )
@@ -193,17 +190,3 @@ def _asked(tool: str, read: Callable[[], Shown], found: Comparison) -> Iterator[
     finally:
         stop.set()
         thread.join()
-
-
-@contextmanager
-def _process(command: list[str], local: LocalStack) -> Iterator[None]:
-    environment: Mapping[str, str] = local.env
-    with (local.folder / "exporter.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, env=dict(environment), cwd=local.folder, stdout=log, stderr=log
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
